@@ -1,0 +1,186 @@
+"""ClinicalData: SDTM-named domains, every row of which knows the cells it was made from.
+
+One Polars frame a domain. Besides its variables (listed with type, label and unit in `vocabulary/variables.csv`)
+each row has
+
+    CENTRE   str     the centre's id
+    USUBJID  str     the subject, unique over the study
+    SEQ      i64     unique within domain and centre, in source order
+    BLOCK    u32     the mapping block (see `Origins`) that made the row
+    ROW      u32     index of the source row in that block's table
+
+so that the cell of any value is `Origins.address(block, variable, row)`; no value carries its own address, and ten
+million rows cost two integers each.
+
+DM and SS hold *statements*: several rows may speak about one subject (two sheets that both give a sex; a death from
+one table and a last contact from another). `statement()` takes, per variable, the first non-missing one in mapping
+order; disagreement is a Query (`checks/`), never settled here. All other domains hold records.
+Dates are ISO text at their true precision (`core/dates.py`). A number that was censored at source ("<0.01") has its
+bound in the variable and "<", "<=", ">" or ">=" in `<VARIABLE>_OP`.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Protocol as Interface
+
+import polars as pl
+
+KEYS: dict[str, pl.DataType] = {
+    "CENTRE": pl.String(),
+    "USUBJID": pl.String(),
+    "SEQ": pl.Int64(),
+    "BLOCK": pl.UInt32(),
+    "ROW": pl.UInt32(),
+}
+STATEMENT_DOMAINS = ("DM", "SS")
+_DTYPES: dict[str, pl.DataType] = {
+    "text": pl.String(),
+    "code": pl.String(),
+    "flag": pl.String(),  # Y, N
+    "date": pl.String(),  # ISO partial
+    "number": pl.Float64(),
+    "integer": pl.Int64(),
+}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One row of `vocabulary/variables.csv`."""
+
+    domain: str
+    name: str
+    type: str  # text code flag date number integer
+    label: str
+    unit: str
+    anchor: bool  # a record exists where at least one anchor of its domain is present
+
+
+@cache
+def variables() -> dict[str, dict[str, Variable]]:
+    """Return every clinical variable as domain -> name -> Variable, in the order of the vocabulary file."""
+    out: dict[str, dict[str, Variable]] = {}
+    with (files("chartline") / "vocabulary" / "variables.csv").open(encoding="utf-8", newline="") as f:
+        for r in csv.DictReader(f):
+            v = Variable(r["domain"], r["name"], r["type"], r["label"], r["unit"], r["anchor"] == "Y")
+            out.setdefault(v.domain, {})[v.name] = v
+    return out
+
+
+def schema(domain: str) -> dict[str, pl.DataType]:
+    """Return the full Polars schema of a domain: keys, variables, and `_OP` beside each number."""
+    out = dict(KEYS)
+    for v in variables()[domain].values():
+        out[v.name] = _DTYPES[v.type]
+        if v.type == "number":
+            out[f"{v.name}_OP"] = pl.String()
+    return out
+
+
+class SourceRows(Interface):
+    """What `Origins` needs of a source table (see `sources/base.py`)."""
+
+    def address(self, row: int, column: str) -> str: ...
+    def raw(self, row: int, column: str) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where the rows of ClinicalData came from: block -> (source table, variable -> its columns)."""
+
+    blocks: tuple[tuple[SourceRows, Mapping[str, tuple[str, ...]]], ...] = ()
+
+    def columns(self, block: int, variable: str) -> tuple[str, ...]:
+        return self.blocks[block][1].get(variable, ())
+
+    def address(self, block: int, variable: str, row: int) -> str:
+        """Return the canonical address of a value's cell; the row's own address where it was a constant."""
+        table, columns = self.blocks[block]
+        return " + ".join(table.address(row, c) for c in columns.get(variable, ("",)) or ("",))
+
+    def raw(self, block: int, variable: str, row: int) -> str:
+        """Return what stands in the cell(s), as the source shows it."""
+        table, columns = self.blocks[block]
+        return " + ".join(table.raw(row, c) or "(blank)" for c in columns.get(variable, ()))
+
+
+@dataclass(frozen=True)
+class ClinicalData:
+    """All domains of one or several centres. Every domain is present, empty if nothing was mapped to it."""
+
+    domains: Mapping[str, pl.DataFrame]
+    origins: Origins = field(default_factory=Origins)
+
+    def __getitem__(self, domain: str) -> pl.DataFrame:
+        return self.domains[domain]
+
+    def locate(self, domain: str, seq: int, variable: str, centre: str) -> tuple[str, str]:
+        """Return (address, raw content) of one value."""
+        frame = self.domains[domain]
+        hit = frame.filter((pl.col("SEQ") == seq) & (pl.col("CENTRE") == centre))
+        if hit.is_empty():
+            raise KeyError((domain, centre, seq))
+        block, row = hit["BLOCK"][0], hit["ROW"][0]
+        return self.origins.address(block, variable, row), self.origins.raw(block, variable, row)
+
+
+def empty_domain(domain: str) -> pl.DataFrame:
+    """Return a domain with its full schema and no row."""
+    return pl.DataFrame(schema=schema(domain))
+
+
+def clinical_data(frames: Mapping[str, pl.DataFrame], origins: Origins | None = None) -> ClinicalData:
+    """Build ClinicalData: absent domains and variables are added empty, unknown ones refused, columns ordered."""
+    out: dict[str, pl.DataFrame] = {}
+    for domain in variables():
+        want = schema(domain)
+        frame = frames.get(domain)
+        if frame is None:
+            out[domain] = empty_domain(domain)
+            continue
+        unknown = [c for c in frame.columns if c not in want]
+        if unknown:
+            raise ValueError(f"domain {domain} has no variable {unknown}")
+        out[domain] = frame.select(
+            [
+                (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype)).alias(name)
+                for name, dtype in want.items()
+            ]
+        )
+    unknown_domains = set(frames) - set(out)
+    if unknown_domains:
+        raise ValueError(f"there is no domain {sorted(unknown_domains)}")
+    return ClinicalData(out, origins or Origins())
+
+
+def combine(parts: Iterable[ClinicalData]) -> ClinicalData:
+    """Stack the data of several centres (or partitions); block numbers are shifted so that origins still fit."""
+    frames: dict[str, list[pl.DataFrame]] = {d: [] for d in variables()}
+    blocks: list[tuple[SourceRows, Mapping[str, tuple[str, ...]]]] = []
+    for part in parts:
+        shift = len(blocks)
+        for domain, frame in part.domains.items():
+            frames[domain].append(frame.with_columns(pl.col("BLOCK") + pl.lit(shift, dtype=pl.UInt32())))
+        blocks.extend(part.origins.blocks)
+    stacked = {d: pl.concat(fs) if fs else empty_domain(d) for d, fs in frames.items()}
+    return ClinicalData(stacked, Origins(tuple(blocks)))
+
+
+def statement(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """One row a subject: per variable the first non-missing statement, with the SEQ that made it in `<name>__SEQ`.
+
+    Shape: CENTRE, USUBJID, then for each name `<name>` and `<name>__SEQ`.
+    """
+    out = frame.select("CENTRE", "USUBJID").unique(maintain_order=True)
+    for name in names:
+        first = (
+            frame.filter(pl.col(name).is_not_null())
+            .group_by("CENTRE", "USUBJID", maintain_order=True)
+            .agg(pl.col(name).first(), pl.col("SEQ").first().alias(f"{name}__SEQ"))
+        )
+        out = out.join(first, on=["CENTRE", "USUBJID"], how="left", maintain_order="left")
+    return out

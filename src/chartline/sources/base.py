@@ -1,0 +1,86 @@
+"""SourceTable: one sheet, instrument, resource type or database table, exactly as the centre sent it.
+
+A source reader turns a file into SourceTables and SourceNotes and interprets nothing: all values are text as the
+source shows them (numbers in shortest form, true dates as ISO), beside them the kind of each cell. Whatever a reader
+saw and could not hand on as a plain value (a hidden row, an error cell, a formula without a value, a resource it
+does not know) is a note, never silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import polars as pl
+
+
+class Kind(StrEnum):
+    """What a cell held. Blank cells are null in the frame and have kind null."""
+
+    TEXT = "t"
+    NUMBER = "n"
+    DATE = "d"  # a true date cell (spreadsheets), whatever its format
+    BOOL = "b"
+    ERROR = "e"  # '#N/A', '#REF!', or a formula without a cached value
+    AMENDED = "a"  # laid over by an answer: read in chartline's own words first
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """One table of one file.
+
+    `frame` has one column per source column, all pl.String; `columns` are unique names (a repeated header gets its
+    place appended); `places` gives each column's place in the source ('C' in a sheet, the path in FHIR, the name
+    elsewhere); `row_labels` gives each row's place ('13' in a sheet, 'row 258', 'line 525',
+    'measurement_id=619'); `kinds` is a frame of `Kind` values of the same shape, or None where all is text.
+    """
+
+    file: str
+    name: str
+    frame: pl.DataFrame
+    places: dict[str, str]
+    row_labels: Sequence[str]
+    kinds: pl.DataFrame | None = None
+    grid: bool = False  # a spreadsheet: place and row label join to 'C13'
+    hidden_rows: frozenset[int] = frozenset()
+
+    @property
+    def columns(self) -> list[str]:
+        return self.frame.columns
+
+    @property
+    def sheet(self) -> str:
+        """`file!table`, or `file` where the file is the table."""
+        return f"{self.file}!{self.name}" if self.grid else self.file
+
+    def address(self, row: int, column: str = "") -> str:
+        """Return the canonical address: `book.xlsx!Sheet!C13`, `data.csv!row 258!dth_date`,
+        `Observation.ndjson!line 525!valueQuantity.value`, `measurement.csv!measurement_id=619!unit_concept_id`."""
+        label = self.row_labels[row]
+        if self.grid:
+            return f"{self.sheet}!{self.places[column]}{label}" if column else f"{self.sheet}!row {label}"
+        return f"{self.sheet}!{label}!{self.places[column]}" if column else f"{self.sheet}!{label}"
+
+    def raw(self, row: int, column: str) -> str | None:
+        return self.frame[column][row]
+
+    def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
+        return replace(self, frame=frame, kinds=kinds)
+
+
+@dataclass(frozen=True)
+class SourceNote:
+    """Something a reader saw that a person should know. `rule` names it for the query list."""
+
+    rule: str  # hidden_row, error_cell, formula_without_value, merged_cells, duplicate_header, ...
+    address: str
+    message: str
+
+
+@dataclass(frozen=True)
+class SourceData:
+    """All tables of one centre. Table names are unique within a centre."""
+
+    tables: dict[str, SourceTable]
+    notes: tuple[SourceNote, ...] = field(default=())
