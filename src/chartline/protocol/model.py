@@ -324,7 +324,9 @@ class Protocol(_Declared):
     new_therapy: EventSource | None = None
     response: Response = Field(default_factory=Response)
     response_variants: dict[str, Response] = Field(
-        {}, description="The response derived again under other choices, as ADSL variable BOR_<name>."
+        {},
+        description="The response derived again under other choices, as ADSL variables BOR_<name> and RESPFL_<name>; "
+        "what a variant does not name is as in `response`.",
     )
     mrd: Mrd = Field(default_factory=Mrd)
     laboratory: Laboratory = Field(default_factory=Laboratory)
@@ -340,6 +342,19 @@ class Protocol(_Declared):
     checks: dict[str, Any] = Field(
         {}, description="Data checks to switch off or tune: rule -> false, or rule -> {parameter: value}."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _variants_inherit(cls, data: Any) -> Any:
+        """A response variant says only what differs from `response`."""
+        if not isinstance(data, dict) or not isinstance(data.get("response_variants"), dict):
+            return data
+        base = data.get("response", {})
+        variants = {
+            name: {**base, **v} if isinstance(base, dict) and isinstance(v, dict) else v
+            for name, v in data["response_variants"].items()
+        }
+        return {**data, "response_variants": variants}
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Protocol:
