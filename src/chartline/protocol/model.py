@@ -409,7 +409,8 @@ class Tally(_Analysis):
 
 
 class Proportion(_Analysis):
-    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown missing."""
+    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown
+    missing."""
 
     kind: Literal["proportion"] = Field("proportion", description="n of N.", examples=["proportion"])
     population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
@@ -471,9 +472,7 @@ class FollowUp(_Analysis):
     level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
 
 
-Analysis = Annotated[
-    Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")
-]
+Analysis = Annotated[Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")]
 
 
 class Headline(_Declared):
