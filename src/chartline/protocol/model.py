@@ -42,9 +42,7 @@ class Study(_Declared):
         description="Title of the report.",
         examples=["Inotuzumab ozogamicin in adults with relapsed or refractory B-ALL: a retrospective study"],
     )
-    short_title: str = Field(
-        "", description="Running title.", examples=["InO in relapsed or refractory B-ALL"]
-    )
+    short_title: str = Field("", description="Running title.", examples=["InO in relapsed or refractory B-ALL"])
     notice: str = Field(
         "",
         description="Sentence printed on every page, e.g. that the data are synthetic.",
@@ -65,9 +63,7 @@ class Study(_Declared):
         description="Where and when patients were treated and reviewed.",
         examples=["Five centres; first dose between February 2017 and October 2022"],
     )
-    authors: tuple[str, ...] = Field(
-        (), description="Authors, in order.", examples=[["A. First", "B. Second"]]
-    )
+    authors: tuple[str, ...] = Field((), description="Authors, in order.", examples=[["A. First", "B. Second"]])
     ethics: str = Field(
         "",
         description="Ethics and funding statement.",
@@ -110,9 +106,7 @@ class Data(_Declared):
 class CycleRule(_Declared):
     """How cycles are rebuilt where the source keeps no cycle number; a recorded number wins."""
 
-    max_doses: int = Field(
-        3, ge=1, description="Doses in a cycle; one more starts a new cycle.", examples=[3]
-    )
+    max_doses: int = Field(3, ge=1, description="Doses in a cycle; one more starts a new cycle.", examples=[3])
     new_cycle_after_days: int = Field(
         18,
         ge=1,
@@ -147,9 +141,7 @@ class Characteristic(_Declared):
 
     label: str = Field(description="How readers see it.", examples=["ECOG performance status"])
     source: str = Field(alias="from", description="Domain it is read from.", examples=["MH"])
-    where: str | None = Field(
-        None, description="Condition on the domain's rows.", examples=["MHCAT == 'ECOG'"]
-    )
+    where: str | None = Field(None, description="Condition on the domain's rows.", examples=["MHCAT == 'ECOG'"])
     value: str = Field(description="Variable that holds the value.", examples=["MHORRES"])
     type: Literal["text", "number", "integer", "date", "flag"] = Field(
         "text", description="Type of the value.", examples=["integer"]
@@ -237,9 +229,7 @@ class Mrd(_Declared):
     sensitivity: float = Field(
         1e-4, description="Limit of detection a negative result must reach (fraction).", examples=[0.0001]
     )
-    deep_by_cycle: int = Field(
-        2, description="Deep response: negative by the end of this cycle.", examples=[2]
-    )
+    deep_by_cycle: int = Field(2, description="Deep response: negative by the end of this cycle.", examples=[2])
     deep_after_last_dose_days: int = Field(
         42,
         description="End of that cycle where no further cycle was given: days after the last dose.",
@@ -287,9 +277,7 @@ class LabComponent(_Declared):
     tests: tuple[str, ...] = Field(
         description="Codes of the laboratory tests, any of which counts.", examples=[["ALT", "AST", "BILI"]]
     )
-    min_grade: int | None = Field(
-        None, description="At least this grade; any grade if not given.", examples=[3]
-    )
+    min_grade: int | None = Field(None, description="At least this grade; any grade if not given.", examples=[3])
     worsened: bool = Field(
         False, description="Only grades worse than the baseline grade (treatment-emergent).", examples=[True]
     )
@@ -306,9 +294,7 @@ class AeComponent(_Declared):
 
     kind: Literal["ae"] = Field("ae", description="A recorded adverse event.", examples=["ae"])
     group: str = Field(description="Group of terms (see `ae_groups`).", examples=["vod"])
-    min_grade: int | None = Field(
-        None, description="At least this recorded grade; any if not given.", examples=[3]
-    )
+    min_grade: int | None = Field(None, description="At least this recorded grade; any if not given.", examples=[3])
     related_only: bool = Field(
         False,
         description="Only events that the treating team called related to the index treatment.",
@@ -316,7 +302,7 @@ class AeComponent(_Declared):
     )
     window: Literal["on_treatment", "after_first_dose"] = Field(
         "on_treatment",
-        description="`on_treatment`: onset within the laboratory window; `after_first_dose`: any time from the first dose.",
+        description="`on_treatment`: onset in the laboratory window; `after_first_dose`: any time from the first dose.",
         examples=["after_first_dose"],
     )
 
@@ -357,9 +343,7 @@ class Endpoint(_Declared):
         description="Intercurrent events that censor (hypothetical strategy); an empty list is the treatment policy.",
         examples=[["transplant"]],
     )
-    last: Milestone | None = Field(
-        None, description="Where nothing happened, censored here.", examples=["last_alive"]
-    )
+    last: Milestone | None = Field(None, description="Where nothing happened, censored here.", examples=["last_alive"])
     partial_dates: PartialPolicy | None = Field(
         None,
         description="Which day stands for a partial event date; the study's policy if not given.",
@@ -443,9 +427,7 @@ class Survival(_Analysis):
 
     kind: Literal["survival"] = Field("survival", description="Kaplan-Meier.", examples=["survival"])
     endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
-    at_months: tuple[float, ...] = Field(
-        (), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]]
-    )
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
     interval: Literal["log-log", "log", "plain"] = Field(
         "log-log",
         description="Transformation of the confidence interval, as R's conf.type.",
@@ -457,13 +439,9 @@ class Survival(_Analysis):
 class FollowUp(_Analysis):
     """Follow-up by reverse Kaplan-Meier of an endpoint."""
 
-    kind: Literal["follow_up"] = Field(
-        "follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"]
-    )
+    kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
     endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
-    at_months: tuple[float, ...] = Field(
-        (), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]]
-    )
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
     interval: Literal["log-log", "log", "plain"] = Field(
         "log-log",
         description="Transformation of the confidence interval, as R's conf.type.",
@@ -488,9 +466,7 @@ class Headline(_Declared):
         description="Landmark in months, for `survival`; one of the analysis' `at_months`.",
         examples=[12],
     )
-    unit: str = Field(
-        "", description="'proportion', 'months', 'cycles', 'patients'.", examples=["proportion"]
-    )
+    unit: str = Field("", description="'proportion', 'months', 'cycles', 'patients'.", examples=["proportion"])
 
 
 class Published(_Declared):
@@ -498,9 +474,7 @@ class Published(_Declared):
 
     item: str = Field(description="What the number is.", examples=["CR/CRi"])
     printed: str = Field(description="The number as it was printed.", examples=["59.4% (n = 19)"])
-    headline: str | None = Field(
-        None, description="Headline key it is compared with.", examples=["cr_cri_rate"]
-    )
+    headline: str | None = Field(None, description="Headline key it is compared with.", examples=["cr_cri_rate"])
     analysis: str | None = Field(
         None,
         description="Analysis it is compared with, where there is no headline key.",
@@ -650,9 +624,7 @@ class Protocol(_Declared):
     safety_flags: dict[str, SafetyFlag] = Field(
         {},
         description="Composite safety endpoints by ADSL name.",
-        examples=[
-            {"VODFL": {"label": "VOD/SOS", "any_of": [{"kind": "ae", "group": "vod", "min_grade": 3}]}}
-        ],
+        examples=[{"VODFL": {"label": "VOD/SOS", "any_of": [{"kind": "ae", "group": "vod", "min_grade": 3}]}}],
     )
     endpoints: tuple[Endpoint, ...] = Field(
         (),
