@@ -1,8 +1,8 @@
 """The order of the rooms: the only module that knows it.
 
-    read_study       centres' files + mappings + answers -> ClinicalData and queries      (patient side)
-    derive_study     -> Cohort, Adam, Counts                                              (patient side, ends at the wall)
-    estimate_study   Counts -> Results                                                    (no person exists)
+    read_study       centres' files + mappings + answers -> ClinicalData and queries   (patient side)
+    derive_study     -> Cohort, Adam, Counts                                           (patient side, up to the wall)
+    estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
@@ -258,7 +258,8 @@ def _subjects_are_unique(data: ClinicalData) -> None:
     if both.height:
         first = both.row(0, named=True)
         raise MappingError(
-            f"The subject id {first['USUBJID']} is used by centres {' and '.join(first['CENTRE'])} ({both.height} such ids)",
+            f"The subject id {first['USUBJID']} is used by centres {' and '.join(first['CENTRE'])}"
+            f" ({both.height} such ids)",
             expected="subject ids that are unique over the study",
             do="give one centre's mapping a `subject_prefix`",
         )

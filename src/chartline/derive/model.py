@@ -14,7 +14,8 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     SITEID SUBJID AGE SEX BRTHDT TRTSDT TRTEDT          identity and index
     ELIGFL (Y/N/null) ELIGREAS                          cohort
     NCYC NDOSE CUMDM2 CUMMG                             exposure
-    BOR (CR CRi ... NE) RESPFL BORDT FRSPDT FRSP FRSPCYC  response: best, whether, date of best, first response: date, category, after cycle
+    BOR (CR CRi ... NE) RESPFL BORDT                    response: best, whether, date of best
+    FRSPDT FRSP FRSPCYC                                 first response: date, category, after cycle
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)

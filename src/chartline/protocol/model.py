@@ -75,7 +75,8 @@ class Treatment(_Declared):
     cycle: CycleRule = Field(default_factory=CycleRule)
     max_dose_m2: float | None = Field(None, description="Highest dose per administration, mg/m2; more is queried.")
     first_to_second_dose_days: tuple[int, int] | None = Field(
-        None, description="Expected days from a dose to the next within a cycle (lowest, highest); other gaps are queried.",
+        None,
+        description="Expected days from a dose to the next within a cycle (lowest, highest); other gaps are queried.",
         examples=[[5, 16]],
     )
 
@@ -94,7 +95,8 @@ class Characteristic(_Declared):
     )
     categories: tuple[str, ...] = Field((), description="Order of the categories in tables.")
     bands: dict[str, str] = Field(
-        {}, description="Groups of values shown in tables: label -> condition on the variable.",
+        {},
+        description="Groups of values shown in tables: label -> condition on the variable.",
         examples=[{"40 years or over": "AGE >= 40"}],
     )
 
@@ -154,7 +156,8 @@ class Laboratory(_Declared):
     baseline_days: int = Field(14, description="Baseline: last value in this many days up to and including first dose.")
     on_treatment_days: int = Field(42, description="On treatment: after first dose to this many days after last dose,")
     before: tuple[Milestone, ...] = Field(
-        (Milestone.TRANSPLANT, Milestone.NEW_THERAPY), description="and at the latest the day before the first of these."
+        (Milestone.TRANSPLANT, Milestone.NEW_THERAPY),
+        description="and at the latest the day before the first of these.",
     )
 
 
@@ -199,7 +202,8 @@ class Endpoint(_Declared):
     origin: Milestone | None = None
     events: tuple[Milestone, ...] | None = Field(None, description="Events in order of precedence on the same day.")
     censor_at: tuple[Milestone, ...] | None = Field(
-        None, description="Intercurrent events that censor (hypothetical strategy); () is the treatment policy."
+        None,
+        description="Intercurrent events that censor (hypothetical strategy); () is the treatment policy.",
     )
     last: Milestone | None = Field(None, description="Where nothing happened, censored here.")
     partial_dates: PartialPolicy | None = Field(None, description="Which day stands for a partial event date.")
@@ -225,7 +229,8 @@ class Tally(_Analysis):
 
 
 class Proportion(_Analysis):
-    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown missing."""
+    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown
+    missing."""
 
     kind: Literal["proportion"] = "proportion"
     population: str
@@ -269,9 +274,7 @@ class FollowUp(_Analysis):
     level: float = Field(0.95, gt=0, lt=1)
 
 
-Analysis = Annotated[
-    Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")
-]
+Analysis = Annotated[Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")]
 
 
 class Headline(_Declared):
@@ -316,7 +319,9 @@ class Protocol(_Declared):
     data: Data
     treatment: Treatment
     partial_dates: PartialPolicy = Field(PartialPolicy.MID, description="Day that stands for a partial event date.")
-    study_period: tuple[dt.date, dt.date] | None = Field(None, description="First dose within these days, both included.")
+    study_period: tuple[dt.date, dt.date] | None = Field(
+        None, description="First dose within these days, both included."
+    )
     characteristics: dict[str, Characteristic] = Field({}, description="Baseline variables by ADSL name.")
     duplicates: Duplicates = Field(default_factory=Duplicates)
     eligibility: tuple[Criterion, ...] = ()
