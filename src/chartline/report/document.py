@@ -95,6 +95,7 @@ class Document:
     notice: str  # printed on every page, e.g. "Synthetic data: no patient is real"; "" for none
     blocks: tuple[Block, ...]
     footer: str = ""  # digests and version
+    short_title: str = ""  # running title of later pages
     patient_level: bool = True
     result_titles: Mapping[str, str] = field(default_factory=dict)  # result id -> its definition and method
 
