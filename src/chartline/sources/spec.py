@@ -105,7 +105,7 @@ class SourceSpec(BaseModel):
         ",",
         min_length=1,
         max_length=1,
-        description="delimited, redcap, omop: what separates two values. Write a tab as \"\\t\".",
+        description='delimited, redcap, omop: what separates two values. Write a tab as "\\t".',
         examples=[";"],
     )
     encoding: str = Field(
