@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from chartline.protocol.names import label_of
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -125,5 +126,4 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
         return declared.label, declared.unit.replace("m2", "m²")
-    known = {"AGE": ("Age at first dose", "years"), "SEX": ("Sex", "")}
-    return known.get(variable, (variable, ""))
+    return label_of(variable) or variable, ""

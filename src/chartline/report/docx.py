@@ -112,7 +112,7 @@ def _section(landscape: bool) -> str:
     """Return a paragraph that ends a section of this orientation."""
     size = 'w:w="16838" w:h="11906" w:orient="landscape"' if landscape else 'w:w="11906" w:h="16838"'
     margins = 'w:top="1360" w:right="1417" w:bottom="1300" w:left="1417" w:header="620" w:footer="560" w:gutter="0"'
-    return f'<w:p><w:pPr><w:sectPr><w:pgSz {size}/><w:pgMar {margins}/></w:sectPr></w:pPr></w:p>'
+    return f"<w:p><w:pPr><w:sectPr><w:pgSz {size}/><w:pgMar {margins}/></w:sectPr></w:pPr></w:p>"
 
 
 def _table(table: Table) -> str:
@@ -244,9 +244,11 @@ def _page(docx: Any, document: Document) -> None:
     section.top_margin, section.bottom_margin = Mm(24), Mm(23)
     section.header_distance, section.footer_distance = Mm(11), Mm(10)
     tab = f'<w:tabs><w:tab w:val="clear" w:pos="4680"/><w:tab w:val="clear" w:pos="9360"/><w:tab w:val="right" w:pos="{TEXT_WIDTH}"/></w:tabs>'
-    right = '<w:r><w:tab/></w:r>'
+    right = "<w:r><w:tab/></w:r>"
     head = _run(document.notice, True, 8, _WARN) + right + _run(document.short_title, False, 8, _SOFT)
-    pages = _run("Page ", False, 8, _SOFT) + _field("PAGE", "1") + _run(" of ", False, 8, _SOFT) + _field("NUMPAGES", "1")
+    pages = (
+        _run("Page ", False, 8, _SOFT) + _field("PAGE", "1") + _run(" of ", False, 8, _SOFT) + _field("NUMPAGES", "1")
+    )
     foot = _run(document.footer, False, 8, _SOFT) + right + pages
     for part, style, runs in ((section.header, "Header", head), (section.footer, "Footer", foot)):
         _style(docx, style, 8, _SOFT)

@@ -45,6 +45,9 @@ def draw(figure: Figure, format: Literal["svg", "png"]) -> bytes:
         raise ValueError(f"there is no figure template {figure.kind!r}")
     inputs = {"kind": figure.kind, "data": json.dumps(figure.data), "fill": "white" if format == "png" else ""}
     out = compiler().compile(
-        input=str(FOLDER / "figures" / "figure.typ"), format=format, ppi=PNG_PPI if format == "png" else None, sys_inputs=inputs
+        input=str(FOLDER / "figures" / "figure.typ"),
+        format=format,
+        ppi=PNG_PPI if format == "png" else None,
+        sys_inputs=inputs,
     )
     return out if isinstance(out, bytes) else out[0]

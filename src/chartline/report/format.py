@@ -7,7 +7,9 @@ value that could not be computed prints its reason; no p-value is printed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from chartline.results.model import Result
 
@@ -116,3 +118,18 @@ def joined(words: list[str] | tuple[str, ...], last: str = "and") -> str:
 def plural(n: int, one: str, many: str = "") -> str:
     """Return "1 patient" or "3 patients"."""
     return f"{whole(n)} {one if n == 1 else many or one + 's'}"
+
+
+def format_headline(entry: Mapping[str, Any]) -> str:
+    """Return one entry of headline.json as a line for a terminal: "59.4% (19/32; 40.6 to 76.3)"."""
+    estimate, unit = entry.get("estimate"), entry.get("unit", "")
+    if "estimate" not in entry:
+        return whole(entry["n"]) if entry.get("n") is not None else NOT_COMPUTED
+    if estimate is None:
+        return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
+    shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
+    extras = [ratio(entry["n"], entry["N"])] if entry.get("n") is not None and entry.get("N") is not None else []
+    ends = (entry.get("lower"), entry.get("upper"))
+    if any(e is not None for e in ends):
+        extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")
+    return f"{shown} ({'; '.join(extras)})" if extras else shown

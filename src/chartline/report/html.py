@@ -45,7 +45,7 @@ def write_html(document: Document, drawings: Mapping[str, bytes] | None = None) 
             return _share(block)
         if isinstance(block, Figure):
             svg = (drawings or {}).get(block.name) or draw(block, "svg")
-            return Markup(svg.decode())  # noqa: S704 - our own drawing: outlines only, no text of the study
+            return Markup(svg.decode())  # our own drawing: outlines only, no text of the study
         return None
 
     env = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, auto_reload=False)
@@ -53,7 +53,7 @@ def write_html(document: Document, drawings: Mapping[str, bytes] | None = None) 
     html = env.get_template("report.html.j2").render(
         document=document,
         titles=document.result_titles,
-        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        css=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # our own file
         contents=[(a, b) for a, b in anchored if isinstance(b, Heading) and 1 <= b.level <= 2],
         blocks=[(type(b).__name__, a, b, extra(b)) for a, b in anchored],
     )

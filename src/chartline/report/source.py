@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol as Interface
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
 
 from chartline.counts.model import AttritionTable, Counts
 from chartline.results.model import Result, Results
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class CurveLike(Interface):
-    """A survival curve as the statistics give it: a right-continuous step function on whole days."""
+    """A survival curve as `stats/kaplan_meier.py` gives it: a right-continuous step function on whole days."""
 
     @property
     def times_days(self) -> tuple[int, ...]: ...
     @property
     def survival(self) -> tuple[float, ...]: ...
     @property
-    def lower(self) -> tuple[float, ...]: ...
+    def lower(self) -> tuple[float | None, ...]: ...
     @property
-    def upper(self) -> tuple[float, ...]: ...
+    def upper(self) -> tuple[float | None, ...]: ...
     @property
     def censor_days(self) -> tuple[int, ...]: ...
     def n_risk(self, days: float) -> int: ...

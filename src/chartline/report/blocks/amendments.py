@@ -13,7 +13,9 @@ def build(source: ReportSource) -> list[Block]:
     if not source.amendments:
         return [Heading("Amendments"), Paragraph("No value was amended.")]
     n = len(source.amendments)
-    text = f"{fmt.plural(n, 'value was', 'values were')} amended by the centres' answers. The source files are unchanged."
+    text = (
+        f"{fmt.plural(n, 'value was', 'values were')} amended by the centres' answers. The source files are unchanged."
+    )
     if not source.protocol.report.patient_level:
         return [Heading("Amendments"), Paragraph(text)]
     rows = [

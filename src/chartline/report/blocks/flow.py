@@ -27,7 +27,9 @@ def build(source: ReportSource) -> list[Block]:
         "sets": sets,
     }
     rows = [("Screened", "", "", str(table.screened))]
-    rows += [(str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, table.steps, strict=True)]
+    rows += [
+        (str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, table.steps, strict=True)
+    ]
     rows += [(str(d["label"]), "", "", str(d["n"])) for d in sets]
     unknown = sum(s.n_unknown for s in table.steps)
     note = ("Patients for whom a criterion could not be decided are shown apart and are not in the analyses.",)

@@ -16,7 +16,9 @@ def build(source: ReportSource) -> list[Block]:
     spans: set[int] = set()
     return [
         Heading("Provenance"),
-        Paragraph("The same inputs, protocol and versions give the same report. Complete fingerprints are in study.lock."),
+        Paragraph(
+            "The same inputs, protocol and versions give the same report. Complete fingerprints are in study.lock."
+        ),
         Table(
             number="Table",
             caption="Inputs, digests and versions.",

@@ -49,7 +49,14 @@ def build(source: ReportSource) -> list[Block]:
 def _row(source: ReportSource, item: Any) -> tuple[Cell, ...]:
     result = _result(source, item)
     if result is None:
-        return (Cell(item.item), Cell(item.printed), Cell("not computed"), Cell(fmt.DASH), Cell(fmt.DASH), Cell(item.note))
+        return (
+            Cell(item.item),
+            Cell(item.printed),
+            Cell("not computed"),
+            Cell(fmt.DASH),
+            Cell(fmt.DASH),
+            Cell(item.note),
+        )
     ours = restyle(item.printed, result)
     agrees = fmt.DASH if ours is None else "yes" if ours == item.printed else "no"
     declared: Any = source.declared(result.analysis)

@@ -55,7 +55,9 @@ def _counts(source: ReportSource) -> Table:
         rows=tuple(rows),
         align="ll" + "r" * (len(centres) + 1),
         widths=(3.4, 1.1, *(0.9,) * len(centres), 0.7),
-        notes=("block: withholds the patient from the analyses touched; warn: asked, the value is used; note: told only.",),
+        notes=(
+            "block: withholds the patient from the analyses touched; warn: asked, the value is used; note: told only.",
+        ),
         wide=len(centres) > 7,
     )
 

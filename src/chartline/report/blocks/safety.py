@@ -55,7 +55,18 @@ def _laboratory(source: ReportSource) -> Table | None:
     return Table(
         number="Table",
         caption="Worst laboratory grade on treatment, by test.",
-        header=("Test", "Tested", "Grade 1", "Grade 2", "Grade 3", "Grade 4", "Any grade", "Grade 3-4", "Worse than baseline", "Worse, to grade 3-4"),
+        header=(
+            "Test",
+            "Tested",
+            "Grade 1",
+            "Grade 2",
+            "Grade 3",
+            "Grade 4",
+            "Any grade",
+            "Grade 3-4",
+            "Worse than baseline",
+            "Worse, to grade 3-4",
+        ),
         rows=tuple(rows),
         align="lrrrrrrrrr",
         widths=(2.4, 0.85, 0.8, 0.8, 0.8, 0.8, 1.15, 1.15, 1.25, 1.25),
@@ -118,7 +129,13 @@ def _adverse_events(source: ReportSource) -> Table | None:
         cells += [fmt.n_percent(any_grade, total) if total else fmt.whole(any_grade)]
         cells += [fmt.n_percent(severe, total) if total else fmt.whole(severe)]
         rows.append((Cell(term[:1].upper() + term[1:]), *(Cell(c) for c in cells)))
-    header = ("Term", *(f"Grade {g}" for g in grades), *(["No grade"] if unknown else []), "Any grade", "Grade 3 or more")
+    header = (
+        "Term",
+        *(f"Grade {g}" for g in grades),
+        *(["No grade"] if unknown else []),
+        "Any grade",
+        "Grade 3 or more",
+    )
     return Table(
         number="Table",
         caption="Adverse events by worst grade.",
@@ -126,7 +143,9 @@ def _adverse_events(source: ReportSource) -> Table | None:
         rows=tuple(rows),
         align="l" + "r" * (len(header) - 1),
         widths=(3.4, *(0.8,) * (len(header) - 3), 1.15, 1.25),
-        notes=(f"Patients, n (%){f' of {fmt.whole(total)}' if total else ''}; a patient is counted once a term, at the worst grade.",),
+        notes=(
+            f"Patients, n (%){f' of {fmt.whole(total)}' if total else ''}; a patient is counted once a term, at the worst grade.",
+        ),
     )
 
 

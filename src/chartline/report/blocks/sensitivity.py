@@ -22,7 +22,12 @@ def build(source: ReportSource) -> list[Block]:
         else:
             rows.append((Cell("Other"), *(Cell(""),) * (2 + len(at))))
         rows += [_row(source, v, at, 1) for v in variants]
-    header = ("Analysis", "n/N or events/N", "% or median, months (95% CI)", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at))
+    header = (
+        "Analysis",
+        "n/N or events/N",
+        "% or median, months (95% CI)",
+        *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at),
+    )
     return [
         Heading("Sensitivity analyses"),
         Table(
@@ -32,7 +37,9 @@ def build(source: ReportSource) -> list[Block]:
             rows=tuple(rows),
             align="l" + "r" * (len(header) - 1),
             widths=(3.4, 1.2, 2, *(1.9,) * len(at)),
-            notes=(f"The main analysis stands first, its variants below. CI, confidence interval; {fmt.NOT_REACHED}, not reached.",),
+            notes=(
+                f"The main analysis stands first, its variants below. CI, confidence interval; {fmt.NOT_REACHED}, not reached.",
+            ),
         ),
     ]
 
@@ -62,7 +69,9 @@ def _shared(a: str, b: str) -> int:
 
 def _landmarks(source: ReportSource) -> list[float]:
     ids = [a.id for a in source.protocol.analyses if a.sensitivity]
-    return sorted({r.at for a in ids for r in source.results.of(a) if r.statistic == "survival" and r.at is not None})[:2]
+    return sorted({r.at for a in ids for r in source.results.of(a) if r.statistic == "survival" and r.at is not None})[
+        :2
+    ]
 
 
 def _row(source: ReportSource, analysis: Any, at: list[float], indent: int) -> tuple[Cell, ...]:

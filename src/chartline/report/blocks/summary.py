@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.document import Block, Cell, Heading, Paragraph
 from chartline.report.cells import sentence_case
+from chartline.report.document import Block, Cell, Heading, Paragraph
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
 
@@ -33,7 +33,9 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _design(study: Any) -> str:
-    return ". ".join(t.rstrip(".") for t in (study.design, study.setting) if t) + ("." if study.design or study.setting else "")
+    return ". ".join(t.rstrip(".") for t in (study.design, study.setting) if t) + (
+        "." if study.design or study.setting else ""
+    )
 
 
 def _bound(result: Result, text: str) -> Cell:
@@ -45,7 +47,12 @@ def _patients(source: ReportSource) -> Pieces:
     tallies = {a.count: source.result(a.id, "n") for a in source.protocol.analyses if a.kind == "tally" and a.count}
     screened, eligible = tallies.get("screened"), tallies.get("eligible")
     if screened and eligible:
-        out += ["Of ", _bound(screened, fmt.value(screened)), " patients screened, ", _bound(eligible, fmt.value(eligible))]
+        out += [
+            "Of ",
+            _bound(screened, fmt.value(screened)),
+            " patients screened, ",
+            _bound(eligible, fmt.value(eligible)),
+        ]
         out += [" were eligible. "]
     elif eligible:
         out += [_bound(eligible, fmt.value(eligible)), " patients were eligible. "]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import pairwise
 from typing import Any
 
 from chartline.report import format as fmt
@@ -34,7 +33,11 @@ def _landmarks(source: ReportSource, analyses: list[str]) -> list[float]:
 
 
 def _follow_up(source: ReportSource) -> list[str]:
-    return [a.id for a in source.protocol.analyses if a.kind == "follow_up" and not a.sensitivity and source.results.of(a.id)]
+    return [
+        a.id
+        for a in source.protocol.analyses
+        if a.kind == "follow_up" and not a.sensitivity and source.results.of(a.id)
+    ]
 
 
 def _table(source: ReportSource, analyses: list[str]) -> Table:
@@ -136,14 +139,20 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
         caption=f"{declared.label}.",
         alt=_alt(declared.label, median, n),
         data=data,
-        notes=(f"{band}Ticks: censored patients. " + (f"Dashed where fewer than {FEW} patients are at risk." if few else ""),),
+        notes=(
+            f"{band}Ticks: censored patients. "
+            + (f"Dashed where fewer than {FEW} patients are at risk." if few else ""),
+        ),
         columns=("Group", "Days", "Months", "At risk", "Survival, %", "Lower", "Upper"),
         rows=_data_rows(curves),
     )
 
 
 def _summary(median: Any) -> list[str]:
-    return [f"{fmt.plural(median.n or 0, 'event')} in {fmt.plural(median.N or 0, 'patient')}", f"Median {fmt.with_interval(median)}"]
+    return [
+        f"{fmt.plural(median.n or 0, 'event')} in {fmt.plural(median.N or 0, 'patient')}",
+        f"Median {fmt.with_interval(median)}",
+    ]
 
 
 def _alt(label: str, median: Any, n: int | None) -> str:
@@ -162,7 +171,7 @@ def _origin(source: ReportSource, declared: Any) -> str:
 
 
 def _end(curve: CurveLike) -> int:
-    return max((*curve.times_days, *curve.censor_days), default=0)
+    return max(curve.times_days, default=0)
 
 
 def _at_day(curve: CurveLike, day: float) -> float:
@@ -173,13 +182,13 @@ def _at_day(curve: CurveLike, day: float) -> float:
 
 def _group(label: str, curve: CurveLike, axis: list[float]) -> dict[str, Any]:
     """Return what the template draws of one curve; times in months."""
-    if not curve.times_days and not curve.censor_days:
+    if not curve.times_days:
         empty = {"steps": [], "band": [], "censored": [], "few_from": None, "few_at": None}
         return {"label": label, **empty, "risk": [0] * len(axis), "events": [0] * len(axis)}
     end = _end(curve)
     steps = [(0.0, 1.0), *((fmt.months(d), s) for d, s in zip(curve.times_days, curve.survival, strict=True))]
     steps.append((fmt.months(end), steps[-1][1]))
-    few = _few_from(curve, end)
+    few = _few_from(curve)
     days = [m * fmt.DAYS_PER_MONTH for m in axis]
     return {
         "label": label,
@@ -194,22 +203,19 @@ def _group(label: str, curve: CurveLike, axis: list[float]) -> dict[str, Any]:
 
 
 def _band(curve: CurveLike, end: int) -> list[tuple[float, float, float]]:
-    """Return (month, lower, upper) where both bounds exist."""
+    """Return (month, lower, upper): 1 where nothing has happened yet, ending where the interval has no value (S = 0)."""
     points = [(0.0, 1.0, 1.0)]
-    for day, low, high in zip(curve.times_days, curve.lower, curve.upper, strict=True):
-        if low is None or high is None:
+    for day, s, low, high in zip(curve.times_days, curve.survival, curve.lower, curve.upper, strict=True):
+        if low is not None and high is not None:
+            points.append((fmt.months(day), low, high))
+        elif s < 1:
             return [*points, (fmt.months(day), *points[-1][1:])]
-        points.append((fmt.months(day), low, high))
     return [*points, (fmt.months(end), *points[-1][1:])]
 
 
-def _few_from(curve: CurveLike, end: int) -> int | None:
-    """Return the first day after which fewer than `FEW` are at risk; None where that is the whole curve's end."""
-    days = sorted({0, *curve.times_days, *curve.censor_days})
-    for day, following in pairwise(days):
-        if curve.n_risk(following) < FEW:
-            return day
-    return None if not days or days[-1] == end else end
+def _few_from(curve: CurveLike) -> int | None:
+    """Return the first day after which fewer than `FEW` are at risk; None where the curve ends on it."""
+    return next((day for day in curve.times_days[:-1] if curve.n_risk(day + 1) < FEW), None)
 
 
 def _data_rows(curves: Any) -> tuple[tuple[str, ...], ...]:

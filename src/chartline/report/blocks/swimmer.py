@@ -34,7 +34,9 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
     end = max(fmt.months(b.end) for b in bars)
     step = next((s for s in _STEPS if end <= s * 9), _STEPS[-1])
     last = step * max(1, -int(-end // step))
-    used = {kind for b in bars for kind, *_ in (*b.segments, *b.markers)} | ({"alive"} if any(b.alive for b in bars) else set())
+    used = {kind for b in bars for kind, *_ in (*b.segments, *b.markers)} | (
+        {"alive"} if any(b.alive for b in bars) else set()
+    )
     part = f" (part {index + 1} of {parts})" if parts > 1 else ""
     return Figure(
         number="Figure",
@@ -71,4 +73,10 @@ def _row(bar: PatientBar) -> dict[str, object]:
 def _line(bar: PatientBar) -> tuple[str, ...]:
     events = [f"{MARKERS.get(k, k)} {fmt.number(fmt.months(d))}" for k, d in sorted(bar.markers, key=lambda m: m[1])]
     status = "Alive" if bar.alive else "Died"
-    return (bar.subject, bar.response or fmt.DASH, fmt.number(fmt.months(bar.end)), status, "; ".join(events) or fmt.DASH)
+    return (
+        bar.subject,
+        bar.response or fmt.DASH,
+        fmt.number(fmt.months(bar.end)),
+        status,
+        "; ".join(events) or fmt.DASH,
+    )
