@@ -1,9 +1,9 @@
 """SourceTable: one sheet, instrument, resource type or database table, exactly as the centre sent it.
 
-A source reader turns a file into SourceTables and SourceNotes and interprets nothing: all values are text as the
-source shows them (numbers in shortest form, true dates as ISO), beside them the kind of each cell. Whatever a reader
-saw and could not hand on as a plain value (a hidden row, an error cell, a formula without a value, a resource it
-does not know) is a note, never silence.
+A source reader turns a file into SourceTables and SourceNotes and interprets nothing: all values are text as
+the source shows them (numbers in shortest form, true dates as ISO), beside them the kind of each cell.
+Whatever a reader saw and could not hand on as a plain value (a hidden row, an error cell, a formula without a
+value, a resource it does not know) is a note, never silence.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ class Kind(StrEnum):
 class SourceTable:
     """One table of one file.
 
-    `frame` has one column per source column, all pl.String; `columns` are unique names (a repeated header gets its
-    place appended); `places` gives each column's place in the source ('C' in a sheet, the path in FHIR, the name
-    elsewhere); `row_labels` gives each row's place ('13' in a sheet, 'row 258', 'line 525',
+    `frame` has one column per source column, all pl.String; `columns` are unique names (a repeated header
+    gets its place appended); `places` gives each column's place in the source ('C' in a sheet, the path in
+    FHIR, the name elsewhere); `row_labels` gives each row's place ('13' in a sheet, 'row 258', 'line 525',
     'measurement_id=619'); `kinds` is a frame of `Kind` values of the same shape, or None where all is text.
+    `file` is "" where the rows come from several files: then each row label starts with its file.
+    `hidden_rows` are positions in `frame`.
     """
 
     file: str
@@ -56,11 +58,13 @@ class SourceTable:
 
     def address(self, row: int, column: str = "") -> str:
         """Return the canonical address: `book.xlsx!Sheet!C13`, `data.csv!row 258!dth_date`,
-        `Observation.ndjson!line 525!valueQuantity.value`, `measurement.csv!measurement_id=619!unit_concept_id`."""
+        `Observation.ndjson!line 525!valueQuantity.value`,
+        `measurement.csv!measurement_id=619!unit_concept_id`; without a column, that of the row."""
         label = self.row_labels[row]
         if self.grid:
             return f"{self.sheet}!{self.places[column]}{label}" if column else f"{self.sheet}!row {label}"
-        return f"{self.sheet}!{label}!{self.places[column]}" if column else f"{self.sheet}!{label}"
+        place = f"{self.sheet}!{label}" if self.file else label
+        return f"{place}!{self.places[column]}" if column else place
 
     def raw(self, row: int, column: str) -> str | None:
         return self.frame[column][row]

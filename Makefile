@@ -1,0 +1,36 @@
+# Two commands are all it takes: `make demo` and `make test`. Both build .venv by themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test lint types docs benchmark clean
+
+demo: $(VENV)/.ready
+	$(BIN)/chartline run examples/inotuzumab-india --out out
+
+test: $(VENV)/.ready-test
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+docs: $(VENV)/.ready
+	$(BIN)/python docs/generate.py
+
+benchmark: $(VENV)/.ready-test
+	$(BIN)/python -m pip install --quiet pandas lifelines matplotlib
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/.ready: pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartline needs Python 3.11 or later; run make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready requirements-test.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-test.lock
+	touch $@
+
+clean:
+	rm -rf $(VENV) out

@@ -1,0 +1,164 @@
+"""The command line: verbs over `pipeline` and `trace`, with no rule of its own. Heavy imports stay inside commands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chartline.errors import StudyError
+
+app = typer.Typer(
+    name="chartline",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Retrospective real-world studies in blood cancer: from hospital charts to a traceable report.",
+    epilog="Examples: chartline run examples/inotuzumab-india --out out | chartline check my-study | "
+    "chartline explain os_12m --members | chartline explain --subject A-03 RFS | chartline schema protocol",
+)
+
+StudyArgument = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="Folder with protocol.yaml, or the protocol file itself.")
+]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the outputs go (replaced as a whole).")]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option("--answers", metavar="FILE", help="Answers of the centres; instead of the file the protocol names."),
+]
+NoAnswersOption = Annotated[bool, typer.Option("--no-answers", help="Leave the protocol's answers aside.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Stop with exit code 12 if blocking queries are open.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"chartline {version('chartline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Retrospective real-world studies in blood cancer: from hospital charts to a traceable report."""
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    out: OutOption = Path("out"),
+    answers: AnswersOption = None,
+    no_answers: NoAnswersOption = False,
+    strict: StrictOption = False,
+) -> None:
+    """Run the whole study: charts and protocol in; report, results, queries and trace out.
+
+    Example: chartline run examples/inotuzumab-india --out out
+    """
+    from chartline.pipeline import run_study
+
+    done = run_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
+    for line in done.summary():
+        typer.echo(line)
+
+
+@app.command()
+def check(
+    study: StudyArgument,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write queries.csv and one workbook a centre here.")
+    ] = None,
+    answers: AnswersOption = None,
+    no_answers: NoAnswersOption = False,
+    strict: StrictOption = False,
+) -> None:
+    """Read and map the charts and list the queries; nothing is derived.
+
+    Example: chartline check examples/inotuzumab-india --out queries
+    """
+    from chartline.pipeline import check_study
+
+    done = check_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
+    for line in done.summary():
+        typer.echo(line)
+
+
+@app.command()
+def explain(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[WHAT]", help="A headline key, analysis or result id; with --subject also an endpoint or variable."
+        ),
+    ] = None,
+    subject: Annotated[str | None, typer.Option("--subject", metavar="ID", help="One subject.")] = None,
+    members: Annotated[bool, typer.Option("--members", help="Every member with the cells that made it count.")] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The out folder of a finished run.")] = Path("out"),
+) -> None:
+    """Walk from a number to its members and to the cells they came from.
+
+    Examples: chartline explain os_12m | chartline explain cr_cri_rate --members |
+    chartline explain --subject A-03 RFS
+    """
+    from chartline.trace.explain import explain_result, explain_subject
+
+    lines = explain_subject(out, subject, what) if subject else explain_result(out, what, members=members)
+    for line in lines:
+        typer.echo(line)
+
+
+@app.command()
+def schema(
+    what: Annotated[str, typer.Argument(metavar="protocol|mapping", help="Which declaration.")] = "protocol",
+) -> None:
+    """Print the JSON Schema of a declaration, for editors that check YAML while you type.
+
+    Example: chartline schema protocol > protocol.schema.json
+    """
+    import json
+
+    from chartline.pipeline import declaration_schema
+
+    typer.echo(json.dumps(declaration_schema(what), indent=2, ensure_ascii=False))
+
+
+def _progress() -> Any:
+    """Return a function that shows the present step on a terminal, and does nothing when piped."""
+    if not sys.stderr.isatty():
+        return lambda step: None
+
+    from rich.console import Console
+
+    status = Console(stderr=True).status("")
+    status.start()
+
+    def tell(step: str) -> None:
+        if step:
+            status.update(step)
+        else:
+            status.stop()
+
+    return tell
+
+
+def main() -> None:
+    """Entry point: expected failures become one clear message and their exit code."""
+    try:
+        app()
+    except StudyError as e:
+        typer.echo(f"{type(e).__name__}: {e}", err=True)
+        raise SystemExit(e.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; the last finished output is untouched.", err=True)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

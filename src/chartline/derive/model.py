@@ -1,0 +1,60 @@
+"""What the patient side hands to the counts: ADaM-named tables and the reason for every derived value.
+
+`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTTE. `trace` has one row per source cell of each
+derived value:
+
+    USUBJID  CENTRE  ITEM     ("ADSL.BOR", "ADTTE.OS", "ELIG.adult")
+    VALUE    (as text)  BECAUSE (one English sentence)
+    SRCDOM   SRCSEQ   SRCVAR  (null where the reason is the absence of a row)
+
+`withheld` lists subjects left out of a variable or endpoint by an open blocking query: USUBJID, ITEM, QUERY (ids).
+
+ADSL variables that every study has (besides the protocol's characteristics and safety flags):
+    SITEID SUBJID AGE SEX BRTHDT TRTSDT TRTEDT          identity and index
+    ELIGFL (Y/N/null) ELIGREAS                          cohort
+    NCYC NDOSE CUMDM2 CUMMG                             exposure
+    BOR (CR CRi ... NE) RESPFL BORDT FRSPDT FRSP FRSPCYC  response: best, whether, date of best, first response: date, category, after cycle
+    MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
+    HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
+    RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
+A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
+`topics` says for each ADSL variable which query topics it rests on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from chartline.core.query import Topic
+
+TRACE_SCHEMA: dict[str, pl.DataType] = {
+    "CENTRE": pl.String(),
+    "USUBJID": pl.String(),
+    "ITEM": pl.String(),
+    "VALUE": pl.String(),
+    "BECAUSE": pl.String(),
+    "SRCDOM": pl.String(),
+    "SRCSEQ": pl.Int64(),
+    "SRCVAR": pl.String(),
+}
+WITHHELD_SCHEMA: dict[str, pl.DataType] = {
+    "USUBJID": pl.String(),
+    "ITEM": pl.String(),
+    "QUERY": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The derived tables of a study (or of one partition of its subjects)."""
+
+    tables: dict[str, pl.DataFrame]
+    trace: pl.DataFrame
+    withheld: pl.DataFrame
+    labels: dict[str, str]  # variable or PARAMCD -> label
+    topics: dict[str, frozenset[Topic]] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        return self.tables[name]

@@ -1,0 +1,104 @@
+"""The out folder: built beside the old one, then put in its place whole. Nobody ever sees half of a run.
+
+A run writes into `.<name>.new-<pid>` next to the out folder. When all is written the old folder steps aside and the new
+one takes its name; a run that fails or is killed leaves the old output as it was. A folder that chartline did not make
+is never replaced.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chartline.errors import OutputError
+
+MARK = "study.lock"  # every finished out folder has one
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """Yield an empty folder to write into; on success it becomes `out`, on any error it is removed.
+
+    Raises `OutputError` where `out` is not ours to replace, cannot be written, or the disk is full.
+    """
+    out = out.absolute()
+    recover(out)
+    _may_replace(out)
+    new = out.parent / f".{out.name}.new-{os.getpid()}"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        new.mkdir()
+        yield new
+        _swap(new, out)
+    except OSError as e:
+        raise _output_error(e, out) from e
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def recover(out: Path) -> None:
+    """Put back an output whose replacement was interrupted between the two renames; clear dead runs' leftovers."""
+    out = out.absolute()
+    old = _aside(out)
+    with suppress(OSError):
+        if old.exists():
+            if out.exists():
+                shutil.rmtree(old)
+            else:
+                old.rename(out)
+        for left in out.parent.glob(f".{out.name}.new-*"):
+            if not _alive(left.name.rsplit("-", 1)[1]):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _aside(out: Path) -> Path:
+    return out.parent / f".{out.name}.old"
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _may_replace(out: Path) -> None:
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise OutputError(f"{out.name} is not a folder", where=str(out), do="name another --out")
+    if not out.exists():
+        return
+    if not out.stat().st_mode & stat.S_IWUSR or not os.access(out, os.W_OK):
+        raise OutputError("The out folder is read-only", where=str(out), do="make it writable or name another --out")
+    if any(out.iterdir()) and not (out / MARK).exists():
+        raise OutputError(
+            "The out folder holds files that chartline did not make",
+            where=str(out),
+            expected="an empty or new folder, or one that an earlier run made",
+            do="name another --out",
+        )
+
+
+def _swap(new: Path, out: Path) -> None:
+    old = _aside(out)
+    if out.exists():
+        out.rename(old)
+    new.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _output_error(e: OSError, out: Path) -> OutputError:
+    if e.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, do = "The disk is full", "free some room and run again"
+    elif e.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        what, do = "The out folder cannot be written", "make its parent writable or name another --out"
+    else:
+        what, do = f"The out folder cannot be written: {e.strerror or e}", "check the place that --out names"
+    return OutputError(what, where=str(e.filename or out), do=f"{do}; the last finished output is untouched")

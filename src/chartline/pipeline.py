@@ -1,0 +1,337 @@
+"""The order of the rooms: the only module that knows it.
+
+    read_study       centres' files + mappings + answers -> ClinicalData and queries      (patient side)
+    derive_study     -> Cohort, Adam, Counts                                              (patient side, ends at the wall)
+    estimate_study   Counts -> Results                                                    (no person exists)
+    run_study        all of it, written to an out folder as a whole
+
+Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chartline.core.clinical import ClinicalData, combine
+from chartline.core.digest import digest_file, digest_value
+from chartline.core.query import Query, Severity
+from chartline.errors import BlockingQueries, MappingError, ProtocolError, StudyError
+from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
+from chartline.protocol.model import Protocol
+
+if TYPE_CHECKING:
+    from chartline.cohort.model import Cohort
+    from chartline.counts.model import Counts
+    from chartline.derive.model import Adam
+    from chartline.mapping.amendments import Applied
+    from chartline.results.model import Results
+
+Tell = Callable[[str], None]
+
+
+def _silent(step: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What the centres sent, mapped, amended and checked."""
+
+    protocol: Protocol
+    protocol_digest: str
+    data: ClinicalData
+    queries: tuple[Query, ...]
+    applied: tuple[Applied, ...]
+    inputs: dict[str, str]  # path relative to the study -> sha256
+
+    @property
+    def data_digest(self) -> str:
+        return digest_value(self.inputs)
+
+    def summary(self) -> list[str]:
+        """Return a few lines for a person: how many queries of which weight, by centre."""
+        out = [f"{self.protocol.study.id}: {len(self.queries)} queries"]
+        for severity in Severity:
+            of = Counter(q.centre for q in self.queries if q.severity is severity)
+            if of:
+                by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
+                out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
+        return out
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Everything of one run, still in memory."""
+
+    study: StudyData
+    cohort: Cohort
+    adam: Adam
+    counts: Counts
+    results: Results
+    headline: dict[str, Any]
+    out: Path
+
+    def summary(self) -> list[str]:
+        """Return the key numbers and where the report lies, for the terminal."""
+        from chartline.report.format import format_headline
+
+        out = self.study.summary()
+        for entry in self.headline["headline"].values():
+            out.append(f"  {entry['label']:<48} {format_headline(entry)}")
+        out.append(f"Report: {self.out / 'report.html'}")
+        return out
+
+
+def read_study(
+    study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
+) -> StudyData:
+    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    from chartline.checks.engine import check_data
+    from chartline.mapping.amendments import apply_amendments, read_amendments
+    from chartline.mapping.apply import map_centre
+    from chartline.mapping.load import load_mapping
+    from chartline.sources.read import read_centre
+
+    tell("Reading the protocol")
+    protocol = load_protocol(study)
+    home = protocol_file(study).parent
+    answers_file = _answers_file(protocol, home, answers, use_answers)
+    amendments = read_amendments(answers_file) if answers_file else ()
+    parts: list[ClinicalData] = []
+    queries: list[Query] = []
+    applied: list[Applied] = []
+    inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    for centre in protocol.data.centres:
+        tell(f"Reading {centre.label or centre.id}")
+        mapping_file, folder = home / centre.mapping, home / centre.folder
+        mapping = load_mapping(mapping_file)
+        if mapping.centre != centre.id:
+            raise MappingError(
+                f"The mapping is for centre {mapping.centre}, the protocol names it for centre {centre.id}",
+                where=str(mapping_file),
+                do="name the right mapping in the protocol",
+            )
+        source = read_centre(folder, mapping.sources, mapping.ignore_files)
+        source, done = apply_amendments(source, [a for a in amendments if a.centre == centre.id])
+        data, found = map_centre(source, mapping)
+        parts.append(data)
+        queries += found
+        applied += done
+        inputs[centre.mapping] = digest_file(mapping_file)
+        for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
+            inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
+    _every_answer_has_a_centre(amendments, protocol, answers_file)
+    data = combine(parts)
+    _subjects_are_unique(data)
+    tell("Checking the data")
+    queries += check_data(data, protocol)
+    return StudyData(protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs)
+
+
+def check_study(
+    study: Path,
+    out: Path | None = None,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    strict: bool = False,
+    tell: Tell = _silent,
+) -> StudyData:
+    """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
+    done = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+    if out is not None:
+        from chartline.outputs import staged
+
+        with staged(out) as folder:
+            _write_queries(done, folder)
+            _write_lock(done, folder)
+    tell("")
+    _stop_if_blocked(done.queries, strict)
+    return done
+
+
+def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:
+    """The patient side after mapping: a pure function of all rows of the subjects it is given."""
+    from chartline.cohort.select import select_cohort
+    from chartline.counts.count import count_analyses
+    from chartline.derive.derive import derive_all
+
+    cohort = select_cohort(study.data, study.protocol, study.queries, study.protocol_digest)
+    adam = derive_all(study.data, cohort, study.protocol, study.queries)
+    counts = count_analyses(adam, cohort.attrition, study.protocol, study.protocol_digest)
+    return cohort, adam, counts
+
+
+def estimate_study(counts: Counts, protocol: Protocol, data_digest: str) -> Results:
+    """The aggregate side: counts in, results out."""
+    from chartline.results.model import Results
+    from chartline.stats.estimate import estimate_all
+
+    return Results(estimate_all(counts, protocol), protocol_digest(protocol), data_digest)
+
+
+def run_study(
+    study: Path,
+    out: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    strict: bool = False,
+    tell: Tell = _silent,
+) -> StudyRun:
+    """Run the whole study and put its outputs at `out`, all or none of them."""
+    from chartline.outputs import staged
+    from chartline.results.headline import build_headline
+
+    with staged(out) as folder:
+        data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+        _stop_if_blocked(data.queries, strict)
+        tell("Deriving and counting")
+        cohort, adam, counts = derive_study(data)
+        results = estimate_study(counts, data.protocol, data.data_digest)
+        headline = build_headline(results, data.protocol)
+        done = StudyRun(data, cohort, adam, counts, results, headline, out)
+        tell("Writing the results")
+        _write_run(done, folder)
+        tell("Writing the report")
+        _write_report(done, folder)
+        _write_lock(data, folder)
+    tell("")
+    return done
+
+
+def declaration_schema(what: str) -> dict[str, Any]:
+    """Return the JSON Schema of `protocol` or `mapping`."""
+    if what == "protocol":
+        return {"$schema": _DRAFT, **Protocol.model_json_schema(by_alias=True)}
+    if what == "mapping":
+        from chartline.mapping.model import Mapping
+
+        return {"$schema": _DRAFT, **Mapping.model_json_schema(by_alias=True)}
+    raise ProtocolError(f"There is no declaration `{what}`", expected="protocol or mapping", do="name one of them")
+
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:
+    if not use:
+        return None
+    if answers is not None:
+        return answers
+    return home / protocol.data.answers if protocol.data.answers else None
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
+
+
+def _every_answer_has_a_centre(amendments: Sequence[Any], protocol: Protocol, file: Path | None) -> None:
+    known = {c.id for c in protocol.data.centres}
+    lost = sorted({a.centre for a in amendments} - known)
+    if lost:
+        raise StudyError(
+            f"The answers speak of centres that the protocol does not have: {', '.join(lost)}",
+            where=str(file),
+            expected=f"one of {', '.join(sorted(known))}",
+            do="correct the centre, or add it to the protocol",
+        )
+
+
+def _subjects_are_unique(data: ClinicalData) -> None:
+    """One subject id at two centres would silently merge two people."""
+    import polars as pl
+
+    both = (
+        pl.concat([data[d].select("CENTRE", "USUBJID").unique() for d in data.domains])
+        .unique()
+        .group_by("USUBJID")
+        .agg(pl.col("CENTRE").sort())
+        .filter(pl.col("CENTRE").list.len() > 1)
+        .sort("USUBJID")
+    )
+    if both.height:
+        first = both.row(0, named=True)
+        raise MappingError(
+            f"The subject id {first['USUBJID']} is used by centres {' and '.join(first['CENTRE'])} ({both.height} such ids)",
+            expected="subject ids that are unique over the study",
+            do="give one centre's mapping a `subject_prefix`",
+        )
+
+
+def _in_order(queries: list[Query]) -> list[Query]:
+    weight = {Severity.BLOCK: 0, Severity.WARN: 1, Severity.NOTE: 2}
+    unique = {q.id: q for q in reversed(queries)}
+    return sorted(unique.values(), key=lambda q: (q.centre, weight[q.severity], q.subject, q.rule, q.id))
+
+
+def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
+    blocking = [q for q in queries if q.blocks]
+    if strict and blocking:
+        shown = "; ".join(f"{q.subject or q.centre}: {q.message}" for q in blocking[:3])
+        raise BlockingQueries(
+            f"{len(blocking)} blocking queries are open: {shown}{' ...' if len(blocking) > 3 else ''}",
+            expected="none, because --strict was asked for",
+            do="see `chartline check STUDY --out DIR`; answer them, or run without --strict",
+        )
+
+
+def _write_queries(study: StudyData, folder: Path) -> None:
+    from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
+
+    write_queries_csv(study.queries, folder / "queries.csv")
+    (folder / "queries").mkdir()
+    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id)
+
+
+def _write_run(run: StudyRun, folder: Path) -> None:
+    import json
+
+    import polars as pl
+
+    from chartline.counts.serialise import counts_to_json
+    from chartline.results.serialise import result_rows
+    from chartline.trace.build import build_trace
+
+    _write_queries(run.study, folder)
+    (folder / "counts.json").write_text(counts_to_json(run.counts), encoding="utf-8")
+    (folder / "headline.json").write_text(
+        json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
+    rows.write_parquet(folder / "results.parquet")
+    rows.write_csv(folder / "results.csv")
+    (folder / "adam").mkdir()
+    for name, table in run.adam.tables.items():
+        labels = {c: run.adam.labels[c] for c in table.columns if c in run.adam.labels}
+        table.write_parquet(
+            folder / "adam" / f"{name.lower()}.parquet",
+            metadata={"labels": json.dumps(labels, ensure_ascii=False), "dataset": name},
+        )
+    build_trace(run.study.data, run.cohort, run.adam, run.study.protocol).write_parquet(folder / "trace.parquet")
+
+
+def _write_report(run: StudyRun, folder: Path) -> None:
+    from chartline.report.build import build_document
+    from chartline.report.write import write_report
+    from chartline.trace.listings import report_source
+
+    write_report(build_document(report_source(run)), folder)
+
+
+def _write_lock(study: StudyData, folder: Path) -> None:
+    import json
+
+    lock = {
+        "chartline": version("chartline"),
+        "study": study.protocol.study.id,
+        "protocol_digest": study.protocol_digest,
+        "data_digest": study.data_digest,
+        "inputs": dict(sorted(study.inputs.items())),
+    }
+    (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,228 @@
+"""The protocol as English: the methods section that a report prints, made from the declarations alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chartline.core.condition import parse_condition
+from chartline.core.dates import PartialPolicy
+from chartline.protocol.model import (
+    AeComponent,
+    Endpoint,
+    FollowUp,
+    LabComponent,
+    Milestone,
+    Proportion,
+    Protocol,
+    Survival,
+)
+from chartline.protocol.names import label_of
+
+MethodsText = list[tuple[str, list[str]]]
+
+_MILESTONES: dict[Milestone, str] = {
+    Milestone.BIRTH: "birth",
+    Milestone.FIRST_DOSE: "first dose",
+    Milestone.LAST_DOSE: "last dose",
+    Milestone.FIRST_RESPONSE: "first response",
+    Milestone.RELAPSE: "relapse",
+    Milestone.TRANSPLANT: "transplantation",
+    Milestone.NEW_THERAPY: "new anticancer therapy",
+    Milestone.DEATH: "death from any cause",
+    Milestone.LAST_ALIVE: "the date last known alive",
+}
+_PARTIAL: dict[PartialPolicy, str] = {
+    PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
+    PartialPolicy.FIRST: "on the first day they can mean",
+    PartialPolicy.LAST: "on day 28 of the month (31 December of a year)",
+}
+
+
+def describe_protocol(p: Protocol, endpoints: Iterable[Endpoint], criteria: str, grading: str) -> MethodsText:
+    """Return the methods section as (heading, sentences).
+
+    `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria` and `grading` name the
+    response rule set and grading scale with version and source.
+    """
+    return [
+        ("Design and setting", _design(p)),
+        ("Patients", _patients(p)),
+        ("Treatment", _treatment(p)),
+        ("Response and measurable residual disease", _response(p, criteria)),
+        ("Time-to-event endpoints", _endpoints(p, endpoints)),
+        ("Safety", _safety(p, grading)),
+        ("Statistics", _statistics(p)),
+        ("Data and traceability", _data(p)),
+    ]
+
+
+def variable_labels(p: Protocol) -> dict[str, str]:
+    """Return ADSL name -> label for everything the protocol declares."""
+    return {
+        **{name: c.label for name, c in p.characteristics.items()},
+        **{name: f.label for name, f in p.safety_flags.items()},
+    }
+
+
+def _label(p: Protocol, name: str) -> str:
+    return variable_labels(p).get(name) or label_of(name) or name
+
+
+def _english(p: Protocol, condition: str) -> str:
+    parsed = parse_condition(condition)
+    return parsed.english({v: _lower(_label(p, v)) for v in parsed.variables})
+
+
+def _lower(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if not text or text.endswith(".") else text + "."
+
+
+def _design(p: Protocol) -> list[str]:
+    centres = len(p.data.centres)
+    out = [_sentence(p.study.design), _sentence(p.study.setting), _sentence(p.study.objective)]
+    out.append(
+        f"Charts of {_count(centres, 'centre')} were read as each centre keeps them; no value later than "
+        f"{p.data.cut_off:%-d %B %Y} was accepted."
+    )
+    return [s for s in out if s]
+
+
+def _patients(p: Protocol) -> list[str]:
+    out = ["Patients were eligible if all of the following held, applied in this order:"]
+    out += [f"({i}) {_lower(c.label)};" for i, c in enumerate(p.eligibility, 1)]
+    if out[-1].endswith(";"):
+        out[-1] = out[-1][:-1] + "."
+    out.append(
+        "A criterion that the charts could not decide is reported as unknown, apart from those who failed it. "
+        f"Two records with the same {_join(_lower(_label(p, v)) for v in p.duplicates.match)} were taken for one person and "
+        "counted once, in the record that "
+        + (
+            "documents the treatment most fully."
+            if p.duplicates.keep == "most_records"
+            else "belongs to the centre listed first."
+        )
+    )
+    return out
+
+
+def _treatment(p: Protocol) -> list[str]:
+    t, c = p.treatment, p.treatment.cycle
+    name = t.label + (f" ({t.abbreviation})" if t.abbreviation else "")
+    return [
+        f"The index treatment was {name}; day 0 is the first dose.",
+        f"A recorded cycle number was taken as it stands; where there was none, a new cycle began with the dose after "
+        f"{c.max_doses} doses, or with a dose {c.new_cycle_after_days} days or more after the first dose of the cycle.",
+    ]
+
+
+def _response(p: Protocol, criteria: str) -> list[str]:
+    r, m = p.response, p.mrd
+    lo, hi = r.counts_window_days
+    window = f"from {-lo} days before to {hi} days after" if lo < 0 else f"within {hi} days after"
+    return [
+        f"Response was derived from raw marrow, blood and extramedullary findings by {criteria}, not taken from the "
+        f"treating team's wording. Blood counts proved recovery if seen on one day {window} the marrow, without G-CSF "
+        f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
+        f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the response is dated at the "
+        "marrow. Patients who could not be assessed stay in the denominator.",
+        f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or better, at or after the first "
+        f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
+        f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken as negative.",
+    ]
+
+
+def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
+    main = {a.endpoint for a in p.analyses if isinstance(a, Survival | FollowUp) and not a.sensitivity}
+    out = []
+    for e in endpoints:
+        if e.id not in main or e.origin is None:
+            continue
+        events = _join((_MILESTONES[x] for x in e.events or ()), "or")
+        population = p.sets[e.population].label if e.population in p.sets else ""
+        censored = (
+            f"; censored at {_join((_MILESTONES[x] for x in e.censor_at), 'or')}"
+            if e.censor_at
+            else "; transplantation and later therapy do not censor (treatment policy)"
+            if Milestone.RELAPSE in (e.events or ())
+            else ""
+        )
+        out.append(
+            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; otherwise censored at "
+            f"{_MILESTONES[e.last or Milestone.LAST_ALIVE]}."
+        )
+    out.append(
+        "Times are end minus start in days; a month is 30.4375 days. "
+        f"Dates known only to the month or year stand {_PARTIAL[p.partial_dates]}; the first dose is never imputed. "
+        "An event before its origin is a query, never moved."
+    )
+    return out
+
+
+def _safety(p: Protocol, grading: str) -> list[str]:
+    lab = p.laboratory
+    out = [
+        f"Laboratory values were graded by {grading}. Baseline is the last value in the {lab.baseline_days} days up to and including "
+        f"the first dose; on treatment is after the first dose until {lab.on_treatment_days} days after the last dose and before "
+        f"{_join((_MILESTONES[x] for x in lab.before), 'or')}."
+    ]
+    for flag in p.safety_flags.values():
+        parts = [_component(part) for part in flag.any_of]
+        out.append(f"{flag.label}: {'; or '.join(parts)}.")
+    return out
+
+
+def _component(c: LabComponent | AeComponent) -> str:
+    if isinstance(c, AeComponent):
+        text = f"a recorded adverse event of the group '{c.group}'" + (f" of grade {c.min_grade} or more" if c.min_grade else "")
+        text += ", called related" if c.related_only else ""
+        return text + (" at any time after the first dose" if c.window == "after_first_dose" else " on treatment")
+    grade = f"grade {c.min_grade} or more" if c.min_grade else "any grade"
+    text = f"{grade} of {_join(c.tests, 'or')} on treatment" + (", worse than at baseline" if c.worsened else "")
+    if c.unless_all_unrelated:
+        text += (
+            f", unless every {c.unless_all_unrelated} adverse event of that grade was called unrelated by the treating team"
+        )
+    return text
+
+
+def _statistics(p: Protocol) -> list[str]:
+    survival = [a for a in p.analyses if isinstance(a, Survival)]
+    intervals = sorted({a.interval for a in survival})
+    out = []
+    if any(isinstance(a, Proportion) for a in p.analyses):
+        out.append(
+            "Proportions are given with numerator, denominator and exact (Clopper-Pearson) 95% confidence intervals, Wilson "
+            "intervals beside them in the result file."
+        )
+    if survival:
+        out.append(
+            f"Survival was estimated by Kaplan-Meier with Greenwood's variance and {_join(intervals)} intervals; medians with "
+            "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of the flat part, as R's "
+            "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by reverse Kaplan-Meier."
+        )
+    out.append("Missing values are counted and shown, never imputed. No hypothesis was tested.")
+    return out
+
+
+def _data(p: Protocol) -> list[str]:
+    return [
+        "Every source column was mapped or listed as ignored; values that did not fit their declaration, and findings that "
+        "contradict each other, were returned to the centre as queries. Answers are laid over the data and listed in this report; no "
+        "file of a centre was changed. A patient with an open blocking query is withheld from the analyses it touches only, and "
+        "named. Every number in this report leads back to the cells it was counted from."
+    ]
+
+
+def _join(items: Iterable[str], last: str = "and") -> str:
+    parts = list(items)
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else "none"
+
+
+def _count(n: int, noun: str) -> str:
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    return f"{words[n] if n < len(words) else n} {noun}{'' if n == 1 else 's'}"

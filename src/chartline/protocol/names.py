@@ -1,0 +1,48 @@
+"""The ADSL variables that every study has, with the labels readers see. A protocol adds its own."""
+
+from __future__ import annotations
+
+COHORT_VARIABLES: dict[str, str] = {
+    "SITEID": "Centre",
+    "AGE": "Age at first dose, years",
+    "SEX": "Sex",
+    "BRTHDT": "Date of birth",
+    "TRTSDT": "Date of first dose",
+    "TRTEDT": "Date of last dose",
+}
+
+DERIVED_VARIABLES: dict[str, str] = {
+    "ELIGFL": "Eligible",
+    "ELIGREAS": "Reason not eligible",
+    "NCYC": "Cycles given",
+    "NDOSE": "Doses given",
+    "CUMDM2": "Cumulative dose, mg/m2",
+    "CUMMG": "Cumulative dose, mg",
+    "BOR": "Best response",
+    "RESPFL": "Response",
+    "BORDT": "Date of best response",
+    "FRSPDT": "Date of first response",
+    "FRSP": "First response",
+    "FRSPCYC": "Cycle of first response",
+    "MRDTSTFL": "Adequate MRD test",
+    "MRDNEGFL": "MRD-negative",
+    "MRDNEGDT": "Date of first MRD-negative sample",
+    "MRDNEGCY": "Cycle of first MRD-negative sample",
+    "DEEPFL": "Deep response",
+    "HSCTFL": "Transplanted after first dose",
+    "HSCTDT": "Date of transplantation",
+    "HSCTINT": "Last dose to transplantation, days",
+    "HSCTRESP": "Transplanted in response",
+    "RELFL": "Relapse",
+    "RELDT": "Date of relapse",
+    "NEWTXFL": "New therapy",
+    "NEWTXDT": "Date of new therapy",
+    "DTHFL": "Dead",
+    "DTHDT": "Date of death",
+    "LKADT": "Last known alive",
+}
+
+
+def label_of(name: str) -> str | None:
+    """Return the label of a variable that every study has."""
+    return COHORT_VARIABLES.get(name) or DERIVED_VARIABLES.get(name)

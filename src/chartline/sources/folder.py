@@ -1,0 +1,188 @@
+"""CentreFolder: the files of one centre, found by name, each opened read-only and remembered as read.
+
+In: a folder and the names the mapping ignores. Out: SourceFiles. Exists so that every reader says the same
+things about a missing, empty, locked or misnamed file, and so that a file that nobody read is found out.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from io import BytesIO
+from pathlib import Path
+
+from chartline.errors import MappingError, SourceError
+
+_MAGIC = (
+    (b"%PDF", "a PDF document"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+    (b"\x89PNG", "a picture"),
+    (b"{\\rtf", "an RTF document"),
+)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file: `name` is its path below the centre's folder with forward slashes, as addresses show it."""
+
+    name: str
+    path: Path
+
+    def read(self) -> bytes:
+        """Return the file's bytes. Raises SourceError if it cannot be opened or holds nothing."""
+        try:
+            data = self.path.read_bytes()
+        except PermissionError as error:
+            raise SourceError(
+                f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"
+            ) from error
+        except OSError as error:
+            raise SourceError(
+                f"{self.name} cannot be read: {error.strerror}", where=str(self.path)
+            ) from error
+        if not data:
+            raise SourceError(
+                f"{self.name} is empty (0 bytes)",
+                where=str(self.path),
+                do="ask the centre to send the file again; a copy or download was perhaps cut short",
+            )
+        return data
+
+
+def seems(data: bytes) -> str:
+    """Say in plain words what a file's first bytes look like ('a web page (HTML)', 'JSON')."""
+    for magic, words in _MAGIC:
+        if data.startswith(magic):
+            return words
+    if data[8:12] == b"DUCK":
+        return "a DuckDB database"
+    if data.startswith(b"\xd0\xcf\x11\xe0"):
+        protected = "EncryptedPackage".encode("utf-16-le") in data
+        return "a spreadsheet protected by a password" if protected else "an old Office file (xls, doc)"
+    if data.startswith(b"PK"):
+        return _seems_zip(data)
+    return _seems_text(data[:4096])
+
+
+def _seems_zip(data: bytes) -> str:
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            names = set(archive.namelist())
+            kind = archive.read("mimetype") if "mimetype" in names else b""
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return "a zip archive that is cut short or damaged"
+    if b"opendocument.spreadsheet" in kind:
+        return "an OpenDocument spreadsheet"
+    for part, words in (
+        ("xl/workbook.xml", "an Excel workbook"),
+        ("xl/workbook.bin", "a binary Excel workbook"),
+        ("word/document.xml", "a Word document"),
+        ("ppt/presentation.xml", "a PowerPoint presentation"),
+    ):
+        if part in names:
+            return words
+    return f"a zip archive of something else ({', '.join(sorted(names)[:3]) or 'nothing in it'})"
+
+
+def _seems_text(start: bytes) -> str:
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype html", b"<html", b"<table", b"<meta")):
+        return "a web page (HTML)"
+    if head.startswith(b"<"):
+        return "an XML spreadsheet" if b"spreadsheet" in head else "an XML document"
+    if head.startswith((b"{", b"[")):
+        return "JSON"
+    if b"\x00" in start:
+        return "binary data of an unknown kind"
+    return "delimited text (CSV)" if any(mark in head for mark in b",;\t") else "plain text"
+
+
+@dataclass
+class CentreFolder:
+    """One centre's folder. `used` collects the names of the files that a reader asked for."""
+
+    root: Path
+    ignore_files: Mapping[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        if not self.root.is_dir():
+            raise SourceError("The centre's folder is not there", where=str(self.root), expected="a folder")
+        paths = sorted(path for path in self.root.rglob("*") if path.is_file())
+        names = ((path.relative_to(self.root), path) for path in paths)
+        self._files = {
+            _nfc(name.as_posix()): SourceFile(name.as_posix(), path)
+            for name, path in names
+            if not any(part.startswith(".") for part in name.parts)
+        }
+
+    def ignores(self, name: str) -> bool:
+        """True where the mapping lists this file (by name or glob) in `ignore_files`."""
+        return any(fnmatchcase(_nfc(name), _nfc(pattern)) for pattern in self.ignore_files)
+
+    def file(self, name: str) -> SourceFile:
+        """Return one file by its exact name. Raises SourceError listing what is there, MappingError if the
+        mapping both reads and ignores it."""
+        found = self._files.get(_nfc(name.removeprefix("./")))
+        if found is None:
+            raise self._missing(name)
+        if self.ignores(found.name):
+            raise MappingError(
+                f"{found.name} is both read and ignored",
+                where=str(self.root),
+                do="take it out of ignore_files, or out of the sources",
+            )
+        self.used.add(found.name)
+        return found
+
+    def find(self, pattern: str, endings: Sequence[str]) -> list[SourceFile]:
+        """Return the files that a path means: one file, a glob, or the files directly in a folder that have
+        one of `endings`. Ignored files are left out of globs and folders. Raises SourceError if there are
+        none.
+        """
+        pattern = _nfc(pattern.removeprefix("./").rstrip("/")) or "."
+        if pattern in self._files:
+            return [self.file(pattern)]
+        found = [
+            file
+            for name, file in self._files.items()
+            if self._means(pattern, name, endings) and not self.ignores(name)
+        ]
+        if not found:
+            raise self._missing(pattern)
+        self.used.update(file.name for file in found)
+        return found
+
+    def _means(self, pattern: str, name: str, endings: Sequence[str]) -> bool:
+        if pattern == "." or (self.root / pattern).is_dir():
+            parent, _, base = name.rpartition("/")
+            return parent == pattern.removeprefix(".") and base.lower().endswith(tuple(endings))
+        return fnmatchcase(name, pattern) and name.count("/") <= max(
+            pattern.count("/"), 99 * ("**" in pattern)
+        )
+
+    def unread(self) -> list[str]:
+        """Return the names of the files that no reader asked for and that the mapping does not ignore."""
+        return [f.name for f in self._files.values() if f.name not in self.used and not self.ignores(f.name)]
+
+    def _missing(self, pattern: str) -> SourceError:
+        there = ", ".join(file.name for file in self._files.values()) or "nothing"
+        return SourceError(
+            f"No file matches {pattern!r}",
+            where=str(self.root),
+            expected=f"one of what is there: {there}",
+            do="correct the name in the mapping's sources, or add the file",
+        )
+
+
+def _nfc(name: str) -> str:
+    """One spelling for é: macOS stores file names decomposed, editors write them composed."""
+    return unicodedata.normalize("NFC", name)

@@ -1,0 +1,75 @@
+"""read_centre: all tables of one centre, whatever dialect each file speaks.
+
+In: the centre's folder, the mapping's sources and the files it ignores. Out: SourceData. Every file of the
+folder is either read or listed as ignored with a reason; nothing is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from chartline.errors import MappingError
+from chartline.sources.base import SourceData, SourceNote, SourceTable
+from chartline.sources.folder import CentreFolder
+from chartline.sources.spec import SourceKind, SourceSpec
+
+Reader = Callable[[CentreFolder, SourceSpec], SourceData]
+
+
+def read_centre(
+    folder: Path, sources: Sequence[SourceSpec], ignore_files: Mapping[str, str] | None = None
+) -> SourceData:
+    """Read every source of a centre.
+
+    `ignore_files` maps a file's name (or a glob) to the reason why it is not read. Files whose name starts
+    with a dot belong to the operating system and are not looked at. Raises SourceError for a file that
+    cannot be read as what it should be, MappingError where the mapping does not fit the folder.
+    """
+    centre = CentreFolder(Path(folder), ignore_files or {})
+    tables: dict[str, SourceTable] = {}
+    notes: list[SourceNote] = []
+    for spec in sources:
+        data = _reader(spec.kind)(centre, spec)
+        for name, table in data.tables.items():
+            if name in tables:
+                raise _twice(name, tables[name], table)
+            tables[name] = table
+        notes.extend(data.notes)
+    _all_read(centre)
+    return SourceData(tables, tuple(notes))
+
+
+def _reader(kind: SourceKind) -> Reader:
+    """Import only the reader that is needed: calamine and DuckDB take time to load."""
+    if kind is SourceKind.XLSX:
+        from chartline.sources.workbook import read_workbook as reader
+    elif kind is SourceKind.DELIMITED:
+        from chartline.sources.delimited import read_delimited as reader
+    elif kind is SourceKind.REDCAP:
+        from chartline.sources.redcap import read_redcap as reader
+    elif kind is SourceKind.FHIR:
+        from chartline.sources.fhir import read_fhir as reader
+    else:
+        from chartline.sources.omop import read_omop as reader
+    return reader
+
+
+def _twice(name: str, first: SourceTable, second: SourceTable) -> MappingError:
+    return MappingError(
+        f"Two tables of the centre are called {name!r}",
+        where=f"{first.file} and {second.file}",
+        expected="names that are unique within a centre",
+        do="give a delimited file another `table` name, or list one of the two as not read",
+    )
+
+
+def _all_read(centre: CentreFolder) -> None:
+    unread = centre.unread()
+    if unread:
+        raise MappingError(
+            f"{len(unread)} file(s) of the centre are neither read nor ignored: {', '.join(unread)}",
+            where=str(centre.root),
+            expected="every file is a source or is listed in ignore_files with a reason",
+            do="add each to the mapping's sources or to ignore_files",
+        )

@@ -1,0 +1,331 @@
+"""Spreadsheets to SourceTables, one per declared sheet.
+
+In: an xlsx, xlsm, xls, xlsb or ods file and where each sheet's headings are. Out: typed text with the kind
+of every cell, and notes. Values come from calamine, which knows both Excel epochs (1900 and 1904) and which
+number formats are dates; `workbook_xml` adds what calamine cannot see. Hidden rows, columns and sheets are
+read like any other and noted: hiding is how a centre tidies its screen, not how it withdraws a patient.
+
+How a cell becomes text: 14.0 -> '14'; a date -> '2020-04-03'; a date with a time -> '2020-04-03T08:30:00'
+(rounded to the second, a date alone at midnight); a time or duration -> '26:30:00'; TRUE/FALSE; an error as
+shown ('#N/A'); a number that the sheet shows as per cent, as shown ('5%').
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import ExpatError
+
+import polars as pl
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from chartline.errors import MappingError, SourceError
+from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable
+from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.headings import Heading, column_letter, explain, name_columns, number_text
+from chartline.sources.spec import SheetSpec, SourceSpec
+from chartline.sources.workbook_xml import Place, SheetFacts, inspect_workbook
+
+_ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+_SPREADSHEETS = (
+    "an Excel workbook",
+    "a binary Excel workbook",
+    "an OpenDocument spreadsheet",
+    "an old Office file (xls, doc)",
+)
+
+Text = tuple[str | None, str | None]  # what a cell shows, and its kind
+
+
+class _Error(str):
+    """An error cell or a formula without a value, laid over calamine's empty cell."""
+
+
+class _Percent(float):
+    """A number that the sheet shows as per cent."""
+
+
+def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
+    """Read the declared sheets of each workbook that `spec.path` means.
+
+    Raises SourceError where a file is not a readable spreadsheet, MappingError where a sheet is there but
+    neither declared nor listed in `other_sheets`, or declared but not there.
+    """
+    tables: dict[str, SourceTable] = {}
+    notes: list[SourceNote] = []
+    for file in centre.find(spec.path or ".", _ENDINGS):
+        data = file.read()
+        book = _open(file, data)
+        _check_sheets(file, book, spec)
+        facts = _facts(file, data, notes)
+        for name in book.sheet_names:
+            if name not in spec.sheets:
+                continue
+            reader = _SheetReader(file.name, name, spec.sheets[name], facts.get(name, SheetFacts()))
+            if name in tables:
+                raise MappingError(
+                    f"Sheet {name!r} is in more than one workbook of {spec.path!r}", where=file.name
+                )
+            tables[name] = reader.read(book.get_sheet_by_name(name))
+            notes.extend(_hidden_sheet(file, book, name))
+            notes.extend(reader.notes)
+    return SourceData(tables, tuple(notes))
+
+
+def _open(file: SourceFile, data: bytes) -> CalamineWorkbook:
+    looks = seems(data)
+    if looks not in _SPREADSHEETS:
+        raise SourceError(
+            f"{file.name} is not a spreadsheet: it seems to be {looks}",
+            where=str(file.path),
+            expected="xlsx, xlsm, xls, xlsb or ods",
+            do="ask the centre to save it as an Excel workbook (xlsx), or declare what it is",
+        )
+    try:
+        return CalamineWorkbook.from_filelike(BytesIO(data))
+    except CalamineError as error:
+        raise _damaged(file, looks, error) from error
+
+
+def _damaged(file: SourceFile, looks: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"{file.name} cannot be read: it looks like {looks}, but is damaged ({error})",
+        where=str(file.path),
+        do="open it in a spreadsheet program, save it again as xlsx, and send that",
+    )
+
+
+def _facts(file: SourceFile, data: bytes, notes: list[SourceNote]) -> dict[str, SheetFacts]:
+    """Return what only the XML shows; a file that is not xlsx gets a note that this was not looked at."""
+    if seems(data) != "an Excel workbook":
+        notes.append(
+            SourceNote(
+                "not_inspected",
+                file.name,
+                "Hidden rows, comments, formulas without a value and error cells cannot be seen in this file "
+                "format; an error cell reads as blank. Ask for an xlsx file if that matters.",
+            )
+        )
+        return {}
+    try:
+        return inspect_workbook(data)
+    except (zipfile.BadZipFile, KeyError, StopIteration, ValueError, ParseError, ExpatError) as error:
+        raise _damaged(file, "an Excel workbook", error) from error
+
+
+def _check_sheets(file: SourceFile, book: CalamineWorkbook, spec: SourceSpec) -> None:
+    there = [sheet.name for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
+    where = f"{file.name} (sheets: {', '.join(there)})"
+    missing = [name for name in spec.sheets if name not in there]
+    if missing:
+        raise MappingError(
+            f"{file.name} has no sheet called {', '.join(map(repr, missing))}",
+            where=where,
+            expected=f"one of: {', '.join(there)}",
+            do="correct the sheet's name in the mapping; capitals and blanks count",
+        )
+    extra = [name for name in there if name not in spec.sheets and name not in spec.other_sheets]
+    if extra:
+        raise MappingError(
+            f"{file.name} has sheet(s) that the mapping does not know: {', '.join(map(repr, extra))}",
+            where=where,
+            expected="every sheet is read, or is listed in other_sheets with a reason",
+            do="map the sheet or list it in other_sheets",
+        )
+
+
+def _hidden_sheet(file: SourceFile, book: CalamineWorkbook, name: str) -> Iterator[SourceNote]:
+    visible = next(sheet.visible for sheet in book.sheets_metadata if sheet.name == name)
+    if visible is not SheetVisibleEnum.Visible:
+        yield SourceNote("hidden_sheet", f"{file.name}!{name}", "This sheet is hidden. It was read.")
+
+
+@dataclass
+class _SheetReader:
+    """Reads one sheet. Rows and columns are counted from 0 inside, from 1 in addresses."""
+
+    file: str
+    sheet: str
+    spec: SheetSpec
+    facts: SheetFacts
+
+    def __post_init__(self) -> None:
+        self.notes: list[SourceNote] = []
+
+    def read(self, sheet: CalamineSheet) -> SourceTable:
+        grid = sheet.to_python(skip_empty_area=False)
+        merged = sheet.merged_cell_ranges or []
+        self._lay_over(grid)
+        first = self.spec.data_row - 1
+        rows = _without_blank_tail(grid[first:])
+        headings = self._headings(grid, rows, merged)
+        columns = {head.name: [_text(row[head.index]) for row in rows] for head in headings}
+        self._note_cells(headings, range(first, first + len(rows)), merged)
+        return SourceTable(
+            file=self.file,
+            name=self.sheet,
+            frame=_frame(columns, 0),
+            places={head.name: column_letter(head.index) for head in headings},
+            row_labels=[str(first + i + 1) for i in range(len(rows))],
+            kinds=_frame(columns, 1),
+            grid=True,
+            hidden_rows=frozenset(i for i in range(len(rows)) if first + i in self.facts.hidden_rows),
+        )
+
+    def _lay_over(self, grid: list[list[Any]]) -> None:
+        """Put error texts, formulas without a value and per cent numbers over calamine's values."""
+        overlay = {**self.facts.errors, **self.facts.formulas}
+        height = max([len(grid), *(row + 1 for row, _ in overlay)])
+        width = max([len(grid[0]) if grid else 0, *(column + 1 for _, column in overlay)])
+        grid.extend([] for _ in range(height - len(grid)))
+        for row in grid:
+            row.extend([""] * (width - len(row)))
+        for (row, column), text in overlay.items():
+            grid[row][column] = _Error(text)
+        for row, column in self.facts.percents:
+            if isinstance(grid[row][column], float):
+                grid[row][column] = _Percent(grid[row][column])
+
+    def _headings(
+        self, grid: list[list[Any]], rows: list[list[Any]], merged: Sequence[tuple[Place, Place]]
+    ) -> list[Heading]:
+        head_row = self.spec.header_row - 1
+        if head_row >= len(grid):
+            raise MappingError(
+                f"Sheet {self.sheet!r} has no row {self.spec.header_row} to take headings from",
+                where=f"{self.file}!{self.sheet}",
+                expected=f"a heading row among its {len(grid)} row(s)",
+                do="correct header_row, or list the sheet in other_sheets if it is empty",
+            )
+        has_data = [any(row[i] != "" for row in rows) for i in range(len(grid[0]))]
+        groups = _carried(grid, self.spec.group_row - 1, merged) if self.spec.group_row else []
+        headings = name_columns(_carried(grid, head_row, merged), has_data, groups)
+        for head in headings:
+            if head.problem:
+                self._note(head.problem, (head_row, head.index), explain(head))
+        return headings
+
+    def _note_cells(
+        self, headings: list[Heading], rows: range, merged: Sequence[tuple[Place, Place]]
+    ) -> None:
+        """Note everything about the table's own cells that a plain value does not tell."""
+        columns = {head.index for head in headings}
+        facts = self.facts
+        self._note_hidden(headings, rows)
+        self._by_column("error_cell", facts.errors, rows, columns, "holds an error, not a value")
+        self._by_column("formula_without_value", facts.formulas, rows, columns, _NO_VALUE)
+        self._by_column("percent_format", dict.fromkeys(facts.percents, "%"), rows, columns, _PER_CENT)
+        for (top, left), (bottom, right) in merged:
+            if top in rows and left in columns and (bottom, right) != (top, left):
+                span = f"{_cell(top, left)}:{_cell(bottom, right)}"
+                self._note("merged_cells", (top, left), f"{span} are merged: only the first holds the value.")
+        for place, text in sorted(facts.comments.items()):
+            if place[0] in rows:
+                self._note("comment", place, f"This cell has a comment: {text!r}.")
+
+    def _note_hidden(self, headings: list[Heading], rows: range) -> None:
+        for start, end in _runs(sorted(self.facts.hidden_rows.intersection(rows))):
+            which = f"Row {start + 1} is" if start == end else f"Rows {start + 1} to {end + 1} are"
+            address = f"{self.file}!{self.sheet}!row {start + 1}"
+            message = f"{which} hidden in the spreadsheet, and read like any other."
+            self.notes.append(SourceNote("hidden_row", address, message))
+        for head in headings:
+            if any(first <= head.index <= last for first, last in self.facts.hidden_columns):
+                where = (self.spec.header_row - 1, head.index)
+                self._note(
+                    "hidden_column", where, f"Column {head.name!r} is hidden, and read like any other."
+                )
+
+    def _by_column(
+        self, rule: str, cells: dict[Place, str], rows: range, columns: set[int], what: str
+    ) -> None:
+        """One note per column, at its first cell, naming up to five of the cells."""
+        for column in sorted(columns):
+            found = sorted(place for place in cells if place[1] == column and place[0] in rows)
+            if found:
+                named = ", ".join(f"{_cell(*place)} ({cells[place]})" for place in found[:5])
+                more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+                self._note(rule, found[0], f"{named}{more}: {what}.")
+
+    def _note(self, rule: str, place: Place, message: str) -> None:
+        self.notes.append(SourceNote(rule, f"{self.file}!{self.sheet}!{_cell(*place)}", message))
+
+
+_NO_VALUE = "a formula was saved without its result; open the file in a spreadsheet program and save it again"
+_PER_CENT = "the number is shown as per cent, and read as shown"
+
+
+def _cell(row: int, column: int) -> str:
+    return f"{column_letter(column)}{row + 1}"
+
+
+def _without_blank_tail(rows: list[list[Any]]) -> list[list[Any]]:
+    """Drop the blank rows that follow the last row with anything in it; blank rows between stay."""
+    last = next((i for i in range(len(rows), 0, -1) if any(cell != "" for cell in rows[i - 1])), 0)
+    return rows[:last]
+
+
+def _carried(grid: list[list[Any]], row: int, merged: Sequence[tuple[Place, Place]]) -> list[str | None]:
+    """Return a heading row as text, each merged range showing its first cell's text in every column."""
+    texts = [_text(cell)[0] for cell in grid[row]]
+    for (top, left), (bottom, right) in merged:
+        if top <= row <= bottom:
+            texts[left : right + 1] = [_text(grid[top][left])[0]] * len(texts[left : right + 1])
+    return texts
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the runs of consecutive numbers: [3, 4, 5, 9] -> (3, 5), (9, 9)."""
+    start = previous = None
+    for number in numbers:
+        if start is None or previous is None or number != previous + 1:
+            if start is not None and previous is not None:
+                yield start, previous
+            start = number
+        previous = number
+    if start is not None and previous is not None:
+        yield start, previous
+
+
+def _frame(columns: dict[str, list[Text]], part: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {name: [cell[part] for cell in cells] for name, cells in columns.items()},
+        schema=dict.fromkeys(columns, pl.String),
+    )
+
+
+def _text(value: Any) -> Text:
+    """Return what a cell shows, and its kind; (None, None) for a blank cell."""
+    if value == "":
+        return None, None
+    return _AS_TEXT[type(value)](value)
+
+
+def _moment(value: dt.datetime) -> Text:
+    rounded = (value + dt.timedelta(milliseconds=500)).replace(microsecond=0)
+    return (rounded.date() if rounded.time() == dt.time() else rounded).isoformat(), Kind.DATE.value
+
+
+def _duration(value: dt.timedelta) -> Text:
+    seconds = round(value.total_seconds())
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}", Kind.TEXT.value
+
+
+_AS_TEXT: dict[type, Callable[[Any], Text]] = {
+    str: lambda value: (value, "t"),
+    float: lambda value: (number_text(value), "n"),
+    int: lambda value: (str(value), "n"),
+    bool: lambda value: ("TRUE" if value else "FALSE", "b"),
+    dt.date: lambda value: (value.isoformat(), "d"),
+    dt.datetime: _moment,
+    dt.time: lambda value: (value.isoformat("seconds"), "t"),
+    dt.timedelta: _duration,
+    _Error: lambda value: (str(value), "e"),
+    _Percent: lambda value: (f"{number_text(float(Decimal(repr(value)) * 100))}%", "t"),
+}

@@ -1,0 +1,195 @@
+"""`chartline explain`: from a number to its members, to the sentence why each counts, to the cells.
+
+Reads only what a finished run left in its out folder (headline.json, results.parquet, trace.parquet), so it works long
+after the charts have been put away.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from chartline.core.dates import DAYS_PER_MONTH
+from chartline.errors import StudyError
+
+_ROLES = {
+    "counted": "counted",
+    "not_counted": "not counted",
+    "missing": "missing: stays in the denominator",
+    "withheld": "withheld: a blocking query is open",
+    "event": "event",
+    "censored": "censored",
+}
+
+
+class ExplainError(StudyError):
+    """What was asked for is not in the out folder."""
+
+    code = "explain"
+    exit_code = 10
+
+
+def explain_result(out: Path, what: str | None, *, members: bool = False) -> Iterator[str]:
+    """Yield the explanation of a headline key, a result id or an analysis, line by line.
+
+    Without `members` the members that count are listed with their sentence; with it everyone, with their cells.
+    """
+    headline = _headline(out)
+    results = pl.read_parquet(out / "results.parquet")
+    result = _find_result(what, headline, results)
+    yield from _number(result, headline, what)
+    trace = pl.read_parquet(out / "trace.parquet")
+    of = trace.filter(pl.col("ITEM") == f"RESULT.{result['analysis']}")
+    if of.is_empty():
+        yield "  (no patient list belongs to this number)"
+        return
+    of = _with_landmark(of, result)
+    yield ""
+    yield from _tally(of)
+    shown = of if members else of.filter(pl.col("SHOWN"))
+    cells = _cells(trace, of["VIA"][0].split(";")) if members else {}
+    for row in shown.iter_rows(named=True):
+        yield f"  {row['USUBJID']:<10} {row['STANDS']}"
+        if row["BECAUSE"]:
+            yield f"             {row['BECAUSE']}"
+        for line in cells.get(row["USUBJID"], ()):
+            yield f"               {line}"
+    if not members:
+        yield "  (--members lists everyone, with the cells)"
+
+
+def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
+    """Yield why one subject has the value it has: an endpoint, variable, criterion, or analysis; all if none is named."""
+    trace = pl.read_parquet(out / "trace.parquet")
+    of = trace.filter(pl.col("USUBJID") == subject)
+    if of.is_empty():
+        known = trace["USUBJID"].unique().sort().to_list()
+        near = difflib.get_close_matches(subject, known, n=3)
+        raise ExplainError(
+            f"There is no subject {subject} in {out}", expected=f"for example {', '.join(near or known[:5])}"
+        )
+    if what is None:
+        for row in of.unique("ITEM", maintain_order=True).iter_rows(named=True):
+            if not row["ITEM"].startswith("RESULT."):
+                yield f"{row['ITEM']:<16} {row['VALUE'] or '':<14} {row['BECAUSE'] or ''}"
+        return
+    for item in _items(out, of, what):
+        rows = of.filter(pl.col("ITEM") == item)
+        first = rows.row(0, named=True)
+        yield f"{subject} {item}: {first['VALUE'] if first['VALUE'] is not None else first['ROLE'] or 'missing'}"
+        if first["BECAUSE"]:
+            yield f"  {first['BECAUSE']}"
+        yield from (f"    {line}" for line in _cell_lines(rows.iter_rows(named=True)))
+
+
+def _headline(out: Path) -> dict[str, Any]:
+    file = out / "headline.json"
+    if not file.is_file():
+        raise ExplainError(
+            f"There is no finished run in {out}", where=str(file), do="run `chartline run STUDY` first, or name its --out"
+        )
+    return json.loads(file.read_text(encoding="utf-8"))["headline"]  # type: ignore[no-any-return]
+
+
+def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame) -> dict[str, Any]:
+    ids = results["result_id"].to_list()
+    wanted = headline[what]["result_id"] if what in headline else what
+    hit = results.filter(pl.col("result_id") == wanted)
+    if hit.is_empty():
+        hit = results.filter(pl.col("analysis") == wanted)
+    if hit.is_empty():
+        known = [*headline, *sorted(set(results["analysis"].to_list())), *ids]
+        near = difflib.get_close_matches(what or "", known, n=3)
+        raise ExplainError(
+            f"There is no result `{what}`" if what else "Say which number to explain",
+            expected=f"did you mean {', '.join(near)}?" if near else f"one of {', '.join(headline)}, or a result id",
+            do="see headline.json or results.csv for the names",
+        )
+    return hit.row(0, named=True)
+
+
+def _number(r: dict[str, Any], headline: dict[str, Any], what: str | None) -> Iterator[str]:
+    from chartline.report.format import format_result
+
+    entry = headline.get(what or "", {})
+    yield f"{entry.get('label') or r['label'] or r['analysis']}: {format_result(r)}"
+    if entry.get("definition"):
+        yield f"  definition: {entry['definition']}"
+    if r["method"]:
+        yield f"  method:     {r['method']}"
+    yield f"  result id:  {r['result_id']}"
+    for warning in (r["warnings"] or "").split("; "):
+        if warning:
+            yield f"  note:       {warning}"
+
+
+def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
+    """Add STANDS (how a member stands, in words) and SHOWN (listed without --members)."""
+    role = pl.col("ROLE").replace_strict(_ROLES, default=pl.col("ROLE"))
+    if result["statistic"] == "survival" and result["at"] is not None:
+        day, at = pl.col("VALUE").cast(pl.Float64, strict=False), result["at"] * DAYS_PER_MONTH
+        event = pl.col("ROLE") == "event"
+        stands = (
+            pl.when(day.is_null())
+            .then(role)
+            .when(event & (day <= at))
+            .then(pl.format("event on day {}", pl.col("VALUE")))
+            .when(~event & (day < at))
+            .then(pl.format("censored before, on day {}", pl.col("VALUE")))
+            .otherwise(pl.format(f"still at risk at {result['at']:g} months (followed to day {{}})", pl.col("VALUE")))
+        )
+        group = pl.when(day.is_null()).then(role).when(event & (day <= at)).then(pl.lit("event by then")).when(
+            ~event & (day < at)
+        ).then(pl.lit("censored before")).otherwise(pl.lit("still at risk"))
+        return of.with_columns(stands.alias("STANDS"), group.alias("GROUP"), (group == "still at risk").alias("SHOWN"))
+    timed = pl.col("ROLE").is_in(["event", "censored"])
+    stands = pl.when(timed).then(pl.format("{} on day {}", role, pl.col("VALUE"))).when(
+        pl.col("VALUE").is_not_null()
+    ).then(pl.format("{}: {}", role, pl.col("VALUE"))).otherwise(role)
+    shown = ~pl.col("ROLE").is_in(["not_counted"])
+    return of.with_columns(stands.alias("STANDS"), role.alias("GROUP"), shown.alias("SHOWN"))
+
+
+def _tally(of: pl.DataFrame) -> Iterator[str]:
+    n = of.group_by("GROUP", maintain_order=True).len()
+    yield f"{of.height} patients: " + ", ".join(f"{row[1]} {row[0]}" for row in n.iter_rows())
+
+
+def _cells(trace: pl.DataFrame, items: list[str]) -> dict[str, list[str]]:
+    rows = trace.filter(pl.col("ITEM").is_in(items))
+    return {
+        key[0]: list(_cell_lines(part.iter_rows(named=True)))
+        for key, part in rows.group_by("USUBJID", maintain_order=True)
+    }
+
+
+def _cell_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    seen: set[str] = set()
+    for row in rows:
+        if row["ADDRESS"] and row["ADDRESS"] not in seen:
+            seen.add(row["ADDRESS"])
+            yield f"{row['ADDRESS']} = {row['RAW']}   ({row['SRCDOM']}.{row['SRCVAR']})"
+
+
+def _items(out: Path, of: pl.DataFrame, what: str) -> list[str]:
+    known = of["ITEM"].unique(maintain_order=True).to_list()
+    for prefix in ("ADTTE.", "ADSL.", "ELIG.", "RESULT.", ""):
+        if prefix + what in known:
+            return [prefix + what]
+    headline = _headline(out)
+    if what in headline:
+        item = "RESULT." + str(headline[what]["result_id"]).split("/")[0]
+        if item in known:
+            via = of.filter(pl.col("ITEM") == item)["VIA"][0] or ""
+            return [item, *(v for v in via.split(";") if v in known)]
+        raise ExplainError(f"The subject does not belong to the population of {what}")
+    near = difflib.get_close_matches(what, [k.split(".", 1)[1] for k in known], n=3)
+    raise ExplainError(
+        f"There is no value `{what}` for this subject",
+        expected=f"did you mean {', '.join(near)}?" if near else ", ".join(k.split(".", 1)[1] for k in known[:30]),
+    )
