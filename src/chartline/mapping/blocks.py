@@ -25,6 +25,7 @@ RANGE_VARIABLES = {
     "HI": Variable("RANGE", "HI", "number", "Upper limit", "", True),
     "UNIT": Variable("RANGE", "UNIT", "text", "Unit", "", False),
 }
+NUMBER_OF_RESULT = "LBORRES#number"  # the number read from LBORRES, before its unit is applied
 # Variables that mapping itself makes, so that nobody maps them by hand.
 _DERIVED = {("LB", "LBSTRESN"): "LBORRES", ("LB", "LBORRESU"): "the unit of LBORRES"}
 
@@ -37,6 +38,7 @@ class CellSpec:
     reading: Reading
     precision: tuple[str, str] | None = None  # column, pattern of rows known to the month only
     date_parts: bool = False
+    display: str | None = None  # column with the code in words
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def plan(mapping: Mapping) -> Plan:
     """Write out every block; raise MappingError naming the block at fault."""
     out = Plan(used={name: set() for name in mapping.tables})
     for name, table in mapping.tables.items():
+        for exclusion in table.exclude_rows:
+            out.used[name].update(exclusion.where)
         _plan_subject(mapping, name, table, out)
         for i, records in enumerate(table.records, 1):
             place = f"tables.{name}.records.{i}"
@@ -81,6 +85,12 @@ def plan(mapping: Mapping) -> Plan:
     for block in out.blocks:
         _note_used(mapping, block, out)
     return out
+
+
+def _as_number(mapping: Mapping, value: Value, cell: CellSpec) -> CellSpec:
+    """A laboratory result is read twice: as the text reported, and as a number."""
+    decimal = value.decimal if isinstance(value, ValueSpec) else None
+    return replace(cell, reading=replace(cell.reading, type="number", decimal=decimal or mapping.decimal))
 
 
 def _names(records: Records) -> Iterator[dict[str, str]]:
@@ -113,8 +123,6 @@ def _plan_subject(mapping: Mapping, name: str, table: Table, out: Plan) -> None:
     out.subjects[name] = cell
     out.used[name].update(cell.columns)
     _note_lookup(mapping, cell, out, f"tables.{name}.subject")
-    for exclusion in table.exclude_rows:
-        out.used[name].update(exclusion.where)
 
 
 def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str], place: str) -> Block:
@@ -136,6 +144,8 @@ def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str]
             constants[name] = _constant(known[name], _fill(value.constant, names), place)
         else:
             cells[name] = cell
+            if name == "LBORRES":
+                cells[NUMBER_OF_RESULT] = _as_number(mapping, value, cell)
         if isinstance(value, ValueSpec) and value.unit is not None:
             unit_of[name] = _unit(mapping, value.unit, names, f"{place}.variables.{raw_name}")
     where = tuple((_fill(column, names), _fill_test(test, names)) for column, test in records.where.items())
@@ -192,7 +202,8 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         percent = variable.unit == "%" or spec.unit == "%"
         reading = replace(reading, decimal=spec.decimal or mapping.decimal, percent=percent)
     precision = spec.precision and (_fill(spec.precision.month_where.column, names), spec.precision.month_where.matches)
-    return CellSpec(columns, reading, precision or None, spec.date_parts is not None)
+    display = None if spec.display is None else _fill(spec.display, names)
+    return CellSpec(columns, reading, precision or None, spec.date_parts is not None, display)
 
 
 def _codes(
@@ -246,6 +257,8 @@ def _check_units(block: Block, known: dict[str, Variable]) -> None:
     for name, unit in block.units.items():
         if known[name].type != "number" and name != "LBORRES":
             raise MappingError(f"{name} is not a number and takes no unit.", where=block.place, do="remove `unit`")
+        if block.domain == "RANGE":
+            raise MappingError(f"{name} takes no unit of its own.", where=block.place, do="map the unit as UNIT")
         if unit.constant is None:
             continue
         test = block.constants.get("LBTESTCD", "") if block.domain == "LB" else ""
@@ -263,7 +276,7 @@ def _anchors(records: Records, known: dict[str, Variable], cells: dict[str, Cell
     for name in records.anchor:
         if name not in cells:
             raise _unknown("anchor", name, list(cells), place)
-    anchors = records.anchor or tuple(n for n in cells if known[n].anchor)
+    anchors = records.anchor or tuple(n for n in cells if n in known and known[n].anchor)
     if not anchors:
         raise MappingError(
             f"A record of {records.domain} can never exist here: no variable that makes a record stands in a column.",
@@ -280,8 +293,7 @@ def _note_used(mapping: Mapping, block: Block, out: Plan) -> None:
     cells = [*block.cells.values(), *(u.cell for u in block.units.values() if u.cell is not None)]
     for cell in cells:
         used.update(cell.columns)
-        if cell.precision:
-            used.add(cell.precision[0])
+        used.update(c for c in (cell.precision[0] if cell.precision else None, cell.display) if c)
         _note_lookup(mapping, cell, out, block.place)
 
 

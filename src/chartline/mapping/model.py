@@ -194,6 +194,11 @@ class ValueSpec(_Declared):
         description="Read the cell as a key into another table; the value found is then read as declared here.",
         examples=[{"table": "concept", "key": "concept_id", "value": "concept_name"}],
     )
+    display: str | None = Field(
+        None,
+        description="Column that says in words what a code means; a query about an unknown code quotes it.",
+        examples=["code.text"],
+    )
     precision: Precision | None = Field(
         None,
         description="Rows whose stored day is not real.",
