@@ -14,6 +14,8 @@ from enum import StrEnum
 
 import polars as pl
 
+from chartline.errors import MappingError
+
 
 class Kind(StrEnum):
     """What a cell held. Blank cells are null in the frame and have kind null."""
@@ -89,3 +91,15 @@ class SourceData:
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
+
+
+def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:
+    """Put a table among those of its centre. Raises MappingError if its name is taken."""
+    first = tables.setdefault(table.name, table)
+    if first is not table:
+        raise MappingError(
+            f"Two tables of the centre are called {table.name!r}",
+            where=f"{first.sheet} and {table.sheet}",
+            expected="names that are unique within a centre",
+            do="give a delimited file another `table` name, or list one of the two as not read",
+        )

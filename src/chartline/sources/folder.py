@@ -18,7 +18,6 @@ from chartline.errors import MappingError, SourceError
 
 _MAGIC = (
     (b"%PDF", "a PDF document"),
-    (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"SQLite format 3", "an SQLite database"),
@@ -67,7 +66,9 @@ def seems(data: bytes) -> str:
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         protected = "EncryptedPackage".encode("utf-16-le") in data
         return "a spreadsheet protected by a password" if protected else "an old Office file (xls, doc)"
-    if data.startswith(b"PK"):
+    if data[:4] == data[-4:] == b"PAR1":
+        return "a Parquet file"
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _seems_zip(data)
     return _seems_text(data[:4096])
 

@@ -26,7 +26,7 @@ import polars as pl
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from chartline.errors import MappingError, SourceError
-from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable
+from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder, SourceFile, seems
 from chartline.sources.headings import Heading, column_letter, explain, name_columns, number_text
 from chartline.sources.spec import SheetSpec, SourceSpec
@@ -68,11 +68,7 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
             if name not in spec.sheets:
                 continue
             reader = _SheetReader(file.name, name, spec.sheets[name], facts.get(name, SheetFacts()))
-            if name in tables:
-                raise MappingError(
-                    f"Sheet {name!r} is in more than one workbook of {spec.path!r}", where=file.name
-                )
-            tables[name] = reader.read(book.get_sheet_by_name(name))
+            add_table(tables, reader.read(book.get_sheet_by_name(name)))
             notes.extend(_hidden_sheet(file, book, name))
             notes.extend(reader.notes)
     return SourceData(tables, tuple(notes))
