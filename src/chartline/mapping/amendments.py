@@ -24,8 +24,9 @@ from chartline.errors import AmendmentError
 from chartline.sources.base import Kind, SourceData, SourceTable
 
 COLUMNS = (
-    "amendment_id", "centre", "subject", "address", "was", "action", "value", "unit", "reason", "answered_by", "answered_on",
-)  # fmt: skip
+    *("amendment_id", "centre", "subject", "address", "was", "action"),
+    *("value", "unit", "reason", "answered_by", "answered_on"),
+)
 
 
 class Action(StrEnum):
@@ -55,7 +56,7 @@ class Amendment:
 
 @dataclass(frozen=True)
 class Applied:
-    """What an amendment did, as the report prints it. `superseded_by` is set where a later line changed the cell again."""
+    """What an amendment did, as the report prints it; `superseded_by` where a later line spoke of the same cell."""
 
     amendment: Amendment
     was: str
@@ -69,24 +70,31 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:
-        raise AmendmentError(f"The answers cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8") from None
+        raise AmendmentError(
+            f"The answers cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8"
+        ) from None
     reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
     names = tuple(reader.fieldnames or ())
     if set(names) != set(COLUMNS):
         odd = sorted(set(names) ^ set(COLUMNS))
         raise AmendmentError(
-            f"The answers do not have the columns they must have: {', '.join(odd)}.", where=f"{path}, line 1",
-            expected=", ".join(COLUMNS), do="correct the headings",
+            f"The answers do not have the columns they must have: {', '.join(odd)}.",
+            where=f"{path}, line 1",
+            expected=", ".join(COLUMNS),
+            do="correct the headings",
         )
     try:
         out = tuple(_amendment(row, path, reader.line_num) for row in reader)
     except csv.Error as e:
-        raise AmendmentError(f"The answers are not a valid CSV file: {e}", where=f"{path}, line {reader.line_num}") from None
+        raise AmendmentError(
+            f"The answers are not a valid CSV file: {e}", where=f"{path}, line {reader.line_num}"
+        ) from None
     seen: dict[str, int] = {}
     for a in out:
         if a.amendment_id in seen:
             raise AmendmentError(
-                f"Two amendments are called `{a.amendment_id}`.", where=f"{path}, lines {seen[a.amendment_id]} and {a.line}",
+                f"Two amendments are called `{a.amendment_id}`.",
+                where=f"{path}, lines {seen[a.amendment_id]} and {a.line}",
                 do="give each its own amendment_id",
             )
         seen[a.amendment_id] = a.line
@@ -96,7 +104,9 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
 def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
     where = f"{path}, line {line}"
     if None in row or None in row.values():
-        raise AmendmentError("The line does not have one value for each heading.", where=where, do="quote values that contain a comma")
+        raise AmendmentError(
+            "The line does not have one value for each heading.", where=where, do="quote values that contain a comma"
+        )
     fields = {k: (v or "").strip() for k, v in row.items()}
     if fields["action"] not in list(Action):
         raise AmendmentError(f"`{fields['action']}` is not an action.", where=where, expected=", ".join(Action))
@@ -109,7 +119,9 @@ def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
     if action is not Action.SET and (fields["value"] or fields["unit"]):
         raise AmendmentError(f"`{action}` takes no value and no unit.", where=where, do="empty them, or use `set`")
     if action is Action.DELETE_ROW and not fields["was"]:
-        raise AmendmentError("`delete_row` must quote what stands in the row.", where=where, expected="column=content; column=content")
+        raise AmendmentError(
+            "`delete_row` must quote what stands in the row.", where=where, expected="column=content; column=content"
+        )
     return Amendment(**fields, action=action, line=line)
 
 
@@ -121,8 +133,12 @@ def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> tuple
     """
     overlay = _Overlay(data)
     applied = [overlay.apply(a) for a in amendments]
-    return overlay.data(), [replace(x, superseded_by=overlay.last[x.amendment.address]) if overlay.last.get(
-        x.amendment.address, x.amendment.amendment_id) != x.amendment.amendment_id else x for x in applied]
+    return overlay.data(), [
+        replace(x, superseded_by=overlay.last[x.amendment.address])
+        if overlay.last.get(x.amendment.address, x.amendment.amendment_id) != x.amendment.amendment_id
+        else x
+        for x in applied
+    ]
 
 
 class _Overlay:
@@ -145,7 +161,9 @@ class _Overlay:
             self._deleted.setdefault(name, set()).add(row)
             return Applied(a, a.was, "(row left out)")
         if not column:
-            raise AmendmentError(f"`{a.action}` needs the address of a cell.", where=_where(a), expected=f"{a.address}!column")
+            raise AmendmentError(
+                f"`{a.action}` needs the address of a cell.", where=_where(a), expected=f"{a.address}!column"
+            )
         raw = table.raw(row, column)
         now = self._cells.get(name, {}).get((row, column), raw)
         if a.was not in {_shown(raw), _shown(now)}:
@@ -169,8 +187,10 @@ class _Overlay:
             if found is not None:
                 return table, *found
         raise AmendmentError(
-            "There is no such cell or row.", where=f"{_where(a)}: {a.address}",
-            expected="an address as in the query list", do="correct the address",
+            "There is no such cell or row.",
+            where=f"{_where(a)}: {a.address}",
+            expected="an address as in the query list",
+            do="correct the address",
         )
 
     def _cell(self, table: SourceTable, place: str) -> tuple[int, str] | None:
@@ -197,7 +217,9 @@ class _Overlay:
         for part in a.was.split(";"):
             column, _, content = (x.strip() for x in part.partition("="))
             if column not in table.columns:
-                raise AmendmentError(f"The row has no column `{column}`.", where=_where(a), expected="column=content; column=content")
+                raise AmendmentError(
+                    f"The row has no column `{column}`.", where=_where(a), expected="column=content; column=content"
+                )
             if _shown(table.raw(row, column)) != content:
                 raise _changed(a, f"{column}={_shown(table.raw(row, column))}")
 
@@ -220,7 +242,9 @@ class _Overlay:
             for column, rows in columns.items():
                 texts.append(frame[column].scatter(rows, [cells[r, column] for r in rows]))
                 kind = kinds[column].cast(pl.String)
-                marks.append(kind.scatter(rows, [None if cells[r, column] is None else Kind.AMENDED.value for r in rows]))
+                marks.append(
+                    kind.scatter(rows, [None if cells[r, column] is None else Kind.AMENDED.value for r in rows])
+                )
             frame, kinds = frame.with_columns(texts), kinds.with_columns(marks)
         amended = replace(table, frame=frame, kinds=kinds, stated_units=units)
         deleted = self._deleted.get(table.name)

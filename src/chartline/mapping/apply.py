@@ -73,7 +73,7 @@ class _Mapper:
             self.rows[name], queries = select_rows(view, name, self.mapping, cell, lookup, self._touches(name))
             self.queries += queries
 
-    def _touches(self, table: str):  # noqa: ANN202
+    def _touches(self, table: str):
         """Return column -> what the values made from it bear on."""
 
         def touches(column: str) -> tuple[frozenset[Topic], Severity]:
@@ -193,8 +193,14 @@ class _Mapper:
             severity = severity_of(domain, name, topics)
             value = f"value {view.shown(row, cell.columns)}" if cell.columns and cell.columns != columns else ""
             seat = Seat(
-                self.centre, frame["USUBJID"][i] or "", view.address(row, columns), shown, _label(domain, name, test),
-                " + ".join(columns), topics, severity,
+                self.centre,
+                frame["USUBJID"][i] or "",
+                view.address(row, columns),
+                shown,
+                _label(domain, name, test),
+                " + ".join(columns),
+                topics,
+                severity,
             )
             self.queries.append(problem_query(rule, seat, value))
 
@@ -209,10 +215,20 @@ class _Mapper:
             variable = name.split("#")[0]
             shown = request.view.shown(row, request.cell.columns)
             rule, hint = self._rule_and_hint(request, row, code, shown)
-            label = f"Unit of {variable}" if name.endswith("#unit") else _label(block.domain, variable, block.constants.get("LBTESTCD"))
+            label = (
+                f"Unit of {variable}"
+                if name.endswith("#unit")
+                else _label(block.domain, variable, block.constants.get("LBTESTCD"))
+            )
             seat = Seat(
-                self.centre, self.rows[request.table].subject[row] or "", request.view.address(row, request.cell.columns),
-                shown, label, " + ".join(request.cell.columns), topics, severity,
+                self.centre,
+                self.rows[request.table].subject[row] or "",
+                request.view.address(row, request.cell.columns),
+                shown,
+                label,
+                " + ".join(request.cell.columns),
+                topics,
+                severity,
             )
             self.queries.append(problem_query(rule, seat, hint))
 
@@ -235,7 +251,16 @@ class _Mapper:
     def _rule_and_hint(self, request: Request, row: int, code: str, shown: str) -> tuple[str, str]:
         reading = request.cell.reading
         if code == "value_not_in_code_list":
-            hints = [nearest(shown, [*(t for _, t in reading.codes or ()), *(w for w, _ in reading.codes or ()), *(reading.terms or ())])]
+            hints = [
+                nearest(
+                    shown,
+                    [
+                        *(t for _, t in reading.codes or ()),
+                        *(w for w, _ in reading.codes or ()),
+                        *(reading.terms or ()),
+                    ],
+                )
+            ]
             if any(name == "LBTESTCD" for _, name in request.users):
                 code = "code_not_known"
                 hints = [loinc_hint(shown) if is_loinc_shaped(shown) else "", *hints]
@@ -249,7 +274,7 @@ class _Mapper:
         return code, ""
 
     def _notes(self, queries: list[Query]) -> list[Query]:
-        """Return what the reader saw (hidden rows, merged cells) as notes, unless a query already asks about the cell."""
+        """Return what the reader saw (hidden rows, merged cells) as notes, unless a query asks about the cell."""
         asked = {a for q in queries if q.rule == "error_cell" for a in q.addresses}
         return [
             Query(n.rule, Severity.NOTE, self.centre, "", (n.address,), n.message, n.message, "")
@@ -307,7 +332,12 @@ def _unmapped(view: TableView, rows: list[int], centre: str) -> Query:
     places = tuple(view.table.address(r) for r in rows[:_SHOWN])
     count = f"{len(rows)} row{'s' if len(rows) > 1 else ''}"
     return Query(
-        "row_not_mapped", Severity.WARN, centre, "", places, count,
+        "row_not_mapped",
+        Severity.WARN,
+        centre,
+        "",
+        places,
+        count,
         f"{count} of {view.table.sheet} fit no block of the mapping and are not used.",
         "Map them, or exclude them with the reason.",
     )

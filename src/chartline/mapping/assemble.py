@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
 
 from chartline.core.clinical import variables
@@ -42,17 +41,15 @@ def dtype_of(domain: str, name: str) -> type[pl.DataType]:
 def assemble(domain: str, emissions: list[Emission], stack: Stack, centre: str) -> pl.DataFrame:
     """Return the rows of a domain that exist (some anchor present), in block order then source order."""
     lengths = [len(e.rows) for e in emissions]
-    which = np.repeat(np.arange(len(emissions)), lengths)
-    numbers = np.array([e.number for e in emissions], dtype=np.uint32)
+    which = pl.int_range(len(emissions), eager=True).repeat_by(pl.Series(lengths)).explode()
     columns: dict[str, pl.Series] = {
         "USUBJID": pl.concat([e.subject.alias("USUBJID") for e in emissions]),
-        "BLOCK": pl.Series("BLOCK", numbers[which]),
+        "BLOCK": pl.Series("BLOCK", [e.number for e in emissions], dtype=pl.UInt32).gather(which),
         "ROW": pl.concat([e.rows.alias("ROW") for e in emissions]),
     }
     pool = _Nulls(max(lengths))
-    index = pl.Series(which)
     for name in _names(emissions):
-        columns |= _column(domain, name, emissions, stack, pool, index)
+        columns |= _column(domain, name, emissions, stack, pool, which)
     exists = _exists(emissions, stack, pool)
     frame = pl.DataFrame(columns).filter(exists)
     return frame.select(pl.lit(centre).alias("CENTRE"), pl.all())

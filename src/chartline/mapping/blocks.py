@@ -14,7 +14,18 @@ from dataclasses import dataclass, field, replace
 from chartline.core.clinical import Variable, variables
 from chartline.errors import MappingError
 from chartline.mapping import units
-from chartline.mapping.model import CodeWords, DatePatch, Mapping, Match, Records, Table, TrueDates, UnitColumn, Value, ValueSpec
+from chartline.mapping.model import (
+    CodeWords,
+    DatePatch,
+    Mapping,
+    Match,
+    Records,
+    Table,
+    TrueDates,
+    UnitColumn,
+    Value,
+    ValueSpec,
+)
 from chartline.mapping.values import Reading
 from chartline.mapping.words import terms, tests
 
@@ -114,7 +125,11 @@ def _plan_subject(mapping: Mapping, name: str, table: Table, out: Plan) -> None:
     needs = any(r.domain != "RANGE" for r in table.records) or table.one_row_per_subject
     if table.subject is None:
         if needs:
-            raise MappingError(f"Table `{name}` has records but no `subject`.", where=f"tables.{name}", do="name the column of the subject's id")
+            raise MappingError(
+                f"Table `{name}` has records but no `subject`.",
+                where=f"tables.{name}",
+                do="name the column of the subject's id",
+            )
         return
     variable = Variable("", "USUBJID", "text", "Subject", "", False)
     cell = _cell(mapping, table.subject, variable, {}, f"tables.{name}.subject")
@@ -137,7 +152,11 @@ def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str]
         if name not in known:
             raise _unknown("variable", name, list(known), place, f" of domain {records.domain}")
         if (records.domain, name) in _DERIVED:
-            raise MappingError(f"{name} is made by the mapping itself.", where=place, do=f"map {_DERIVED[records.domain, name]} instead")
+            raise MappingError(
+                f"{name} is made by the mapping itself.",
+                where=place,
+                do=f"map {_DERIVED[records.domain, name]} instead",
+            )
         cell = _cell(mapping, value, known[name], names, f"{place}.variables.{raw_name}")
         if cell is None:
             assert isinstance(value, ValueSpec) and value.constant is not None
@@ -149,7 +168,9 @@ def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str]
         if isinstance(value, ValueSpec) and value.unit is not None:
             unit_of[name] = _unit(mapping, value.unit, names, f"{place}.variables.{raw_name}")
     where = tuple((_fill(column, names), _fill_test(test, names)) for column, test in records.where.items())
-    block = Block(records.domain, table, where, cells, constants, unit_of, _anchors(records, known, cells, place), place)
+    block = Block(
+        records.domain, table, where, cells, constants, unit_of, _anchors(records, known, cells, place), place
+    )
     _check_units(block, known)
     return block
 
@@ -220,7 +241,11 @@ def _codes(
     for term, words in codes.items():
         for word in words:
             if out.setdefault(word.strip().lower(), term) != term:
-                raise MappingError(f"The word `{word}` stands for two terms of one code list.", where=place, do="keep it under one term")
+                raise MappingError(
+                    f"The word `{word}` stands for two terms of one code list.",
+                    where=place,
+                    do="keep it under one term",
+                )
     return tuple(out.items())
 
 
@@ -240,7 +265,9 @@ def _constant(variable: Variable, value: str, place: str) -> str:
         try:
             float(value) if variable.type == "number" else int(value)
         except ValueError:
-            raise MappingError(f"The constant `{value}` of {variable.name} is not a {variable.type}.", where=place) from None
+            raise MappingError(
+                f"The constant `{value}` of {variable.name} is not a {variable.type}.", where=place
+            ) from None
     return value
 
 
@@ -267,7 +294,9 @@ def _check_units(block: Block, known: dict[str, Variable]) -> None:
         fits = units.factor(unit.constant, standard, test) is not None if standard else units.is_known(unit.constant)
         if not (fits or x_uln):
             what = f"`{unit.constant}` is not a unit that can be read for {test or name}."
-            raise MappingError(what, where=block.place, expected=", ".join(units.known_units(standard, test)), do="correct the unit")
+            raise MappingError(
+                what, where=block.place, expected=", ".join(units.known_units(standard, test)), do="correct the unit"
+            )
     if block.domain == "LB" and "LBORRES" in block.cells and "LBORRES" not in block.units:
         raise MappingError("LBORRES has no unit.", where=block.place, do="add `unit` to LBORRES")
 
@@ -314,5 +343,3 @@ def _unknown(what: str, name: str, allowed: list[str], place: str, of: str = "")
         expected=", ".join(allowed),
         do=f"did you mean `{near[0]}`?" if near else f"use a {what} of the list",
     )
-
-

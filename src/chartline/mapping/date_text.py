@@ -21,8 +21,11 @@ _ORDERED: dict[DateOrder, str] = {
     DateOrder.YMD: rf"^(?P<y>\d{{4}})(?:{_SEP}(?P<m>\d{{1,2}})(?:{_SEP}(?P<d>\d{{1,2}}))?)?{_TIME}",
     DateOrder.ISO: rf"^(?P<y>\d{{4}})(?:-(?P<m>\d{{2}})(?:-(?P<d>\d{{2}}))?)?{_TIME}",
 }
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_LONG = "january february march april may june july august september october november december sept".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_LONG = [
+    *("january", "february", "march", "april", "june", "july"),
+    *("august", "september", "sept", "october", "november", "december"),
+]
 _MONTH = "(?P<name>" + "|".join(sorted({*_MONTHS, *_LONG}, key=len, reverse=True)) + r")"
 _NAMED = (
     rf"^(?:(?P<d>\d{{1,2}})[-/. ]+)?{_MONTH}\.?[-/. ,]+(?P<y>\d{{4}}){_TIME}",
@@ -31,7 +34,6 @@ _NAMED = (
 )
 _SHORT = re.compile(rf"^\d{{1,2}}{_SEP}\d{{1,2}}(?:{_SEP}\d{{2}})?$")
 _ISO = r"^\d{4}(?:-\d{2}(?:-\d{2})?)?$"
-DATE_CELL = pl.col("text").str.slice(0, 10)
 
 
 def read_dates(text: pl.Series, order: DateOrder) -> tuple[pl.Series, pl.Series]:
@@ -64,8 +66,10 @@ def _named(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     parts = pl.DataFrame({c: pl.Series(c, [None] * len(text), dtype=pl.String) for c in "ymd"})
     for pattern in _NAMED:
         found = lower.str.extract_groups(pattern).struct.unnest()
-        month = found["name"].str.slice(0, 3).replace_strict(
-            _MONTHS, [f"{i:02d}" for i in range(1, 13)], default=None, return_dtype=pl.String
+        month = (
+            found["name"]
+            .str.slice(0, 3)
+            .replace_strict(_MONTHS, [f"{i:02d}" for i in range(1, 13)], default=None, return_dtype=pl.String)
         )
         parts = parts.select(
             pl.coalesce("y", found["y"].alias("_")).alias("y"),

@@ -25,7 +25,9 @@ def factors(unit: pl.Series, test: pl.Series | None, standard: str) -> pl.Series
     pairs = pl.DataFrame({"unit": unit, "test": pl.lit(None, pl.String) if test is None else test})
     known = pairs.unique()
     found = [
-        None if u is None or (test is not None and t is None) else units.factor(u, tests()[t][1] if t else standard, t or "")
+        None
+        if u is None or (test is not None and t is None)
+        else units.factor(u, tests()[t][1] if t else standard, t or "")
         for u, t in known.iter_rows()
     ]
     table = known.with_columns(pl.Series("factor", found, dtype=pl.Float64))
@@ -59,7 +61,11 @@ def finish_labs(frame: pl.DataFrame, ranges: pl.DataFrame, sexes: pl.DataFrame) 
     """
     if NUMBER_OF_RESULT not in frame.columns:
         return frame, []
-    test = frame["LBTESTCD"] if "LBTESTCD" in frame.columns else pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    test = (
+        frame["LBTESTCD"]
+        if "LBTESTCD" in frame.columns
+        else pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+    )
     frame = frame.with_columns(test.alias("LBTESTCD"))
     faults: list[Fault] = []
     for limit in ("LBSTNRLO", "LBSTNRHI"):
@@ -72,7 +78,9 @@ def finish_labs(frame: pl.DataFrame, ranges: pl.DataFrame, sexes: pl.DataFrame) 
     by = frame["LBSTNRHI"].zip_with(times_uln, by) if times_uln.any() else by
     number = frame[NUMBER_OF_RESULT]
     lost = number.is_not_null() & by.is_null() & test.is_not_null()
-    faults += _where(lost & ~times_uln, "unknown_unit", "LBORRES") + _where(lost & times_uln, "no_upper_limit", "LBORRES")
+    faults += _where(lost & ~times_uln, "unknown_unit", "LBORRES") + _where(
+        lost & times_uln, "no_upper_limit", "LBORRES"
+    )
     result = units.times(pl.col(NUMBER_OF_RESULT), pl.lit(by))
     op = f"{NUMBER_OF_RESULT}_OP"
     operator = pl.col(op) if op in frame.columns else pl.lit(None, pl.String)
@@ -108,7 +116,8 @@ def _filled(frame: pl.DataFrame, ranges: pl.DataFrame, sexes: pl.DataFrame) -> p
         .join(both, left_on="LBTESTCD", right_on="TEST", how="left", maintain_order="left", suffix="_both")
     )
     return out.with_columns(
-        pl.coalesce("LBSTNRLO", "LO", "LO_both").alias("LBSTNRLO"), pl.coalesce("LBSTNRHI", "HI", "HI_both").alias("LBSTNRHI")
+        pl.coalesce("LBSTNRLO", "LO", "LO_both").alias("LBSTNRLO"),
+        pl.coalesce("LBSTNRHI", "HI", "HI_both").alias("LBSTNRHI"),
     ).drop("#SEX", "LO", "HI", "LO_both", "HI_both")
 
 
@@ -126,7 +135,9 @@ def reference_ranges(sheet: pl.DataFrame | None, told: Iterable[ReferenceRange])
         by = units.factor(r.unit, tests()[r.test][1], r.test)
         if by is None:
             expected = ", ".join(units.known_units(tests()[r.test][1], r.test))
-            raise MappingError(f"`{r.unit}` is not a unit that can be read for {r.test}.", where="reference_ranges", expected=expected)
+            raise MappingError(
+                f"`{r.unit}` is not a unit that can be read for {r.test}.", where="reference_ranges", expected=expected
+            )
         rows.append((r.test, r.sex, r.lln, r.uln, by))
     told_frame = pl.DataFrame(rows, schema={**_RANGES, "by": pl.Float64}, orient="row")
     parts.append(_converted(told_frame))
@@ -135,12 +146,17 @@ def reference_ranges(sheet: pl.DataFrame | None, told: Iterable[ReferenceRange])
 
 def _converted(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(
-        "TEST", "SEX", units.times(pl.col("LO"), pl.col("by")).alias("LO"), units.times(pl.col("HI"), pl.col("by")).alias("HI")
+        "TEST",
+        "SEX",
+        units.times(pl.col("LO"), pl.col("by")).alias("LO"),
+        units.times(pl.col("HI"), pl.col("by")).alias("HI"),
     )
 
 
 def _from_sheet(sheet: pl.DataFrame) -> tuple[pl.DataFrame, list[Fault]]:
-    blank = {c: pl.lit(None, t) for c, t in (("SEX", pl.String), ("LO", pl.Float64), ("HI", pl.Float64), ("UNIT", pl.String))}
+    blank = {
+        c: pl.lit(None, t) for c, t in (("SEX", pl.String), ("LO", pl.Float64), ("HI", pl.Float64), ("UNIT", pl.String))
+    }
     frame = sheet.with_columns(**{c: e for c, e in blank.items() if c not in sheet.columns})
     by = factors(frame["UNIT"], frame["TESTCD"], "")
     has_limit = frame["LO"].is_not_null() | frame["HI"].is_not_null()

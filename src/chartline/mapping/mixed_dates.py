@@ -58,22 +58,34 @@ def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, to
     used = f"{seen[:4]}-{seen[8:10]}-{seen[5:7]}"
     ok = int(seen[8:10]) <= 12
     return Query(
-        "date_format_mixed", Severity.NOTE, centre, rows.subject[row] or "", (view.table.address(row, column),),
+        "date_format_mixed",
+        Severity.NOTE,
+        centre,
+        rows.subject[row] or "",
+        (view.table.address(row, column),),
         f"{column}: true date {seen}" + (f", used as {used}" if ok else ""),
         f"True date {seen} in a column whose true dates have day and month swapped (declared); "
         + (f"{used} is used." if ok else "it cannot be swapped."),
-        "", topics,
+        "",
+        topics,
     )
 
 
 def _column(
     view: TableView, column: str, rows: list[int], texts: int, swap: bool, centre: str, topics: frozenset
 ) -> Query:
-    told = "day and month of the true dates are swapped, as declared" if swap else "the true dates are used as they stand"
+    told = (
+        "day and month of the true dates are swapped, as declared" if swap else "the true dates are used as they stand"
+    )
     cells = f"{len(rows)} true date{'s' if len(rows) > 1 else ''} and {texts} text date{'s' if texts > 1 else ''}"
     return Query(
-        "date_format_mixed", Severity.NOTE if swap else Severity.WARN, centre, "",
-        tuple(view.table.address(r, column) for r in rows[:_SHOWN]), f"{column}: {cells}",
+        "date_format_mixed",
+        Severity.NOTE if swap else Severity.WARN,
+        centre,
+        "",
+        tuple(view.table.address(r, column) for r in rows[:_SHOWN]),
+        f"{column}: {cells}",
         f"Column `{column}` mixes {cells}, as happens when a file is opened under another locale; {told}.",
-        "" if swap else "Please confirm day and month of the true dates.", topics,
+        "" if swap else "Please confirm day and month of the true dates.",
+        topics,
     )

@@ -174,7 +174,9 @@ class ValueSpec(_Declared):
     extract_optional: bool = Field(
         False, description="A cell without the part of `extract` simply has no value.", examples=[True]
     )
-    unit: Annotated[Annotated[str, Tag("text")] | Annotated[UnitColumn, Tag("UnitColumn")], _text_or("UnitColumn")] | None = Field(
+    unit: (
+        Annotated[Annotated[str, Tag("text")] | Annotated[UnitColumn, Tag("UnitColumn")], _text_or("UnitColumn")] | None
+    ) = Field(
         None,
         description="Unit of the number, as text or as the column that holds it. `xULN` is a multiple of the "
         "centre's upper limit of normal of the test.",
@@ -224,9 +226,7 @@ class ValueSpec(_Declared):
         return self
 
 
-Value = Annotated[
-    Annotated[str, Tag("text")] | Annotated[ValueSpec, Tag("ValueSpec")], _text_or("ValueSpec")
-]
+Value = Annotated[Annotated[str, Tag("text")] | Annotated[ValueSpec, Tag("ValueSpec")], _text_or("ValueSpec")]
 
 
 class Match(_Declared):
@@ -236,10 +236,13 @@ class Match(_Declared):
     present: bool | None = Field(
         None, description="true: the cell has a value; false: it is blank or a missing word.", examples=[True]
     )
-    not_: Annotated[
-        Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
-        Discriminator(lambda v: _test_kind(v)),
-    ] | None = Field(
+    not_: (
+        Annotated[
+            Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
+            Discriminator(lambda v: _test_kind(v)),
+        ]
+        | None
+    ) = Field(
         None, alias="not", description="The opposite of a word, of several words, or of a test.", examples=["PRIOR"]
     )
 
@@ -336,7 +339,9 @@ class Table(_Declared):
         examples=[[{"where": {"Patient ID": {"matches": "^TOTAL"}}, "reason": "row of totals"}]],
     )
     ignore: dict[str, str] = Field(
-        {}, description="Columns (with * as wild card) that are not read -> reason.", examples=[{"Remark*": "free text"}]
+        {},
+        description="Columns (with * as wild card) that are not read -> reason.",
+        examples=[{"Remark*": "free text"}],
     )
     records: tuple[Records, ...] = Field(
         (), description="The records made from each row.", examples=[[{"domain": "DM", "variables": {"SEX": "Sex"}}]]
@@ -348,7 +353,9 @@ class ReferenceRange(_Declared):
 
     test: str = Field(description="Code of the test.", examples=["ALT"])
     unit: str = Field(description="Unit of the limits.", examples=["U/L"])
-    sex: Literal["M", "F"] | None = Field(None, description="Sex the limits are for; both if not given.", examples=["M"])
+    sex: Literal["M", "F"] | None = Field(
+        None, description="Sex the limits are for; both if not given.", examples=["M"]
+    )
     lln: float | None = Field(None, description="Lower limit of normal.", examples=[13])
     uln: float | None = Field(None, description="Upper limit of normal.", examples=[40])
 
@@ -375,11 +382,13 @@ class Mapping(_Declared):
         examples=[[{"kind": "delimited", "path": "labs.csv"}]],
     )
     ignore_files: dict[str, str] = Field(
-        {}, description="Files of the folder (with * as wild card) that are not read -> reason.",
+        {},
+        description="Files of the folder (with * as wild card) that are not read -> reason.",
         examples=[{"*.txt": "notes"}],
     )
     ignore_tables: dict[str, str] = Field(
-        {}, description="Tables (with * as wild card) that are not mapped -> reason.",
+        {},
+        description="Tables (with * as wild card) that are not mapped -> reason.",
         examples=[{"visit_occurrence": "visits hold nothing the study needs"}],
     )
     missing: tuple[str, ...] = Field(

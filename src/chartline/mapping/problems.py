@@ -11,19 +11,40 @@ from chartline.core.query import Query, Severity, Topic
 _NOT_READ = "The value is left out until this is answered."
 # rule -> (message, ask); {saw} is the cell, {what} the variable's label, {hint} what helps to answer.
 _SENTENCES: dict[str, tuple[str, str]] = {
-    "value_not_in_code_list": ("{what}: `{saw}` is not in the code list{hint}.", "Please give the right word; it must be confirmed, not guessed."),
+    "value_not_in_code_list": (
+        "{what}: `{saw}` is not in the code list{hint}.",
+        "Please give the right word; it must be confirmed, not guessed.",
+    ),
     "code_not_known": ("{what}: the code `{saw}` is not known{hint}.", "Please give the right code."),
     "not_a_date": ("{what}: `{saw}` is not a date in the declared order{hint}.", "Please give the date (yyyy-mm-dd)."),
     "impossible_date": ("{what}: `{saw}` is a day that does not exist{hint}.", "Please give the date (yyyy-mm-dd)."),
-    "ambiguous_partial": ("{what}: `{saw}` can be read in more than one way{hint}.", "Please give the date with a year of four digits."),
-    "partial_date": ("{what}: `{saw}` is not a complete date, and this column was declared to hold complete dates{hint}.", "Please give the day, or confirm that it is not known."),
+    "ambiguous_partial": (
+        "{what}: `{saw}` can be read in more than one way{hint}.",
+        "Please give the date with a year of four digits.",
+    ),
+    "partial_date": (
+        "{what}: `{saw}` is not a complete date, and this column was declared to hold complete dates{hint}.",
+        "Please give the day, or confirm that it is not known.",
+    ),
     "not_a_number": ("{what}: `{saw}` is not a number{hint}.", "Please give the number."),
     "not_an_integer": ("{what}: `{saw}` is not a whole number{hint}.", "Please give the number."),
-    "not_in_expected_form": ("{what}: `{saw}` does not have the form that was declared{hint}.", "Please give the value."),
-    "unknown_lookup": ("{what}: `{saw}` is not found in the table it points to{hint}.", "Please give the right key, or the missing row."),
+    "not_in_expected_form": (
+        "{what}: `{saw}` does not have the form that was declared{hint}.",
+        "Please give the value.",
+    ),
+    "unknown_lookup": (
+        "{what}: `{saw}` is not found in the table it points to{hint}.",
+        "Please give the right key, or the missing row.",
+    ),
     "error_cell": ("{what}: the cell shows an error{hint}.", "Please give the value that belongs here."),
-    "unknown_unit": ("{what}: the unit `{saw}` is not known for this test{hint}.", "Please give the unit of the value."),
-    "no_upper_limit": ("{what}: `{saw}` is a multiple of an upper limit of normal that was not given{hint}.", "Please give the upper limit of normal of this test."),
+    "unknown_unit": (
+        "{what}: the unit `{saw}` is not known for this test{hint}.",
+        "Please give the unit of the value.",
+    ),
+    "no_upper_limit": (
+        "{what}: `{saw}` is a multiple of an upper limit of normal that was not given{hint}.",
+        "Please give the upper limit of normal of this test.",
+    ),
 }
 
 
@@ -48,7 +69,15 @@ def problem_query(rule: str, seat: Seat, hint: str = "") -> Query:
     message = message.format(what=seat.what, saw=seat.saw, hint=told)
     shown = f"{seat.column}: {seat.saw}" if seat.column else seat.saw
     return Query(
-        rule, seat.severity, seat.centre, seat.subject, (seat.address,), shown, f"{message} {_NOT_READ}", ask, seat.topics
+        rule,
+        seat.severity,
+        seat.centre,
+        seat.subject,
+        (seat.address,),
+        shown,
+        f"{message} {_NOT_READ}",
+        ask,
+        seat.topics,
     )
 
 

@@ -64,7 +64,18 @@ def _excluded(view: TableView, mapping: Mapping, out: pl.Series, reason: str) ->
         return []
     rows = f"{len(at)} row{'s' if len(at) > 1 else ''}"
     places = tuple(view.table.address(r) for r in at[:_SHOWN])
-    return [Query("rows_excluded", Severity.NOTE, mapping.centre, "", places, rows, f"{rows} left out as declared: {reason}.", "")]
+    return [
+        Query(
+            "rows_excluded",
+            Severity.NOTE,
+            mapping.centre,
+            "",
+            places,
+            rows,
+            f"{rows} left out as declared: {reason}.",
+            "",
+        )
+    ]
 
 
 def _subjects(
@@ -87,7 +98,9 @@ def _subjects(
         subject = subject.set(odd, None)
     blank = data & ~read.present
     if blank.any():
-        cells = pl.select(pl.any_horizontal(*(pl.lit(view.text(c).is_not_null()) for c in view.table.columns))).to_series()
+        cells = pl.select(
+            pl.any_horizontal(*(pl.lit(view.text(c).is_not_null()) for c in view.table.columns))
+        ).to_series()
         queries += [_no_subject(view, mapping, cell, row) for row in (blank & cells).arg_true().to_list()]
     return (mapping.subject_prefix + subject if mapping.subject_prefix else subject), queries
 
@@ -96,8 +109,14 @@ def _unknown_subject(view: TableView, mapping: Mapping, cell: CellSpec, shown: s
     places = tuple(view.address(r, cell.columns) for r in rows[:_SHOWN])
     count = f"{len(rows)} row{'s' if len(rows) > 1 else ''}"
     return Query(
-        "unknown_subject_lookup", Severity.WARN, mapping.centre, "", places, f"{cell.columns[0]}: {shown}",
-        f"`{shown}` leads to no subject; {count} cannot be used.", "Please say whose row this is.",
+        "unknown_subject_lookup",
+        Severity.WARN,
+        mapping.centre,
+        "",
+        places,
+        f"{cell.columns[0]}: {shown}",
+        f"`{shown}` leads to no subject; {count} cannot be used.",
+        "Please say whose row this is.",
         frozenset({Topic.IDENTITY}),
     )
 
@@ -105,9 +124,15 @@ def _unknown_subject(view: TableView, mapping: Mapping, cell: CellSpec, shown: s
 def _odd_subject(view: TableView, mapping: Mapping, cell: CellSpec, row: int) -> Query:
     shown = view.shown(row, cell.columns)
     return Query(
-        "not_a_subject_id", Severity.WARN, mapping.centre, "", (view.address(row, cell.columns),),
-        f"{cell.columns[0]}: {shown}", f"`{shown}` does not have the form of a subject id; the row is not used.",
-        "Please say whose row this is, or that it is not a patient's.", frozenset({Topic.IDENTITY}),
+        "not_a_subject_id",
+        Severity.WARN,
+        mapping.centre,
+        "",
+        (view.address(row, cell.columns),),
+        f"{cell.columns[0]}: {shown}",
+        f"`{shown}` does not have the form of a subject id; the row is not used.",
+        "Please say whose row this is, or that it is not a patient's.",
+        frozenset({Topic.IDENTITY}),
     )
 
 
@@ -115,8 +140,15 @@ def _no_subject(view: TableView, mapping: Mapping, cell: CellSpec, row: int) -> 
     filled = [c for c in view.table.columns if view.text(c)[row] is not None][:5]
     saw = "; ".join(f"{c}: {view.table.raw(row, c)}" for c in filled)
     return Query(
-        "row_without_subject", Severity.WARN, mapping.centre, "", (view.address(row, cell.columns),), saw,
-        "The row has values but no subject; it is not used.", "Please say whose row this is.", frozenset({Topic.IDENTITY}),
+        "row_without_subject",
+        Severity.WARN,
+        mapping.centre,
+        "",
+        (view.address(row, cell.columns),),
+        saw,
+        "The row has values but no subject; it is not used.",
+        "Please say whose row this is.",
+        frozenset({Topic.IDENTITY}),
     )
 
 
@@ -138,14 +170,21 @@ def _second_row(
     differ = [c for c in columns if view.text(c)[row] != view.text(c)[first]]
     told = differ[:_SHOWN]
     later, earlier = ([view.table.address(r, c) for c in told] for r in (row, first))
-    saw = "; ".join(f"{c}: {view.table.raw(row, c) or '(blank)'} here, {view.table.raw(first, c) or '(blank)'} there" for c in told)
+    saw = "; ".join(
+        f"{c}: {view.table.raw(row, c) or '(blank)'} here, {view.table.raw(first, c) or '(blank)'} there" for c in told
+    )
     bears_on = [touches(c) for c in differ]
     topics = frozenset().union(*(t for t, _ in bears_on))
     blocks = any(s is Severity.BLOCK for _, s in bears_on)
     cells = f"differ in {len(differ)} cell{'s' if len(differ) > 1 else ''}" if differ else "are equal"
     return Query(
-        "duplicate_subject_row", Severity.BLOCK if blocks else Severity.WARN, mapping.centre, subject,
-        (*later, *earlier) or (view.table.address(row), view.table.address(first)), saw or "two equal rows",
+        "duplicate_subject_row",
+        Severity.BLOCK if blocks else Severity.WARN,
+        mapping.centre,
+        subject,
+        (*later, *earlier) or (view.table.address(row), view.table.address(first)),
+        saw or "two equal rows",
         f"Subject {subject} stands on two rows of a table with one row a subject; they {cells}. The first is used.",
-        "Please say which row is right; the other will be left out.", topics,
+        "Please say which row is right; the other will be left out.",
+        topics,
     )

@@ -45,7 +45,15 @@ _BY_TEST: dict[str, frozenset[Topic]] = {
     "WBC": frozenset({Topic.BLOOD_COUNTS}),
     **{t: frozenset({Topic.LIVER}) for t in ("ALT", "AST", "BILI", "ALP", "GGT")},
 }
-_ASKED_ONLY = {("MH", _ANY), ("AE", _ANY), ("FA", _ANY), ("CM", "CMINDC"), ("CM", "CMTRT"), ("EX", _ANY), ("RS", "INVRESP")}
+_ASKED_ONLY = {
+    ("MH", _ANY),
+    ("AE", _ANY),
+    ("FA", _ANY),
+    ("CM", "CMINDC"),
+    ("CM", "CMTRT"),
+    ("EX", _ANY),
+    ("RS", "INVRESP"),
+}
 _ASKED_ONLY |= {("LB", "LBTESTCD"), ("PR", "PRDONOR"), ("PR", "PRCOND"), ("PR", "PRSTATUS"), ("DM", _ANY)}
 
 

@@ -20,7 +20,10 @@ X_ULN = "xULN"
 _CELLS = {
     **{u: 1.0 for u in ("10^9/l", "10^6/ml", "10^3/ul", "k/ul", "thou/ul", "thousand/ul", "10^3/mm3", "10^3/cumm")},
     **{u: 0.001 for u in ("/ul", "/cumm", "/mm3", "cells/ul", "cells/cumm", "cells/mm3", "10^6/l")},
-    **{u: 100.0 for u in ("lakh/ul", "lakhs/ul", "lac/ul", "lakh/cumm", "lakhs/cumm", "lac/cumm", "10^5/ul", "lakh/mm3")},
+    **{
+        u: 100.0
+        for u in ("lakh/ul", "lakhs/ul", "lac/ul", "lakh/cumm", "lakhs/cumm", "lac/cumm", "10^5/ul", "lakh/mm3")
+    },
 }
 _ENZYME = {"u/l": 1.0, "iu/l": 1.0, "units/l": 1.0, "u/ml": 1000.0, "ukat/l": 60.0}
 _BY_STANDARD: dict[str, dict[str, float]] = {
@@ -43,9 +46,19 @@ _BY_TEST = {"BILI": {"mg/dl": 17.1}, "CREA": {"mg/dl": 88.4}}
 def normal(unit: str) -> str:
     """Return a unit in one spelling: small letters, no space, `10^9/l` for 10*9/L, x10^9/L, 10e9/L and 10⁹/L."""
     u = unit.strip().lower().replace(" ", "").replace("µ", "u").replace("μ", "u")
-    u = u.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")) if re.search(r"10[⁰-⁹²³¹]", u) else u.replace("³", "3").replace("²", "2")
+    u = (
+        u.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789"))
+        if re.search(r"10[⁰-⁹²³¹]", u)
+        else u.replace("³", "3").replace("²", "2")
+    )
     u = re.sub(r"^[x×]?10(?:\*\*|[\^*e])?([3569])(?=/|$)", r"10^\1", u)
-    return u.replace("m^2", "m2").replace("mm^3", "mm3").replace("microl", "ul").replace("litre", "l").replace("liter", "l")
+    return (
+        u.replace("m^2", "m2")
+        .replace("mm^3", "mm3")
+        .replace("microl", "ul")
+        .replace("litre", "l")
+        .replace("liter", "l")
+    )
 
 
 @cache

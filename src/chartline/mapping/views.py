@@ -115,7 +115,9 @@ def _check_columns(table: SourceTable, spec: Table, used: set[str]) -> None:
     if lacking:
         raise _lacking("column", lacking, [*unmapped, *(c for c in table.columns if c in used)], table.sheet)
     if unmapped:
-        shown = ", ".join(f"`{c}`" for c in unmapped[:20]) + (f" and {len(unmapped) - 20} more" if len(unmapped) > 20 else "")
+        shown = ", ".join(f"`{c}`" for c in unmapped[:20]) + (
+            f" and {len(unmapped) - 20} more" if len(unmapped) > 20 else ""
+        )
         raise MappingError(
             f"{_count(unmapped, 'column')} of the file neither mapped nor ignored: {shown}.",
             where=table.sheet,
@@ -130,8 +132,9 @@ def _lacking(what: str, lacking: list[str], have: list[str], where: str) -> Mapp
         near = difflib.get_close_matches(name, have, 1, 0.5)
         hints.append(f"`{name}`" + (f" (nearest in the file: `{near[0]}`)" if near else ""))
     more = f" and {len(lacking) - 20} more" if len(lacking) > 20 else ""
+    count = f"a {what}" if len(lacking) == 1 else f"{len(lacking)} {what}s"
     return MappingError(
-        f"The mapping names {_count(lacking, what).replace(' are', '').replace(' is', '')} that the file does not have: {', '.join(hints)}{more}.",
+        f"The mapping names {count} that the file does not have: {', '.join(hints)}{more}.",
         where=where,
         expected=f"the {what}s of the file, spelt as there: " + ", ".join(f"`{c}`" for c in have[:30]),
         do=f"correct the name in the mapping, or ask the centre whether the {what} was renamed",
