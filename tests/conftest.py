@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from chartline.core.clinical import ClinicalData
+from chartline.protocol.model import Protocol
+from truth_data import truth_clinical_data
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -13,6 +17,21 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The folder of reference material beside the project; tests that use it carry the marker `shared`."""
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def truth_data(shared: Path) -> ClinicalData:
+    """The reference study as the mapping room delivers it once every query is answered (marker `shared`)."""
+    return truth_clinical_data(shared / "ino-cohort")
+
+
+@pytest.fixture(scope="session")
+def reference_protocol() -> Protocol:
+    """The protocol of the reference study, read as plain YAML (the loader has its own tests)."""
+    from ruamel.yaml import YAML
+
+    path = Path(__file__).parents[1] / "examples" / "inotuzumab-india" / "protocol.yaml"
+    return Protocol.model_validate(YAML(typ="safe").load(path.read_text(encoding="utf-8")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

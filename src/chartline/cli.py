@@ -73,7 +73,8 @@ def run(
 def check(
     study: StudyArgument,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write queries.csv and one workbook a centre here.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write queries.csv and one workbook a centre here."),
     ] = None,
     answers: AnswersOption = None,
     no_answers: NoAnswersOption = False,
@@ -95,7 +96,8 @@ def explain(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[WHAT]", help="A headline key, analysis or result id; with --subject also an endpoint or variable."
+            metavar="[WHAT]",
+            help="A headline key, analysis or result id; with --subject also an endpoint or variable.",
         ),
     ] = None,
     subject: Annotated[str | None, typer.Option("--subject", metavar="ID", help="One subject.")] = None,

@@ -64,7 +64,7 @@ class Variable:
 def variables() -> dict[str, dict[str, Variable]]:
     """Return every clinical variable as domain -> name -> Variable, in the order of the vocabulary file."""
     out: dict[str, dict[str, Variable]] = {}
-    with (files("chartline") / "vocabulary" / "variables.csv").open(encoding="utf-8", newline="") as f:
+    with (files("chartline") / "vocabulary" / "variables.csv").open(encoding="utf-8") as f:
         for r in csv.DictReader(f):
             v = Variable(r["domain"], r["name"], r["type"], r["label"], r["unit"], r["anchor"] == "Y")
             out.setdefault(v.domain, {})[v.name] = v

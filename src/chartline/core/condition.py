@@ -34,7 +34,9 @@ _OPERATORS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Gt: ("gt", "is above"),
     ast.GtE: ("ge", "is at least"),
 }
-_GRAMMAR = "names, numbers, quoted text, == != < <= > >=, in, not in, between (a, b), is missing, is present, and, or, not"
+_GRAMMAR = (
+    "names, numbers, quoted text, == != < <= > >=, in, not in, between (a, b), is missing, is present, and, or, not"
+)
 _ISO_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
@@ -85,7 +87,11 @@ class _NotAllowed(Exception):
 
 
 def _literal(node: ast.expr) -> object:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float | str) and not isinstance(node.value, bool):
+    if (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, int | float | str)
+        and not isinstance(node.value, bool)
+    ):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         value = node.operand.value

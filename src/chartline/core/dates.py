@@ -37,7 +37,12 @@ def first_day(column: str | pl.Expr) -> pl.Expr:
     start = _as_expr(column).str.split("/").list.get(0, null_on_oob=True)
     n = start.str.len_chars()
     return (
-        pl.when(n == 10).then(_day(start)).when(n == 7).then(_day(start + "-01")).when(n == 4).then(_day(start + "-01-01"))
+        pl.when(n == 10)
+        .then(_day(start))
+        .when(n == 7)
+        .then(_day(start + "-01"))
+        .when(n == 4)
+        .then(_day(start + "-01-01"))
     )
 
 
@@ -89,5 +94,7 @@ def days_between(start: str | pl.Expr, end: str | pl.Expr) -> pl.Expr:
 def age_in_years(birth: str | pl.Expr, on: str | pl.Expr) -> pl.Expr:
     """Return completed years of age on a day, both pl.Date (born 29 February: a year older on 1 March)."""
     b, o = _as_expr(birth), _as_expr(on)
-    before_birthday = (o.dt.month().cast(pl.Int32) * 100 + o.dt.day()) < (b.dt.month().cast(pl.Int32) * 100 + b.dt.day())
+    before_birthday = (o.dt.month().cast(pl.Int32) * 100 + o.dt.day()) < (
+        b.dt.month().cast(pl.Int32) * 100 + b.dt.day()
+    )
     return (o.dt.year() - b.dt.year() - before_birthday.cast(pl.Int32)).cast(pl.Int64)

@@ -17,9 +17,12 @@ from chartline.errors import StudyError
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_declaration(path: Path, model: type[M], error: type[StudyError]) -> M:
-    """Return the declaration in `path` as `model`; raise `error` naming file, line and what was expected."""
-    return parse_declaration(read_text(path, error), model, error, str(path))
+def load_declaration(path: Path, model: type[M], error: type[StudyError], as_text: bool = False) -> M:
+    """Return the declaration in `path` as `model`; raise `error` naming file, line and what was expected.
+
+    `as_text` leaves every plain value as it is written (`01`, `1_000`, `1.0`) and lets the model alone give it a type.
+    """
+    return parse_declaration(read_text(path, error), model, error, str(path), as_text)
 
 
 def read_text(path: Path, error: type[StudyError]) -> str:
@@ -37,26 +40,25 @@ def read_text(path: Path, error: type[StudyError]) -> str:
     except IsADirectoryError:
         raise error(f"{path.name} is a folder, not a file", where=str(path), do="name the file in it") from None
     except UnicodeDecodeError as e:
-        raise error(
-            f"{path.name} is not UTF-8 text (byte {e.start})", where=str(path), do="save it as UTF-8"
-        ) from None
+        raise error(f"{path.name} is not UTF-8 text (byte {e.start})", where=str(path), do="save it as UTF-8") from None
     except PermissionError:
         raise error(f"{path.name} may not be read", where=str(path), do="give read permission") from None
 
 
-def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str) -> M:
+def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str, as_text: bool = False) -> M:
     """Return `text` (YAML) as `model`; see `load_declaration`."""
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        plain = YAML(typ="safe").load(text)
+        plain = _yaml("base" if as_text else "safe").load(text)
     except YAMLError as e:
         mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(e, "problem", None) or "not valid YAML"
         raise error(
-            f"{Path(name).name} is not valid YAML: {problem}", where=f"{name}{line}", do="check indentation, quotes and colons"
+            f"{Path(name).name} is not valid YAML: {problem}",
+            where=f"{name}{line}",
+            do="check indentation, quotes and colons",
         ) from None
     if not isinstance(plain, dict):
         raise error(f"{Path(name).name} holds no declaration", where=name, expected="keys and values", do="see docs/")
@@ -64,6 +66,19 @@ def parse_declaration(text: str, model: type[M], error: type[StudyError], name: 
         return model.model_validate(plain)
     except ValidationError as e:
         raise _explain(e, text, model, error, name) from None
+
+
+def _yaml(kind: str) -> Any:
+    """A YAML reader that leaves dates as text: the model reads them, and can say which one cannot be."""
+    from ruamel.yaml import YAML
+
+    reader = YAML(typ=kind)
+    if kind == "base":
+        return reader
+    text_dates: Any = type("TextDates", (reader.Constructor,), {})
+    text_dates.add_constructor("tag:yaml.org,2002:timestamp", reader.Constructor.construct_yaml_str)
+    reader.Constructor = text_dates
+    return reader
 
 
 def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[StudyError], name: str) -> StudyError:
@@ -100,14 +115,12 @@ def _path(loc: list[Any]) -> str:
 
 def _line(text: str, loc: tuple[Any, ...]) -> int:
     """Return the 1-based line of the deepest part of `loc` that stands in the text."""
-    from ruamel.yaml import YAML
-
-    node: Any = YAML(typ="rt").load(text)
+    node: Any = _yaml("rt").load(text)
     line = 0
     for part in loc:
         data = getattr(node, "lc", None)
         try:
-            position = data.data[part] if data is not None else None  # type: ignore[union-attr]
+            position = data.data[part] if data is not None else None
             node = node[part]
         except (KeyError, IndexError, TypeError):
             continue  # a discriminator or a missing key: stay at the parent

@@ -38,8 +38,8 @@ class _Counted:
     def _check(self, other: object) -> None:
         if type(other) is not type(self):
             raise TypeError(f"a {type(self).__name__} cannot be added to a {type(other).__name__}")
-        if other.key != self.key:  # type: ignore[attr-defined]
-            raise ValueError(f"counts of different analyses cannot be added: {self.key} and {other.key}")  # type: ignore[attr-defined]
+        if other.key != self.key:
+            raise ValueError(f"counts of different analyses cannot be added: {self.key} and {other.key}")
 
 
 def _add(a: Mapping[Any, tuple[int, ...]], b: Mapping[Any, tuple[int, ...]]) -> dict[Any, tuple[int, ...]]:

@@ -7,13 +7,15 @@ derived value:
     VALUE    (as text)  BECAUSE (one English sentence)
     SRCDOM   SRCSEQ   SRCVAR  (null where the reason is the absence of a row)
 
-`withheld` lists subjects left out of a variable or endpoint by an open blocking query: USUBJID, ITEM, QUERY (ids).
+`withheld` lists subjects left out of a variable or endpoint: USUBJID, ITEM, QUERY (ids of the open blocking queries,
+null where the data themselves do not allow it, e.g. an undated relapse), REASON (one English sentence).
 
 ADSL variables that every study has (besides the protocol's characteristics and safety flags):
     SITEID SUBJID AGE SEX BRTHDT TRTSDT TRTEDT          identity and index
     ELIGFL (Y/N/null) ELIGREAS                          cohort
     NCYC NDOSE CUMDM2 CUMMG                             exposure
-    BOR (CR CRi ... NE) RESPFL BORDT FRSPDT FRSP FRSPCYC  response: best, whether, date of best, first response: date, category, after cycle
+    BOR (CR CRi ... NE) RESPFL BORDT                    response: best, whether, date of best
+    FRSPDT FRSP FRSPCYC                                 first response: date, category, after cycle
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
@@ -28,21 +30,13 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from chartline.core.query import Topic
+from chartline.core.reasons import TRACE_SCHEMA as TRACE_SCHEMA
 
-TRACE_SCHEMA: dict[str, pl.DataType] = {
-    "CENTRE": pl.String(),
-    "USUBJID": pl.String(),
-    "ITEM": pl.String(),
-    "VALUE": pl.String(),
-    "BECAUSE": pl.String(),
-    "SRCDOM": pl.String(),
-    "SRCSEQ": pl.Int64(),
-    "SRCVAR": pl.String(),
-}
 WITHHELD_SCHEMA: dict[str, pl.DataType] = {
     "USUBJID": pl.String(),
     "ITEM": pl.String(),
     "QUERY": pl.String(),
+    "REASON": pl.String(),
 }
 
 

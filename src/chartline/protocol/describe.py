@@ -99,7 +99,8 @@ def _patients(p: Protocol) -> list[str]:
         out[-1] = out[-1][:-1] + "."
     out.append(
         "A criterion that the charts could not decide is reported as unknown, apart from those who failed it. "
-        f"Two records with the same {_join(_lower(_label(p, v)) for v in p.duplicates.match)} were taken for one person and "
+        f"Two records with the same {_join(_lower(_label(p, v)) for v in p.duplicates.match)} were taken for "
+        "one person and "
         "counted once, in the record that "
         + (
             "documents the treatment most fully."
@@ -115,8 +116,10 @@ def _treatment(p: Protocol) -> list[str]:
     name = t.label + (f" ({t.abbreviation})" if t.abbreviation else "")
     return [
         f"The index treatment was {name}; day 0 is the first dose.",
-        f"A recorded cycle number was taken as it stands; where there was none, a new cycle began with the dose after "
-        f"{c.max_doses} doses, or with a dose {c.new_cycle_after_days} days or more after the first dose of the cycle.",
+        "A recorded cycle number was taken as it stands; where there was none, a new cycle began with the dose "
+        "after "
+        f"{c.max_doses} doses, or with a dose {c.new_cycle_after_days} days or more after the first dose of the "
+        "cycle.",
     ]
 
 
@@ -126,13 +129,18 @@ def _response(p: Protocol, criteria: str) -> list[str]:
     window = f"from {-lo} days before to {hi} days after" if lo < 0 else f"within {hi} days after"
     return [
         f"Response was derived from raw marrow, blood and extramedullary findings by {criteria}, not taken from the "
-        f"treating team's wording. Blood counts proved recovery if seen on one day {window} the marrow, without G-CSF "
+        f"treating team's wording. Blood counts proved recovery if seen on one day {window} the marrow, without "
+        "G-CSF "
         f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
-        f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the response is dated at the "
+        f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the "
+        "response is dated at the "
         "marrow. Patients who could not be assessed stay in the denominator.",
-        f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or better, at or after the first "
-        f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
-        f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken as negative.",
+        f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or "
+        "better, at or after the first "
+        f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next "
+        "cycle or, where "
+        f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
+        "as negative.",
     ]
 
 
@@ -152,7 +160,8 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; otherwise censored at "
+            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; "
+            "otherwise censored at "
             f"{_MILESTONES[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
@@ -166,8 +175,10 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
 def _safety(p: Protocol, grading: str) -> list[str]:
     lab = p.laboratory
     out = [
-        f"Laboratory values were graded by {grading}. Baseline is the last value in the {lab.baseline_days} days up to and including "
-        f"the first dose; on treatment is after the first dose until {lab.on_treatment_days} days after the last dose and before "
+        f"Laboratory values were graded by {grading}. Baseline is the last value in the {lab.baseline_days} "
+        "days up to and including "
+        f"the first dose; on treatment is after the first dose until {lab.on_treatment_days} days after the "
+        "last dose and before "
         f"{_join((_MILESTONES[x] for x in lab.before), 'or')}."
     ]
     for flag in p.safety_flags.values():
@@ -178,15 +189,16 @@ def _safety(p: Protocol, grading: str) -> list[str]:
 
 def _component(c: LabComponent | AeComponent) -> str:
     if isinstance(c, AeComponent):
-        text = f"a recorded adverse event of the group '{c.group}'" + (f" of grade {c.min_grade} or more" if c.min_grade else "")
+        text = f"a recorded adverse event of the group '{c.group}'" + (
+            f" of grade {c.min_grade} or more" if c.min_grade else ""
+        )
         text += ", called related" if c.related_only else ""
         return text + (" at any time after the first dose" if c.window == "after_first_dose" else " on treatment")
     grade = f"grade {c.min_grade} or more" if c.min_grade else "any grade"
     text = f"{grade} of {_join(c.tests, 'or')} on treatment" + (", worse than at baseline" if c.worsened else "")
     if c.unless_all_unrelated:
-        text += (
-            f", unless every {c.unless_all_unrelated} adverse event of that grade was called unrelated by the treating team"
-        )
+        group = c.unless_all_unrelated
+        text += f", unless every {group} adverse event of that grade was called unrelated by the treating team"
     return text
 
 
@@ -196,14 +208,18 @@ def _statistics(p: Protocol) -> list[str]:
     out = []
     if any(isinstance(a, Proportion) for a in p.analyses):
         out.append(
-            "Proportions are given with numerator, denominator and exact (Clopper-Pearson) 95% confidence intervals, Wilson "
+            "Proportions are given with numerator, denominator and exact (Clopper-Pearson) 95% confidence "
+            "intervals, Wilson "
             "intervals beside them in the result file."
         )
     if survival:
         out.append(
-            f"Survival was estimated by Kaplan-Meier with Greenwood's variance and {_join(intervals)} intervals; medians with "
-            "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of the flat part, as R's "
-            "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by reverse Kaplan-Meier."
+            f"Survival was estimated by Kaplan-Meier with Greenwood's variance and {_join(intervals)} "
+            "intervals; medians with "
+            "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of "
+            "the flat part, as R's "
+            "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by "
+            "reverse Kaplan-Meier."
         )
     out.append("Missing values are counted and shown, never imputed. No hypothesis was tested.")
     return out
@@ -211,9 +227,12 @@ def _statistics(p: Protocol) -> list[str]:
 
 def _data(p: Protocol) -> list[str]:
     return [
-        "Every source column was mapped or listed as ignored; values that did not fit their declaration, and findings that "
-        "contradict each other, were returned to the centre as queries. Answers are laid over the data and listed in this report; no "
-        "file of a centre was changed. A patient with an open blocking query is withheld from the analyses it touches only, and "
+        "Every source column was mapped or listed as ignored; values that did not fit their declaration, and "
+        "findings that "
+        "contradict each other, were returned to the centre as queries. Answers are laid over the data and "
+        "listed in this report; no "
+        "file of a centre was changed. A patient with an open blocking query is withheld from the analyses it "
+        "touches only, and "
         "named. Every number in this report leads back to the cells it was counted from."
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from chartline.core.clinical import variables
 from chartline.core.condition import parse_condition
@@ -14,6 +13,7 @@ from chartline.core.digest import digest_value
 from chartline.errors import ProtocolError
 from chartline.protocol.model import (
     AeComponent,
+    Analysis,
     Categories,
     FollowUp,
     LabComponent,
@@ -50,7 +50,13 @@ def protocol_digest(protocol: Protocol) -> str:
 def adsl_variables(protocol: Protocol) -> list[str]:
     """Return the names of every ADSL variable this study will have."""
     variants = [f"{v}_{name}" for name in protocol.response_variants for v in ("BOR", "RESPFL")]
-    return [*COHORT_VARIABLES, *protocol.characteristics, *DERIVED_VARIABLES, *variants, *protocol.safety_flags]
+    return [
+        *COHORT_VARIABLES,
+        *protocol.characteristics,
+        *DERIVED_VARIABLES,
+        *variants,
+        *protocol.safety_flags,
+    ]
 
 
 def _resolve(p: Protocol, file: str) -> None:
@@ -59,12 +65,18 @@ def _resolve(p: Protocol, file: str) -> None:
     adsl = adsl_variables(p)
     for name, c in p.characteristics.items():
         _known(c.source, variables(), "domain", f"characteristics.{name}", file)
-        _known(c.value, [*variables()[c.source], "USUBJID", "CENTRE"], "variable", f"characteristics.{name}", file)
+        _known(
+            c.value,
+            [*variables()[c.source], "USUBJID", "CENTRE"],
+            "variable",
+            f"characteristics.{name}",
+            file,
+        )
         _condition(c.where, variables()[c.source], f"characteristics.{name}.where", file)
         for band, condition in c.bands.items():
             _condition(condition, cohort_names, f"characteristics.{name}.bands.{band}", file)
-    for e in p.eligibility:
-        _condition(e.require, cohort_names, f"eligibility {e.id}", file)
+    for criterion in p.eligibility:
+        _condition(criterion.require, cohort_names, f"eligibility {criterion.id}", file)
     for v in p.duplicates.match:
         _known(v, cohort_names, "variable", "duplicates.match", file)
     for key, source in (("transplant", p.transplant), ("new_therapy", p.new_therapy)):
@@ -92,9 +104,9 @@ def _safety(part: LabComponent | AeComponent, p: Protocol, where: str, file: str
             _known(group, p.ae_groups, "AE group", where, file)
 
 
-def _analysis(a: Any, p: Protocol, adsl: list[str], file: str) -> None:
+def _analysis(a: Analysis, p: Protocol, adsl: list[str], file: str) -> None:
     where = f"analysis {a.id}"
-    if isinstance(a, Proportion | Summary | Categories) or (isinstance(a, Tally) and a.population):
+    if not isinstance(a, Survival | FollowUp) and a.population is not None:
         _known(a.population, p.sets, "analysis set", where, file)
     if isinstance(a, Proportion):
         _condition(a.numerator, adsl, where, file)

@@ -35,47 +35,103 @@ class Milestone(StrEnum):
 
 
 class Study(_Declared):
+    """What the study is called and what a reader must know before the first number."""
+
     id: str = Field(description="Short identifier, printed on every output.", examples=["SYN-INO-IN32"])
-    title: str = Field(description="Title of the report.")
-    short_title: str = Field("", description="Running title.")
-    notice: str = Field("", description="Sentence printed on every page, e.g. that the data are synthetic.")
-    objective: str = Field("", description="What the study asks, one sentence.")
-    design: str = Field("", description="Design, e.g. 'Multicentre, retrospective, observational cohort study'.")
-    setting: str = Field("", description="Where and when patients were treated and reviewed.")
-    authors: tuple[str, ...] = Field((), description="Authors, in order.")
-    ethics: str = Field("", description="Ethics and funding statement.")
+    title: str = Field(
+        description="Title of the report.",
+        examples=["Inotuzumab ozogamicin in adults with relapsed or refractory B-ALL: a retrospective study"],
+    )
+    short_title: str = Field("", description="Running title.", examples=["InO in relapsed or refractory B-ALL"])
+    notice: str = Field(
+        "",
+        description="Sentence printed on every page, e.g. that the data are synthetic.",
+        examples=["Synthetic data. No patient is real."],
+    )
+    objective: str = Field(
+        "",
+        description="What the study asks, one sentence.",
+        examples=["To describe response and survival in adults treated with inotuzumab ozogamicin."],
+    )
+    design: str = Field(
+        "",
+        description="Design of the study.",
+        examples=["Multicentre, retrospective, observational cohort study"],
+    )
+    setting: str = Field(
+        "",
+        description="Where and when patients were treated and reviewed.",
+        examples=["Five centres; first dose between February 2017 and October 2022"],
+    )
+    authors: tuple[str, ...] = Field((), description="Authors, in order.", examples=[["A. First", "B. Second"]])
+    ethics: str = Field(
+        "",
+        description="Ethics and funding statement.",
+        examples=["Approved by the ethics committee of each centre."],
+    )
 
 
 class Centre(_Declared):
+    """One hospital: where its files lie and which mapping reads them."""
+
     id: str = Field(description="Short id of the centre.", examples=["A"])
-    label: str = Field("", description="Name shown to readers.")
-    folder: str = Field(description="Folder of the centre's files, relative to the protocol.")
-    mapping: str = Field(description="The centre's mapping file, relative to the protocol.")
+    label: str = Field("", description="Name shown to readers.", examples=["Centre A"])
+    folder: str = Field(
+        description="Folder of the centre's files, relative to the protocol.", examples=["centres/centre_A"]
+    )
+    mapping: str = Field(
+        description="The centre's mapping file, relative to the protocol.",
+        examples=["mappings/centre_A.yaml"],
+    )
 
 
 class Data(_Declared):
-    cut_off: dt.date = Field(description="Last day that data can speak of; a later date is queried.")
-    centres: tuple[Centre, ...] = Field(min_length=1, description="The centres, in the order of the report.")
-    answers: str | None = Field(None, description="Answers of the centres (amendments), relative to the protocol.")
+    """Which centres sent data, up to which day, and where their answers to queries are."""
+
+    cut_off: dt.date = Field(
+        description="Last day that data can speak of; a later date is queried.", examples=["2023-12-31"]
+    )
+    centres: tuple[Centre, ...] = Field(
+        min_length=1,
+        description="The centres, in the order of the report.",
+        examples=[[{"id": "A", "label": "Centre A", "folder": "centres/a", "mapping": "mappings/a.yaml"}]],
+    )
+    answers: str | None = Field(
+        None,
+        description="File with the answers of the centres to queries (amendments), relative to the protocol.",
+        examples=["answers.csv"],
+    )
 
 
 class CycleRule(_Declared):
     """How cycles are rebuilt where the source keeps no cycle number; a recorded number wins."""
 
-    max_doses: int = Field(3, ge=1, description="Doses in a cycle; one more starts a new cycle.")
+    max_doses: int = Field(3, ge=1, description="Doses in a cycle; one more starts a new cycle.", examples=[3])
     new_cycle_after_days: int = Field(
-        18, ge=1, description="A dose this many days or more after the cycle's first dose starts a new cycle."
+        18,
+        ge=1,
+        description="A dose this many days or more after the cycle's first dose starts a new cycle.",
+        examples=[18],
     )
 
 
 class Treatment(_Declared):
+    """The index treatment: the drug whose first dose is day 0 of every patient."""
+
     drug: str = Field(description="The index drug as it stands in EXTRT.", examples=["INOTUZUMAB OZOGAMICIN"])
     label: str = Field(description="The drug's name in text.", examples=["inotuzumab ozogamicin"])
     abbreviation: str = Field("", description="Short name in tables and figures.", examples=["InO"])
-    cycle: CycleRule = Field(default_factory=CycleRule)
-    max_dose_m2: float | None = Field(None, description="Highest dose per administration, mg/m2; more is queried.")
+    cycle: CycleRule = Field(
+        default_factory=CycleRule,
+        description="How cycles are rebuilt where the source keeps no cycle number.",
+        examples=[{"max_doses": 3, "new_cycle_after_days": 18}],
+    )
+    max_dose_m2: float | None = Field(
+        None, description="Highest dose per administration, mg/m2; more is queried.", examples=[0.8]
+    )
     first_to_second_dose_days: tuple[int, int] | None = Field(
-        None, description="Expected days from a dose to the next within a cycle (lowest, highest); other gaps are queried.",
+        None,
+        description="Expected days from a dose to the next within a cycle (lowest, highest); other gaps are queried.",
         examples=[[5, 16]],
     )
 
@@ -83,18 +139,25 @@ class Treatment(_Declared):
 class Characteristic(_Declared):
     """A baseline variable of ADSL, picked from a domain."""
 
-    label: str = Field(description="How readers see it.")
+    label: str = Field(description="How readers see it.", examples=["ECOG performance status"])
     source: str = Field(alias="from", description="Domain it is read from.", examples=["MH"])
     where: str | None = Field(None, description="Condition on the domain's rows.", examples=["MHCAT == 'ECOG'"])
     value: str = Field(description="Variable that holds the value.", examples=["MHORRES"])
-    type: Literal["text", "number", "integer", "date", "flag"] = Field("text", description="Type of the value.")
-    unit: str = Field("", description="Unit of a number.")
-    take: Literal["first", "last", "count", "max", "min"] = Field(
-        "first", description="Which row counts when there are several; 'count' is the number of rows."
+    type: Literal["text", "number", "integer", "date", "flag"] = Field(
+        "text", description="Type of the value.", examples=["integer"]
     )
-    categories: tuple[str, ...] = Field((), description="Order of the categories in tables.")
+    unit: str = Field("", description="Unit of a number.", examples=["months"])
+    take: Literal["first", "last", "count", "max", "min"] = Field(
+        "first",
+        description="Which row counts when there are several; 'count' is the number of rows.",
+        examples=["max"],
+    )
+    categories: tuple[str, ...] = Field(
+        (), description="Order of the categories in tables.", examples=[["RELAPSED", "REFRACTORY"]]
+    )
     bands: dict[str, str] = Field(
-        {}, description="Groups of values shown in tables: label -> condition on the variable.",
+        {},
+        description="Groups of values shown in tables: label -> condition on the variable.",
         examples=[{"40 years or over": "AGE >= 40"}],
     )
 
@@ -102,245 +165,514 @@ class Characteristic(_Declared):
 class Criterion(_Declared):
     """One eligibility criterion. A subject goes on where the condition is true; unknown is a third outcome."""
 
-    id: str
-    label: str = Field(description="The criterion as a reader sees it.")
+    id: str = Field(description="Short name, used by `chartline explain`.", examples=["adult"])
+    label: str = Field(
+        description="The criterion as a reader sees it.", examples=["Aged 18 years or over at first dose"]
+    )
     require: str = Field(description="Condition on the subject's variables.", examples=["AGE >= 18"])
-    excluded_as: str = Field("", description="How the flow diagram names those who fail it.")
+    excluded_as: str = Field(
+        "", description="How the flow diagram names those who fail it.", examples=["Aged under 18 years"]
+    )
 
 
 class Duplicates(_Declared):
     """When two records are the same person: all `match` variables equal and present."""
 
-    match: tuple[str, ...] = Field(("BRTHDT", "SEX", "TRTSDT"), description="Variables that must agree.")
+    match: tuple[str, ...] = Field(
+        ("BRTHDT", "SEX", "TRTSDT"),
+        description="Variables that must agree.",
+        examples=[["BRTHDT", "SEX", "TRTSDT"]],
+    )
     keep: Literal["most_records", "first_listed"] = Field(
         "most_records",
         description="Which record is counted: the one with most treatment records (doses, assessments, laboratory "
         "days up to the end of treatment), or the centre listed first.",
+        examples=["most_records"],
     )
 
 
 class Response(_Declared):
-    criteria: str = Field("ino_vate", description="Response rule set in derive/criteria/.")
-    counts_window_days: tuple[int, int] = Field(
-        (0, 14), description="Days from the marrow in which blood counts prove recovery (first, last)."
+    """How response is derived from raw marrow, blood and extramedullary findings."""
+
+    criteria: str = Field(
+        "ino_vate", description="Name of a shipped response rule set (listed below).", examples=["ino_vate"]
     )
-    support_free_days: int = Field(7, ge=0, description="Days before a count without G-CSF (ANC) or platelets (PLT).")
-    assessments: str = Field("RSCYCLE >= 1", description="Which RS rows are on-treatment assessments.")
+    counts_window_days: tuple[int, int] = Field(
+        (0, 14),
+        description="Days from the marrow in which blood counts prove recovery (first, last).",
+        examples=[[0, 14]],
+    )
+    support_free_days: int = Field(
+        7, ge=0, description="Days before a count without G-CSF (ANC) or platelets (PLT).", examples=[7]
+    )
+    assessments: str = Field(
+        "RSCYCLE >= 1",
+        description="Condition on RS: which rows are on-treatment assessments.",
+        examples=["RSCYCLE >= 1"],
+    )
     before: tuple[Milestone, ...] = Field(
         (Milestone.RELAPSE, Milestone.TRANSPLANT, Milestone.NEW_THERAPY),
         description="Assessments count strictly before the first of these.",
+        examples=[["relapse", "transplant", "new_therapy"]],
     )
-    responders: tuple[str, ...] = Field(("CR", "CRi"), description="Categories that are a response.")
+    responders: tuple[str, ...] = Field(
+        ("CR", "CRi"), description="Categories that are a response.", examples=[["CR", "CRi"]]
+    )
 
 
 class Mrd(_Declared):
-    below_percent: float = Field(0.01, description="Negative is below this percentage of nucleated cells.")
-    sensitivity: float = Field(1e-4, description="Limit of detection a negative result must reach (fraction).")
-    deep_by_cycle: int = Field(2, description="Deep response: negative by the end of this cycle.")
+    """When measurable residual disease is negative, and when a response is deep."""
+
+    below_percent: float = Field(
+        0.01, description="Negative is below this percentage of nucleated cells.", examples=[0.01]
+    )
+    sensitivity: float = Field(
+        1e-4, description="Limit of detection a negative result must reach (fraction).", examples=[0.0001]
+    )
+    deep_by_cycle: int = Field(2, description="Deep response: negative by the end of this cycle.", examples=[2])
     deep_after_last_dose_days: int = Field(
-        42, description="End of that cycle where no further cycle was given: days after the last dose."
+        42,
+        description="End of that cycle where no further cycle was given: days after the last dose.",
+        examples=[42],
     )
 
 
 class EventSource(_Declared):
     """Rows of a domain that make a milestone."""
 
-    source: str = Field(alias="from", examples=["PR"])
-    where: str = Field(examples=["PRTRT == 'ALLOGENEIC HSCT'"])
+    source: str = Field(alias="from", description="Domain of the rows.", examples=["PR"])
+    where: str = Field(
+        description="Condition on the domain's rows; the first such row after the first dose is the milestone.",
+        examples=["PRTRT == 'ALLOGENEIC HSCT'"],
+    )
 
 
 class Laboratory(_Declared):
-    grading: str = Field("ctcae_v5", description="Grading scale in derive/grading/.")
-    baseline_days: int = Field(14, description="Baseline: last value in this many days up to and including first dose.")
-    on_treatment_days: int = Field(42, description="On treatment: after first dose to this many days after last dose,")
+    """How laboratory values are graded, and which of them belong to the treatment."""
+
+    grading: str = Field(
+        "ctcae_v5", description="Name of a shipped grading scale (listed below).", examples=["ctcae_v5"]
+    )
+    baseline_days: int = Field(
+        14,
+        description="Baseline is the last value in this many days up to and including the first dose.",
+        examples=[14],
+    )
+    on_treatment_days: int = Field(
+        42,
+        description="On treatment is after the first dose and at most this many days after the last dose ...",
+        examples=[42],
+    )
     before: tuple[Milestone, ...] = Field(
-        (Milestone.TRANSPLANT, Milestone.NEW_THERAPY), description="and at the latest the day before the first of these."
+        (Milestone.TRANSPLANT, Milestone.NEW_THERAPY),
+        description="... and at the latest the day before the first of these.",
+        examples=[["transplant", "new_therapy"]],
     )
 
 
 class LabComponent(_Declared):
     """Subjects with an on-treatment laboratory grade."""
 
-    kind: Literal["lab"] = "lab"
-    tests: tuple[str, ...]
-    min_grade: int | None = Field(None, description="At least this grade.")
-    worsened: bool = Field(False, description="Worse than the baseline grade (treatment-emergent).")
+    kind: Literal["lab"] = Field("lab", description="A laboratory grade.", examples=["lab"])
+    tests: tuple[str, ...] = Field(
+        description="Codes of the laboratory tests, any of which counts.", examples=[["ALT", "AST", "BILI"]]
+    )
+    min_grade: int | None = Field(None, description="At least this grade; any grade if not given.", examples=[3])
+    worsened: bool = Field(
+        False, description="Only grades worse than the baseline grade (treatment-emergent).", examples=[True]
+    )
     unless_all_unrelated: str | None = Field(
         None,
         description="AE group: not counted where the subject has adverse events of this group at `min_grade` or "
         "more and the treating team called every one of them unrelated.",
+        examples=["hepatic"],
     )
 
 
 class AeComponent(_Declared):
     """Subjects with a recorded adverse event."""
 
-    kind: Literal["ae"] = "ae"
-    group: str = Field(description="AE group (see ae_groups).")
-    min_grade: int | None = None
-    related_only: bool = False
-    window: Literal["on_treatment", "after_first_dose"] = "on_treatment"
+    kind: Literal["ae"] = Field("ae", description="A recorded adverse event.", examples=["ae"])
+    group: str = Field(description="Group of terms (see `ae_groups`).", examples=["vod"])
+    min_grade: int | None = Field(None, description="At least this recorded grade; any if not given.", examples=[3])
+    related_only: bool = Field(
+        False,
+        description="Only events that the treating team called related to the index treatment.",
+        examples=[True],
+    )
+    window: Literal["on_treatment", "after_first_dose"] = Field(
+        "on_treatment",
+        description="`on_treatment`: onset in the laboratory window; `after_first_dose`: any time from the first dose.",
+        examples=["after_first_dose"],
+    )
 
 
 class SafetyFlag(_Declared):
     """A composite safety endpoint: any of its components. Becomes a Y/N variable of ADSL."""
 
-    label: str
-    any_of: tuple[Annotated[LabComponent | AeComponent, Field(discriminator="kind")], ...]
+    label: str = Field(description="How readers see it.", examples=["VOD/SOS, grade 3 or more"])
+    any_of: tuple[Annotated[LabComponent | AeComponent, Field(discriminator="kind")], ...] = Field(
+        description="Components; a subject with any of them has the endpoint.",
+        examples=[[{"kind": "ae", "group": "vod", "min_grade": 3, "window": "after_first_dose"}]],
+    )
 
 
 class Endpoint(_Declared):
     """A time-to-event endpoint. `use` takes the defaults of a shipped endpoint (derive/endpoints/)."""
 
-    id: str = Field(description="PARAMCD of ADTTE, at most 8 letters or digits.", pattern=r"^[A-Z][A-Z0-9_]{0,7}$")
-    use: str | None = Field(None, description="Name of a shipped endpoint.", examples=["overall_survival"])
-    label: str | None = None
-    population: str | None = Field(None, description="Analysis set.")
-    origin: Milestone | None = None
-    events: tuple[Milestone, ...] | None = Field(None, description="Events in order of precedence on the same day.")
-    censor_at: tuple[Milestone, ...] | None = Field(
-        None, description="Intercurrent events that censor (hypothetical strategy); () is the treatment policy."
+    id: str = Field(
+        description="PARAMCD of ADTTE: a capital letter, then at most 7 capitals, digits or _.",
+        pattern=r"^[A-Z][A-Z0-9_]{0,7}$",
+        examples=["OS"],
     )
-    last: Milestone | None = Field(None, description="Where nothing happened, censored here.")
-    partial_dates: PartialPolicy | None = Field(None, description="Which day stands for a partial event date.")
+    use: str | None = Field(None, description="Name of a shipped endpoint.", examples=["overall_survival"])
+    label: str | None = Field(
+        None,
+        description="How readers see it; that of the shipped endpoint if not given.",
+        examples=["Overall survival"],
+    )
+    population: str | None = Field(None, description="Analysis set (see `sets`).", examples=["treated"])
+    origin: Milestone | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
+    events: tuple[Milestone, ...] | None = Field(
+        None,
+        description="Milestones that are the event, in order of precedence on the same day.",
+        examples=[["relapse", "death"]],
+    )
+    censor_at: tuple[Milestone, ...] | None = Field(
+        None,
+        description="Intercurrent events that censor (hypothetical strategy); an empty list is the treatment policy.",
+        examples=[["transplant"]],
+    )
+    last: Milestone | None = Field(None, description="Where nothing happened, censored here.", examples=["last_alive"])
+    partial_dates: PartialPolicy | None = Field(
+        None,
+        description="Which day stands for a partial event date; the study's policy if not given.",
+        examples=["first"],
+    )
 
 
 class AnalysisSet(_Declared):
-    label: str
+    """The subjects that an analysis speaks about."""
+
+    label: str = Field(description="How readers see it.", examples=["Eligible and treated"])
     where: str = Field(description="Condition on ADSL.", examples=["ELIGFL == 'Y'"])
 
 
 class _Analysis(_Declared):
-    id: str = Field(pattern=r"^[a-z][a-z0-9_.]*$")
-    label: str
-    definition: str = Field("", description="One sentence that a reader can check; printed beside the number.")
-    by: str | None = Field(None, description="ADSL variable whose levels are counted apart, besides everyone.")
-    sensitivity: bool = Field(False, description="A sensitivity analysis (printed in that table, not among the main).")
+    id: str = Field(
+        pattern=r"^[a-z][a-z0-9_.]*$",
+        description="Name of the analysis: a small letter, then small letters, digits, _ or a point.",
+        examples=["cr_cri_rate"],
+    )
+    label: str = Field(description="How readers see it.", examples=["CR or CRi"])
+    definition: str = Field(
+        "",
+        description="One sentence that a reader can check; printed beside the number.",
+        examples=["First dose to death from any cause; censored when last known alive."],
+    )
+    by: str | None = Field(
+        None,
+        description="ADSL variable whose levels are counted apart, besides everyone.",
+        examples=["SITEID"],
+    )
+    sensitivity: bool = Field(
+        False,
+        description="A sensitivity analysis (printed in that table, not among the main).",
+        examples=[True],
+    )
 
 
 class Tally(_Analysis):
-    kind: Literal["tally"] = "tally"
-    count: Literal["screened", "eligible"] | None = None
-    population: str | None = None
+    """A number of subjects. It needs exactly one of `count` and `population`."""
+
+    kind: Literal["tally"] = Field("tally", description="A number of subjects.", examples=["tally"])
+    count: Literal["screened", "eligible"] | None = Field(
+        None, description="The first or last number of the attrition table.", examples=["screened"]
+    )
+    population: str | None = Field(None, description="Analysis set that is counted.", examples=["treated"])
 
 
 class Proportion(_Analysis):
-    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown missing."""
+    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown
+    missing."""
 
-    kind: Literal["proportion"] = "proportion"
-    population: str
-    numerator: str = Field(description="Condition on ADSL.", examples=["RESPFL == 'Y'"])
-    interval: Literal["clopper_pearson", "wilson"] = "clopper_pearson"
+    kind: Literal["proportion"] = Field("proportion", description="n of N.", examples=["proportion"])
+    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
+    numerator: str = Field(description="Condition on ADSL: who is counted.", examples=["RESPFL == 'Y'"])
+    interval: Literal["clopper_pearson", "wilson"] = Field(
+        "clopper_pearson",
+        description="Interval printed beside the proportion, 95 %; the other one stands in the result file.",
+        examples=["wilson"],
+    )
 
 
 class Summary(_Analysis):
     """n, missing, mean, SD, median, quartiles, range of a number."""
 
-    kind: Literal["summary"] = "summary"
-    population: str
-    variable: str
+    kind: Literal["summary"] = Field("summary", description="Summary of a number.", examples=["summary"])
+    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
+    variable: str = Field(description="ADSL variable that is a number.", examples=["NCYC"])
 
 
 class Categories(_Analysis):
     """n and % of each level, missing shown."""
 
-    kind: Literal["categories"] = "categories"
-    population: str
-    variable: str
+    kind: Literal["categories"] = Field("categories", description="Counts by level.", examples=["categories"])
+    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
+    variable: str = Field(description="ADSL variable.", examples=["BOR"])
 
 
 class Survival(_Analysis):
     """Kaplan-Meier: median, quartiles, survival at landmarks, curve."""
 
-    kind: Literal["survival"] = "survival"
-    endpoint: str
-    at_months: tuple[float, ...] = ()
-    interval: Literal["log-log", "log", "plain"] = "log-log"
-    level: float = Field(0.95, gt=0, lt=1)
+    kind: Literal["survival"] = Field("survival", description="Kaplan-Meier.", examples=["survival"])
+    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    interval: Literal["log-log", "log", "plain"] = Field(
+        "log-log",
+        description="Transformation of the confidence interval, as R's conf.type.",
+        examples=["log-log"],
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
 
 
 class FollowUp(_Analysis):
     """Follow-up by reverse Kaplan-Meier of an endpoint."""
 
-    kind: Literal["follow_up"] = "follow_up"
-    endpoint: str
-    at_months: tuple[float, ...] = ()
-    interval: Literal["log-log", "log", "plain"] = "log-log"
-    level: float = Field(0.95, gt=0, lt=1)
+    kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
+    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    interval: Literal["log-log", "log", "plain"] = Field(
+        "log-log",
+        description="Transformation of the confidence interval, as R's conf.type.",
+        examples=["log-log"],
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
 
 
-Analysis = Annotated[
-    Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")
-]
+Analysis = Annotated[Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")]
 
 
 class Headline(_Declared):
     """One key of headline.json: which statistic of which analysis."""
 
-    analysis: str
-    statistic: str = Field(examples=["proportion", "median", "survival", "n"])
-    at: float | None = Field(None, description="Landmark in months, for survival.")
-    unit: str = Field("", description="'proportion', 'months', 'cycles', 'patients'.")
+    analysis: str = Field(description="Id of the analysis.", examples=["os"])
+    statistic: str = Field(
+        description="Statistic of that analysis (each kind's statistics are listed below).",
+        examples=["proportion", "median", "survival", "n"],
+    )
+    at: float | None = Field(
+        None,
+        description="Landmark in months, for `survival`; one of the analysis' `at_months`.",
+        examples=[12],
+    )
+    unit: str = Field("", description="'proportion', 'months', 'cycles', 'patients'.", examples=["proportion"])
 
 
 class Published(_Declared):
     """A number as another publication printed it, set beside ours."""
 
-    item: str
-    printed: str = Field(examples=["59.4% (n = 19)"])
-    headline: str | None = Field(None, description="Headline key it is compared with.")
-    analysis: str | None = None
-    statistic: str | None = None
-    at: float | None = None
-    note: str = ""
+    item: str = Field(description="What the number is.", examples=["CR/CRi"])
+    printed: str = Field(description="The number as it was printed.", examples=["59.4% (n = 19)"])
+    headline: str | None = Field(None, description="Headline key it is compared with.", examples=["cr_cri_rate"])
+    analysis: str | None = Field(
+        None,
+        description="Analysis it is compared with, where there is no headline key.",
+        examples=["vod_rate"],
+    )
+    statistic: str | None = Field(None, description="Statistic of that analysis.", examples=["proportion"])
+    at: float | None = Field(None, description="Landmark of that statistic, months.", examples=[24])
+    note: str = Field(
+        "",
+        description="What a reader must know to compare the two.",
+        examples=["The abstract gives no grade."],
+    )
 
 
 class Report(_Declared):
-    table1: tuple[str, ...] = Field((), description="ADSL variables of Table 1, in order.")
-    table1_by: str | None = Field("SITEID", description="Variable of Table 1's columns besides 'All'.")
-    curves: tuple[str, ...] = Field((), description="Survival analyses drawn as curves, in order.")
-    response: tuple[str, ...] = Field((), description="Proportions of the response table, in order.")
-    exposure: tuple[str, ...] = Field((), description="Summaries of the exposure table.")
-    transplant: tuple[str, ...] = Field((), description="Analyses of the transplant table.")
-    safety: tuple[str, ...] = Field((), description="Proportions of the safety table, in order.")
-    lab_tests: tuple[str, ...] = Field((), description="Tests of the laboratory grade table, in order.")
-    key_numbers: tuple[str, ...] = Field((), description="Headline keys shown under the title.")
-    patient_level: bool = Field(True, description="Whether the swimmer plot and lists of patients are printed.")
+    """What the report prints. A part whose list is empty is left out."""
+
+    table1: tuple[str, ...] = Field(
+        (), description="ADSL variables of Table 1, in order.", examples=[["AGE", "SEX", "LINES"]]
+    )
+    table1_by: str | None = Field(
+        "SITEID",
+        description="Variable of Table 1's columns besides 'All'; null for none.",
+        examples=["SITEID"],
+    )
+    curves: tuple[str, ...] = Field(
+        (), description="Survival analyses drawn as curves, in order.", examples=[["os", "dor"]]
+    )
+    response: tuple[str, ...] = Field(
+        (), description="Proportions of the response table, in order.", examples=[["cr_cri_rate", "cr_rate"]]
+    )
+    exposure: tuple[str, ...] = Field(
+        (), description="Summaries of the exposure table, in order.", examples=[["cycles", "doses"]]
+    )
+    transplant: tuple[str, ...] = Field(
+        (), description="Analyses of the transplant table, in order.", examples=[["hsct_rate"]]
+    )
+    safety: tuple[str, ...] = Field(
+        (),
+        description="Proportions of the safety table, in order.",
+        examples=[["liver_g34_rate", "vod_rate"]],
+    )
+    lab_tests: tuple[str, ...] = Field(
+        (), description="Tests of the laboratory grade table, in order.", examples=[["ALT", "BILI", "PLT"]]
+    )
+    key_numbers: tuple[str, ...] = Field(
+        (), description="Headline keys shown under the title.", examples=[["cr_cri_rate", "os_12m"]]
+    )
+    patient_level: bool = Field(
+        True, description="Whether the swimmer plot and lists of patients are printed.", examples=[False]
+    )
 
 
 class Protocol(_Declared):
     """A whole study."""
 
-    chartline: Literal["protocol/1"] = Field(description="Version of this format.")
-    study: Study
-    data: Data
-    treatment: Treatment
-    partial_dates: PartialPolicy = Field(PartialPolicy.MID, description="Day that stands for a partial event date.")
-    study_period: tuple[dt.date, dt.date] | None = Field(None, description="First dose within these days, both included.")
-    characteristics: dict[str, Characteristic] = Field({}, description="Baseline variables by ADSL name.")
-    duplicates: Duplicates = Field(default_factory=Duplicates)
-    eligibility: tuple[Criterion, ...] = ()
-    transplant: EventSource | None = None
-    new_therapy: EventSource | None = None
-    response: Response = Field(default_factory=Response)
+    chartline: Literal["protocol/1"] = Field(description="Version of this format.", examples=["protocol/1"])
+    study: Study = Field(
+        description="What the study is called.", examples=[{"id": "DEMO-1", "title": "A demonstration study"}]
+    )
+    data: Data = Field(
+        description="Centres, cut-off day and answers.",
+        examples=[
+            {
+                "cut_off": "2023-12-31",
+                "centres": [{"id": "A", "folder": "centres/a", "mapping": "mappings/a.yaml"}],
+            }
+        ],
+    )
+    treatment: Treatment = Field(
+        description="The index treatment.",
+        examples=[{"drug": "INOTUZUMAB OZOGAMICIN", "label": "inotuzumab ozogamicin", "abbreviation": "InO"}],
+    )
+    partial_dates: PartialPolicy = Field(
+        PartialPolicy.MID,
+        description="Day that stands for a partial event date: `mid` (day 15 of a month, 1 July of a year), `first` or "
+        "`last` (day 28 of a month, 31 December of a year). The first dose is never imputed.",
+        examples=["mid"],
+    )
+    study_period: tuple[dt.date, dt.date] | None = Field(
+        None,
+        description="First doses are expected within these days, both included; another is queried. To leave a subject "
+        "out for it, say so in `eligibility`.",
+        examples=[["2017-02-01", "2022-10-31"]],
+    )
+    characteristics: dict[str, Characteristic] = Field(
+        {},
+        description="Baseline variables by ADSL name.",
+        examples=[
+            {
+                "ECOG": {
+                    "label": "ECOG",
+                    "from": "MH",
+                    "where": "MHCAT == 'ECOG'",
+                    "value": "MHORRES",
+                    "type": "integer",
+                }
+            }
+        ],
+    )
+    duplicates: Duplicates = Field(
+        default_factory=Duplicates,
+        description="When two records are the same person.",
+        examples=[{"match": ["BRTHDT", "SEX", "TRTSDT"], "keep": "most_records"}],
+    )
+    eligibility: tuple[Criterion, ...] = Field(
+        (),
+        description="Eligibility criteria, applied in this order.",
+        examples=[[{"id": "adult", "label": "Aged 18 years or over", "require": "AGE >= 18"}]],
+    )
+    transplant: EventSource | None = Field(
+        None,
+        description="Rows that are a transplantation; none is derived if not given.",
+        examples=[{"from": "PR", "where": "PRTRT == 'ALLOGENEIC HSCT'"}],
+    )
+    new_therapy: EventSource | None = Field(
+        None,
+        description="Rows that are a new anticancer therapy; none is derived if not given.",
+        examples=[{"from": "CM", "where": "CMCAT == 'SUBSEQUENT THERAPY'"}],
+    )
+    response: Response = Field(
+        default_factory=Response,
+        description="How response is derived.",
+        examples=[{"criteria": "ino_vate", "counts_window_days": [0, 14]}],
+    )
     response_variants: dict[str, Response] = Field(
         {},
         description="The response derived again under other choices, as ADSL variables BOR_<name> and RESPFL_<name>; "
         "what a variant does not name is as in `response`.",
+        examples=[{"W28": {"counts_window_days": [0, 28]}}],
     )
-    mrd: Mrd = Field(default_factory=Mrd)
-    laboratory: Laboratory = Field(default_factory=Laboratory)
-    ae_groups: dict[str, tuple[str, ...]] = Field({}, description="Groups of adverse event terms (lower case words).")
-    safety_flags: dict[str, SafetyFlag] = Field({}, description="Composite safety endpoints by ADSL name.")
-    endpoints: tuple[Endpoint, ...] = ()
-    sets: dict[str, AnalysisSet] = Field({}, description="Analysis sets.")
-    analyses: tuple[Analysis, ...] = ()
-    headline: dict[str, Headline] = Field({}, description="Keys of headline.json.")
-    published: tuple[Published, ...] = ()
-    published_source: str = ""
-    report: Report = Field(default_factory=Report)
+    mrd: Mrd = Field(
+        default_factory=Mrd,
+        description="MRD negativity and deep response.",
+        examples=[{"below_percent": 0.01}],
+    )
+    laboratory: Laboratory = Field(
+        default_factory=Laboratory,
+        description="Grading and windows of laboratory values.",
+        examples=[{"grading": "ctcae_v5", "on_treatment_days": 42}],
+    )
+    ae_groups: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Groups of adverse event terms, as they stand in AETERM but in small letters.",
+        examples=[{"vod": ["veno-occlusive disease", "sinusoidal obstruction syndrome"]}],
+    )
+    safety_flags: dict[str, SafetyFlag] = Field(
+        {},
+        description="Composite safety endpoints by ADSL name.",
+        examples=[{"VODFL": {"label": "VOD/SOS", "any_of": [{"kind": "ae", "group": "vod", "min_grade": 3}]}}],
+    )
+    endpoints: tuple[Endpoint, ...] = Field(
+        (),
+        description="Time-to-event endpoints.",
+        examples=[[{"id": "OS", "use": "overall_survival", "population": "treated"}]],
+    )
+    sets: dict[str, AnalysisSet] = Field(
+        {},
+        description="Analysis sets by name.",
+        examples=[{"treated": {"label": "Eligible and treated", "where": "ELIGFL == 'Y'"}}],
+    )
+    analyses: tuple[Analysis, ...] = Field(
+        (),
+        description="Everything that is computed, each with a kind.",
+        examples=[
+            [
+                {
+                    "id": "os",
+                    "kind": "survival",
+                    "label": "Overall survival",
+                    "endpoint": "OS",
+                    "at_months": [12],
+                }
+            ]
+        ],
+    )
+    headline: dict[str, Headline] = Field(
+        {},
+        description="Keys of headline.json.",
+        examples=[{"os_12m": {"analysis": "os", "statistic": "survival", "at": 12, "unit": "proportion"}}],
+    )
+    published: tuple[Published, ...] = Field(
+        (),
+        description="Numbers of another publication, set beside ours.",
+        examples=[[{"item": "CR/CRi", "printed": "59.4% (n = 19)", "headline": "cr_cri_rate"}]],
+    )
+    published_source: str = Field(
+        "", description="Citation of that publication.", examples=["Author A, et al. Journal 2025;15:1"]
+    )
+    report: Report = Field(
+        default_factory=Report,
+        description="What the report prints, in order.",
+        examples=[{"table1": ["AGE", "SEX"], "curves": ["os"]}],
+    )
     checks: dict[str, Any] = Field(
-        {}, description="Data checks to switch off or tune: rule -> false, or rule -> {parameter: value}."
+        {},
+        description="Data checks to switch off or tune: rule -> false, or rule -> {parameter: value}.",
+        examples=[{"dose_gap": False}],
     )
 
     @model_validator(mode="before")

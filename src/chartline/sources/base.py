@@ -8,11 +8,13 @@ value, a resource it does not know) is a note, never silence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import polars as pl
+
+from chartline.errors import MappingError
 
 
 class Kind(StrEnum):
@@ -46,6 +48,7 @@ class SourceTable:
     kinds: pl.DataFrame | None = None
     grid: bool = False  # a spreadsheet: place and row label join to 'C13'
     hidden_rows: frozenset[int] = frozenset()
+    stated_units: Mapping[tuple[int, str], str] = field(default_factory=dict)  # units that answers stated, by cell
 
     @property
     def columns(self) -> list[str]:
@@ -88,3 +91,15 @@ class SourceData:
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
+
+
+def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:
+    """Put a table among those of its centre. Raises MappingError if its name is taken."""
+    first = tables.setdefault(table.name, table)
+    if first is not table:
+        raise MappingError(
+            f"Two tables of the centre are called {table.name!r}",
+            where=f"{first.sheet} and {table.sheet}",
+            expected="names that are unique within a centre",
+            do="give a delimited file another `table` name, or list one of the two as not read",
+        )

@@ -18,7 +18,6 @@ from chartline.errors import MappingError, SourceError
 
 _MAGIC = (
     (b"%PDF", "a PDF document"),
-    (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"SQLite format 3", "an SQLite database"),
@@ -45,9 +44,7 @@ class SourceFile:
                 f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"
             ) from error
         except OSError as error:
-            raise SourceError(
-                f"{self.name} cannot be read: {error.strerror}", where=str(self.path)
-            ) from error
+            raise SourceError(f"{self.name} cannot be read: {error.strerror}", where=str(self.path)) from error
         if not data:
             raise SourceError(
                 f"{self.name} is empty (0 bytes)",
@@ -67,7 +64,9 @@ def seems(data: bytes) -> str:
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         protected = "EncryptedPackage".encode("utf-16-le") in data
         return "a spreadsheet protected by a password" if protected else "an old Office file (xls, doc)"
-    if data.startswith(b"PK"):
+    if data[:4] == data[-4:] == b"PAR1":
+        return "a Parquet file"
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _seems_zip(data)
     return _seems_text(data[:4096])
 
@@ -152,9 +151,7 @@ class CentreFolder:
         if pattern in self._files:
             return [self.file(pattern)]
         found = [
-            file
-            for name, file in self._files.items()
-            if self._means(pattern, name, endings) and not self.ignores(name)
+            file for name, file in self._files.items() if self._means(pattern, name, endings) and not self.ignores(name)
         ]
         if not found:
             raise self._missing(pattern)
@@ -165,9 +162,7 @@ class CentreFolder:
         if pattern == "." or (self.root / pattern).is_dir():
             parent, _, base = name.rpartition("/")
             return parent == pattern.removeprefix(".") and base.lower().endswith(tuple(endings))
-        return fnmatchcase(name, pattern) and name.count("/") <= max(
-            pattern.count("/"), 99 * ("**" in pattern)
-        )
+        return fnmatchcase(name, pattern) and name.count("/") <= max(pattern.count("/"), 99 * ("**" in pattern))
 
     def unread(self) -> list[str]:
         """Return the names of the files that no reader asked for and that the mapping does not ignore."""

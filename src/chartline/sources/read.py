@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chartline.errors import MappingError
-from chartline.sources.base import SourceData, SourceNote, SourceTable
+from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder
 from chartline.sources.spec import SourceKind, SourceSpec
 
@@ -31,10 +31,8 @@ def read_centre(
     notes: list[SourceNote] = []
     for spec in sources:
         data = _reader(spec.kind)(centre, spec)
-        for name, table in data.tables.items():
-            if name in tables:
-                raise _twice(name, tables[name], table)
-            tables[name] = table
+        for table in data.tables.values():
+            add_table(tables, table)
         notes.extend(data.notes)
     _all_read(centre)
     return SourceData(tables, tuple(notes))
@@ -53,15 +51,6 @@ def _reader(kind: SourceKind) -> Reader:
     else:
         from chartline.sources.omop import read_omop as reader
     return reader
-
-
-def _twice(name: str, first: SourceTable, second: SourceTable) -> MappingError:
-    return MappingError(
-        f"Two tables of the centre are called {name!r}",
-        where=f"{first.file} and {second.file}",
-        expected="names that are unique within a centre",
-        do="give a delimited file another `table` name, or list one of the two as not read",
-    )
 
 
 def _all_read(centre: CentreFolder) -> None:

@@ -26,7 +26,7 @@ import polars as pl
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from chartline.errors import MappingError, SourceError
-from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable
+from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder, SourceFile, seems
 from chartline.sources.headings import Heading, column_letter, explain, name_columns, number_text
 from chartline.sources.spec import SheetSpec, SourceSpec
@@ -68,11 +68,7 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
             if name not in spec.sheets:
                 continue
             reader = _SheetReader(file.name, name, spec.sheets[name], facts.get(name, SheetFacts()))
-            if name in tables:
-                raise MappingError(
-                    f"Sheet {name!r} is in more than one workbook of {spec.path!r}", where=file.name
-                )
-            tables[name] = reader.read(book.get_sheet_by_name(name))
+            add_table(tables, reader.read(book.get_sheet_by_name(name)))
             notes.extend(_hidden_sheet(file, book, name))
             notes.extend(reader.notes)
     return SourceData(tables, tuple(notes))
@@ -211,9 +207,7 @@ class _SheetReader:
                 self._note(head.problem, (head_row, head.index), explain(head))
         return headings
 
-    def _note_cells(
-        self, headings: list[Heading], rows: range, merged: Sequence[tuple[Place, Place]]
-    ) -> None:
+    def _note_cells(self, headings: list[Heading], rows: range, merged: Sequence[tuple[Place, Place]]) -> None:
         """Note everything about the table's own cells that a plain value does not tell."""
         columns = {head.index for head in headings}
         facts = self.facts
@@ -238,13 +232,9 @@ class _SheetReader:
         for head in headings:
             if any(first <= head.index <= last for first, last in self.facts.hidden_columns):
                 where = (self.spec.header_row - 1, head.index)
-                self._note(
-                    "hidden_column", where, f"Column {head.name!r} is hidden, and read like any other."
-                )
+                self._note("hidden_column", where, f"Column {head.name!r} is hidden, and read like any other.")
 
-    def _by_column(
-        self, rule: str, cells: dict[Place, str], rows: range, columns: set[int], what: str
-    ) -> None:
+    def _by_column(self, rule: str, cells: dict[Place, str], rows: range, columns: set[int], what: str) -> None:
         """One note per column, at its first cell, naming up to five of the cells."""
         for column in sorted(columns):
             found = sorted(place for place in cells if place[1] == column and place[0] in rows)

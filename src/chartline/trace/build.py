@@ -19,7 +19,20 @@ from chartline.core.condition import parse_condition
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion, Protocol, Summary, Survival
 
-COLUMNS = ("ITEM", "CENTRE", "USUBJID", "ROLE", "VALUE", "BECAUSE", "VIA", "SRCDOM", "SRCSEQ", "SRCVAR", "ADDRESS", "RAW")
+COLUMNS = (
+    "ITEM",
+    "CENTRE",
+    "USUBJID",
+    "ROLE",
+    "VALUE",
+    "BECAUSE",
+    "VIA",
+    "SRCDOM",
+    "SRCSEQ",
+    "SRCVAR",
+    "ADDRESS",
+    "RAW",
+)
 
 
 def build_trace(data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol) -> pl.DataFrame:

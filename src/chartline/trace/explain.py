@@ -64,7 +64,8 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
 
 
 def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
-    """Yield why one subject has the value it has: an endpoint, variable, criterion, or analysis; all if none is named."""
+    """Yield why one subject has the value it has: an endpoint, variable, criterion, or analysis; all if none "
+    "is named."""
     trace = pl.read_parquet(out / "trace.parquet")
     of = trace.filter(pl.col("USUBJID") == subject)
     if of.is_empty():
@@ -91,7 +92,9 @@ def _headline(out: Path) -> dict[str, Any]:
     file = out / "headline.json"
     if not file.is_file():
         raise ExplainError(
-            f"There is no finished run in {out}", where=str(file), do="run `chartline run STUDY` first, or name its --out"
+            f"There is no finished run in {out}",
+            where=str(file),
+            do="run `chartline run STUDY` first, or name its --out",
         )
     return json.loads(file.read_text(encoding="utf-8"))["headline"]  # type: ignore[no-any-return]
 
@@ -143,14 +146,24 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
             .then(pl.format("censored before, on day {}", pl.col("VALUE")))
             .otherwise(pl.format(f"still at risk at {result['at']:g} months (followed to day {{}})", pl.col("VALUE")))
         )
-        group = pl.when(day.is_null()).then(role).when(event & (day <= at)).then(pl.lit("event by then")).when(
-            ~event & (day < at)
-        ).then(pl.lit("censored before")).otherwise(pl.lit("still at risk"))
+        group = (
+            pl.when(day.is_null())
+            .then(role)
+            .when(event & (day <= at))
+            .then(pl.lit("event by then"))
+            .when(~event & (day < at))
+            .then(pl.lit("censored before"))
+            .otherwise(pl.lit("still at risk"))
+        )
         return of.with_columns(stands.alias("STANDS"), group.alias("GROUP"), (group == "still at risk").alias("SHOWN"))
     timed = pl.col("ROLE").is_in(["event", "censored"])
-    stands = pl.when(timed).then(pl.format("{} on day {}", role, pl.col("VALUE"))).when(
-        pl.col("VALUE").is_not_null()
-    ).then(pl.format("{}: {}", role, pl.col("VALUE"))).otherwise(role)
+    stands = (
+        pl.when(timed)
+        .then(pl.format("{} on day {}", role, pl.col("VALUE")))
+        .when(pl.col("VALUE").is_not_null())
+        .then(pl.format("{}: {}", role, pl.col("VALUE")))
+        .otherwise(role)
+    )
     shown = ~pl.col("ROLE").is_in(["not_counted"])
     return of.with_columns(stands.alias("STANDS"), role.alias("GROUP"), shown.alias("SHOWN"))
 

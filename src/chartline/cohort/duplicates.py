@@ -1,0 +1,86 @@
+"""The same person recorded at two centres: found by equal facts, counted once.
+
+In: `Facts` and the data. Out: per record the record kept in its place (DUPOF) and the sentence that says
+why. Two records of one centre are never paired here: twins of a file are a Query (`checks/`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.clinical import ClinicalData
+from chartline.core.dates import first_day
+from chartline.protocol.model import Duplicates
+
+_KEY = ["CENTRE", "USUBJID"]
+
+
+def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -> pl.DataFrame:
+    """Return `frame` with DUPOF (null: this record is the one counted) and DUPWHY (sentence).
+
+    Records are one person where every variable of `rule.match` is present and equal and the centres differ.
+    Kept is the record with most treatment records, or the one listed first; ties go to the centre listed
+    first.
+    """
+    match = list(rule.match)
+    whole = frame.filter(pl.all_horizontal(pl.col(match).is_not_null()))
+    twins = whole.filter(pl.col("CENTRE").n_unique().over(match) > 1)
+    if twins.is_empty():
+        empty = pl.lit(None, pl.String)
+        return frame.with_columns(
+            empty.alias("DUPOF"), pl.lit("no other record of this person").alias("DUPWHY")
+        )
+    twins = twins.join(_treatment_records(twins, data), on=_KEY, how="left").with_columns(
+        pl.col("NREC").fill_null(0)
+    )
+    first = (
+        ["NREC", "CENTRE_ORDER", "USUBJID"] if rule.keep == "most_records" else ["CENTRE_ORDER", "USUBJID"]
+    )
+    descending = [name == "NREC" for name in first]
+    kept = (
+        twins.sort(first, descending=descending)
+        .group_by(match, maintain_order=True)
+        .agg(
+            pl.col("USUBJID").first().alias("KEPT"), pl.col("NREC").first().alias("KEPTN"), pl.col("USUBJID")
+        )
+    )
+    named = twins.select(*_KEY, *match, "NREC").join(kept, on=match).with_columns(_sentence(match))
+    is_kept = pl.col("USUBJID") == pl.col("KEPT")
+    verdict = named.select(*_KEY, pl.when(~is_kept).then("KEPT").alias("DUPOF"), "DUPWHY")
+    out = frame.join(verdict, on=_KEY, how="left", maintain_order="left")
+    return out.with_columns(pl.col("DUPWHY").fill_null("no other record of this person"))
+
+
+def _sentence(match: list[str]) -> pl.Expr:
+    words = {"BRTHDT": "date of birth", "SEX": "sex", "TRTSDT": "first dose"}
+    same = ", ".join(words.get(m, m) for m in match)
+    dropped = pl.format(
+        f"same {same} as {{}}, which is counted: {{}} treatment records there, {{}} here",
+        "KEPT",
+        "KEPTN",
+        "NREC",
+    )
+    kept = pl.format(
+        f"same {same} as another record, and this one is counted ({{}} treatment records)", "NREC"
+    )
+    return pl.when(pl.col("USUBJID") == pl.col("KEPT")).then(kept).otherwise(dropped).alias("DUPWHY")
+
+
+def _treatment_records(twins: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
+    """Doses, assessments and laboratory days up to the end of treatment (the last dose in any of the
+    records).
+    """
+    end = twins.select(*_KEY, pl.col("TRTEDT").max().over("TRTSDT").alias("END"))
+    days = pl.concat(
+        [
+            data["EX"].select(
+                *_KEY, pl.col("EXSTDTC").alias("DTC"), pl.concat_str(pl.lit("EX"), "SEQ").alias("WHAT")
+            ),
+            data["RS"].select(
+                *_KEY, pl.col("RSDTC").alias("DTC"), pl.concat_str(pl.lit("RS"), "SEQ").alias("WHAT")
+            ),
+            data["LB"].select(*_KEY, pl.col("LBDTC").alias("DTC"), pl.lit("LB").alias("WHAT")).unique(),
+        ]
+    )
+    until = days.join(end, on=_KEY).filter(first_day("DTC") <= pl.col("END"))
+    return until.group_by(_KEY).agg(pl.len().alias("NREC"))

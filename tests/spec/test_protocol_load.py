@@ -1,0 +1,111 @@
+"""A protocol that cannot be meant is refused before any patient is read, with its line and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chartline.errors import ProtocolError
+from chartline.protocol.load import load_protocol, protocol_digest
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india" / "protocol.yaml"
+
+
+def changed(tmp_path: Path, old: str, new: str) -> tuple[Path, int]:
+    """Write the example with one change; return the file and the line of the change."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text.count(old) >= 1
+    line = text[: text.index(old)].count("\n") + 1
+    file = tmp_path / "protocol.yaml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return file, line
+
+
+def test_the_example_loads_from_its_folder_and_from_its_file() -> None:
+    assert load_protocol(EXAMPLE.parent) == load_protocol(EXAMPLE)
+
+
+def test_the_digest_is_of_the_meaning_not_of_the_writing(tmp_path: Path) -> None:
+    same, _ = changed(tmp_path, "# A whole study", "# Another comment,\n# A whole study")
+    assert protocol_digest(load_protocol(same)) == protocol_digest(load_protocol(EXAMPLE))
+    other, _ = changed(tmp_path, "baseline_days: 14", "baseline_days: 15")
+    assert protocol_digest(load_protocol(other)) != protocol_digest(load_protocol(EXAMPLE))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("drug: INO", "drugg: INO", "did you mean `drug`?"),
+        ("baseline_days: 14", "baseline_days: fourteen", "fourteen"),
+        ("{id: OS, use", "{id: OS, usse", "did you mean `use`?"),
+        ("min_grade: 3, unless", "min_grad: 3, unless", "did you mean `min_grade`?"),
+        ("cut_off: 2023-12-31", "cut_off: 2023-13-31", "2023-13-31"),
+        ("partial_dates: mid", "partial_dates: middle", "'mid', 'first' or 'last'"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    file, line = changed(tmp_path, old, new)
+    with pytest.raises(ProtocolError) as e:
+        load_protocol(file)
+    assert says in str(e.value)
+    assert f"line {line}" in str(e.value)
+    assert e.value.exit_code == 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("require: AGE >= 18", "require: AGEE >= 18", "did you mean `AGE`?"),
+        ("require: AGE >= 18", "require: AGE => 18", "cannot be read"),
+        (
+            "use: overall_survival, population: treated",
+            "use: overall_survival, population: treatd",
+            "`treatd`",
+        ),
+        ("endpoint: OS, at_months", "endpoint: OSS, at_months", "did you mean `OS`?"),
+        ("curves: [os, rfs, dor]", "curves: [os, rfs, dorr]", "did you mean `dor`?"),
+        (
+            "os_12m: {analysis: os, statistic: survival, at: 12",
+            "os_12m: {analysis: os, statistic: survival, at: 13",
+            "13",
+        ),
+        ("- id: cr_rate\n", "- id: cr_cri_rate\n", "twice: cr_cri_rate"),
+        ("group: vod, min_grade", "group: vodd, min_grade", "did you mean `vod`?"),
+        ("where: \"MHCAT == 'ECOG'\"", "where: \"MHCATT == 'ECOG'\"", "did you mean `MHCAT`?"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
+    file, _ = changed(tmp_path, old, new)
+    with pytest.raises(ProtocolError) as e:
+        load_protocol(file)
+    assert says in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "holds no declaration"),
+        (b"- a\n- b\n", "holds no declaration"),
+        (b"study: [1, 2\n", "not valid YAML"),
+        (b"study: \xff\xfe\n", "not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_protocol_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    file = tmp_path / "protocol.yaml"
+    file.write_bytes(content)
+    with pytest.raises(ProtocolError, match=says):
+        load_protocol(file)
+
+
+def test_a_missing_file_names_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").touch()
+    with pytest.raises(ProtocolError, match=r"study\.yaml"):
+        load_protocol(tmp_path)
+
+
+def test_a_response_variant_says_only_what_differs() -> None:
+    p = load_protocol(EXAMPLE)
+    assert p.response_variants["W28"].counts_window_days == (0, 28)
+    assert p.response_variants["W28"].before == p.response.before
+    assert p.response_variants["W28"].responders == p.response.responders
