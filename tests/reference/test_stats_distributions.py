@@ -53,9 +53,7 @@ def test_quantile_inverts_the_cdf() -> None:
             assert close(beta_cdf(beta_quantile(p, a, b), a, b), p, 1e-9)
 
 
-@pytest.mark.parametrize(
-    ("x", "a", "b"), [(0.5, 0, 1), (0.5, 1, -1), (-0.1, 1, 1), (1.1, 1, 1), (float("nan"), 1, 1)]
-)
+@pytest.mark.parametrize(("x", "a", "b"), [(0.5, 0, 1), (0.5, 1, -1), (-0.1, 1, 1), (1.1, 1, 1), (float("nan"), 1, 1)])
 def test_outside_the_distribution_is_refused(x: float, a: float, b: float) -> None:
     with pytest.raises(ValueError, match="no beta distribution"):
         beta_cdf(x, a, b)

@@ -12,9 +12,7 @@ from chartline.stats.proportion import clopper_pearson, wilson
 ROWS = json.loads((Path(__file__).parent / "proportions.json").read_text())["rows"]
 
 
-@pytest.mark.parametrize(
-    "row", ROWS, ids=lambda r: f"{float(r['n']):g} of {float(r['N']):g}, {float(r['level'])}"
-)
+@pytest.mark.parametrize("row", ROWS, ids=lambda r: f"{float(r['n']):g} of {float(r['N']):g}, {float(r['level'])}")
 def test_intervals(row: dict[str, str]) -> None:
     n, total, level = int(float(row["n"])), int(float(row["N"])), float(row["level"])
     exact, score = clopper_pearson(n, total, level), wilson(n, total, level)

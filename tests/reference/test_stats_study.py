@@ -62,9 +62,7 @@ def test_overall_survival_and_follow_up(full: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("time", "expected"), [("dor_d", "dor"), ("dor_d", "rfs_from_CR"), ("rfs_d", "rfs_first_dose")]
 )
-def test_duration_of_response_and_relapse_free_survival(
-    full: dict[str, Any], time: str, expected: str
-) -> None:
+def test_duration_of_response_and_relapse_free_survival(full: dict[str, Any], time: str, expected: str) -> None:
     of = [(p[time], p["rfs_event"]) for p in full["per_patient"] if p[time] is not None]
     as_published(estimate_curve(table(of)), full[expected])
 
@@ -95,12 +93,8 @@ REAL = [
 
 
 @pytest.mark.parametrize("interval", ["log-log", "log", "plain"])
-@pytest.mark.parametrize(
-    ("file", "part", "by", "time", "status"), REAL, ids=[r[0].split("/")[0] for r in REAL]
-)
-def test_real_data(
-    shared: Path, interval: Any, file: str, part: str, by: str, time: str, status: str
-) -> None:
+@pytest.mark.parametrize(("file", "part", "by", "time", "status"), REAL, ids=[r[0].split("/")[0] for r in REAL])
+def test_real_data(shared: Path, interval: Any, file: str, part: str, by: str, time: str, status: str) -> None:
     path = shared / "data" / file
     reference = json.loads((path.parent / "reference.json").read_text())
     rows = list(csv.DictReader(path.read_text().splitlines()))

@@ -44,9 +44,7 @@ def row(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture
 def curve(row: dict[str, Any]) -> Curve:
-    return estimate_curve(
-        table(row["entry"], row["data_time"], row["status"]), row["type"][0], row["level"][0]
-    )
+    return estimate_curve(table(row["entry"], row["data_time"], row["status"]), row["type"][0], row["level"][0])
 
 
 def test_every_step(row: dict[str, Any], curve: Curve) -> None:
@@ -72,9 +70,7 @@ def test_survival_and_patients_at_risk_at_times(row: dict[str, Any], curve: Curv
             assert (e, lower, upper) == (Estimate(1.0), "1", "1")
         else:
             assert same([e.lower, e.upper], [lower, upper])
-    if not any(
-        row["entry"]
-    ):  # with late entry R takes n.risk of the next time, which counts those who enter after t
+    if not any(row["entry"]):  # with late entry R takes n.risk of the next time, which counts those who enter after t
         assert [curve.n_risk(t) for t in at["time"]] == at["n_risk"]
 
 

@@ -18,10 +18,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 
 
 def normal_quantile(p: float) -> float:
-    """Return z with P(Z <= z) = p for a standard normal Z (R `qnorm`;
-
-    Wichura's AS 241). Raises for p outside (0, 1).
-    """
+    """Return z with P(Z <= z) = p for a standard normal Z (R `qnorm`). Raises for p outside (0, 1)."""
     from statistics import NormalDist
 
     return NormalDist().inv_cdf(p)
@@ -85,7 +82,7 @@ def _solve(p: float, a: float, b: float, upper: bool) -> float:
         new = u + step if upper else u - step
         if not lo < new < hi:
             new = (lo + hi) / 2
-        if abs(new - u) <= 2 * _EPSILON * max(1.0, abs(u)) * 0.5 or hi - lo <= _EPSILON:
+        if abs(new - u) <= _EPSILON * max(1.0, abs(u)) or hi - lo <= _EPSILON:
             u = new
             break
         u = new

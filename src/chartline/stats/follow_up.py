@@ -1,7 +1,4 @@
-"""Follow-up by reverse Kaplan-Meier:
-
-the censorings are the events, and every event of the endpoint censors.
-"""
+"""Follow-up by reverse Kaplan-Meier: the censorings are the events, and every event of the endpoint censors."""
 
 from __future__ import annotations
 

@@ -32,8 +32,7 @@ STATISTICS = (
         takes="EventTable, all causes",
         gives="S(t) with Greenwood's error and a log-log, log or plain interval",
         reference="summary(survival::survfit(Surv(time, event) ~ 1, conf.type), times)",
-        paper="Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Greenwood M. 1926; Kalbfleisch JD,
-        Prentice RL. 1980",
+        paper="Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Kalbfleisch JD, Prentice RL. 1980 (log-log)",
     ),
     Statistic(
         name="median",
@@ -89,11 +88,8 @@ class Curve:
         return sum(k for _, k in self.entries)
 
     def n_risk(self, days: float) -> int:
-        """Return the number with entry < `days` <= exit;
-
-        those who enter at day 0 are at risk from day 0 on.
-        """
-        entered = sum(k for day, k in self.entries if day < days or day == 0) if self.n else 0
+        """Return the number with entry < `days` <= exit; those who enter at day 0 are at risk from day 0 on."""
+        entered = sum(k for day, k in self.entries if day < days or day == 0)
         return entered - self._exits_before(days)
 
     def n_events(self, days: float) -> int:
@@ -130,9 +126,7 @@ class Curve:
         Where S equals 1 - p on a flat part it is the middle of that part. The interval is the times at which
         the lower and the upper band cross 1 - p (Brookmeyer and Crowley); None is "not reached".
         """
-        return Estimate(
-            self._crossing(self.survival, p), self._crossing(self.lower, p), self._crossing(self.upper, p)
-        )
+        return Estimate(self._crossing(self.survival, p), self._crossing(self.lower, p), self._crossing(self.upper, p))
 
     def first_time(self, survival: float) -> int | None:
         """Return the first day on which S is at most `survival`, or None."""
@@ -149,9 +143,7 @@ class Curve:
         if first is None:
             return None
         after = min((f for f in steps if f - TOLERANCE >= p), default=None)
-        if (
-            after is None
-        ):  # nothing above p: if the band ends at p itself, the flat part runs to the end of follow-up
+        if after is None:  # nothing above p: if the band ends at p itself, the flat part runs to the end of follow-up
             ends_at_p = band[-1] is not None and abs(p - (1 - band[-1])) < TOLERANCE
             return (steps[first] + self.times_days[-1]) / 2 if ends_at_p else None
         return (steps[first] + steps[after]) / 2
@@ -224,9 +216,7 @@ def _product_limit(at_risk: Sequence[int], events: Sequence[int]) -> tuple[list[
     return survival, log_variance
 
 
-def _band(
-    s: float, log_variance: float, z: float, interval: IntervalKind
-) -> tuple[float | None, float | None]:
+def _band(s: float, log_variance: float, z: float, interval: IntervalKind) -> tuple[float | None, float | None]:
     """The pointwise interval of one step; log and plain are cut at 0 and 1, as survfit cuts them."""
     if s == 0 or (s == 1 and interval == "log-log"):
         return None, None
