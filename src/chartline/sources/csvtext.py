@@ -37,12 +37,15 @@ class Records:
 
     @property
     def labels(self) -> list[str]:
+        """The places of all records."""
         return [f"row {number}" for number in self.numbers]
 
+    def label(self, row: int) -> str:
+        """The place of one record: 'row 258'."""
+        return f"row {self.numbers[row]}"
 
-def read_records(
-    file: SourceFile, delimiter: str = ",", encoding: str = "utf-8", header_row: int = 1
-) -> Records:
+
+def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8", header_row: int = 1) -> Records:
     """Read one delimited file.
 
     Blank records inside are kept (all null), those at the end are dropped. Raises SourceError where the
@@ -114,9 +117,7 @@ def _parse(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tu
         has_header=False,
         infer_schema=False,
     )
-    if (
-        rows.height != len(widths) - header_row + 1
-    ):  # never seen; a shifted row number would be worse than slow
+    if rows.height != len(widths) - header_row + 1:  # never seen; a shifted row number would be worse than slow
         return _parse_slowly(file, data, delimiter, header_row)
     rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
     return rows, list(range(header_row + 1, len(widths) + 1))
@@ -183,9 +184,7 @@ def _ragged(file: SourceFile, number: int, has: int, expected: int, count: int) 
     )
 
 
-def _parse_slowly(
-    file: SourceFile, data: bytes, delimiter: str, header_row: int
-) -> tuple[pl.DataFrame, list[int]]:
+def _parse_slowly(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tuple[pl.DataFrame, list[int]]:
     """Parse with the csv module, strictly: for quotation marks inside unquoted values, and to name the
     fault."""
     reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True)

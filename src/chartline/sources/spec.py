@@ -113,12 +113,8 @@ class SourceSpec(BaseModel):
         description="delimited, redcap, omop: how letters are stored. utf-8 may have a byte order mark.",
         examples=["cp1252"],
     )
-    header_row: int = Field(
-        1, ge=1, description="delimited: record that holds the column headings.", examples=[3]
-    )
-    records: str | None = Field(
-        None, description="redcap: the records, exported raw as CSV.", examples=["DATA.csv"]
-    )
+    header_row: int = Field(1, ge=1, description="delimited: record that holds the column headings.", examples=[3])
+    records: str | None = Field(None, description="redcap: the records, exported raw as CSV.", examples=["DATA.csv"])
     dictionary: str | None = Field(
         None, description="redcap: the data dictionary as CSV.", examples=["DataDictionary.csv"]
     )
