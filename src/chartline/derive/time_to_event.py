@@ -27,23 +27,31 @@ def derive_endpoint(
     code: str, endpoint: Endpoint, milestones: pl.DataFrame, population: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.DataFrame]]:
     """Return (ADTTE rows, exclusions USUBJID ITEM QUERY REASON, trace). `population` is KEY of its members."""
-    rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
-    origin = pl.col(endpoint.origin)
     ends = [*endpoint.events, *endpoint.censor_at, endpoint.last]
-    days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in dict.fromkeys(ends)]
-    rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
-    rows = rows.with_columns(_pick(ends, "DAY").alias("ADT")).with_columns(
-        (pl.col("ADT") - pl.col("STARTDT")).dt.total_days().alias("AVAL")
-    )
-    rows = rows.with_columns(_exclusion(endpoint).alias("REASON"))
-    excluded = rows.filter(pl.col("REASON").is_not_null()).select(
+    rows = population.lazy().join(milestones.lazy(), on=KEY, how="left", maintain_order="left")
+    rows = _ended(rows, endpoint, ends).with_columns(_exclusion(endpoint).alias("REASON"))
+    timed = rows.with_columns(_described(code, endpoint, ends)).with_columns(_sentence(endpoint).alias("BECAUSE"))
+    done = timed.select(*_COLUMNS, "REASON", f"{endpoint.origin}_SEQ").collect()
+    kept = done.filter(pl.col("REASON").is_null())
+    excluded = done.filter(pl.col("REASON").is_not_null()).select(
         "USUBJID", pl.lit(f"ADTTE.{code}").alias("ITEM"), pl.lit(None, pl.String).alias("QUERY"), "REASON"
     )
-    kept = rows.filter(pl.col("REASON").is_null()).with_columns(_described(code, endpoint, ends))
-    kept = kept.with_columns(_sentence(endpoint).alias("BECAUSE"))
     if kept.height + excluded.height != population.height:
         raise AssertionError(f"{code}: {kept.height} rows and {excluded.height} exclusions of {population.height}")
     return kept.select(_COLUMNS), excluded, _reasons(kept, code, endpoint)
+
+
+def _ended(rows: pl.LazyFrame, endpoint: Endpoint, ends: list[Milestone]) -> pl.LazyFrame:
+    """Add STARTDT, the day of every milestone, END (the one that ends the time), ADT and AVAL."""
+    origin = pl.col(endpoint.origin)
+    days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in dict.fromkeys(ends)]
+    time = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
+    return (
+        rows.with_columns(origin.alias("STARTDT"), *days)
+        .with_columns(_end(endpoint).alias("END"))
+        .with_columns(_pick(ends, "DAY").alias("ADT"))
+        .with_columns(time.alias("AVAL"))
+    )
 
 
 def _end(endpoint: Endpoint) -> pl.Expr:
