@@ -32,9 +32,7 @@ def load_scale(name: str) -> pl.DataFrame:
             do="name one of them, or add derive/grading/<name>.csv",
         )
     rows = pl.read_csv((folder / f"{name}.csv").read_bytes(), schema_overrides={"threshold": pl.Float64()})
-    states = pl.DataFrame(
-        {"baseline": ["any", "any", "normal", "abnormal"], "ABNORMAL": [False, True, False, True]}
-    )
+    states = pl.DataFrame({"baseline": ["any", "any", "normal", "abnormal"], "ABNORMAL": [False, True, False, True]})
     return rows.join(states, on="baseline").select(
         pl.col("testcd").alias("LBTESTCD"),
         "ABNORMAL",

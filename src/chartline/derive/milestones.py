@@ -22,6 +22,7 @@ from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day, last_day, one_day
 from chartline.core.index import index_doses
+from chartline.errors import ProtocolError
 from chartline.protocol.model import EventSource, Milestone, Protocol
 
 KEY = ["CENTRE", "USUBJID"]
@@ -167,14 +168,22 @@ def first_event_after(
     empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
     if source is None:
         return pl.DataFrame(schema=empty | {names[2]: pl.Boolean()})
+    if source.source not in _START_OF:
+        raise ProtocolError(
+            f"Rows of {source.source} have no start date",
+            where=milestone.value,
+            expected=f"one of the domains {', '.join(_START_OF)}",
+            do="name the domain that holds the event",
+        )
     rows = data[source.source]
     start = _START_OF[source.source]
     rows = rows.filter(parse_condition(source.where).expr(dict(rows.schema)))
     done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in rows.columns else pl.lit(True)
-    timing = pl.col("PRTIMING") if "PRTIMING" in rows.columns else pl.lit("AFTER")
     first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
-    undecided = timing.replace_strict({"AFTER": True, "BEFORE": False}, default=None, return_dtype=pl.Boolean)
-    if "PRTIMING" not in rows.columns:
+    if "PRTIMING" in rows.columns:
+        said = {"AFTER": True, "BEFORE": False}
+        undecided = pl.col("PRTIMING").replace_strict(said, default=None, return_dtype=pl.Boolean)
+    else:
         undecided = pl.when(pl.col(start).is_null()).then(pl.lit(True))
     after = (
         pl.when(first_day(start) > first_dose)
