@@ -35,10 +35,12 @@ class SourceFile:
     name: str
     path: Path
 
-    def read(self) -> bytes:
-        """Return the file's bytes. Raises SourceError if it cannot be opened or holds nothing."""
+    def read(self, limit: int = -1) -> bytes:
+        """Return the file's bytes, or its first `limit`. Raises SourceError if it cannot be opened or holds
+        nothing."""
         try:
-            data = self.path.read_bytes()
+            with self.path.open("rb") as stream:
+                data = stream.read(limit)
         except PermissionError as error:
             raise SourceError(
                 f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from chartline.errors import MappingError, SourceError
@@ -23,6 +25,9 @@ from chartline.sources.base import SourceData, SourceNote, SourceTable, add_tabl
 from chartline.sources.csvtext import read_records
 from chartline.sources.folder import CentreFolder, SourceFile, seems
 from chartline.sources.spec import SourceSpec, TableFormat
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _ENDINGS = (".csv", ".parquet")
 _DATABASE = "a DuckDB database"
@@ -135,7 +140,7 @@ def _whole_ids(file: SourceFile, frame: pl.DataFrame, notes: list[SourceNote]) -
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
     import duckdb  # loads in 0.1 s: only where a centre has such a file
 
-    looks = seems(file.read())
+    looks = seems(file.read(4096))
     if looks != _DATABASE:
         raise SourceError(
             f"{file.name} is not an OMOP database: it seems to be {looks}",
@@ -143,25 +148,37 @@ def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
             expected="a folder of CSV or Parquet files, or a DuckDB file",
         )
     try:
-        connection = duckdb.connect(str(file.path), read_only=True, config=_SHUT)
+        with duckdb.connect(str(file.path), read_only=True, config=_SHUT) as connection:
+            yield from _database_tables(file, connection, spec)
     except duckdb.Error as error:
-        raise SourceError(
-            f"{file.name} cannot be opened as a DuckDB database", where=f"{file.path} ({error})"
-        ) from error
-    with connection:
-        names = connection.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
-        ).fetchall()
-        _check_tables({name.lower() for _, name in names}, spec, file.name)
-        for schema, name in names:
-            if not spec.tables or name.lower() in spec.tables:
-                relation = connection.sql(f'SELECT * FROM "{_quoted(schema)}"."{_quoted(name)}"')
-                frame = _as_text(pl.DataFrame(relation))
-                yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)
+        raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
 
 
-def _quoted(name: str) -> str:
-    return name.replace('"', '""')
+def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: SourceSpec) -> Iterator[_Raw]:
+    names = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+    ).fetchall()
+    _check_tables({name.lower() for _, name in names}, spec, file.name)
+    for schema, name in names:
+        if spec.tables and name.lower() not in spec.tables:
+            continue
+        place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+        columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
+        frame = _as_text(pl.DataFrame([_series(key, array) for key, array in columns.items()]))
+        yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)
+
+
+def _series(name: str, array: np.ndarray) -> pl.Series:
+    """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
+
+    Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,
+    makes DuckDB 2.0 print a page about leaked references when Python ends.
+    """
+    data, null = np.ma.getdata(array), np.ma.getmaskarray(array)
+    if data.dtype == object:
+        cells = (None if gone else str(value) for value, gone in zip(data, null, strict=True))
+        return pl.Series(name, list(cells), dtype=pl.String)
+    return pl.select(pl.when(pl.lit(pl.Series(~null))).then(pl.lit(pl.Series(data))).alias(name)).to_series()
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
