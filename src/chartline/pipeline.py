@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file, digest_value
 from chartline.core.query import Query, Severity
-from chartline.errors import BlockingQueries, MappingError, ProtocolError, StudyError
+from chartline.errors import BlockingQueries, MappingError, ProtocolError
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
 
@@ -125,7 +125,7 @@ def read_study(
         inputs[centre.mapping] = digest_file(mapping_file)
         for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
-    _every_answer_has_a_centre(amendments, protocol, answers_file)
+    queries += _answers_left_over(amendments, protocol)
     data = combine(parts)
     _subjects_are_unique(data)
     tell("Checking the data")
@@ -231,16 +231,24 @@ def _files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
 
 
-def _every_answer_has_a_centre(amendments: Sequence[Any], protocol: Protocol, file: Path | None) -> None:
-    known = {c.id for c in protocol.data.centres}
-    lost = sorted({a.centre for a in amendments} - known)
-    if lost:
-        raise StudyError(
-            f"The answers speak of centres that the protocol does not have: {', '.join(lost)}",
-            where=str(file),
-            expected=f"one of {', '.join(sorted(known))}",
-            do="correct the centre, or add it to the protocol",
+def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:
+    """An answer of a centre that this study does not have is not used, and that is said."""
+    lost = Counter(a.centre for a in amendments)
+    for centre in protocol.data.centres:
+        lost.pop(centre.id, None)
+    return [
+        Query(
+            rule="answer_without_centre",
+            severity=Severity.NOTE,
+            centre=centre,
+            subject="",
+            addresses=(protocol.data.answers or "answers",),
+            saw=f"{n} answers of centre {centre}",
+            message=f"The protocol has no centre {centre}, so its {n} answers are not used.",
+            ask="Nothing, if the centre was left out on purpose; otherwise correct the centre's name in the answers.",
         )
+        for centre, n in sorted(lost.items())
+    ]
 
 
 def _subjects_are_unique(data: ClinicalData) -> None:

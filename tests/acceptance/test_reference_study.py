@@ -213,7 +213,10 @@ def test_best_response_and_sensitivity_of_the_window(answered: StudyRun) -> None
     for variable, table in (("BOR", "best_table"), ("BOR_W28", "window_0_28"), ("BOR_PM7", "window_pm7")):
         assert dict(adsl.group_by(variable).len().iter_rows()) == want[table], variable
     first = adsl.filter(pl.col("RESPFL") == "Y")
-    assert dict(first.group_by("FRSP").len().iter_rows()) == {"CR": want["first_response_CR"], "CRi": want["first_response_CRi"]}
+    assert dict(first.group_by("FRSP").len().iter_rows()) == {
+        "CR": want["first_response_CR"],
+        "CRi": want["first_response_CRi"],
+    }
     assert {str(k): n for k, n in first.group_by("FRSPCYC").len().iter_rows()} == want["by_cycle"]
 
 

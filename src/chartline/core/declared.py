@@ -17,9 +17,12 @@ from chartline.errors import StudyError
 M = TypeVar("M", bound=BaseModel)
 
 
-def load_declaration(path: Path, model: type[M], error: type[StudyError]) -> M:
-    """Return the declaration in `path` as `model`; raise `error` naming file, line and what was expected."""
-    return parse_declaration(read_text(path, error), model, error, str(path))
+def load_declaration(path: Path, model: type[M], error: type[StudyError], as_text: bool = False) -> M:
+    """Return the declaration in `path` as `model`; raise `error` naming file, line and what was expected.
+
+    `as_text` leaves every plain value as it is written (`01`, `1_000`, `1.0`) and lets the model alone give it a type.
+    """
+    return parse_declaration(read_text(path, error), model, error, str(path), as_text)
 
 
 def read_text(path: Path, error: type[StudyError]) -> str:
@@ -42,12 +45,12 @@ def read_text(path: Path, error: type[StudyError]) -> str:
         raise error(f"{path.name} may not be read", where=str(path), do="give read permission") from None
 
 
-def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str) -> M:
+def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str, as_text: bool = False) -> M:
     """Return `text` (YAML) as `model`; see `load_declaration`."""
     from ruamel.yaml.error import YAMLError
 
     try:
-        plain = _yaml("safe").load(text)
+        plain = _yaml("base" if as_text else "safe").load(text)
     except YAMLError as e:
         mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
@@ -70,6 +73,8 @@ def _yaml(kind: str) -> Any:
     from ruamel.yaml import YAML
 
     reader = YAML(typ=kind)
+    if kind == "base":
+        return reader
     text_dates: Any = type("TextDates", (reader.Constructor,), {})
     text_dates.add_constructor("tag:yaml.org,2002:timestamp", reader.Constructor.construct_yaml_str)
     reader.Constructor = text_dates

@@ -56,12 +56,14 @@ class EventTable(_Counted):
     `rows` maps (pattern, day) -> (n_enter, n_censor, n_event[0], n_event[1], ...), one n_event per name in
     `causes`. Time is in days from the origin; entry at day 0 is counted at day 0. Per pattern the entries equal the
     exits. A subject that enters late enters at its day of entry; at risk at t are those with entry < t <= exit
-    (entry 0 with exit 0 is at risk at 0). `withheld` counts subjects left out by an open blocking query.
+    (entry 0 with exit 0 is at risk at 0). `missing` counts subjects of the set whose time cannot be known; `withheld`
+    those left out by an open blocking query.
     """
 
     causes: tuple[str, ...] = ("event",)
     rows: Mapping[tuple[Pattern, int], tuple[int, ...]] = field(default_factory=dict)
     withheld: int = 0
+    missing: int = 0
 
     def __post_init__(self) -> None:
         width = 2 + len(self.causes)
@@ -77,7 +79,12 @@ class EventTable(_Counted):
         self._check(other)
         if other.causes != self.causes:
             raise ValueError(f"causes differ: {self.causes} and {other.causes}")
-        return replace(self, rows=_add(self.rows, other.rows), withheld=self.withheld + other.withheld)
+        return replace(
+            self,
+            rows=_add(self.rows, other.rows),
+            withheld=self.withheld + other.withheld,
+            missing=self.missing + other.missing,
+        )
 
     @property
     def n(self) -> int:
@@ -88,12 +95,17 @@ class EventTable(_Counted):
         return tuple(sorted({p for p, _ in self.rows}))
 
     def select(self, pattern: Pattern) -> EventTable:
-        """Return the part whose pattern contains every pair of `pattern`, as one pattern `()`."""
+        """Return the part whose pattern contains every pair of `pattern`, as one pattern `()`.
+
+        `missing` and `withheld` are known for everyone only: a proper part has 0 of both.
+        """
         out: dict[tuple[Pattern, int], tuple[int, ...]] = {}
         for (p, day), row in self.rows.items():
             if set(pattern) <= set(p):
-                out = _add(out, {((), day): row})
-        return replace(self, rows=out)
+                have = out.get(((), day))
+                out[((), day)] = row if have is None else tuple(x + y for x, y in zip(have, row, strict=True))
+        rows = dict(sorted(out.items()))
+        return replace(self, rows=rows) if pattern == () else replace(self, rows=rows, missing=0, withheld=0)
 
 
 @dataclass(frozen=True, kw_only=True)

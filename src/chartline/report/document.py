@@ -6,6 +6,7 @@ drawing with its data; the writers ask `figures.py` for SVG or PNG.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,22 +18,34 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Paragraph:
-    """Plain text; `result_ids` are the results whose numbers it prints (HTML links them)."""
-
-    text: str
-    style: Literal["body", "lead", "small", "notice"] = "body"
-    result_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Cell:
-    """A table cell. `result_id` binds a printed number to its result."""
+    """A table cell or a run of text. `result_id` binds a printed number to its result."""
 
     text: str
     result_id: str = ""
     bold: bool = False
     indent: int = 0
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Plain text; `result_ids` are the results whose numbers it prints.
+
+    `runs` is the same text in pieces, so that a number inside a sentence can be bound to its result; () for plain
+    text. `Paragraph.of` builds both.
+    """
+
+    text: str
+    style: Literal["body", "lead", "small", "notice"] = "body"
+    result_ids: tuple[str, ...] = ()
+    runs: tuple[Cell, ...] = ()
+
+    @classmethod
+    def of(cls, *pieces: str | Cell, style: Literal["body", "lead", "small", "notice"] = "body") -> Paragraph:
+        """Return a paragraph from plain pieces and pieces bound to results."""
+        runs = tuple(Cell(p) if isinstance(p, str) else p for p in pieces)
+        ids = tuple(r.result_id for r in runs if r.result_id)
+        return cls("".join(r.text for r in runs), style, ids, runs)
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing: `kind` is the name of a template in `report/figures/`, `data` its JSON data."""
+    """A drawing: `kind` is the name of a template in `report/templates/figures/`, `data` its JSON data."""
 
     number: str  # "Figure 1"
     name: str  # file stem: "os", "flow", "swimmer"
@@ -61,6 +74,8 @@ class Figure:
     alt: str
     data: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # its data table: what is drawn, as text
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,9 @@ class Document:
     notice: str  # printed on every page, e.g. "Synthetic data: no patient is real"; "" for none
     blocks: tuple[Block, ...]
     footer: str = ""  # digests and version
+    short_title: str = ""  # running title of later pages
     patient_level: bool = True
+    result_titles: Mapping[str, str] = field(default_factory=dict)  # result id -> its definition and method
 
     @property
     def figures(self) -> tuple[Figure, ...]:

@@ -8,7 +8,7 @@ value, a resource it does not know) is a note, never silence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -48,6 +48,7 @@ class SourceTable:
     kinds: pl.DataFrame | None = None
     grid: bool = False  # a spreadsheet: place and row label join to 'C13'
     hidden_rows: frozenset[int] = frozenset()
+    stated_units: Mapping[tuple[int, str], str] = field(default_factory=dict)  # units that answers stated, by cell
 
     @property
     def columns(self) -> list[str]:

@@ -35,18 +35,18 @@ class SourceFile:
     name: str
     path: Path
 
-    def read(self) -> bytes:
-        """Return the file's bytes. Raises SourceError if it cannot be opened or holds nothing."""
+    def read(self, limit: int = -1) -> bytes:
+        """Return the file's bytes, or its first `limit`. Raises SourceError if it cannot be opened or holds
+        nothing."""
         try:
-            data = self.path.read_bytes()
+            with self.path.open("rb") as stream:
+                data = stream.read(limit)
         except PermissionError as error:
             raise SourceError(
                 f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"
             ) from error
         except OSError as error:
-            raise SourceError(
-                f"{self.name} cannot be read: {error.strerror}", where=str(self.path)
-            ) from error
+            raise SourceError(f"{self.name} cannot be read: {error.strerror}", where=str(self.path)) from error
         if not data:
             raise SourceError(
                 f"{self.name} is empty (0 bytes)",
@@ -153,9 +153,7 @@ class CentreFolder:
         if pattern in self._files:
             return [self.file(pattern)]
         found = [
-            file
-            for name, file in self._files.items()
-            if self._means(pattern, name, endings) and not self.ignores(name)
+            file for name, file in self._files.items() if self._means(pattern, name, endings) and not self.ignores(name)
         ]
         if not found:
             raise self._missing(pattern)
@@ -166,9 +164,7 @@ class CentreFolder:
         if pattern == "." or (self.root / pattern).is_dir():
             parent, _, base = name.rpartition("/")
             return parent == pattern.removeprefix(".") and base.lower().endswith(tuple(endings))
-        return fnmatchcase(name, pattern) and name.count("/") <= max(
-            pattern.count("/"), 99 * ("**" in pattern)
-        )
+        return fnmatchcase(name, pattern) and name.count("/") <= max(pattern.count("/"), 99 * ("**" in pattern))
 
     def unread(self) -> list[str]:
         """Return the names of the files that no reader asked for and that the mapping does not ignore."""

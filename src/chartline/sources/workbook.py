@@ -207,9 +207,7 @@ class _SheetReader:
                 self._note(head.problem, (head_row, head.index), explain(head))
         return headings
 
-    def _note_cells(
-        self, headings: list[Heading], rows: range, merged: Sequence[tuple[Place, Place]]
-    ) -> None:
+    def _note_cells(self, headings: list[Heading], rows: range, merged: Sequence[tuple[Place, Place]]) -> None:
         """Note everything about the table's own cells that a plain value does not tell."""
         columns = {head.index for head in headings}
         facts = self.facts
@@ -234,13 +232,9 @@ class _SheetReader:
         for head in headings:
             if any(first <= head.index <= last for first, last in self.facts.hidden_columns):
                 where = (self.spec.header_row - 1, head.index)
-                self._note(
-                    "hidden_column", where, f"Column {head.name!r} is hidden, and read like any other."
-                )
+                self._note("hidden_column", where, f"Column {head.name!r} is hidden, and read like any other.")
 
-    def _by_column(
-        self, rule: str, cells: dict[Place, str], rows: range, columns: set[int], what: str
-    ) -> None:
+    def _by_column(self, rule: str, cells: dict[Place, str], rows: range, columns: set[int], what: str) -> None:
         """One note per column, at its first cell, naming up to five of the cells."""
         for column in sorted(columns):
             found = sorted(place for place in cells if place[1] == column and place[0] in rows)

@@ -61,11 +61,7 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]
     found = {}
     for node in ElementTree.fromstring(archive.read(name)):
         target = node.get("Target", "")
-        path = (
-            target.lstrip("/")
-            if target.startswith("/")
-            else posixpath.normpath(posixpath.join(folder, target))
-        )
+        path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
         found[node.get("Id", "")] = (node.get("Type", "").rpartition("/")[2], path)
     return found
 
@@ -90,9 +86,7 @@ def _percent_styles(styles: bytes) -> frozenset[str]:
         if _local(node.tag) == "numFmt" and "%" in _NOT_SHOWN.sub("", node.get("formatCode", ""))
     }
     cells = next((node for node in root if _local(node.tag) == "cellXfs"), ())
-    return frozenset(
-        str(i) for i, node in enumerate(cells) if int(node.get("numFmtId", 0)) in formats | _PERCENT_IDS
-    )
+    return frozenset(str(i) for i, node in enumerate(cells) if int(node.get("numFmtId", 0)) in formats | _PERCENT_IDS)
 
 
 def _sheet(archive: zipfile.ZipFile, part: str, percents: frozenset[str]) -> SheetFacts:

@@ -1,0 +1,316 @@
+"""Answers of the centres, laid over the data. In: answers.csv, SourceData. Out: amended SourceData, what was applied.
+
+An amendment changes a copy in memory, never a file. It quotes what it saw (`was`): if the file says something else
+by now, that is an error, because the answer was about another file. Later lines win over earlier ones about the
+same cell, and say so; the list is append-only.
+
+Columns: amendment_id, centre, subject, address, was, action, value, unit, reason, answered_by, answered_on.
+Actions: `set` (to `value`, in `unit` if given), `clear` (no value), `confirm` (the value is right as it stands),
+`delete_row` (`was` quotes at least one cell of the row: `column=content; column=content`).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import polars as pl
+
+from chartline.core.clinical import ClinicalData
+from chartline.errors import AmendmentError
+from chartline.sources.base import Kind, SourceData, SourceTable
+
+COLUMNS = (
+    *("amendment_id", "centre", "subject", "address", "was", "action"),
+    *("value", "unit", "reason", "answered_by", "answered_on"),
+)
+
+
+class Action(StrEnum):
+    SET = "set"
+    CLEAR = "clear"
+    DELETE_ROW = "delete_row"
+    CONFIRM = "confirm"
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """One line of answers.csv."""
+
+    amendment_id: str
+    centre: str
+    subject: str
+    address: str
+    was: str
+    action: Action
+    value: str
+    unit: str
+    reason: str
+    answered_by: str
+    answered_on: str
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an amendment did, as the report prints it; `superseded_by` where a later line spoke of the same cell."""
+
+    amendment: Amendment
+    was: str
+    now: str
+    superseded_by: str = ""
+    variables: tuple[str, ...] = ()  # 'SS.RELDTC'; see `with_variables`
+
+
+def read_amendments(path: Path) -> tuple[Amendment, ...]:
+    """Read answers.csv; raise AmendmentError with the line of the first fault."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as e:
+        raise AmendmentError(
+            f"The answers cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8"
+        ) from None
+    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    names = tuple(reader.fieldnames or ())
+    if set(names) != set(COLUMNS):
+        odd = sorted(set(names) ^ set(COLUMNS))
+        raise AmendmentError(
+            f"The answers do not have the columns they must have: {', '.join(odd)}.",
+            where=f"{path}, line 1",
+            expected=", ".join(COLUMNS),
+            do="correct the headings",
+        )
+    try:
+        out = tuple(_amendment(row, path, reader.line_num) for row in reader)
+    except csv.Error as e:
+        raise AmendmentError(
+            f"The answers are not a valid CSV file: {e}", where=f"{path}, line {reader.line_num}"
+        ) from None
+    seen: dict[str, int] = {}
+    for a in out:
+        if a.amendment_id in seen:
+            raise AmendmentError(
+                f"Two amendments are called `{a.amendment_id}`.",
+                where=f"{path}, lines {seen[a.amendment_id]} and {a.line}",
+                do="give each its own amendment_id",
+            )
+        seen[a.amendment_id] = a.line
+    return out
+
+
+def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
+    where = f"{path}, line {line}"
+    if None in row or None in row.values():
+        raise AmendmentError(
+            "The line does not have one value for each heading.", where=where, do="quote values that contain a comma"
+        )
+    fields = {k: (v or "").strip() for k, v in row.items()}
+    if fields["action"] not in list(Action):
+        raise AmendmentError(f"`{fields['action']}` is not an action.", where=where, expected=", ".join(Action))
+    for must in ("amendment_id", "centre", "address"):
+        if not fields[must]:
+            raise AmendmentError(f"The line has no {must}.", where=where, do=f"fill in {must}")
+    action = Action(fields.pop("action"))
+    if action is Action.SET and not fields["value"]:
+        raise AmendmentError("`set` without a value.", where=where, do="give the value, or use `clear`")
+    if action is not Action.SET and (fields["value"] or fields["unit"]):
+        raise AmendmentError(f"`{action}` takes no value and no unit.", where=where, do="empty them, or use `set`")
+    if action is Action.DELETE_ROW and not fields["was"]:
+        raise AmendmentError(
+            "`delete_row` must quote what stands in the row.", where=where, expected="column=content; column=content"
+        )
+    return Amendment(**fields, action=action, line=line)
+
+
+def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> tuple[SourceData, list[Applied]]:
+    """Lay amendments (of this centre) over its tables; row labels, and so all addresses, stay as they were.
+
+    Raise AmendmentError where an address does not exist, or `was` is not what stands there. `was` may also be the
+    value an earlier amendment of the same list gave the cell.
+    """
+    overlay = _Overlay(data)
+    applied = [overlay.apply(a) for a in amendments]
+    return overlay.data(), [
+        replace(x, superseded_by=overlay.last[x.amendment.address])
+        if overlay.last.get(x.amendment.address, x.amendment.amendment_id) != x.amendment.amendment_id
+        else x
+        for x in applied
+    ]
+
+
+class _Overlay:
+    """Amended cells and deleted rows, collected before any frame is touched."""
+
+    def __init__(self, data: SourceData) -> None:
+        self._data = data
+        self._cells: dict[str, dict[tuple[int, str], str | None]] = {}  # table -> cell -> text
+        self._units: dict[str, dict[tuple[int, str], str]] = {}
+        self._deleted: dict[str, set[int]] = {}
+        self._labels: dict[str, dict[str, int]] = {}
+        self.last: dict[str, str] = {}  # address -> amendment that spoke last
+
+    def apply(self, a: Amendment) -> Applied:
+        table, row, column = self._find(a)
+        name = table.name
+        self.last[a.address] = a.amendment_id
+        if a.action is Action.DELETE_ROW:
+            self._check_row(a, table, row)
+            self._deleted.setdefault(name, set()).add(row)
+            return Applied(a, a.was, "(row left out)")
+        if not column:
+            raise AmendmentError(
+                f"`{a.action}` needs the address of a cell.", where=_where(a), expected=f"{a.address}!column"
+            )
+        raw = table.raw(row, column)
+        now = self._cells.get(name, {}).get((row, column), raw)
+        if a.was not in {_shown(raw), _shown(now)}:
+            raise _changed(a, now)
+        if a.action is Action.CONFIRM:
+            return Applied(a, _shown(raw), _shown(now))
+        value = a.value if a.action is Action.SET else None
+        self._cells.setdefault(name, {})[row, column] = value
+        units = self._units.setdefault(name, {})
+        units.pop((row, column), None)
+        if a.unit:
+            units[row, column] = a.unit
+        return Applied(a, _shown(raw), f"{value or '(no value)'}{' ' + a.unit if a.unit else ''}")
+
+    def _find(self, a: Amendment) -> tuple[SourceTable, int, str]:
+        for table in self._data.tables.values():
+            place = _within(table, a.address)
+            if place is None:
+                continue
+            found = self._cell(table, place)
+            if found is not None:
+                return table, *found
+        raise AmendmentError(
+            "There is no such cell or row.",
+            where=f"{_where(a)}: {a.address}",
+            expected="an address as in the query list",
+            do="correct the address",
+        )
+
+    def _cell(self, table: SourceTable, place: str) -> tuple[int, str] | None:
+        """Resolve what follows `file!` or `file!sheet!` to (row, column); column is '' for a row."""
+        labels = self._labels.setdefault(table.name, {})
+        if not labels:
+            labels.update({label: i for i, label in enumerate(table.row_labels)})
+        columns = {p: c for c, p in table.places.items()}
+        if table.grid:
+            if place.startswith("row "):
+                row = labels.get(place[4:])
+                return None if row is None else (row, "")
+            letters = place.rstrip("0123456789")
+            row, column = labels.get(place[len(letters) :]), columns.get(letters)
+        else:
+            label, _, last = place.partition("!")
+            row = labels.get(label)
+            if not last:
+                return None if row is None else (row, "")
+            column = columns.get(last)
+        return None if row is None or column is None else (row, column)
+
+    def _check_row(self, a: Amendment, table: SourceTable, row: int) -> None:
+        for part in a.was.split(";"):
+            column, _, content = (x.strip() for x in part.partition("="))
+            if column not in table.columns:
+                raise AmendmentError(
+                    f"The row has no column `{column}`.", where=_where(a), expected="column=content; column=content"
+                )
+            if _shown(table.raw(row, column)) != content:
+                raise _changed(a, f"{column}={_shown(table.raw(row, column))}")
+
+    def data(self) -> SourceData:
+        names = {*self._cells, *self._deleted}
+        tables = {n: self._amended(t) if t.name in names else t for n, t in self._data.tables.items()}
+        return SourceData(tables, self._data.notes)
+
+    def _amended(self, table: SourceTable) -> SourceTable:
+        cells, units = self._cells.get(table.name, {}), self._units.get(table.name, {})
+        frame = table.frame
+        kinds = table.kinds
+        if cells:
+            if kinds is None:
+                kinds = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in frame.columns)
+            columns: dict[str, list[int]] = {}
+            for row, column in cells:
+                columns.setdefault(column, []).append(row)
+            texts, marks = [], []
+            for column, rows in columns.items():
+                texts.append(frame[column].scatter(rows, [cells[r, column] for r in rows]))
+                kind = kinds[column].cast(pl.String)
+                marks.append(
+                    kind.scatter(rows, [None if cells[r, column] is None else Kind.AMENDED.value for r in rows])
+                )
+            frame, kinds = frame.with_columns(texts), kinds.with_columns(marks)
+        amended = replace(table, frame=frame, kinds=kinds, stated_units=units)
+        deleted = self._deleted.get(table.name)
+        return _without(amended, deleted) if deleted else amended
+
+
+def _without(table: SourceTable, deleted: set[int]) -> SourceTable:
+    """Leave rows out; labels go with their rows, so no address shifts."""
+    kept = [i for i in range(table.frame.height) if i not in deleted]
+    new = {old: i for i, old in enumerate(kept)}
+    return replace(
+        table,
+        frame=table.frame[kept],
+        kinds=None if table.kinds is None else table.kinds[kept],
+        row_labels=[table.row_labels[i] for i in kept],
+        hidden_rows=frozenset(new[i] for i in table.hidden_rows if i in new),
+        stated_units={(new[r], c): u for (r, c), u in table.stated_units.items() if r in new},
+    )
+
+
+def _within(table: SourceTable, address: str) -> str | None:
+    if not table.file:
+        return address
+    prefix = table.sheet + "!"
+    return address[len(prefix) :] if address.startswith(prefix) else None
+
+
+def _shown(text: str | None) -> str:
+    return "" if text is None else text.strip()
+
+
+def _where(a: Amendment) -> str:
+    return f"{a.amendment_id} (line {a.line} of the answers)"
+
+
+def _changed(a: Amendment, now: str | None) -> AmendmentError:
+    return AmendmentError(
+        f"{a.address} holds `{_shown(now) or '(blank)'}`, but the answer was given about `{a.was or '(blank)'}`: "
+        "the file has changed since the answer.",
+        where=_where(a),
+        expected=f"`{a.was or '(blank)'}` in the cell",
+        do="ask the centre again about the new content, and remove this line",
+    )
+
+
+def with_variables(applied: Sequence[Applied], clinical: ClinicalData) -> list[Applied]:
+    """Return the same list with the variables that were made from each amended cell ('SS.RELDTC')."""
+    domain_of = {}
+    for domain, frame in clinical.domains.items():
+        domain_of |= dict.fromkeys(frame["BLOCK"].unique().to_list(), domain)
+    out = []
+    for x in applied:
+        touched: dict[str, None] = {}
+        for number, (table, made) in enumerate(clinical.origins.blocks):
+            assert isinstance(table, SourceTable)
+            place = _within(table, x.amendment.address)
+            if place is None or number not in domain_of:
+                continue
+            for variable, columns in made.items():
+                if any(_is_place(table, place, c) for c in columns):
+                    touched[f"{domain_of[number]}.{variable}"] = None
+        out.append(replace(x, variables=tuple(touched)))
+    return out
+
+
+def _is_place(table: SourceTable, place: str, column: str) -> bool:
+    if table.grid:
+        return place.rstrip("0123456789") == table.places[column]
+    return place.partition("!")[2] == table.places[column]

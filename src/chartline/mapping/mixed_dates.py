@@ -1,0 +1,92 @@
+"""Columns that mix true date cells with dates as text: the trace of a file once opened under another locale.
+
+A spreadsheet turns the text it can read as a date (day <= 12) into a true date, with day and month swapped, and
+leaves the rest as text. Such a column is always told; under `swap_day_month` each swapped cell is told too.
+Only complete dates count: a month alone is text in any locale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from chartline.core.query import Query, Severity
+from chartline.mapping.date_text import read_dates
+from chartline.mapping.model import DateOrder
+from chartline.mapping.rows import Rows
+from chartline.mapping.stack import Request
+from chartline.mapping.views import TableView
+from chartline.sources.base import Kind
+
+_SHOWN = 50
+
+
+def mixed_date_queries(
+    requests: Iterable[Request], rows: dict[str, Rows], centre: str, topics: Callable[[Request], frozenset]
+) -> list[Query]:
+    """Return the queries of all date columns that mix true dates and text; each column once."""
+    seen: dict[tuple[str, str], Request] = {}
+    for r in requests:
+        if r.cell.reading.type == "date" and not r.cell.date_parts:
+            seen.setdefault((r.table, r.cell.columns[0]), r)
+    out = []
+    for (table, column), r in seen.items():
+        out += _of_column(r.view, column, rows[table], r.cell.reading.swap, r.cell.reading.order, centre, topics(r))
+    return out
+
+
+def _of_column(
+    view: TableView, column: str, rows: Rows, swap: bool, order: DateOrder, centre: str, topics: frozenset
+) -> list[Query]:
+    kind = view.kind(column)
+    if kind is None or not (kind == Kind.DATE).any():
+        return []
+    at = rows.data
+    true = (kind.gather(at) == Kind.DATE).fill_null(False)
+    if not true.any():
+        return []
+    other = true | (kind.gather(at) == Kind.AMENDED).fill_null(False)
+    text = view.text(column).gather(at).set(other, None)
+    complete = (read_dates(text, order)[0].str.len_chars() == 10).fill_null(False)
+    true_rows = at.filter(true).to_list()
+    out = [_swapped(view, column, rows, r, centre, topics) for r in true_rows] if swap else []
+    if complete.any():
+        out.append(_column(view, column, true_rows, int(complete.sum()), swap, centre, topics))
+    return out
+
+
+def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, topics: frozenset) -> Query:
+    seen = (view.table.raw(row, column) or "")[:10]
+    used = f"{seen[:4]}-{seen[8:10]}-{seen[5:7]}"
+    ok = int(seen[8:10]) <= 12
+    return Query(
+        "date_format_mixed",
+        Severity.NOTE,
+        centre,
+        rows.subject[row] or "",
+        (view.table.address(row, column),),
+        f"{column}: true date {seen}" + (f", used as {used}" if ok else ""),
+        f"True date {seen} in a column whose true dates have day and month swapped (declared); "
+        + (f"{used} is used." if ok else "it cannot be swapped."),
+        "",
+        topics,
+    )
+
+
+def _column(
+    view: TableView, column: str, rows: list[int], texts: int, swap: bool, centre: str, topics: frozenset
+) -> Query:
+    told = (
+        "day and month of the true dates are swapped, as declared" if swap else "the true dates are used as they stand"
+    )
+    cells = f"{len(rows)} true date{'s' if len(rows) > 1 else ''} and {texts} text date{'s' if texts > 1 else ''}"
+    return Query(
+        "date_format_mixed",
+        Severity.NOTE if swap else Severity.WARN,
+        centre,
+        "",
+        tuple(view.table.address(r, column) for r in rows[:_SHOWN]),
+        f"{column}: {cells}",
+        f"Column `{column}` mixes {cells}, as happens when a file is opened under another locale; {told}.",
+        "" if swap else "Please confirm day and month of the true dates.",
+        topics,
+    )

@@ -1,0 +1,436 @@
+"""Mapping: how one centre's files are read. Declared by a data manager, total, signed; nothing in it is guessed.
+
+In: YAML (see `load.py`). Out: frozen models. Every field carries its description and an example, because
+`docs/mapping.md` and the JSON Schema for editors are generated from here. A word in a mapping is what the file
+shows: `01` stays `01`, `N` and `no` stay text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from chartline.sources.spec import SourceSpec
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, regex_engine="python-re")
+
+
+def _one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as e:
+        raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
+    if groups != 1:
+        raise ValueError(f"`{pattern}` must have exactly one group ( ), the part that is the value")
+    return pattern
+
+
+def _regex(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as e:
+        raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
+    return pattern
+
+
+class DateOrder(StrEnum):
+    """Order of day, month and year in dates that stand as text."""
+
+    DMY = "DMY"
+    MDY = "MDY"
+    YMD = "YMD"
+    ISO = "ISO"
+
+
+class TrueDates(StrEnum):
+    """What a true date cell of a spreadsheet is worth."""
+
+    AS_IS = "as_is"
+    SWAP = "swap_day_month"
+
+
+class DatePatch(_Declared):
+    """How the dates of one column are written, where they differ from the centre's."""
+
+    order: DateOrder | None = Field(None, description="Order of day, month and year in text.", examples=["DMY"])
+    partial: bool | None = Field(
+        None, description="Whether a month or a year alone is a date. If not, it is queried.", examples=[True]
+    )
+    true_dates: TrueDates | None = Field(
+        None,
+        description="`as_is`, or `swap_day_month` for a column that was once re-saved under another locale: day and "
+        "month of each true date cell are swapped, text is left, and every swapped cell is reported.",
+        examples=["swap_day_month"],
+    )
+
+
+class Dates(_Declared):
+    """How this centre writes dates."""
+
+    order: DateOrder = Field(
+        DateOrder.ISO,
+        description="Order of day, month and year in dates that stand as text. Separators may be - / . or a space; "
+        "English month names are understood; a year has four digits. ISO is strict: yyyy-mm-dd, yyyy-mm or yyyy.",
+        examples=["DMY"],
+    )
+    partial: bool = Field(
+        True, description="Whether a month or a year alone is a date. If not, it is queried.", examples=[True]
+    )
+    true_dates: TrueDates = Field(
+        TrueDates.AS_IS, description="What a true date cell of a spreadsheet is worth.", examples=["as_is"]
+    )
+
+
+class Lookup(_Declared):
+    """Read the cell as a key into another table."""
+
+    table: str = Field(description="The other table.", examples=["person"])
+    key: str = Field(description="Its column that holds the key.", examples=["person_id"])
+    value: str = Field(description="Its column that holds the value wanted.", examples=["person_source_value"])
+
+
+class DateParts(_Declared):
+    """A date whose parts stand in columns of their own. Missing day or month: a partial date."""
+
+    year: str = Field(description="Column of the year.", examples=["year_of_birth"])
+    month: str | None = Field(None, description="Column of the month, 1-12.", examples=["month_of_birth"])
+    day: str | None = Field(None, description="Column of the day.", examples=["day_of_birth"])
+
+
+class ColumnMatch(_Declared):
+    column: str = Field(description="Column of the same row.", examples=["condition_source_value"])
+    matches: str = Field(description="Regular expression searched in it.", examples=["month only"])
+
+    _check = field_validator("matches")(_regex)
+
+
+class Precision(_Declared):
+    """Where a source stores a month-only date on a made-up day and says so in another column."""
+
+    month_where: ColumnMatch = Field(
+        description="Rows whose date is known to the month only; the stored day is dropped.",
+        examples=[{"column": "condition_source_value", "matches": "month only"}],
+    )
+
+
+CodeWords = dict[str, tuple[str, ...]]
+
+
+def _words(value: Any) -> Any:
+    """`Y: Yes` is `Y: [Yes]`."""
+    if isinstance(value, dict):
+        return {k: [v] if isinstance(v, str | int) else v for k, v in value.items()}
+    return value
+
+
+class UnitColumn(_Declared):
+    """The unit stands in a column of the row."""
+
+    column: str = Field(description="Column that holds the unit.", examples=["unit_concept_id"])
+    codes: str | CodeWords | None = Field(
+        None,
+        description="Code list (its name, or unit -> words) from the source's codes to units.",
+        examples=[{"mg/dL": ["8840"]}],
+    )
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _as_lists(cls, value: Any) -> Any:
+        return _words(value)
+
+
+def _text_or(spec: str) -> Discriminator:
+    return Discriminator(lambda v: "text" if isinstance(v, str | int) else spec)
+
+
+class ValueSpec(_Declared):
+    """How one value is read: from a column, from date parts, or a constant."""
+
+    column: str | None = Field(None, description="Column that holds the value.", examples=["Date of birth"])
+    constant: str | None = Field(None, description="A value that is the same for every row.", examples=["DIAGNOSIS"])
+    date_parts: DateParts | None = Field(
+        None,
+        description="Columns of year, month and day.",
+        examples=[{"year": "year_of_birth", "month": "month_of_birth", "day": "day_of_birth"}],
+    )
+    codes: str | CodeWords | None = Field(
+        None,
+        description="Code list that the words of the column belong to: the name of one in `code_lists`, or written "
+        "here. A word that is not in it is queried with the nearest word, never replaced.",
+        examples=["yes_no", {"M": ["male"], "F": ["female"]}],
+    )
+    extract: str | None = Field(
+        None,
+        description="Regular expression with one group: the part of the cell that is the value. A cell without it "
+        "is queried.",
+        examples=["lod=([0-9.e-]+)"],
+    )
+    extract_optional: bool = Field(
+        False, description="A cell without the part of `extract` simply has no value.", examples=[True]
+    )
+    unit: (
+        Annotated[Annotated[str, Tag("text")] | Annotated[UnitColumn, Tag("UnitColumn")], _text_or("UnitColumn")] | None
+    ) = Field(
+        None,
+        description="Unit of the number, as text or as the column that holds it. `xULN` is a multiple of the "
+        "centre's upper limit of normal of the test.",
+        examples=["mg/dL", {"column": "unit", "codes": {"mg/dL": ["8840"]}}],
+    )
+    dates: DatePatch | None = Field(
+        None, description="Date rules of this column, where they differ from the centre's.", examples=[{"order": "ISO"}]
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="Decimal mark of numbers that stand as text in this column.", examples=[","]
+    )
+    missing: tuple[str, ...] = Field(
+        (), description="Further words that mean 'no value' in this column.", examples=[["unknown"]]
+    )
+    lookup: Lookup | None = Field(
+        None,
+        description="Read the cell as a key into another table; the value found is then read as declared here.",
+        examples=[{"table": "concept", "key": "concept_id", "value": "concept_name"}],
+    )
+    display: str | None = Field(
+        None,
+        description="Column that says in words what a code means; a query about an unknown code quotes it.",
+        examples=["code.text"],
+    )
+    precision: Precision | None = Field(
+        None,
+        description="Rows whose stored day is not real.",
+        examples=[{"month_where": {"column": "source_value", "matches": "month only"}}],
+    )
+
+    @field_validator("extract")
+    @classmethod
+    def _has_one_group(cls, value: str | None) -> str | None:
+        return None if value is None else _one_group(value)
+
+    @field_validator("codes", mode="before")
+    @classmethod
+    def _as_lists(cls, value: Any) -> Any:
+        return _words(value)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ValueSpec:
+        if sum(x is not None for x in (self.column, self.constant, self.date_parts)) != 1:
+            raise ValueError("a value needs exactly one of column, constant, date_parts")
+        if self.constant is not None and len(self.model_fields_set) > 1:
+            raise ValueError("a constant takes no other key")
+        return self
+
+
+Value = Annotated[Annotated[str, Tag("text")] | Annotated[ValueSpec, Tag("ValueSpec")], _text_or("ValueSpec")]
+
+
+class Match(_Declared):
+    """A test on one column, other than being one of some words."""
+
+    matches: str | None = Field(None, description="Regular expression searched in the cell.", examples=["^TOTAL"])
+    present: bool | None = Field(
+        None, description="true: the cell has a value; false: it is blank or a missing word.", examples=[True]
+    )
+    not_: (
+        Annotated[
+            Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
+            Discriminator(lambda v: _test_kind(v)),
+        ]
+        | None
+    ) = Field(
+        None, alias="not", description="The opposite of a word, of several words, or of a test.", examples=["PRIOR"]
+    )
+
+    @field_validator("matches")
+    @classmethod
+    def _is_regex(cls, value: str | None) -> str | None:
+        return None if value is None else _regex(value)
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Match:
+        if sum(x is not None for x in (self.matches, self.present, self.not_)) != 1:
+            raise ValueError("a test needs exactly one of matches, present, not")
+        return self
+
+
+def _test_kind(value: Any) -> str:
+    if isinstance(value, str | int):
+        return "text"
+    return "list" if isinstance(value, list | tuple) else "Match"
+
+
+Test = Annotated[
+    Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
+    Discriminator(_test_kind),
+]
+Where = dict[str, Test]
+
+
+class Records(_Declared):
+    """One record of a domain for each row of the table (or for each row and each item of `for_each`)."""
+
+    domain: str = Field(
+        description="Domain of the records, see the vocabulary; or RANGE for the rows of a sheet of reference limits "
+        "(variables TESTCD, SEX, LO, HI, UNIT).",
+        examples=["LB"],
+    )
+    variables: dict[str, Value] = Field(
+        min_length=1,
+        description="Variable -> where its value stands. Text alone is the name of a column.",
+        examples=[{"AETERM": "Event", "AESTDTC": {"column": "Start", "dates": {"order": "DMY"}}}],
+    )
+    for_each: tuple[dict[str, str], ...] | dict[str, tuple[str, ...]] | None = Field(
+        None,
+        description="Repeat this block: a list of {name: text}, or name -> list (every combination). `{name}` is "
+        "replaced in every text of the block, also inside names of columns.",
+        examples=[{"cycle": ["1", "2"], "day": ["1", "8", "15"]}, [{"test": "HB", "column": "HB (g/dL)"}]],
+    )
+    where: Where = Field(
+        {},
+        description="Rows the block is for: column -> word, list of words, or a test. All must hold. Words are "
+        "compared with the trimmed cell exactly.",
+        examples=[{"Type": "G-CSF"}, {"Result": {"present": True}}],
+    )
+    anchor: tuple[str, ...] = Field(
+        (),
+        description="Variables of which at least one must be present for a record to exist, where the usual ones of "
+        "the domain do not fit.",
+        examples=[["LBPLTTX", "LBGCSF"]],
+    )
+
+
+class Exclusion(_Declared):
+    where: Where = Field(
+        min_length=1, description="Rows that are not data.", examples=[{"Patient ID": {"matches": "^TOTAL"}}]
+    )
+    reason: str = Field(min_length=1, description="Why.", examples=["row of totals"])
+
+
+class Table(_Declared):
+    """What one table of the source holds."""
+
+    subject: Value | None = Field(
+        None,
+        description="Column of the subject's id; or a value with `extract` or `lookup`. Only a table that is used "
+        "for look-ups or reference limits has none.",
+        examples=["Patient ID", {"column": "subject.reference", "extract": "^Patient/(.+)$"}],
+    )
+    optional: bool = Field(
+        False, description="The table may be absent (no such resource was exported).", examples=[True]
+    )
+    optional_columns: tuple[str, ...] = Field(
+        (),
+        description="Columns (with * as wild card) that may be absent, for sources that leave out empty columns.",
+        examples=[["note*"]],
+    )
+    one_row_per_subject: bool = Field(
+        False,
+        description="A second row of the same subject is queried, naming the cells that differ; the first is kept.",
+        examples=[True],
+    )
+    exclude_rows: tuple[Exclusion, ...] = Field(
+        (),
+        description="Rows that are not data, each with the reason.",
+        examples=[[{"where": {"Patient ID": {"matches": "^TOTAL"}}, "reason": "row of totals"}]],
+    )
+    ignore: dict[str, str] = Field(
+        {},
+        description="Columns (with * as wild card) that are not read -> reason.",
+        examples=[{"Remark*": "free text"}],
+    )
+    records: tuple[Records, ...] = Field(
+        (), description="The records made from each row.", examples=[[{"domain": "DM", "variables": {"SEX": "Sex"}}]]
+    )
+
+
+class ReferenceRange(_Declared):
+    """Limits of normal of one test, as the centre told them."""
+
+    test: str = Field(description="Code of the test.", examples=["ALT"])
+    unit: str = Field(description="Unit of the limits.", examples=["U/L"])
+    sex: Literal["M", "F"] | None = Field(
+        None, description="Sex the limits are for; both if not given.", examples=["M"]
+    )
+    lln: float | None = Field(None, description="Lower limit of normal.", examples=[13])
+    uln: float | None = Field(None, description="Upper limit of normal.", examples=[40])
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> ReferenceRange:
+        if self.lln is None and self.uln is None:
+            raise ValueError("a reference range needs lln, uln or both")
+        return self
+
+
+class Mapping(_Declared):
+    """How one centre's files are read."""
+
+    chartline: Literal["mapping/1"] = Field(description="Version of this language.", examples=["mapping/1"])
+    centre: str = Field(min_length=1, description="Id of the centre.", examples=["A"])
+    label: str = Field("", description="Name of the centre shown to readers.", examples=["Centre A"])
+    signed_by: str = Field(
+        "", description="Who confirmed that the mapping says what the centre meant.", examples=["data manager"]
+    )
+    signed_on: dt.date | None = Field(None, description="When it was confirmed.", examples=["2026-11-23"])
+    sources: tuple[SourceSpec, ...] = Field(
+        (),
+        description="The centre's files and how each is laid out.",
+        examples=[[{"kind": "delimited", "path": "labs.csv"}]],
+    )
+    ignore_files: dict[str, str] = Field(
+        {},
+        description="Files of the folder (with * as wild card) that are not read -> reason.",
+        examples=[{"*.txt": "notes"}],
+    )
+    ignore_tables: dict[str, str] = Field(
+        {},
+        description="Tables (with * as wild card) that are not mapped -> reason.",
+        examples=[{"visit_occurrence": "visits hold nothing the study needs"}],
+    )
+    missing: tuple[str, ...] = Field(
+        (),
+        description="Words that mean 'no value' in every column, in any case of letters. Blank always does.",
+        examples=[["NA", "-", "not done"]],
+    )
+    dates: Dates = Field(Dates(), description="How this centre writes dates.", examples=[{"order": "DMY"}])
+    decimal: Literal[".", ","] = Field(
+        ".", description="Decimal mark of numbers that stand as text. Thousands are never marked.", examples=[","]
+    )
+    code_lists: dict[str, CodeWords] = Field(
+        {},
+        description="Name -> (chartline's term -> words of the source). Words are compared trimmed and in any case "
+        "of letters, otherwise exactly; only the words listed are read.",
+        examples=[{"yes_no": {"Y": ["Y", "Yes", "1"], "N": ["N", "No", "0"]}}],
+    )
+    subject_prefix: str = Field(
+        "", description="Put before each subject id where ids are not unique over the centres.", examples=["A-"]
+    )
+    subject_pattern: str | None = Field(
+        None,
+        description="Regular expression that every subject id matches; a row with another id is queried and left out.",
+        examples=["^A-[0-9]{2}$"],
+    )
+    reference_ranges: tuple[ReferenceRange, ...] = Field(
+        (),
+        description="Limits of normal told by the centre, used where a row carries none.",
+        examples=[[{"test": "ALT", "uln": 40, "unit": "U/L"}]],
+    )
+    tables: dict[str, Table] = Field(
+        min_length=1,
+        description="Table of the source -> what it holds. Every table and every column is mapped or ignored.",
+        examples=[{"Patients": {"subject": "Patient ID", "records": [{"domain": "DM", "variables": {"SEX": "Sex"}}]}}],
+    )
+
+    @field_validator("code_lists", mode="before")
+    @classmethod
+    def _as_lists(cls, value: Any) -> Any:
+        return {k: _words(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("subject_pattern")
+    @classmethod
+    def _is_regex(cls, value: str | None) -> str | None:
+        return None if value is None else _regex(value)

@@ -1,0 +1,134 @@
+"""Cells that are read the same way, from all tables of a centre, stacked and read at once.
+
+In: requests (table, columns, rows, reading). Out: for each a Chunk of values; equal requests share one. This keeps
+the cost at a few vector operations per reading, whether a block is one of three or one of three hundred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from chartline.errors import MappingError
+from chartline.mapping.blocks import CellSpec
+from chartline.mapping.values import Read, Reading, read_cells
+from chartline.mapping.views import TableView
+
+Lookups = dict[tuple[str, str, str], dict[str, str]]
+
+
+@dataclass
+class Request:
+    """The cells of one variable of one (or several) blocks. `users` are (block number, variable)."""
+
+    view: TableView
+    table: str
+    cell: CellSpec
+    rows: pl.Series
+    whole: bool  # rows are all rows of the table
+    users: list[tuple[int, str]] = field(default_factory=list)
+    offset: int = 0
+
+    def text(self) -> pl.Series:
+        if self.cell.date_parts:
+            return self._parts()
+        return self._taken(self.view.raw(self.cell.columns[0]))
+
+    def kind(self) -> pl.Series | None:
+        kind = None if self.cell.date_parts else self.view.kind(self.cell.columns[0])
+        return None if kind is None else self._taken(kind)
+
+    def _taken(self, cells: pl.Series) -> pl.Series:
+        return cells if self.whole else cells.gather(self.rows)
+
+    def _parts(self) -> pl.Series:
+        """Join year, month and day to ISO text; a missing part makes the date partial."""
+        year, *rest = (self._taken(self.view.text(c)) for c in self.cell.columns)
+        text, known = year, year.is_not_null()
+        for part in rest:
+            known = known & part.is_not_null()
+            text = (text + "-" + part.str.zfill(2)).zip_with(known, text)
+        return text
+
+
+class Stack:
+    """Collects requests, reads them reading by reading, hands back chunks."""
+
+    def __init__(self, lookups: Lookups) -> None:
+        self.requests: dict[Reading, list[Request]] = {}
+        self._by_key: dict[tuple[object, ...], Request] = {}
+        self._lookups = lookups
+        self._read: dict[Reading, Read] = {}
+
+    def ask(
+        self, view: TableView, table: str, cell: CellSpec, rows: pl.Series, rows_key: object, user: tuple[int, str]
+    ) -> Request:
+        """Register a request; `rows_key` is equal for equal sets of rows of one table."""
+        key = (table, cell.columns, rows_key, cell.reading)
+        request = self._by_key.get(key)
+        if request is None:
+            request = Request(view, table, cell, rows, len(rows) == view.height)
+            self._by_key[key] = request
+            self.requests.setdefault(cell.reading, []).append(request)
+        request.users.append(user)
+        return request
+
+    def run(self) -> None:
+        """Read everything that was asked for."""
+        for reading, requests in self.requests.items():
+            offset = 0
+            for request in requests:
+                request.offset = offset
+                offset += len(request.rows)
+            text = pl.concat([r.text().alias("text") for r in requests])
+            lookup = self._lookups[reading.lookup] if reading.lookup else None
+            self._read[reading] = read_cells(reading, text, _kinds(requests), lookup)
+
+    def read(self, request: Request) -> Read:
+        """Return one request's part of what was read (problems excluded, see `problems`)."""
+        whole = self._read[request.cell.reading]
+        at, n = request.offset, len(request.rows)
+        op = None if whole.op is None else whole.op.slice(at, n)
+        return Read(whole.value.slice(at, n), op, whole.present.slice(at, n))
+
+    def problems(self) -> list[tuple[Request, int, str]]:
+        """Return (request, position within it, code) of every cell that did not fit."""
+        out = []
+        for reading, requests in self.requests.items():
+            owner = iter(requests)
+            request = next(owner)
+            for position, code in self._read[reading].problems:
+                while position >= request.offset + len(request.rows):
+                    request = next(owner)
+                out.append((request, position - request.offset, code))
+        return out
+
+
+def _kinds(requests: list[Request]) -> pl.Series | None:
+    kinds = [r.kind() for r in requests]
+    if all(k is None for k in kinds):
+        return None
+    unknown = pl.Series("kind", [None], dtype=pl.String)
+    filled = [unknown.new_from_index(0, len(r.rows)) if k is None else k for k, r in zip(kinds, requests, strict=True)]
+    return pl.concat([k.cast(pl.String).alias("kind") for k in filled])
+
+
+def read_lookups(views: dict[str, TableView], keys: set[tuple[str, str, str]]) -> Lookups:
+    """Return key -> value of each look-up; a key that leads to two values is a fault of the file."""
+    out: Lookups = {}
+    for table, key, value in keys:
+        if table not in views:
+            out[table, key, value] = {}
+            continue
+        pairs = pl.DataFrame({"k": views[table].text(key), "v": views[table].text(value)}).drop_nulls().unique()
+        twice = pairs.filter(pl.col("k").is_duplicated())["k"].to_list()
+        if twice:
+            raise MappingError(
+                f"`{twice[0]}` stands for two values of `{value}`.",
+                where=f"{views[table].table.sheet}, column {key}",
+                expected="a look-up key leads to one value",
+                do="ask the centre which row is right",
+            )
+        out[table, key, value] = dict(zip(pairs["k"].to_list(), pairs["v"].to_list(), strict=True))
+    return out

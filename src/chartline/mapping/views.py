@@ -1,0 +1,145 @@
+"""A source table as the mapping sees it: trimmed cells, missing words, row filters, and its columns accounted for.
+
+In: SourceTable and the mapping's Table. Out: a TableView, or MappingError where table and mapping do not fit: a
+column that is neither mapped nor ignored, or a declared column that the file does not have.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import cached_property
+
+import polars as pl
+
+from chartline.errors import MappingError
+from chartline.mapping.model import Mapping, Match, Table
+from chartline.sources.base import SourceTable
+
+
+def wild(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for names with * as wild card; every other character stands for itself."""
+    return re.compile("|".join(re.escape(p).replace(r"\*", ".*") for p in patterns) or r"(?!)", re.DOTALL)
+
+
+class TableView:
+    """One table with its cells trimmed on demand. Columns that are declared optional and absent read as blank."""
+
+    def __init__(self, table: SourceTable, missing: Iterable[str]) -> None:
+        self.table = table
+        self._missing = [w.strip().lower() for w in missing]
+        self._text: dict[str, pl.Series] = {}
+
+    @cached_property
+    def height(self) -> int:
+        return self.table.frame.height
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        return frozenset(self.table.columns)
+
+    def raw(self, column: str) -> pl.Series:
+        if column in self.columns:
+            return self.table.frame[column]
+        return pl.Series(column, [None], dtype=pl.String).new_from_index(0, self.height)
+
+    def kind(self, column: str) -> pl.Series | None:
+        kinds = self.table.kinds
+        return kinds[column] if kinds is not None and column in self.columns else None
+
+    def text(self, column: str) -> pl.Series:
+        """Return the trimmed cells; blank is null, and so are the centre's missing words."""
+        if column not in self._text:
+            cells = self.raw(column).str.strip_chars()
+            cells = cells.set(cells == "", None)
+            if self._missing:
+                cells = cells.set(cells.str.to_lowercase().is_in(self._missing), None)
+            self._text[column] = cells
+        return self._text[column]
+
+    def holds(self, where: Iterable[tuple[str, object]]) -> pl.Series:
+        """Return, for every row, whether all tests hold (never null)."""
+        out = pl.Series([True]).new_from_index(0, self.height)
+        for column, test in where:
+            out = out & self._one(column, test)
+        return out
+
+    def _one(self, column: str, test: object) -> pl.Series:
+        cells = self.raw(column).str.strip_chars()
+        if isinstance(test, str):
+            return (cells == test).fill_null(False)
+        if isinstance(test, tuple):
+            return cells.is_in(list(test)).fill_null(False)
+        assert isinstance(test, Match)
+        if test.not_ is not None:
+            return ~self._one(column, test.not_)
+        if test.matches is not None:
+            return cells.str.contains(test.matches).fill_null(False)
+        return self.text(column).is_not_null() == bool(test.present)
+
+    def address(self, row: int, columns: Iterable[str]) -> str:
+        return " + ".join(self.table.address(row, c) for c in columns if c in self.columns) or self.table.address(row)
+
+    def shown(self, row: int, columns: Iterable[str]) -> str:
+        return " + ".join(str(self.table.raw(row, c) or "(blank)") for c in columns if c in self.columns)
+
+
+def view_tables(tables: dict[str, SourceTable], mapping: Mapping, used: dict[str, set[str]]) -> dict[str, TableView]:
+    """Match the mapping's tables with the centre's; raise MappingError where either has one the other lacks."""
+    ignored = wild(mapping.ignore_tables)
+    extra = [t for t in tables if t not in mapping.tables and not ignored.fullmatch(t)]
+    lacking = [t for t, spec in mapping.tables.items() if t not in tables and not spec.optional]
+    if lacking:
+        raise _lacking("table", lacking, [*extra, *(t for t in tables if t not in extra)], f"centre {mapping.centre}")
+    if extra:
+        raise MappingError(
+            f"{_count(extra, 'table')} of the centre neither mapped nor ignored: {', '.join(extra)}.",
+            where=f"mapping of centre {mapping.centre}",
+            expected="every table under `tables` or `ignore_tables`",
+            do="map each, or list it in `ignore_tables` with the reason",
+        )
+    out = {}
+    for name, spec in mapping.tables.items():
+        if name in tables:
+            _check_columns(tables[name], spec, used[name])
+            out[name] = TableView(tables[name], mapping.missing)
+    return out
+
+
+def _check_columns(table: SourceTable, spec: Table, used: set[str]) -> None:
+    optional, ignored = wild(spec.optional_columns), wild(spec.ignore)
+    have = set(table.columns)
+    unmapped = [c for c in table.columns if c not in used and not ignored.fullmatch(c)]
+    lacking = sorted(c for c in used if c not in have and not optional.fullmatch(c))
+    if lacking:
+        raise _lacking("column", lacking, [*unmapped, *(c for c in table.columns if c in used)], table.sheet)
+    if unmapped:
+        shown = ", ".join(f"`{c}`" for c in unmapped[:20]) + (
+            f" and {len(unmapped) - 20} more" if len(unmapped) > 20 else ""
+        )
+        raise MappingError(
+            f"{_count(unmapped, 'column')} of the file neither mapped nor ignored: {shown}.",
+            where=table.sheet,
+            expected="every column in `records` or under `ignore`",
+            do="map each, or list it under `ignore` with the reason",
+        )
+
+
+def _lacking(what: str, lacking: list[str], have: list[str], where: str) -> MappingError:
+    hints = []
+    for name in lacking[:20]:
+        near = difflib.get_close_matches(name, have, 1, 0.5)
+        hints.append(f"`{name}`" + (f" (nearest in the file: `{near[0]}`)" if near else ""))
+    more = f" and {len(lacking) - 20} more" if len(lacking) > 20 else ""
+    count = f"a {what}" if len(lacking) == 1 else f"{len(lacking)} {what}s"
+    return MappingError(
+        f"The mapping names {count} that the file does not have: {', '.join(hints)}{more}.",
+        where=where,
+        expected=f"the {what}s of the file, spelt as there: " + ", ".join(f"`{c}`" for c in have[:30]),
+        do=f"correct the name in the mapping, or ask the centre whether the {what} was renamed",
+    )
+
+
+def _count(items: list[str], what: str) -> str:
+    return f"1 {what} is" if len(items) == 1 else f"{len(items)} {what}s are"

@@ -1,0 +1,64 @@
+"""The STROBE flow diagram: who was screened, excluded, undecided, and in which analysis set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chartline.report import format as fmt
+from chartline.report.document import Block, Figure, Heading
+from chartline.report.source import ReportSource
+
+
+def build(source: ReportSource) -> list[Block]:
+    table = source.attrition
+    if table is None:
+        return []
+    named = {c.id: c.excluded_as for c in source.protocol.eligibility}
+    steps = [
+        {"reason": named.get(s.id) or f"Not: {s.label}", "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown}
+        for s in table.steps
+    ]
+    sets = [{"label": label, "n": n} for label, n in _sets(source)]
+    centres = len(source.protocol.data.centres)
+    data: dict[str, Any] = {
+        "start": {"label": f"Screened at {fmt.plural(centres, 'centre')}", "n": table.screened},
+        "steps": steps,
+        "end": {"label": "Eligible", "n": table.eligible},
+        "sets": sets,
+    }
+    rows = [("Screened", "", "", str(table.screened))]
+    rows += [
+        (str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, table.steps, strict=True)
+    ]
+    rows += [(str(d["label"]), "", "", str(d["n"])) for d in sets]
+    unknown = sum(s.n_unknown for s in table.steps)
+    note = ("Patients for whom a criterion could not be decided are shown apart and are not in the analyses.",)
+    return [
+        Heading("Participants"),
+        Figure(
+            number="Figure",
+            name="flow",
+            kind="flow",
+            caption="Flow of patients from screening to the analysis sets.",
+            alt=f"Flow diagram: {table.screened} screened, {table.screened - table.eligible} excluded, {table.eligible} eligible.",
+            data=data,
+            notes=note if unknown else (),
+            columns=("Step", "Excluded", "Could not be decided", "Remaining"),
+            rows=tuple(rows),
+        ),
+    ]
+
+
+def _sets(source: ReportSource) -> list[tuple[str, int]]:
+    """Return (label, number) of each analysis set whose size some result states."""
+    sizes: dict[str, int] = {}
+    endpoints = {e.id: e.population for e in source.protocol.endpoints}
+    for a in source.protocol.analyses:
+        name = getattr(a, "population", None) or endpoints.get(getattr(a, "endpoint", ""))
+        if name is None or name in sizes:
+            continue
+        for r in source.results.of(a.id):
+            if r.group == "" and r.N is not None:
+                sizes[name] = r.N + r.withheld
+                break
+    return [(s.label, sizes[name]) for name, s in source.protocol.sets.items() if name in sizes]

@@ -1,0 +1,82 @@
+"""The swimmer plot: every patient from first dose to last follow-up. Patient-level reports only."""
+
+from __future__ import annotations
+
+from chartline.report import format as fmt
+from chartline.report.document import Block, Figure, Heading
+from chartline.report.source import PatientBar, ReportSource
+
+SEGMENTS = {"treatment": "On treatment", "follow_up": "Follow-up", "after_transplant": "After transplantation"}
+MARKERS = {
+    "response_cr": "First response: CR",
+    "response_cri": "First response: CRi",
+    "mrd_negative": "First MRD-negative sample",
+    "transplant": "Transplantation",
+    "new_therapy": "New therapy",
+    "relapse": "Relapse",
+    "death": "Death",
+    "alive": "Alive at last contact",
+}
+PER_FIGURE = 80  # rows that stay legible on one page
+_STEPS = (1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
+
+
+def build(source: ReportSource) -> list[Block]:
+    if not source.protocol.report.patient_level or not source.patients:
+        return []
+    rank = {r: i for i, r in enumerate(source.protocol.response.responders)}
+    ordered = sorted(source.patients, key=lambda p: (rank.get(p.response, len(rank)), -p.end, p.subject))
+    parts = [ordered[i : i + PER_FIGURE] for i in range(0, len(ordered), PER_FIGURE)]
+    return [Heading("Patients"), *(_figure(source, part, i, len(parts)) for i, part in enumerate(parts))]
+
+
+def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int) -> Figure:
+    end = max(fmt.months(b.end) for b in bars)
+    step = next((s for s in _STEPS if end <= s * 9), _STEPS[-1])
+    last = step * max(1, -int(-end // step))
+    used = {kind for b in bars for kind, *_ in (*b.segments, *b.markers)} | (
+        {"alive"} if any(b.alive for b in bars) else set()
+    )
+    part = f" (part {index + 1} of {parts})" if parts > 1 else ""
+    return Figure(
+        number="Figure",
+        name="swimmer" if parts == 1 else f"swimmer_{index + 1}",
+        kind="swimmer",
+        caption=f"Course of each patient, by best response and length of follow-up{part}.",
+        alt=f"Swimmer plot of {fmt.plural(len(bars), 'patient')}; the data table lists each patient's events.",
+        data={
+            "x_label": "Months from first dose",
+            "x_max": last,
+            "ticks": list(range(0, last + 1, step)),
+            "segments": [[k, v] for k, v in SEGMENTS.items() if k in used],
+            "markers": [[k, v] for k, v in MARKERS.items() if k in used],
+            "rows": [_row(b) for b in bars],
+        },
+        columns=("Patient", "Best response", "Follow-up, months", "Status", "Events (months)"),
+        rows=tuple(_line(b) for b in bars),
+    )
+
+
+def _row(bar: PatientBar) -> dict[str, object]:
+    order = list(MARKERS)
+    markers = sorted(bar.markers, key=lambda m: (m[1], order.index(m[0]) if m[0] in order else 99))
+    return {
+        "id": bar.subject,
+        "group": bar.response,
+        "end": fmt.months(bar.end),
+        "alive": bar.alive,
+        "segments": [(k, fmt.months(a), fmt.months(b)) for k, a, b in bar.segments],
+        "markers": [(k, fmt.months(d)) for k, d in markers],
+    }
+
+
+def _line(bar: PatientBar) -> tuple[str, ...]:
+    events = [f"{MARKERS.get(k, k)} {fmt.number(fmt.months(d))}" for k, d in sorted(bar.markers, key=lambda m: m[1])]
+    status = "Alive" if bar.alive else "Died"
+    return (
+        bar.subject,
+        bar.response or fmt.DASH,
+        fmt.number(fmt.months(bar.end)),
+        status,
+        "; ".join(events) or fmt.DASH,
+    )

@@ -1,0 +1,121 @@
+"""Table 1: baseline characteristics of everyone and by centre; missing values counted in their own row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chartline.report import format as fmt
+from chartline.report.cells import centre_labels, group_of, level_text, levels, spread, variable_label
+from chartline.report.document import Block, Cell, Heading, Table
+from chartline.report.source import ReportSource
+
+
+def build(source: ReportSource) -> list[Block]:
+    report = source.protocol.report
+    columns = ["", *_columns(source)]
+    rows: list[tuple[Cell, ...]] = []
+    for variable in report.table1:
+        rows += _rows(source, variable, columns)
+    if not rows:
+        return []
+    labels = centre_labels(source)
+    total = _size(source, "")
+    header = ["Characteristic", f"All (N = {fmt.whole(total)})"]
+    header += [f"{labels.get(c, level_text(c))} (n = {fmt.whole(_size(source, c))})" for c in columns[1:]]
+    return [
+        Heading("Baseline characteristics"),
+        Table(
+            number="Table",
+            caption="Baseline characteristics.",
+            header=tuple(header),
+            rows=tuple(rows),
+            align="l" + "r" * (len(header) - 1),
+            widths=(2.6, *([1.5] if len(header) < 8 else [1.3]), *(1.3,) * (len(header) - 2)),
+            notes=(
+                "Numbers are n (%) or median (interquartile range; range). Percentages are of patients with a value; "
+                "patients without one are counted as missing.",
+            ),
+            wide=len(header) > 8,
+        ),
+    ]
+
+
+def _columns(source: ReportSource) -> list[str]:
+    """Return the levels of `table1_by` that occur, centres in the protocol's order."""
+    by = source.protocol.report.table1_by
+    if not by:
+        return []
+    seen: dict[str, None] = {}
+    for variable in source.protocol.report.table1:
+        for r in source.results.of(_analysis(variable)):
+            if r.group.startswith(f"{by}="):
+                seen[r.group.split(";")[0].removeprefix(f"{by}=")] = None
+    order = [c for c in centre_labels(source) if c in seen] if by in ("SITEID", "CENTRE") else []
+    return [*order, *(c for c in seen if c not in order)]
+
+
+def _analysis(variable: str) -> str:
+    return f"table1.{variable.lower()}"
+
+
+def _size(source: ReportSource, column: str) -> int:
+    """Return the number of patients in a column: the largest denominator its results state, with the missing."""
+    by = source.protocol.report.table1_by or ""
+    group = group_of(by, column)
+    sizes = [
+        (r.N or 0)
+        for variable in source.protocol.report.table1
+        for r in source.results.of(_analysis(variable))
+        if r.group == group or r.group.startswith(f"{group};" if group else f"{variable}=")
+    ]
+    return max(sizes, default=0)
+
+
+def _rows(source: ReportSource, variable: str, columns: list[str]) -> list[tuple[Cell, ...]]:
+    label, unit = variable_label(source, variable)
+    analysis = _analysis(variable)
+    rows = []
+    if source.result(analysis, "median") is not None:
+        rows += _summary_rows(source, variable, f"{label}, {unit}" if unit else label, columns)
+    declared = source.protocol.characteristics.get(variable)
+    found = levels(source, analysis, variable, declared.categories if declared else ())
+    if found:
+        rows += _category_rows(source, variable, label, [lv for lv, _ in found], columns, bool(rows))
+    return rows
+
+
+def _group(source: ReportSource, column: str) -> str:
+    return group_of(source.protocol.report.table1_by or "", column)
+
+
+def _summary_rows(source: ReportSource, variable: str, label: str, columns: list[str]) -> list[tuple[Cell, ...]]:
+    analysis = _analysis(variable)
+    cells = [Cell(label)]
+    missing = [Cell("Missing", indent=1)]
+    any_missing = False
+    for column in columns:
+        group = _group(source, column)
+        r = source.result(analysis, "median", group=group)
+        cells.append(Cell(spread(source, analysis, group), r.id if r else ""))
+        n = r.missing if r else 0
+        any_missing |= bool(n)
+        missing.append(Cell(fmt.whole(n), r.id if r else ""))
+    return [tuple(cells), *([tuple(missing)] if any_missing else [])]
+
+
+def _category_rows(
+    source: ReportSource, variable: str, label: str, names: Iterable[str], columns: list[str], under: bool
+) -> list[tuple[Cell, ...]]:
+    by = source.protocol.report.table1_by or ""
+    rows: list[tuple[Cell, ...]] = [] if under else [(Cell(label), *(Cell("") for _ in columns))]
+    for name in names:
+        cells = [Cell(level_text(name), indent=1)]
+        for column in columns:
+            r = source.result(_analysis(variable), "n", group=group_of(by, column, variable, name))
+            if r is None:
+                cells.append(Cell("0"))
+                continue
+            n, known = r.n or 0, (r.N or 0) - r.missing
+            cells.append(Cell(fmt.whole(n) if name == "" else fmt.n_percent(n, known), r.id))
+        rows.append(tuple(cells))
+    return rows

@@ -1,0 +1,129 @@
+"""From results to table cells and words: each printed number is bound to the result it came from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from chartline.protocol.names import label_of
+from chartline.report import format as fmt
+from chartline.report.document import Cell
+from chartline.report.source import ReportSource
+from chartline.results.model import Result
+
+_LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
+_KEPT = {"CR", "CRi", "PR", "SD", "PD", "NR", "MRD", "CRh", "MLFS"}  # words that are read as they are
+
+
+def cell(result: Result | None, text: str = "", bold: bool = False) -> Cell:
+    """Return a cell bound to `result`; a dash where there is none."""
+    if result is None:
+        return Cell(fmt.DASH, bold=bold)
+    return Cell(text or fmt.value(result), result.id, bold)
+
+
+def rate(result: Result | None) -> tuple[Cell, Cell, Cell]:
+    """Return the cells n/N, percentage, interval."""
+    if result is None:
+        return Cell(fmt.DASH), Cell(fmt.DASH), Cell(fmt.DASH)
+    return (
+        Cell(fmt.ratio(result.n, result.N), result.id),
+        Cell(fmt.value(result), result.id),
+        Cell(fmt.interval(result) or fmt.DASH, result.id),
+    )
+
+
+def estimate(result: Result | None) -> Cell:
+    """Return "5.7 (3.9 to 9.9)" as one cell."""
+    if result is None:
+        return Cell(fmt.DASH)
+    ends = fmt.interval(result)
+    return Cell(f"{fmt.value(result)} ({ends})" if ends else fmt.value(result), result.id)
+
+
+def spread(source: ReportSource, analysis: str, group: str = "") -> str:
+    """Return "34 (27 to 45; 19 to 66)": median, quartiles and range of a summary."""
+    names = ("median", "q1", "q3", "min", "max")
+    found = [source.result(analysis, s, group=group) for s in names]
+    if found[0] is None or found[0].value is None:
+        return fmt.DASH
+    shown = [fmt.plain(r.value) if r is not None and r.value is not None else fmt.DASH for r in found]
+    return f"{shown[0]} ({shown[1]} to {shown[2]}; {shown[3]} to {shown[4]})"
+
+
+def level_text(level: str) -> str:
+    """Return how readers see a level: "Male" for M, "Relapsed" for RELAPSED."""
+    if level in _LEVELS:
+        return _LEVELS[level]
+    return level.capitalize() if level.isupper() and len(level) > 3 and level not in _KEPT else level
+
+
+def levels(source: ReportSource, analysis: str, variable: str, order: Iterable[str] = ()) -> list[tuple[str, Result]]:
+    """Return (level, its count over everyone) of a category; `order` first, then as the results have them."""
+    prefix = f"{variable}="
+    found = {
+        r.group.removeprefix(prefix): r
+        for r in source.results.of(analysis)
+        if r.statistic == "n" and r.group.startswith(prefix) and ";" not in r.group
+    }
+    first = [lv for lv in order if lv in found]
+    rest = [lv for lv in found if lv not in first and lv != ""]
+    return [(lv, found[lv]) for lv in (*first, *rest, *([""] if "" in found else []))]
+
+
+def group_of(by: str, level: str, variable: str = "", value: str = "") -> str:
+    """Return the key of a subgroup, or of a level of a variable in it."""
+    parts = [f"{by}={level}"] if level else []
+    return ";".join([*parts, *([f"{variable}={value}"] if variable else [])])
+
+
+def sentence_case(label: str) -> str:
+    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD)."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
+def result_label(source: ReportSource, result: Result) -> str:
+    """Return the name of a number as a reader sees it: "Overall survival at 12 months"."""
+    declared: Any = source.declared(result.analysis)
+    label = result.label or getattr(declared, "label", result.analysis)
+    if result.at is not None and result.statistic == "survival":
+        return f"{label} at {fmt.plain(result.at)} {result.at_unit or 'months'}"
+    if result.statistic == "median" and not label.lower().startswith("median"):
+        return f"Median {sentence_case(label)}"
+    return label
+
+
+def result_title(source: ReportSource, result: Result) -> str:
+    """Return what a reader should know of a number: name, group, definition, method, who is missing."""
+    declared: Any = source.declared(result.analysis)
+    parts = [result_label(source, result) + (f" ({result.group})" if result.group else "")]
+    parts += [getattr(declared, "definition", ""), result.method]
+    if result.missing:
+        parts.append(f"{result.missing} with a missing value")
+    if result.withheld:
+        parts.append(f"{result.withheld} withheld because of open queries")
+    parts += [result.reason, *result.warnings]
+    return ". ".join(p.strip().rstrip(".") for p in parts if p) + "."
+
+
+@cache
+def test_labels() -> dict[str, str]:
+    """Return laboratory test code -> label, from the vocabulary."""
+    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8", newline="") as f:
+        return {r["testcd"]: r["label"] for r in csv.DictReader(f)}
+
+
+def centre_labels(source: ReportSource) -> dict[str, str]:
+    """Return centre id -> label, in the order of the protocol."""
+    return {c.id: c.label or c.id for c in source.protocol.data.centres}
+
+
+def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
+    """Return (label, unit) of an ADSL variable."""
+    declared = source.protocol.characteristics.get(variable)
+    if declared is not None:
+        return declared.label, declared.unit.replace("m2", "m²")
+    return label_of(variable) or variable, ""

@@ -1,0 +1,135 @@
+"""How numbers look, in one place. Results in, text out; nothing is rounded anywhere else.
+
+Rules: a percentage never stands without its n/N; one decimal for rates and months, whole percentages inside tables of
+small groups; halves are rounded up (as readers do by hand), not to even; a bound that was not reached prints NR; a
+value that could not be computed prints its reason; no p-value is printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from chartline.results.model import Result
+
+DAYS_PER_MONTH = 30.4375  # 365.25 / 12
+NOT_REACHED = "NR"
+DASH = "–"
+NOT_COMPUTED = "not estimable"
+THOUSANDS = "\u202f"  # narrow no-break space
+
+
+def number(value: float, decimals: int = 1) -> str:
+    """Return `value` with fixed decimals, halves away from zero, a true minus sign and thin thousands from 10,000."""
+    quantum = Decimal(1).scaleb(-decimals)
+    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
+    text = f"{abs(rounded):,.{decimals}f}" if abs(rounded) >= 10000 else f"{abs(rounded):.{decimals}f}"
+    return ("−" if rounded < 0 else "") + text.replace(",", THOUSANDS)
+
+
+def plain(value: float, decimals: int = 1) -> str:
+    """Return `value` without a useless decimal: 2 for 2.0, 2.5 for 2.5."""
+    return number(value, 0) if float(value).is_integer() else number(value, decimals)
+
+
+def whole(n: int) -> str:
+    """Return a count."""
+    return number(n, 0)
+
+
+def percent(value: float, decimals: int = 1) -> str:
+    """Return a proportion as a percentage, sign included."""
+    return percent_bare(value, decimals) + "%"
+
+
+def percent_bare(value: float, decimals: int = 1) -> str:
+    """Return a proportion as a percentage without the sign. The product is taken in decimal, so 0.125 gives 12.5."""
+    return number(float(Decimal(repr(float(value))) * 100), decimals)
+
+
+def ratio(n: int | None, total: int | None) -> str:
+    """Return n/N."""
+    return f"{whole(n)}/{whole(total)}" if n is not None and total is not None else DASH
+
+
+def n_percent(n: int, total: int, decimals: int = 0) -> str:
+    """Return "12 (38)" as tables of characteristics print it; "0" alone, and a dash where nobody could count."""
+    if total == 0:
+        return DASH
+    return f"{whole(n)} ({percent_bare(n / total, decimals)})" if n else "0"
+
+
+def bound(value: float | None, scale: str, decimals: int = 1) -> str:
+    """Return one end of an interval: percentage for proportions, NR where it is missing."""
+    if value is None:
+        return NOT_REACHED
+    return percent_bare(value, decimals) if scale == "proportion" else number(value, decimals)
+
+
+def interval(result: Result, decimals: int = 1) -> str:
+    """Return "40.6 to 76.3", or "" where the result has no interval."""
+    if result.level is None or (result.lower is None and result.upper is None):
+        return ""
+    ends = (bound(result.lower, result.unit, decimals), bound(result.upper, result.unit, decimals))
+    return f"{ends[0]} to {ends[1]}"
+
+
+def level(result: Result) -> str:
+    """Return "95% CI"."""
+    return f"{plain((result.level or 0) * 100)}% CI"
+
+
+def value(result: Result, decimals: int = 1) -> str:
+    """Return the number alone: "59.4%", "6.0", "32"; NR or the reason's short form where there is none."""
+    if result.value is None:
+        return NOT_REACHED if result.statistic in ("median", "q1", "q3", "quantile") else NOT_COMPUTED
+    if result.unit == "proportion":
+        return percent(result.value, decimals)
+    if result.is_count or result.unit == "patients":
+        return whole(round(result.value))
+    return number(result.value, decimals) if result.unit == "months" else plain(result.value, decimals)
+
+
+def with_unit(result: Result) -> str:
+    """Return the number with its unit where it has one to show: "6.0 months", "2 cycles"."""
+    words = "" if result.unit in ("proportion", "patients", "") or result.value is None else f" {result.unit}"
+    return value(result) + words
+
+
+def with_interval(result: Result) -> str:
+    """Return "59.4% (95% CI 40.6 to 76.3)"."""
+    ends = interval(result)
+    return f"{with_unit(result)} ({level(result)} {ends})" if ends else with_unit(result)
+
+
+def months(days: float) -> float:
+    """Return days as months of 30.4375 days."""
+    return days / DAYS_PER_MONTH
+
+
+def joined(words: list[str] | tuple[str, ...], last: str = "and") -> str:
+    """Return "A, B and C"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """Return "1 patient" or "3 patients"."""
+    return f"{whole(n)} {one if n == 1 else many or one + 's'}"
+
+
+def format_headline(entry: Mapping[str, Any]) -> str:
+    """Return one entry of headline.json as a line for a terminal: "59.4% (19/32; 40.6 to 76.3)"."""
+    estimate, unit = entry.get("estimate"), entry.get("unit", "")
+    if "estimate" not in entry:
+        return whole(entry["n"]) if entry.get("n") is not None else NOT_COMPUTED
+    if estimate is None:
+        return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
+    shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
+    extras = [ratio(entry["n"], entry["N"])] if entry.get("n") is not None and entry.get("N") is not None else []
+    ends = (entry.get("lower"), entry.get("upper"))
+    if any(e is not None for e in ends):
+        extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")
+    return f"{shown} ({'; '.join(extras)})" if extras else shown

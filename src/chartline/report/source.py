@@ -1,0 +1,132 @@
+"""What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
+
+The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
+`WithheldLine`) are made by the pipeline and printed only where the protocol allows a patient-level report.
+
+Where results are looked for (analysis id, group):
+
+    a declared analysis          its id; "" for everyone, "SITEID=A" for a level of `by`
+    a level of a category        "<VARIABLE>=<level>" with statistic "n"; with a centre "SITEID=A;<VARIABLE>=<level>"
+    Table 1, variable AGE        analysis "table1.age"; numbers as a summary, text as categories, bands as "AGE=<label>"
+    laboratory grades            counts "lab_grades": a CrossTab over (TEST, BASE, GRADE), one patient once a test
+    adverse events               counts "ae_grades": a CrossTab over (TERM, GRADE), one patient once a term
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
+
+from chartline.counts.model import AttritionTable, Counts
+from chartline.results.model import Result, Results
+
+if TYPE_CHECKING:
+    from chartline.protocol.model import Protocol
+
+
+class CurveLike(Interface):
+    """A survival curve as `stats/kaplan_meier.py` gives it: a right-continuous step function on whole days."""
+
+    @property
+    def times_days(self) -> tuple[int, ...]: ...
+    @property
+    def survival(self) -> tuple[float, ...]: ...
+    @property
+    def lower(self) -> tuple[float | None, ...]: ...
+    @property
+    def upper(self) -> tuple[float | None, ...]: ...
+    @property
+    def censor_days(self) -> tuple[int, ...]: ...
+    def n_risk(self, days: float) -> int: ...
+    def n_events(self, days: float) -> int: ...
+
+
+@dataclass(frozen=True)
+class PatientBar:
+    """One row of the swimmer plot. Times are days from first dose."""
+
+    subject: str
+    response: str  # "CR", "CRi", ... as printed; "" none
+    end: int
+    alive: bool
+    segments: tuple[tuple[str, int, int], ...] = ()  # (kind, from, to): treatment, follow_up, after_transplant
+    markers: tuple[tuple[str, int], ...] = ()  # (kind, day), kinds as in `blocks/swimmer.py`
+
+
+@dataclass(frozen=True)
+class QueryLine:
+    """One open query."""
+
+    id: str
+    centre: str
+    subject: str
+    rule: str
+    severity: str  # block, warn, note
+    places: tuple[str, ...]
+    saw: str
+    message: str
+    ask: str
+
+
+@dataclass(frozen=True)
+class AmendmentLine:
+    """One answer of a centre that replaced a value."""
+
+    centre: str
+    subject: str
+    address: str
+    was: str
+    now: str
+    reason: str
+    by: str
+    on: str
+
+
+@dataclass(frozen=True)
+class WithheldLine:
+    """A patient left out of analyses because of open blocking queries."""
+
+    subject: str
+    analyses: tuple[str, ...]  # labels of the analyses
+    queries: tuple[str, ...]  # ids
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file that was read."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ReportSource:
+    """Everything a report is made from."""
+
+    protocol: Protocol
+    results: Results
+    counts: Counts = field(default_factory=dict)
+    curves: Mapping[str, Mapping[str, CurveLike]] = field(default_factory=dict)  # analysis -> group label -> curve
+    methods: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (heading, sentences)
+    attrition: AttritionTable | None = None
+    patients: tuple[PatientBar, ...] = ()
+    queries: tuple[QueryLine, ...] = ()
+    amendments: tuple[AmendmentLine, ...] = ()
+    withheld: tuple[WithheldLine, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+
+    def result(self, analysis: str, statistic: str, at: float | None = None, group: str = "") -> Result | None:
+        """Return one result by its key, or None (a dictionary look-up, not a search)."""
+        parts = [analysis, *([group] if group else []), statistic]
+        key = "/".join(parts) + (f"@{at:g}" if at is not None else "")
+        try:
+            return self.results[key]
+        except KeyError:
+            return None
+
+    def declared(self, analysis_id: str) -> object | None:
+        """Return the protocol's analysis with this id, or None."""
+        return next((a for a in self.protocol.analyses if a.id == analysis_id), None)

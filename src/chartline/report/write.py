@@ -1,0 +1,38 @@
+"""All files of a report from one document: report.html, report.docx, report.pdf and figures/*.svg, *.png, *.csv.
+
+Each figure is drawn once a format and shared by the writers.
+"""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+
+from chartline.report.document import Document, Figure
+from chartline.report.docx import write_docx
+from chartline.report.figures import draw
+from chartline.report.html import write_html
+from chartline.report.pdf import write_pdf
+
+
+def write_report(document: Document, folder: Path) -> None:
+    """Write every file of the report into `folder`, which exists."""
+    figures = folder / "figures"
+    figures.mkdir(exist_ok=True)
+    svgs = {f.name: draw(f, "svg") for f in document.figures}
+    pngs = {f.name: draw(f, "png") for f in document.figures}
+    for figure in document.figures:
+        (figures / f"{figure.name}.svg").write_bytes(svgs[figure.name])
+        (figures / f"{figure.name}.png").write_bytes(pngs[figure.name])
+        if figure.rows:
+            (figures / f"{figure.name}.csv").write_text(_data_table(figure), encoding="utf-8", newline="")
+    (folder / "report.html").write_bytes(write_html(document, svgs))
+    (folder / "report.docx").write_bytes(write_docx(document, pngs))
+    (folder / "report.pdf").write_bytes(write_pdf(document))
+
+
+def _data_table(figure: Figure) -> str:
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows([figure.columns, *figure.rows])
+    return out.getvalue()

@@ -1,0 +1,241 @@
+"""CDISC ODM 1.3 as REDCap writes it (and plain ODM of the same shape) to one SourceTable per form.
+
+In: an XML file with metadata and clinical data. Out: tables with the columns and values that the CSV export
+of the same project gives. A row is a FormData element, labelled by its keys:
+`project.xml!C-08/followup_arm_1/follow_up/1!lka` (record, event, form, repeat; the event is left out where
+the project has none). Which forms repeat is taken from REDCap's own list of repeating instruments, or,
+where a file has none, from repeat keys beyond 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+import polars as pl
+
+from chartline.errors import SourceError
+from chartline.sources.base import SourceData, SourceTable, add_table
+from chartline.sources.folder import SourceFile, seems
+from chartline.sources.instruments import (
+    REPEAT,
+    Field,
+    RedcapTable,
+    choices_of,
+    filled,
+    parse_choices,
+)
+
+_INSTANCE = "redcap_repeat_instance"
+_EVENT = "redcap_event_name"
+Element = ElementTree.Element
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One FormData: its keys and its items."""
+
+    record: str
+    event: str | None
+    event_repeat: str
+    form: str
+    repeat: str
+    items: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        event = self.event if self.event_repeat == "1" or not self.event else f"{self.event}#{self.event_repeat}"
+        return "/".join(part for part in (self.record, event, self.form, self.repeat) if part)
+
+
+@dataclass
+class _Study:
+    """The metadata: fields in order, names behind the object identifiers, what repeats."""
+
+    fields: list[Field] = field(default_factory=list)
+    columns: dict[str, list[str]] = field(default_factory=dict)  # form -> columns in order
+    forms: dict[str, str] = field(default_factory=dict)  # FormOID -> form
+    items: dict[str, str] = field(default_factory=dict)  # ItemOID -> column
+    record_id: str = ""
+    repeating: set[str] = field(default_factory=set)
+
+
+def read_odm(file: SourceFile) -> SourceData:
+    """Read one ODM file. Raises SourceError where it is not ODM, has no metadata, or repeats item groups."""
+    root = _root(file)
+    study = _metadata(file, root)
+    rows = list(_rows(file, root, study))
+    declared = bool(study.repeating)
+    if not declared:
+        study.repeating = {row.form for row in rows if row.repeat != "1"}
+    keys = _Keys.of(study, rows)
+    tables: dict[str, SourceTable] = {}
+    for form in study.columns:
+        mine = [row for row in rows if row.form == form]
+        add_table(tables, _table(file, study, keys, form, mine))
+    return SourceData(tables)
+
+
+def _root(file: SourceFile) -> Element:
+    data = file.read()
+    try:
+        root = ElementTree.fromstring(data)
+    except ElementTree.ParseError as error:
+        looks = seems(data)
+        raise SourceError(
+            f"{file.name} is not a readable XML document: {error}",
+            where=f"{file.name} (it seems to be {looks})",
+            do="export the project again as CDISC ODM (XML) with metadata and data",
+        ) from error
+    if _local(root.tag) != "ODM":
+        raise SourceError(f"{file.name} is XML, but not CDISC ODM: its root is <{_local(root.tag)}>", where=file.name)
+    if root.get("FileType", "Snapshot") != "Snapshot":
+        raise SourceError(
+            f"{file.name} is a log of changes (FileType {root.get('FileType')}), not a state of the data",
+            where=file.name,
+            expected='FileType="Snapshot"',
+        )
+    return root
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _all(node: Element, tag: str) -> Iterator[Element]:
+    """Elements of this local name, in document order, in whatever namespace the file uses."""
+    return node.iterfind(f".//{{*}}{tag}")
+
+
+def _extra(node: Element, name: str) -> str | None:
+    """An attribute of REDCap's own namespace, whatever version of it."""
+    return next((value for key, value in node.attrib.items() if key.endswith(f"}}{name}")), None)
+
+
+def _metadata(file: SourceFile, root: Element) -> _Study:
+    study = _Study()
+    groups = {group.get("OID", ""): group for group in _all(root, "ItemGroupDef")}
+    definitions = {item.get("OID", ""): item for item in _all(root, "ItemDef")}
+    lists = {codes.get("OID", ""): codes for codes in _all(root, "CodeList")}
+    study.items = {oid: item.get("Name", oid) for oid, item in definitions.items()}
+    for form in _all(root, "FormDef"):
+        name = _extra(form, "FormName") or form.get("Name", "")
+        study.forms[form.get("OID", "")] = name
+        columns: dict[str, None] = {}
+        for group in _all(form, "ItemGroupRef"):
+            for ref in groups[group.get("ItemGroupOID", "")]:
+                item = definitions.get(ref.get("ItemOID", ""))
+                if item is None:
+                    continue
+                one = _field(item, name, lists)
+                study.fields.append(one)
+                if one.type != "descriptive":  # a text on the form, without a value
+                    columns[item.get("Name", "")] = None
+        study.columns[name] = list(columns)
+    if not study.fields:
+        raise SourceError(
+            f"{file.name} has no metadata: it says nothing of its forms and fields",
+            where=file.name,
+            do="export the project with metadata and data",
+        )
+    version = next(_all(root, "MetaDataVersion"))
+    study.record_id = _extra(version, "RecordIdField") or study.fields[0].name
+    study.repeating = {_extra(node, "RepeatInstrument") or "" for node in _all(root, "RepeatingInstrument")}
+    return study
+
+
+def _field(item: Element, form: str, lists: dict[str, Element]) -> Field:
+    name = item.get("Name", "")
+    plain = _extra(item, "Variable") or name.split("___")[0]
+    kind = _extra(item, "FieldType") or ("checkbox" if "___" in name else "text")
+    ref = next(_all(item, "CodeListRef"), None)
+    codes = lists.get(ref.get("CodeListOID", "")) if ref is not None else None
+    if codes is None:
+        return Field(plain, form, kind, parse_choices(kind, ""))
+    boxes = _extra(codes, "CheckboxChoices")
+    return Field(plain, form, kind, parse_choices("checkbox", boxes) if boxes else dict(_decoded(codes)))
+
+
+def _decoded(codes: Element) -> Iterator[tuple[str, str]]:
+    for item in _all(codes, "CodeListItem"):
+        text = next(_all(item, "TranslatedText"), None)
+        yield item.get("CodedValue", ""), (text.text or "") if text is not None else ""
+
+
+def _rows(file: SourceFile, root: Element, study: _Study) -> Iterator[_Row]:
+    for subject in _all(root, "SubjectData"):
+        record = subject.get("SubjectKey", "")
+        for child in subject:
+            if _local(child.tag) == "StudyEventData":
+                event = _extra(child, "UniqueEventName") or child.get("StudyEventOID", "").partition(".")[2]
+                repeat = child.get("StudyEventRepeatKey", "1")
+                for form in _all(child, "FormData"):
+                    yield _row(file, study, form, record, event, repeat)
+            elif _local(child.tag) == "FormData":
+                yield _row(file, study, child, record, None, "1")
+
+
+def _row(file: SourceFile, study: _Study, form: Element, record: str, event: str | None, repeat: str) -> _Row:
+    oid = form.get("FormOID", "")
+    if oid not in study.forms:
+        raise SourceError(f"{file.name} has data of a form that its metadata do not have: {oid}", where=record)
+    items: dict[str, str] = {}
+    for group in _all(form, "ItemGroupData"):
+        if group.get("ItemGroupRepeatKey", "1") != "1":
+            raise SourceError(
+                f"{file.name} repeats item groups inside a form, which REDCap's ODM never does",
+                where=f"record {record}, form {study.forms[oid]}",
+                do="ask the centre for a CSV export",
+            )
+        for item in group:
+            name = study.items.get(item.get("ItemOID", ""), item.get("ItemOID", ""))
+            items[name] = item.get("Value") or _extra(item, "DocName") or (item.text or "").strip()
+    return _Row(record, event, repeat, study.forms[oid], form.get("FormRepeatKey", "1"), items)
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The key columns of the project, and what REDCap keeps per record (its data access group)."""
+
+    names: list[str]
+    per_record: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, study: _Study, rows: list[_Row]) -> _Keys:
+        per_record: dict[str, dict[str, str]] = {}
+        for row in rows:
+            extra = {name: value for name, value in row.items.items() if name.startswith("redcap_")}
+            per_record.setdefault(row.record, {}).update(extra)
+        names = [study.record_id]
+        names += [_EVENT] if any(row.event for row in rows) else []
+        again = study.repeating or any(row.event_repeat != "1" for row in rows)
+        names += [REPEAT, _INSTANCE] if again else []
+        names += sorted({name for extra in per_record.values() for name in extra})
+        return cls(names, per_record)
+
+    def values(self, study: _Study, row: _Row) -> dict[str, str | None]:
+        repeats = row.form in study.repeating
+        instance = row.repeat if repeats else row.event_repeat if row.event_repeat != "1" else None
+        own = {study.record_id: row.record, _EVENT: row.event, REPEAT: row.form if repeats else None}
+        return {**own, _INSTANCE: instance, **self.per_record[row.record]}
+
+
+def _table(file: SourceFile, study: _Study, keys: _Keys, form: str, rows: list[_Row]) -> RedcapTable:
+    own = [name for name in study.columns[form] if name not in keys.names and not name.startswith("redcap_")]
+    data = [{**row.items, **keys.values(study, row)} for row in rows]
+    schema = dict.fromkeys([*keys.names, *own], pl.String)
+    frame = pl.DataFrame([{name: one.get(name) or None for name in schema} for one in data], schema=schema)
+    keep = pl.repeat(True, len(rows), eager=True)
+    if form not in study.repeating:
+        keep = frame.select(filled(form, own).alias("keep")).to_series() if rows else keep
+    mine = {name.split("___")[0] for name in own}
+    fields = [one for one in study.fields if one.form == form]
+    return RedcapTable(
+        file=file.name,
+        name=form,
+        frame=frame.filter(keep),
+        places={name: name for name in schema},
+        row_labels=[row.label for row, kept in zip(rows, keep, strict=True) if kept],
+        choices={name: codes for name, codes in choices_of(fields).items() if name in mine},
+    )

@@ -1,0 +1,247 @@
+"""OMOP CDM tables to SourceTables: a folder of CSV or Parquet files, or one DuckDB file.
+
+In: files in any capitals (`MEASUREMENT.csv`, `person.parquet`). Out: one table per CDM table, names and
+columns in lower case, all values text. CSV is read as it is written, except that ids which a program saved
+as decimals ('8507.0') lose the '.0', with a note. From Parquet and DuckDB: integers without point, numbers
+in shortest form, dates ISO, a time stamp at midnight as its date, else '2020-04-03T08:30:00'. A row is
+labelled by its primary key (`measurement_id=619`; death: `person_id=3`) where that is there and unique,
+else by its row ('row 12'; in CSV the headings are row 1). Inside a database the table comes first:
+`cdm.duckdb!measurement!measurement_id=619!value_as_number`. A time stamp with a time zone is given in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from chartline.errors import MappingError, SourceError
+from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.csvtext import read_records
+from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.spec import SourceSpec, TableFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+    from duckdb import DuckDBPyConnection
+
+_ENDINGS = (".csv", ".parquet")
+_DATABASE = "a DuckDB database"
+# A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
+_SHUT = {"enable_external_access": "false", "autoinstall_known_extensions": "false"}
+
+
+@dataclass(frozen=True)
+class _Raw:
+    """One table as read: text values under the source's own column names; `rows` are plain row labels."""
+
+    file: str
+    name: str
+    frame: pl.DataFrame
+    rows: list[str]
+    inside: bool = False  # a table inside a database file: the address names it after the file
+
+
+def read_omop(centre: CentreFolder, spec: SourceSpec) -> SourceData:
+    """Read the CDM tables that `spec.path` means (`tables`: only these).
+
+    Raises MappingError where a table is there in two formats and none is declared, or a declared table is not
+    there; SourceError for a file that is not what its name says.
+    """
+    files = centre.find(spec.path or ".", _ENDINGS)
+    notes: list[SourceNote] = []
+    if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
+        raws = list(_from_database(files[0], spec))
+    else:
+        chosen = _choose(centre, files, spec)
+        raws = [_from_file(name, file, spec, notes) for name, file in chosen.items()]
+    tables: dict[str, SourceTable] = {}
+    for raw in raws:
+        add_table(tables, _table(raw, notes))
+    return SourceData(tables, tuple(notes))
+
+
+def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, SourceFile]:
+    """Return table name -> the file to read. Files not chosen stay unread, so that the mapping must name
+    them."""
+    found: dict[str, list[SourceFile]] = {}
+    for file in files:
+        path = PurePosixPath(file.name.lower())
+        if not spec.tables or path.stem in spec.tables:
+            found.setdefault(path.stem, []).append(file)
+    _check_tables(set(found), spec, str(centre.root))
+    chosen = {name: _one_of(name, copies, spec.format) for name, copies in found.items()}
+    centre.used -= {file.name for file in files} - {file.name for file in chosen.values()}
+    return chosen
+
+
+def _check_tables(found: set[str], spec: SourceSpec, where: str) -> None:
+    missing = [name for name in spec.tables if name not in found]
+    if missing:
+        raise MappingError(
+            f"These OMOP tables are declared but not there: {', '.join(missing)}",
+            where=where,
+            expected=f"among: {', '.join(sorted(found)) or 'nothing'}",
+            do="correct `tables` (in lower case) or add the files",
+        )
+
+
+def _one_of(name: str, copies: list[SourceFile], wanted: TableFormat | None) -> SourceFile:
+    fitting = [file for file in copies if wanted is None or file.name.lower().endswith(f".{wanted}")]
+    if len(fitting) == 1 or len(copies) == 1:
+        return (fitting or copies)[0]
+    raise MappingError(
+        f"The OMOP table {name!r} is there more than once",
+        where=", ".join(file.name for file in copies),
+        expected="one file per table",
+        do="declare `format: csv` or `format: parquet`, and list the other copy in ignore_files",
+    )
+
+
+def _from_file(name: str, file: SourceFile, spec: SourceSpec, notes: list[SourceNote]) -> _Raw:
+    if not file.name.lower().endswith(".parquet"):
+        records = read_records(file, spec.delimiter, spec.encoding)
+        notes.extend(records.notes)
+        return _Raw(file.name, name, _whole_ids(file, records.frame, notes), records.labels)
+    data = file.read()
+    try:
+        frame = _as_text(pl.read_parquet(BytesIO(data)))
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(
+            f"{file.name} is not a readable Parquet file: it seems to be {seems(data)}",
+            where=f"{file.path} ({str(error).splitlines()[0]})",
+            do="export the table again",
+        ) from error
+    return _Raw(file.name, name, frame, _rows(frame))
+
+
+def _rows(frame: pl.DataFrame) -> list[str]:
+    return [f"row {number}" for number in range(1, frame.height + 1)]
+
+
+def _whole_ids(file: SourceFile, frame: pl.DataFrame, notes: list[SourceNote]) -> pl.DataFrame:
+    """Take the '.0' off ids, which are integers in the CDM; a decimal id would match no other table."""
+    changed = []
+    for name in frame.columns:
+        if not name.lower().endswith("_id"):
+            continue
+        whole = frame[name].str.contains(r"^-?\d+\.0+$")
+        if whole.any():
+            changed.append(frame[name].str.replace(r"\.0+$", "").alias(name))
+            message = f"{whole.sum()} id(s) are written as decimals ('8507.0'); they are read without the '.0'."
+            notes.append(SourceNote("decimal_id", f"{file.name}!{name}", message))
+    return frame.with_columns(changed)
+
+
+def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
+    import duckdb  # loads in 0.1 s: only where a centre has such a file
+
+    looks = seems(file.read(4096))
+    if looks != _DATABASE:
+        raise SourceError(
+            f"{file.name} is not an OMOP database: it seems to be {looks}",
+            where=str(file.path),
+            expected="a folder of CSV or Parquet files, or a DuckDB file",
+        )
+    try:
+        with duckdb.connect(str(file.path), read_only=True, config=_SHUT) as connection:
+            yield from _database_tables(file, connection, spec)
+    except duckdb.Error as error:
+        raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
+
+
+def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: SourceSpec) -> Iterator[_Raw]:
+    names = connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+    ).fetchall()
+    _check_tables({name.lower() for _, name in names}, spec, file.name)
+    for schema, name in names:
+        if spec.tables and name.lower() not in spec.tables:
+            continue
+        place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+        columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
+        frame = _as_text(pl.DataFrame([_series(key, array) for key, array in columns.items()]))
+        yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)
+
+
+def _series(name: str, array: np.ndarray) -> pl.Series:
+    """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
+
+    Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,
+    makes DuckDB 2.0 print a page about leaked references when Python ends.
+    """
+    import numpy as np  # comes with DuckDB's columns; nothing else here needs it
+
+    data, null = np.ma.getdata(array), np.ma.getmaskarray(array)
+    if data.dtype == object:
+        cells = (None if gone else str(value) for value, gone in zip(data, null, strict=True))
+        return pl.Series(name, list(cells), dtype=pl.String)
+    return pl.select(pl.when(pl.lit(pl.Series(~null))).then(pl.lit(pl.Series(data))).alias(name)).to_series()
+
+
+def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return typed columns as text, each value in the form that the module's head describes."""
+    return frame.select(_column_text(series) for series in frame)
+
+
+def _column_text(series: pl.Series) -> pl.Series:
+    kind = series.dtype
+    if kind == pl.Boolean:
+        return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
+    if kind.is_float():
+        return series.to_frame().select(_number_text(pl.col(series.name))).to_series()
+    if kind.is_decimal():
+        text = series.cast(pl.String)
+        return text.str.replace(r"(\.\d*?)0+$", "$1").str.replace(r"\.$", "")
+    if isinstance(kind, pl.Datetime):
+        if kind.time_zone is not None:
+            series = series.dt.convert_time_zone("UTC")
+        text = series.dt.to_string("%Y-%m-%dT%H:%M:%S")
+        return text.str.replace("T00:00:00$", "")
+    if kind == pl.Time:
+        return series.dt.to_string("%H:%M:%S")
+    if kind == pl.Binary:
+        return series.bin.encode("hex")
+    return series.cast(pl.String).replace("", None)
+
+
+def _number_text(value: pl.Expr) -> pl.Expr:
+    """A float in shortest form; NaN, which programs write for a missing number, is null."""
+    value = value.fill_nan(None)
+    whole = (value == value.floor()) & (value.abs() < 1e15)
+    return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
+
+
+def _table(raw: _Raw, notes: list[SourceNote]) -> SourceTable:
+    names = _lower(raw)
+    frame = raw.frame.rename(names)
+    places = {new: old for old, new in names.items()}
+    return SourceTable(raw.file, raw.name, frame, places, _labels(raw, frame, notes))
+
+
+def _lower(raw: _Raw) -> dict[str, str]:
+    names = {name: name.lower() for name in raw.frame.columns}
+    if len(set(names.values())) < len(names):
+        raise SourceError(f"{raw.file} has two columns that differ only in capitals", where=f"table {raw.name}")
+    return names
+
+
+def _labels(raw: _Raw, frame: pl.DataFrame, notes: list[SourceNote]) -> list[str]:
+    """Label rows by primary key where it is unique; a repeated or missing key is noted and gets its row."""
+    key = "person_id" if raw.name == "death" else f"{raw.name}_id"
+    prefix = f"{raw.name}!" if raw.inside else ""
+    rows = [f"{prefix}{row}" for row in raw.rows]
+    if key not in frame.columns:
+        return rows
+    usable = frame[key].is_not_null() & frame[key].is_first_distinct()
+    if not usable.all():
+        first = (~usable).arg_true()[0]
+        message = f"{(~usable).sum()} row(s) repeat a {key} or have none; they are named by their row."
+        notes.append(SourceNote("repeated_key", f"{raw.file}!{rows[first]}!{key}", message))
+    return [
+        f"{prefix}{key}={value}" if good else row for value, good, row in zip(frame[key], usable, rows, strict=True)
+    ]

@@ -1,0 +1,159 @@
+"""Normal quantile, regularised incomplete beta function and its inverse, in plain Python.
+
+Written here because importing SciPy costs about 0.6 s, a quarter of a whole run, for one beta quantile a
+proportion. The accuracy is that of double precision (tests compare with R's `pbeta` and `qbeta`): the leading
+factor x^a (1-x)^b / B(a, b) is taken in Loader's saddle-point form, so that no digits cancel at n = 10^7, and
+the rest is a continued fraction. Loader C. Fast and accurate computation of binomial probabilities (2000);
+DiDonato and Morris, ACM TOMS 1992;18:360 (fraction); DLMF 5.11.1 (Stirling's series).
+"""
+
+from __future__ import annotations
+
+import math
+
+_LOG_SQRT_2PI = 0.918938533204672741780329736406
+_EPSILON = 2.220446049250313e-16
+_TINY = 1e-300
+_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+
+
+def normal_quantile(p: float) -> float:
+    """Return z with P(Z <= z) = p for a standard normal Z (R `qnorm`). Raises for p outside (0, 1)."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(p)
+
+
+def interval_z(level: float) -> float:
+    """Return the normal quantile of a two-sided interval: 1.9599... for level 0.95."""
+    return normal_quantile(1 - (1 - level) / 2)
+
+
+def beta_cdf(x: float, a: float, b: float) -> float:
+    """Return I_x(a, b), the probability that a beta(a, b) variable is at most x (R `pbeta`)."""
+    return beta_tails(x, a, b)[0]
+
+
+def beta_tails(x: float, a: float, b: float) -> tuple[float, float]:
+    """Return (I_x(a, b), 1 - I_x(a, b)), each accurate where it is small.
+
+    Raises `ValueError` outside a, b > 0, 0 <= x <= 1.
+    """
+    if not (a > 0 and b > 0 and 0 <= x <= 1):
+        raise ValueError(f"no beta distribution has a={a}, b={b}, x={x}")
+    if x in (0, 1):
+        return float(x), 1.0 - x
+    return _tails(x, 1 - x, a, b)
+
+
+def beta_quantile(p: float, a: float, b: float, *, upper: bool = False) -> float:
+    """Return x with I_x(a, b) = p, or with 1 - I_x(a, b) = p if `upper` (R `qbeta`, `lower.tail = !upper`).
+
+    `upper` exists so that a small upper tail is not lost as 1 - p. Raises `ValueError` for p outside [0, 1].
+    """
+    if not (0 <= p <= 1 and a > 0 and b > 0):
+        raise ValueError(f"no beta quantile for p={p}, a={a}, b={b}")
+    if p in (0, 1):
+        return float(p) if not upper else 1.0 - p
+    if a / (a + b) > 0.5:  # solve for the small side, whose digits are not lost against 1
+        return 1 - _solve(p, b, a, not upper)
+    return _solve(p, a, b, upper)
+
+
+def _solve(p: float, a: float, b: float, upper: bool) -> float:
+    """Safeguarded Newton steps in u = log x for log(tail) = log(p); the bracket only ever shrinks."""
+    if p > 0.5:  # the other tail, so that the logarithm below is never of a number near 1
+        p, upper = 1 - p, not upper
+    lo, hi = -745.0, 0.0
+    u, target = math.log(a / (a + b)), math.log(p)
+    for _ in range(400):
+        x = math.exp(u)
+        y = -math.expm1(u)
+        tail = _tails(x, y, a, b)[1 if upper else 0] if 0 < x < 1 else float(upper is (x <= 0))
+        gap = (math.log(tail) if tail > 0 else -math.inf) - target
+        if gap == 0:
+            break
+        if (gap > 0) is upper:
+            lo = u
+        else:
+            hi = u
+        slope = _log_slope(x, y, a, b) / tail if tail > 0 and y > 0 else 0.0
+        step = gap / slope if slope > 0 and math.isfinite(gap) else math.nan
+        new = u + step if upper else u - step
+        if not lo < new < hi:
+            new = (lo + hi) / 2
+        if abs(new - u) <= _EPSILON * max(1.0, abs(u)) or hi - lo <= _EPSILON:
+            u = new
+            break
+        u = new
+    return math.exp(u)
+
+
+def _tails(x: float, y: float, a: float, b: float) -> tuple[float, float]:
+    """Both tails at x, with y = 1 - x given apart because it may be known more exactly."""
+    n = a + b
+    above = n * x - a if x <= y else b - n * y  # distance from the mean, from the side that keeps its digits
+    small = _leading_factor(x, y, a, b, above)
+    if above <= 0:
+        small /= _fraction(x, a, b, -above)
+        return small, 1 - small
+    small /= _fraction(y, b, a, above)
+    return 1 - small, small
+
+
+def _log_slope(x: float, y: float, a: float, b: float) -> float:
+    """d I_x(a, b) / d log x."""
+    above = (a + b) * x - a
+    return _leading_factor(x, y, a, b, above) / y
+
+
+def _leading_factor(x: float, y: float, a: float, b: float, above: float) -> float:
+    """x^a y^b / B(a, b) without cancellation (Loader)."""
+    n = a + b
+    exponent = _stirling_error(n) - _stirling_error(a) - _stirling_error(b)
+    exponent -= _deviance(a, n * x, -above) + _deviance(b, n * y, above)
+    return math.sqrt(a / n * b / (2 * math.pi)) * math.exp(exponent)
+
+
+def _stirling_error(n: float) -> float:
+    """log Gamma(n + 1) minus Stirling's formula, log(sqrt(2 pi n) (n / e)^n)."""
+    if n < 10:
+        return math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - _LOG_SQRT_2PI
+    return sum(c / n ** (2 * k + 1) for k, c in enumerate(_STIRLING))
+
+
+def _deviance(k: float, mean: float, difference: float) -> float:
+    """k log(k / mean) + mean - k, by a series where `difference` = k - mean is small."""
+    if abs(difference) >= 0.1 * (k + mean):
+        return k * math.log(k / mean) - difference
+    v = difference / (k + mean)
+    total, term, j = difference * v, 2 * k * v, 1
+    while True:
+        term *= v * v
+        new = total + term / (2 * j + 1)
+        if new == total:
+            return total
+        total, j = new, j + 1
+
+
+def _fraction(x: float, a: float, b: float, below: float) -> float:
+    """The even part of the continued fraction of I_x(a, b), modified Lentz; `below` = a - (a + b) x >= 0.
+
+    In this form (DiDonato and Morris, ACM TOMS 1992;18:360) no difference is taken near x = 1.
+    """
+    h = c = a * (below + 1) / (a + 1)
+    d, m = 0.0, 0
+    while True:
+        m += 1
+        k = a + 2 * m - 1
+        top = (a + m - 1) / k * (a + b + m - 1) / k * m * (b - m) * x * x
+        bottom = m + m * (b - m) * x / k + (a + m) * (below + 1 + m * (2 - x)) / (k + 2)
+        d = bottom + top * d
+        c = bottom + top / c
+        d = 1 / (d if abs(d) > _TINY else _TINY)
+        c = c if abs(c) > _TINY else _TINY
+        h *= d * c
+        if abs(d * c - 1) <= _EPSILON:
+            return h
+        if m > 1_000_000:
+            raise ArithmeticError(f"the incomplete beta function did not converge at x={x}, a={a}, b={b}")
