@@ -21,40 +21,37 @@ sys.path.insert(0, str(HERE))
 
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
-PAGES = ("protocol", "mapping", "cli")
+DECLARATIONS = ("protocol", "mapping")
+PAGES = (*DECLARATIONS, "cli")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
 
 def page(name: str) -> str:
     """Return the text of one page. Raises `ValueError` where an object of its declaration is not shown."""
-    references = {"protocol": _protocol, "mapping": _mapping}
-    reference = references[name]() if name in references else None
+    keys = reference(name) if name in DECLARATIONS else None
     out = []
     for line in (HERE / "parts" / f"{name}.md").read_text(encoding="utf-8").splitlines():
         hit = _DIRECTIVE.match(line)
         if hit is None:
             out.append(line)
         elif hit[1] == "keys":
-            assert reference is not None
-            out += reference.table(hit[2])
+            assert keys is not None
+            out += keys.table(hit[2])
         else:
             out += _DIRECTIVES[hit[1]](*([hit[2]] if hit[2] else []))
-    if reference is not None and reference.objects - reference.shown:
-        raise ValueError(f"{name}: not shown: {sorted(reference.objects - reference.shown)}")
+    if keys is not None and keys.objects - keys.shown:
+        raise ValueError(f"{name}: not shown: {sorted(keys.objects - keys.shown)}")
     return "\n".join([out[0], "", _NOTE.format(page=name), *out[1:]]) + "\n"
 
 
-def _protocol() -> Reference:
+def reference(declaration: str) -> Reference:
+    """Return the schema of `protocol` or `mapping`, keys in the order in which they are written."""
+    from chartline.mapping.model import Mapping
     from chartline.protocol.model import Protocol
 
-    return Reference(Protocol.model_json_schema(by_alias=True, schema_generator=InOrder))
-
-
-def _mapping() -> Reference:
-    from chartline.mapping.model import Mapping
-
-    return Reference(Mapping.model_json_schema(by_alias=True, schema_generator=InOrder))
+    model = {"protocol": Protocol, "mapping": Mapping}[declaration]
+    return Reference(model.model_json_schema(by_alias=True, schema_generator=InOrder))
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:

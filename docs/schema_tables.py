@@ -36,11 +36,24 @@ class Reference:
         if "description" in schema:
             out += [" ".join(schema["description"].split()), ""]
         out += ["| key | type | if not given | meaning | example |", "|---|---|---|---|---|"]
-        for key, s in schema["properties"].items():
+        for key, s in self._keys(name):
             default = "**required**" if key in required else self._default(s)
-            cells = (f"`{key}`", self.type(s), default, _text(s.get("description", "")), self._example(key, s))
+            cells = (f"`{key}`", self.type(s), default, _text(self.description(s)), self._example(key, s))
             out.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
         return out
+
+    def description(self, s: Schema) -> str:
+        """Return a key's description; pydantic leaves it out where it is that of the object it refers to."""
+        target = self._objects.get(s.get("$ref", "").rsplit("/", 1)[-1], {})
+        return s.get("description") or target.get("description", "")
+
+    def bare(self) -> list[str]:
+        """Return `object.key` of every key without a description or an example."""
+        keys = [(f"{name}.{key}", s) for name in self._objects for key, s in self._keys(name)]
+        return [name for name, s in keys if not (self.description(s) and s.get("examples"))]
+
+    def _keys(self, name: str) -> list[tuple[str, Schema]]:
+        return list(self._objects[name].get("properties", {}).items())
 
     def type(self, s: Schema) -> str:
         """Return a schema's type in words; objects are links to their table."""
