@@ -22,7 +22,7 @@ _METHODS = {
 
 
 def estimate_summary(table: ValueTable, analysis: str, label: str, by: str | None) -> Iterator[Result]:
-    """Yield the statistics of a number for everyone and by group. `n` has a value, `N` is those with and without one."""
+    """Yield the statistics of a number for everyone and by group; n have a value, N are all."""
     for pattern in ((), *groups_by(table, by)):
         yield from _rows(table, analysis, label, pattern)
 

@@ -16,7 +16,7 @@ from chartline.stats.kaplan_meier import Curve, estimate_curve
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12, as core/dates.py, which is left of the wall
 FEW = 5  # a survival resting on fewer patients at risk carries a warning (shared rule for mature data)
-_QUANTILES = (("q1", 0.25), ("median", 0.5), ("q3", 0.75))
+_QUANTILES = (("q1", 0.25, "lower quartile"), ("median", 0.5, "median"), ("q3", 0.75, "upper quartile"))
 
 
 def curve_of(table: EventTable, analysis: Any) -> Curve:
@@ -64,11 +64,9 @@ def _counts(
 
 def _times(curve: Curve, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
     method = f"{_method(analysis)}, Brookmeyer-Crowley interval ({analysis.interval})"
-    for statistic, p in _QUANTILES:
+    for statistic, p, name in _QUANTILES:
         q = curve.quantile(p)
-        reason = (
-            "" if q.value is not None else f"{'median' if p == 0.5 else statistic} not reached" if curve.n else NOBODY
-        )
+        reason = "" if q.value is not None else f"{name} not reached" if curve.n else NOBODY
         yield Result(
             analysis.id, statistic, _months(q.value), lower=_months(q.lower), upper=_months(q.upper),
             level=curve.level, unit="months", method=method, reason=reason, **shared,
@@ -87,11 +85,14 @@ def _landmark(curve: Curve, analysis: Any, months: float, shared: dict[str, Any]
     reached = curve.reaches(days)
     s = curve.survival_at(days)
     reason = "" if reached else f"nobody was followed to {months:g} months" if curve.n else NOBODY
+    own = {"n": curve.n_events(days), "warnings": shared["warnings"]}
+    if reached:
+        own["warnings"] += _warnings(curve, analysis, months)
     yield Result(
         analysis.id, "survival", s.value if reached else None, lower=s.lower if reached else None,
         upper=s.upper if reached else None, level=curve.level, unit="proportion",
         method=f"{_method(analysis)}, {analysis.interval} interval (Greenwood)", reason=reason,
-        **at, **shared | {"warnings": shared["warnings"] + (_warnings(curve, analysis, months) if reached else ())},
+        **at, **shared | own,
     )  # fmt: skip
     before = curve.n_censored_before(days)
     for statistic, n in (("n_risk", curve.n_risk(days)), ("n_censored_before", before)):
