@@ -28,7 +28,10 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "font_source_sans_pro": ("report",),
     "jinja2": ("report",),
     "numpy": ("stats", "sources/csvtext.py"),
-    "polars": ("core", "sources", "mapping", "checks", "cohort", "derive", "counts/count.py", "trace", "pipeline.py"),
+    "polars": (
+        *("core", "sources", "mapping", "checks", "cohort", "derive"),
+        *("counts/count.py", "counts/members.py", "trace", "pipeline.py"),
+    ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),
     "rich": ("cli.py",),
