@@ -29,7 +29,10 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "jinja2": ("report",),
     "markupsafe": ("report",),
     "numpy": ("stats", "sources/csvtext.py", "sources/omop.py"),
-    "polars": ("core", "sources", "mapping", "checks", "cohort", "derive", "counts/count.py", "trace", "pipeline.py"),
+    "polars": (
+        *("core", "sources", "mapping", "checks", "cohort", "derive"),
+        *("counts/count.py", "counts/members.py", "trace", "pipeline.py"),
+    ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),
     "rich": ("cli.py",),
