@@ -1,8 +1,8 @@
 """The one address of figure drawing: a `Figure` in, SVG or PNG bytes out.
 
-Figures are Typst templates in `report/templates/figures/<kind>.typ` (why: docs/adr/0004). They get their data as JSON, never as
-markup, so whatever a study or a spreadsheet writes is printed literally. System fonts are ignored: the same figure
-gives the same bytes on every machine.
+Figures are Typst templates in `report/templates/figures/<kind>.typ` (why: docs/adr/0004). They get their data as
+JSON, never as markup, so whatever a study or a spreadsheet writes is printed literally. System fonts are ignored: the
+same figure gives the same bytes on every machine.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from chartline.results.model import Result
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _PART = re.compile(
-    r"(?P<pct>\d+(?:\.\d+)?)\s*%|(?P<ratio>\d+\s*/\s*\d+)|n\s*=\s*(?P<n>\d+)(?!\s*/)"
+    r"(?P<pct>\d+(?:\.\d+)?)\s*%|(?P<ratio>\d+\s*/\s*\d+)|n\s*=\s*(?P<n>\d++)(?!\s*/)"
     r"|(?P<word>\b(?:" + "|".join(_WORDS) + r")\b)|(?P<number>\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
