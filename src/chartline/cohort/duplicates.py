@@ -27,22 +27,14 @@ def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -
     twins = whole.filter(pl.col("CENTRE").n_unique().over(match) > 1)
     if twins.is_empty():
         empty = pl.lit(None, pl.String)
-        return frame.with_columns(
-            empty.alias("DUPOF"), pl.lit("no other record of this person").alias("DUPWHY")
-        )
-    twins = twins.join(_treatment_records(twins, data), on=_KEY, how="left").with_columns(
-        pl.col("NREC").fill_null(0)
-    )
-    first = (
-        ["NREC", "CENTRE_ORDER", "USUBJID"] if rule.keep == "most_records" else ["CENTRE_ORDER", "USUBJID"]
-    )
+        return frame.with_columns(empty.alias("DUPOF"), pl.lit("no other record of this person").alias("DUPWHY"))
+    twins = twins.join(_treatment_records(twins, data), on=_KEY, how="left").with_columns(pl.col("NREC").fill_null(0))
+    first = ["NREC", "CENTRE_ORDER", "USUBJID"] if rule.keep == "most_records" else ["CENTRE_ORDER", "USUBJID"]
     descending = [name == "NREC" for name in first]
     kept = (
         twins.sort(first, descending=descending)
         .group_by(match, maintain_order=True)
-        .agg(
-            pl.col("USUBJID").first().alias("KEPT"), pl.col("NREC").first().alias("KEPTN"), pl.col("USUBJID")
-        )
+        .agg(pl.col("USUBJID").first().alias("KEPT"), pl.col("NREC").first().alias("KEPTN"), pl.col("USUBJID"))
     )
     named = twins.select(*_KEY, *match, "NREC").join(kept, on=match).with_columns(_sentence(match))
     is_kept = pl.col("USUBJID") == pl.col("KEPT")
@@ -60,9 +52,7 @@ def _sentence(match: list[str]) -> pl.Expr:
         "KEPTN",
         "NREC",
     )
-    kept = pl.format(
-        f"same {same} as another record, and this one is counted ({{}} treatment records)", "NREC"
-    )
+    kept = pl.format(f"same {same} as another record, and this one is counted ({{}} treatment records)", "NREC")
     return pl.when(pl.col("USUBJID") == pl.col("KEPT")).then(kept).otherwise(dropped).alias("DUPWHY")
 
 
@@ -73,12 +63,8 @@ def _treatment_records(twins: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
     end = twins.select(*_KEY, pl.col("TRTEDT").max().over("TRTSDT").alias("END"))
     days = pl.concat(
         [
-            data["EX"].select(
-                *_KEY, pl.col("EXSTDTC").alias("DTC"), pl.concat_str(pl.lit("EX"), "SEQ").alias("WHAT")
-            ),
-            data["RS"].select(
-                *_KEY, pl.col("RSDTC").alias("DTC"), pl.concat_str(pl.lit("RS"), "SEQ").alias("WHAT")
-            ),
+            data["EX"].select(*_KEY, pl.col("EXSTDTC").alias("DTC"), pl.concat_str(pl.lit("EX"), "SEQ").alias("WHAT")),
+            data["RS"].select(*_KEY, pl.col("RSDTC").alias("DTC"), pl.concat_str(pl.lit("RS"), "SEQ").alias("WHAT")),
             data["LB"].select(*_KEY, pl.col("LBDTC").alias("DTC"), pl.lit("LB").alias("WHAT")).unique(),
         ]
     )

@@ -115,9 +115,7 @@ def _phrases(protocol: Protocol) -> dict[str, pl.Expr]:
         "SEX": pl.format("sex recorded as {}", "SEX").fill_null("sex not recorded"),
         "AGE": age.fill_null("age at first dose not known"),
         "TRTSDT": first.fill_null(f"no dated dose of {drug}"),
-        "TRTEDT": pl.format("last dose on {}", pl.col("TRTEDT").cast(pl.String)).fill_null(
-            f"no dated dose of {drug}"
-        ),
+        "TRTEDT": pl.format("last dose on {}", pl.col("TRTEDT").cast(pl.String)).fill_null(f"no dated dose of {drug}"),
     }
 
 
@@ -130,9 +128,7 @@ def _characteristic(data: ClinicalData, name: str, c: Characteristic, policy: Pa
         rows = rows.filter(parse_condition(c.where).expr(dict(rows.schema)))
     if c.take == "count":
         counted = rows.group_by(KEY).agg(pl.len().cast(pl.Int64).alias(name), pl.col("SEQ").min())
-        return counted.rename({"SEQ": f"{name}__SEQ"}).with_columns(
-            pl.lit(None, pl.String).alias(f"{name}__RAW")
-        )
+        return counted.rename({"SEQ": f"{name}__SEQ"}).with_columns(pl.lit(None, pl.String).alias(f"{name}__RAW"))
     typed = rows.filter(pl.col(c.value).is_not_null()).select(
         *KEY, "SEQ", *_typed(name, c, policy), pl.col(c.value).cast(pl.String).alias(f"{name}__RAW")
     )

@@ -30,9 +30,7 @@ _DOUBTS = {
 }
 
 
-def select_cohort(
-    data: ClinicalData, protocol: Protocol, queries: Sequence[Query], protocol_digest: str
-) -> Cohort:
+def select_cohort(data: ClinicalData, protocol: Protocol, queries: Sequence[Query], protocol_digest: str) -> Cohort:
     """Judge every screened record. `queries` are the open ones; those that block make what they touch
     unknown.
     """
@@ -126,9 +124,7 @@ def _reasons(frame: pl.DataFrame, facts: Facts, protocol: Protocol) -> list[pl.D
         for name in _names(parse_condition(criterion.require), facts):
             for domain, seq, variable in facts.sources.get(name, []):
                 place = (domain, pl.col(seq), variable)
-                out.append(
-                    reason(reached, f"ELIG.{criterion.id}", _yes_no(f"MET{i}"), pl.col(f"WHY{i}"), place)
-                )
+                out.append(reason(reached, f"ELIG.{criterion.id}", _yes_no(f"MET{i}"), pl.col(f"WHY{i}"), place))
     return out
 
 
@@ -148,15 +144,10 @@ def _attrition(frame: pl.DataFrame, steps: list[tuple[str, str, str]], digest: s
     numbers = frame.select(
         *[pl.col(f"REACH{i}").sum().alias(f"in{i}") for i in range(len(steps) + 1)],
         *[(pl.col(f"REACH{i}") & ~pl.col(f"MET{i}")).sum().alias(f"no{i}") for i in range(len(steps))],
-        *[
-            (pl.col(f"REACH{i}") & pl.col(f"MET{i}").is_null()).sum().alias(f"un{i}")
-            for i in range(len(steps))
-        ],
+        *[(pl.col(f"REACH{i}") & pl.col(f"MET{i}").is_null()).sum().alias(f"un{i}") for i in range(len(steps))],
     ).row(0, named=True)
     rows = tuple(
-        AttritionStep(
-            s[0], s[1], numbers[f"in{i}"], numbers[f"no{i}"], numbers[f"un{i}"], numbers[f"in{i + 1}"]
-        )
+        AttritionStep(s[0], s[1], numbers[f"in{i}"], numbers[f"no{i}"], numbers[f"un{i}"], numbers[f"in{i + 1}"])
         for i, s in enumerate(steps)
     )
     key = CountKey(analysis="attrition", protocol_digest=digest)

@@ -233,8 +233,8 @@ class _Overlay:
         frame = table.frame
         kinds = table.kinds
         if cells:
-            none = pl.lit(None, pl.String)
-            kinds = frame.select(none.alias(c) for c in frame.columns) if kinds is None else kinds
+            if kinds is None:
+                kinds = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in frame.columns)
             columns: dict[str, list[int]] = {}
             for row, column in cells:
                 columns.setdefault(column, []).append(row)

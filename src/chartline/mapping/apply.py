@@ -215,11 +215,7 @@ class _Mapper:
             variable = name.split("#")[0]
             shown = request.view.shown(row, request.cell.columns)
             rule, hint = self._rule_and_hint(request, row, code, shown)
-            label = (
-                f"Unit of {variable}"
-                if name.endswith("#unit")
-                else _label(block.domain, variable, block.constants.get("LBTESTCD"))
-            )
+            label = f"Unit of {variable}" if name.endswith("#unit") else _label(block.domain, variable, _about(block))
             seat = Seat(
                 self.centre,
                 self.rows[request.table].subject[row] or "",
@@ -298,6 +294,11 @@ class _Mapper:
 
 def _cells(block: Block) -> list[CellSpec]:
     return [*block.cells.values(), *(u.cell for u in block.units.values() if u.cell is not None)]
+
+
+def _about(block: Block) -> str | None:
+    """Return what a block's records are about, where that is a constant: its test or its category."""
+    return next((block.constants[n] for n in ("LBTESTCD", "MHCAT", "FATESTCD") if n in block.constants), None)
 
 
 def _label(domain: str, name: str, test: str | None) -> str:

@@ -160,7 +160,9 @@ def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str]
         cell = _cell(mapping, value, known[name], names, f"{place}.variables.{raw_name}")
         if cell is None:
             assert isinstance(value, ValueSpec) and value.constant is not None
-            constants[name] = _constant(known[name], _fill(value.constant, names), place)
+            text = _fill(value.constant, names)
+            if text:  # an empty constant, as a blank item of for_each, is no value
+                constants[name] = _constant(known[name], text, place)
         else:
             cells[name] = cell
             if name == "LBORRES":

@@ -22,7 +22,8 @@ _RANGES = {"TEST": pl.String, "SEX": pl.String, "LO": pl.Float64, "HI": pl.Float
 
 def factors(unit: pl.Series, test: pl.Series | None, standard: str) -> pl.Series:
     """Return the factor of each row to the standard unit (of its test); null where there is none."""
-    pairs = pl.DataFrame({"unit": unit, "test": pl.lit(None, pl.String) if test is None else test})
+    none = pl.Series([None], dtype=pl.String)
+    pairs = pl.DataFrame({"unit": unit, "test": none.new_from_index(0, len(unit)) if test is None else test})
     known = pairs.unique()
     found = [
         None

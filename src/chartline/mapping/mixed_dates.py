@@ -44,7 +44,8 @@ def _of_column(
     true = (kind.gather(at) == Kind.DATE).fill_null(False)
     if not true.any():
         return []
-    text = view.text(column).gather(at).set(true, None)
+    other = true | (kind.gather(at) == Kind.AMENDED).fill_null(False)
+    text = view.text(column).gather(at).set(other, None)
     complete = (read_dates(text, order)[0].str.len_chars() == 10).fill_null(False)
     true_rows = at.filter(true).to_list()
     out = [_swapped(view, column, rows, r, centre, topics) for r in true_rows] if swap else []

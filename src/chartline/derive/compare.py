@@ -1,0 +1,56 @@
+"""Comparisons with values that may be censored at source, in three-valued logic.
+
+A value is a number, or a bound with a sign beside it ("<0.01"). `holds()` says True where every number it can mean
+satisfies the comparison, False where none does, null where it depends, or where the value or the limit is missing.
+Both sides are rounded to 12 significant digits first, so that 5 x 40.2 is 201 and not 201.00000000000003.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+SIGNIFICANT = 12
+OPERATORS = ("<", "<=", ">", ">=", "==")
+
+
+def exactly(number: pl.Expr) -> pl.Expr:
+    """Return a float rounded to 12 significant digits: equal decimals are then equal floats."""
+    return number.cast(pl.Float64).round_sig_figs(SIGNIFICANT)
+
+
+def holds(value: str, operator: str, limit: pl.Expr | float) -> pl.Expr:
+    """Return whether `value operator limit`, with the sign of a censored value in the column `<value>_OP`."""
+    v, sign = exactly(pl.col(value)), pl.col(f"{value}_OP")
+    bound = exactly(limit) if isinstance(limit, pl.Expr) else pl.lit(float(limit))
+    known = v.is_not_null() & bound.is_not_null()
+    if operator in (">", ">="):
+        return ~_below(v, sign, bound, strict=operator == ">=", known=known)
+    if operator in ("<", "<="):
+        return _below(v, sign, bound, strict=operator == "<", known=known)
+    if operator == "==":
+        low = _below(v, sign, bound, strict=True, known=known)
+        high = ~_below(v, sign, bound, strict=False, known=known)
+        return pl.when(sign.is_null()).then(v == bound).when(low | high).then(pl.lit(False))
+    raise ValueError(f"not an operator: {operator}")
+
+
+def _below(v: pl.Expr, sign: pl.Expr, bound: pl.Expr, *, strict: bool, known: pl.Expr) -> pl.Expr:
+    """value < bound (strict) or value <= bound. "<5" is below 5; "<=5" is so only when equality is allowed."""
+    exact = v < bound if strict else v <= bound
+    at_most_v = v < bound if strict else v <= bound  # every number up to and including v
+    above_v = v >= bound  # no number above v can be below (or equal to) the bound
+    from_v = v >= bound if strict else v > bound
+    return (
+        pl.when(~known)
+        .then(pl.lit(None, dtype=pl.Boolean))
+        .when(sign.is_null())
+        .then(exact)
+        .when((sign == "<") & (v <= bound))
+        .then(pl.lit(True))
+        .when((sign == "<=") & at_most_v)
+        .then(pl.lit(True))
+        .when((sign == ">") & above_v)
+        .then(pl.lit(False))
+        .when((sign == ">=") & from_v)
+        .then(pl.lit(False))
+    )

@@ -1,0 +1,98 @@
+"""What a time-to-event endpoint is, and how a protocol's line becomes one.
+
+`derive/endpoints/<name>.py` holds one `ENDPOINT` with the defaults; a protocol's endpoint names it with `use` and may
+override any field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+from chartline.core.dates import PartialPolicy
+from chartline.core.query import Topic
+from chartline.errors import ProtocolError
+from chartline.protocol.model import Endpoint as Declared
+from chartline.protocol.model import Milestone, Protocol
+
+_TOPICS = {
+    Milestone.BIRTH: Topic.ELIGIBILITY,
+    Milestone.FIRST_DOSE: Topic.FIRST_DOSE,
+    Milestone.LAST_DOSE: Topic.EXPOSURE,
+    Milestone.FIRST_RESPONSE: Topic.RESPONSE,
+    Milestone.RELAPSE: Topic.RELAPSE,
+    Milestone.TRANSPLANT: Topic.TRANSPLANT,
+    Milestone.NEW_THERAPY: Topic.NEW_THERAPY,
+    Milestone.DEATH: Topic.DEATH,
+    Milestone.LAST_ALIVE: Topic.FOLLOW_UP,
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Time from `origin` to the first of `events`, else censored.
+
+    `events` are in order of precedence on the same day. `censor_at` are intercurrent events that censor before an
+    event (hypothetical strategy); none is the treatment policy. `last` is where a subject without an event is
+    censored. `population` is an analysis set of the protocol; None is everyone with the origin.
+    """
+
+    label: str
+    origin: Milestone
+    events: tuple[Milestone, ...]
+    last: Milestone = Milestone.LAST_ALIVE
+    censor_at: tuple[Milestone, ...] = ()
+    population: str | None = None
+    partial_dates: PartialPolicy = PartialPolicy.MID
+
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        return tuple(dict.fromkeys((self.origin, *self.events, *self.censor_at, self.last)))
+
+    @property
+    def topics(self) -> frozenset[Topic]:
+        """What an open query must be about to withhold a subject from this endpoint."""
+        return frozenset(_TOPICS[m] for m in self.milestones)
+
+
+def shipped_endpoints() -> tuple[str, ...]:
+    """Return the names that `use` may have."""
+    folder = files("chartline") / "derive" / "endpoints"
+    names = (f.name.removesuffix(".py") for f in folder.iterdir() if f.name.endswith(".py"))
+    return tuple(sorted(n for n in names if not n.startswith("_")))
+
+
+def resolve_endpoint(declared: Declared, protocol: Protocol) -> Endpoint:
+    """Return a protocol's endpoint with the defaults of the one it uses. Raises `ProtocolError`."""
+    over: dict[str, Any] = {
+        name: getattr(declared, name)
+        for name in ("label", "population", "origin", "events", "censor_at", "last", "partial_dates")
+        if getattr(declared, name) is not None
+    }
+    where = f"endpoint {declared.id}"
+    over.setdefault("partial_dates", protocol.partial_dates)
+    if declared.use is not None:
+        return replace(_shipped(declared.use, where), **over)
+    missing = [name for name in ("label", "origin", "events") if name not in over]
+    if missing:
+        raise ProtocolError(
+            f"The endpoint {declared.id} does not say its {' and '.join(missing)}",
+            where=where,
+            expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
+            do="add what is missing",
+        )
+    return Endpoint(**over)
+
+
+def _shipped(name: str, where: str) -> Endpoint:
+    if name not in shipped_endpoints():
+        raise ProtocolError(
+            f"There is no endpoint `{name}`",
+            where=where,
+            expected=f"one of: {', '.join(shipped_endpoints())}",
+            do="name one of them in `use`, or declare origin and events",
+        )
+    endpoint: Endpoint = import_module(f"chartline.derive.endpoints.{name}").ENDPOINT
+    return endpoint

@@ -1,0 +1,108 @@
+"""Laboratory values with grades, baseline and the on-treatment window.
+
+In: LB rows, milestones, the protocol's choices. Out: ADLB, one row a value that is a number:
+
+    CENTRE USUBJID SEQ LBTESTCD ADT AVAL AVAL_OP ANRLO ANRHI LBSUMM LBCYCLE
+    BASE BASEDT BASESEQ BASEHI  the baseline value, its day, row and upper limit
+    ABLFL                       Y on the baseline row
+    CHG                         AVAL - BASE
+    ATOXGR BTOXGR               grades of the value and of the baseline (null: cannot be graded)
+    BASEASSM                    Y where no baseline is known and it was taken as normal
+    ANL01FL                     Y on treatment: after the first dose, up to the declared days after the last dose and
+                                before the first stop; or a source's summary of a cycle's worst value
+    SHIFT WORSTFL               "1 to 3"; Y on the worst on-treatment value of the test
+
+Baseline is the last value in the declared days up to and including the first dose, or a source's own baseline where
+no date was kept.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.clinical import ClinicalData
+from chartline.core.dates import first_day
+from chartline.derive.grading_scale import grade, load_scale
+from chartline.derive.milestones import KEY, stop_day
+from chartline.protocol.model import Laboratory
+
+_TEST = [*KEY, "LBTESTCD"]
+
+
+def treatment_window(milestones: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
+    """Return KEY, TRTSDT, TRTEDT and ONTRTEDT, the last day on treatment."""
+    end = pl.col("last_dose").dt.offset_by(f"{rule.on_treatment_days}d")
+    stop = stop_day(rule.before).dt.offset_by("-1d")
+    return milestones.filter(pl.col("first_dose").is_not_null()).select(
+        *KEY,
+        pl.col("first_dose").alias("TRTSDT"),
+        pl.col("last_dose").alias("TRTEDT"),
+        pl.min_horizontal(end, stop).alias("ONTRTEDT"),
+    )
+
+
+def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
+    """Return ADLB. `window` is `treatment_window`."""
+    rows = _values(data, window, rule)
+    rows = rows.join(_baselines(rows, rule), on=_TEST, how="left", maintain_order="left")
+    abnormal = pl.col("BASE") > pl.col("BASEHI")
+    scale = load_scale(rule.grading)
+    rows = rows.with_columns(
+        grade(scale, abnormal).alias("ATOXGR"),
+        (pl.col("AVAL") - pl.col("BASE")).round(6).alias("CHG"),
+        pl.when(pl.col("SEQ") == pl.col("BASESEQ")).then(pl.lit("Y")).alias("ABLFL"),
+        pl.when(pl.col("BASE").is_null()).then(pl.lit("Y")).alias("BASEASSM"),
+    )
+    # A baseline has no baseline of its own: it is graded against the limits of normal.
+    graded = rows.filter(pl.col("ABLFL") == "Y").with_columns(grade(scale, pl.lit(False)).alias("BTOXGR"))
+    rows = rows.join(graded.select(*_TEST, "BTOXGR"), on=_TEST, how="left", maintain_order="left")
+    own = pl.when(pl.col("ABLFL") == "Y").then("BTOXGR").otherwise("ATOXGR")
+    rows = rows.with_columns(own.alias("ATOXGR"))
+    return _worst(rows).drop("TRTSDT", "ONTRTEDT")
+
+
+def _values(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
+    rows = data["LB"].filter(pl.col("LBSTRESN").is_not_null()).join(window.drop("TRTEDT"), on=KEY)
+    complete = pl.when(pl.col("LBDTC").str.len_chars() == 10).then(first_day("LBDTC"))
+    rows = rows.select(
+        *KEY,
+        "SEQ",
+        "LBTESTCD",
+        complete.alias("ADT"),
+        pl.col("LBSTRESN").alias("AVAL"),
+        pl.col("LBSTRESN_OP").alias("AVAL_OP"),
+        pl.col("LBSTNRLO").alias("ANRLO"),
+        pl.col("LBSTNRHI").alias("ANRHI"),
+        "LBSUMM",
+        "LBCYCLE",
+        "TRTSDT",
+        "ONTRTEDT",
+    ).sort(*_TEST, "ADT", "SEQ", nulls_last=True)
+    dated = (pl.col("ADT") > pl.col("TRTSDT")) & (pl.col("ADT") <= pl.col("ONTRTEDT"))
+    on = dated.fill_null(pl.col("LBSUMM") == "WORST")
+    return rows.with_columns(pl.when(on).then(pl.lit("Y")).alias("ANL01FL"))
+
+
+def _baselines(rows: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
+    """One row a subject and test. Of two values of that day, the one with limits of normal, then the later row."""
+    since = (pl.col("TRTSDT") - pl.col("ADT")).dt.total_days()
+    before = since.is_between(0, rule.baseline_days).fill_null(pl.col("LBSUMM") == "BASELINE").fill_null(False)
+    limited = (pl.col("ANRHI").is_not_null() | pl.col("ANRLO").is_not_null()).alias("LIMITED")
+    chosen = rows.filter(before).with_columns(limited).sort("ADT", "LIMITED", "SEQ", nulls_last=False)
+    return chosen.group_by(_TEST, maintain_order=True).agg(
+        pl.col("AVAL").last().alias("BASE"),
+        pl.col("ADT").last().alias("BASEDT"),
+        pl.col("SEQ").last().alias("BASESEQ"),
+        pl.col("ANRHI").last().alias("BASEHI"),
+    )
+
+
+def _worst(rows: pl.DataFrame) -> pl.DataFrame:
+    """Mark the first on-treatment row with the highest grade of each test, and say the shift."""
+    on = rows.filter((pl.col("ANL01FL") == "Y") & pl.col("ATOXGR").is_not_null())
+    top = on.sort("ATOXGR", "ADT", "SEQ", descending=[True, False, False], nulls_last=True)
+    top = top.group_by(_TEST, maintain_order=True).agg(pl.col("SEQ").first()).with_columns(pl.lit("Y").alias("WORSTFL"))
+    shift = pl.format("{} to {}", pl.col("BTOXGR").cast(pl.String).fill_null("not graded"), "ATOXGR")
+    return rows.join(top, on=[*_TEST, "SEQ"], how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("ANL01FL") == "Y").then(shift).alias("SHIFT")
+    )

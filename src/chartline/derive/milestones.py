@@ -1,0 +1,203 @@
+"""The dated events of each subject from which endpoints and stops are built.
+
+In: ClinicalData, the treated subjects (CENTRE, USUBJID, TRTSDT, TRTEDT) and the protocol. Out: one row a subject
+and per milestone m of `protocol.model.Milestone` the columns
+
+    <m>_DTC   the date as recorded (ISO, perhaps partial)
+    <m>_KNOWN whether it happened (null: not known), even where no date is given
+    <m>_SEQ   the row behind it, in the domain and variable that `SOURCES` names
+    <m>       the day that stands for it under the protocol's policy for partial dates
+    <m>_F     what was imputed: D (day), M (month and day)
+
+`first_response` is added by `response.py`. The first dose is never imputed.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.cohort.facts import imputation_flag
+from chartline.core.clinical import ClinicalData, statement
+from chartline.core.condition import parse_condition
+from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
+from chartline.core.index import index_doses
+from chartline.protocol.model import EventSource, Milestone, Protocol
+
+KEY = ["CENTRE", "USUBJID"]
+SOURCES: dict[Milestone, tuple[str, str]] = {
+    Milestone.BIRTH: ("DM", "BRTHDTC"),
+    Milestone.FIRST_DOSE: ("EX", "EXSTDTC"),
+    Milestone.LAST_DOSE: ("EX", "EXSTDTC"),
+    Milestone.FIRST_RESPONSE: ("RS", "RSDTC"),
+    Milestone.RELAPSE: ("SS", "RELDTC"),
+    Milestone.TRANSPLANT: ("PR", "PRSTDTC"),
+    Milestone.NEW_THERAPY: ("CM", "CMSTDTC"),
+    Milestone.DEATH: ("SS", "DTHDTC"),
+    Milestone.LAST_ALIVE: ("SS", "LKADTC"),
+}
+WORDS: dict[Milestone, str] = {
+    Milestone.BIRTH: "birth",
+    Milestone.FIRST_DOSE: "first dose",
+    Milestone.LAST_DOSE: "last dose",
+    Milestone.FIRST_RESPONSE: "first response",
+    Milestone.RELAPSE: "relapse",
+    Milestone.TRANSPLANT: "transplantation",
+    Milestone.NEW_THERAPY: "new therapy",
+    Milestone.DEATH: "death",
+    Milestone.LAST_ALIVE: "last known alive",
+}
+_START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"}
+
+
+def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
+    """Return the milestones, one row a subject (columns above, besides KEY)."""
+    frame = subjects.select(KEY)
+    frame = frame.join(_doses(data, protocol), on=KEY, how="left").join(_statements(data), on=KEY, how="left")
+    for milestone, source in (
+        (Milestone.TRANSPLANT, protocol.transplant),
+        (Milestone.NEW_THERAPY, protocol.new_therapy),
+    ):
+        events = first_event_after(data, source, frame, protocol.partial_dates, milestone)
+        frame = frame.join(events, on=KEY, how="left")
+    frame = frame.with_columns(
+        pl.col(f"{m}_KNOWN").fill_null(False) for m in (Milestone.TRANSPLANT, Milestone.NEW_THERAPY)
+    )
+    return add_days(frame, protocol.partial_dates)
+
+
+def add_days(frame: pl.DataFrame, policy: PartialPolicy) -> pl.DataFrame:
+    """Add `<m>` and `<m>_F` for every milestone that `frame` has a `<m>_DTC` of."""
+    present = [m for m in Milestone if f"{m}_DTC" in frame.columns]
+    return frame.with_columns(
+        e for m in present for e in (day_of(m, policy).alias(m), imputation_flag(f"{m}_DTC").alias(f"{m}_F"))
+    )
+
+
+def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | None = None) -> pl.Expr:
+    """Return the day that stands for a milestone under `policy`.
+
+    The imputed day of a partial date is kept within what the subject's other dates allow: a relapse, transplant or
+    new therapy not before the first dose (or `not_before`) and not after death or last contact; a death not before
+    the last contact. A complete date is never moved.
+    """
+    dtc = f"{milestone}_DTC"
+    day = one_day(dtc, policy)
+    if milestone in (Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE):
+        return day
+    first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
+    contact = _complete(Milestone.LAST_ALIVE)
+    floor = first_dose if not_before is None else not_before
+    ceiling = pl.max_horizontal(_complete(Milestone.DEATH), contact)
+    if milestone is Milestone.DEATH:
+        floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
+    if milestone is Milestone.LAST_ALIVE:
+        ceiling = _complete(Milestone.DEATH)
+    low, high = pl.max_horizontal(first_day(dtc), floor), pl.min_horizontal(last_day(dtc), ceiling)
+    kept = pl.max_horizontal(low, pl.min_horizontal(high, day))
+    return pl.when(is_partial(dtc) & (low <= high)).then(kept).otherwise(day)
+
+
+def _complete(milestone: Milestone) -> pl.Expr:
+    text = pl.col(f"{milestone}_DTC")
+    return pl.when(text.str.len_chars() == 10).then(first_day(text))
+
+
+def _doses(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
+    doses = index_doses(data, protocol.treatment.drug)
+    columns = []
+    for m, day, seq in (
+        (Milestone.FIRST_DOSE, "TRTSDT", "TRTSSEQ"),
+        (Milestone.LAST_DOSE, "TRTEDT", "TRTESEQ"),
+    ):
+        columns += [pl.col(day).cast(pl.String).alias(f"{m}_DTC"), pl.col(seq).alias(f"{m}_SEQ")]
+        columns += [pl.lit(True).alias(f"{m}_KNOWN")]
+    return doses.select(*KEY, *columns)
+
+
+def _statements(data: ClinicalData) -> pl.DataFrame:
+    """Relapse, death and last contact, from the statements of SS (first non-missing wins)."""
+    said = statement(data["SS"].sort("CENTRE", "SEQ"), "RELAPSE", "RELDTC", "LKADTC", "DTHFL", "DTHDTC")
+    columns = []
+    for m, flag, date in (
+        (Milestone.RELAPSE, "RELAPSE", "RELDTC"),
+        (Milestone.DEATH, "DTHFL", "DTHDTC"),
+    ):
+        happened = pl.when(pl.col(flag).is_not_null()).then(pl.col(flag) == "Y")
+        happened = happened.when(pl.col(date).is_not_null()).then(pl.lit(True))
+        columns += [
+            happened.alias(f"{m}_KNOWN"),
+            pl.when(happened).then(date).alias(f"{m}_DTC"),
+            pl.coalesce(pl.when(happened).then(f"{date}__SEQ"), f"{flag}__SEQ").alias(f"{m}_SEQ"),
+        ]
+    # A death is also a day on which the patient was last known alive; the later of the two counts.
+    death = pl.when(pl.col("DTHFL").is_null() | (pl.col("DTHFL") == "Y")).then("DTHDTC")
+    later = death.is_not_null() & (pl.col("LKADTC").is_null() | (first_day(death) > last_day("LKADTC")))
+    alive = Milestone.LAST_ALIVE
+    columns += [
+        pl.when(later).then(death).otherwise("LKADTC").alias(f"{alive}_DTC"),
+        pl.when(later).then("DTHDTC__SEQ").otherwise("LKADTC__SEQ").alias(f"{alive}_SEQ"),
+        pl.when(later).then(pl.lit("DTHDTC")).otherwise(pl.lit("LKADTC")).alias(f"{alive}_VAR"),
+        (pl.col("LKADTC").is_not_null() | later).alias(f"{alive}_KNOWN"),
+    ]
+    return said.select(*KEY, *columns)
+
+
+def first_event_after(
+    data: ClinicalData,
+    source: EventSource | None,
+    subjects: pl.DataFrame,
+    policy: PartialPolicy,
+    milestone: Milestone,
+) -> pl.DataFrame:
+    """Return the first event of `source` after the first dose: KEY, <m>_DTC, <m>_SEQ, <m>_KNOWN.
+
+    A record flagged as not done is none. A partial date that straddles the first dose goes by the recorded timing
+    (PRTIMING), else by the policy's day. A record without a date counts as known but undated where its timing says
+    AFTER (or where the domain has no timing, as for medication).
+    """
+    names = [f"{milestone}_DTC", f"{milestone}_SEQ", f"{milestone}_KNOWN"]
+    empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
+    if source is None:
+        return pl.DataFrame(schema=empty | {names[2]: pl.Boolean()})
+    rows = data[source.source]
+    start = _START_OF[source.source]
+    rows = rows.filter(parse_condition(source.where).expr(dict(rows.schema)))
+    done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in rows.columns else pl.lit(True)
+    timing = pl.col("PRTIMING") if "PRTIMING" in rows.columns else pl.lit("AFTER")
+    first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
+    undecided = timing.replace_strict({"AFTER": True, "BEFORE": False}, default=None, return_dtype=pl.Boolean)
+    if "PRTIMING" not in rows.columns:
+        undecided = pl.when(pl.col(start).is_null()).then(pl.lit(True))
+    after = (
+        pl.when(first_day(start) > first_dose)
+        .then(pl.lit(True))
+        .when(last_day(start) <= first_dose)
+        .then(pl.lit(False))
+        .otherwise(pl.coalesce(undecided, one_day(start, policy) > first_dose))
+    )
+    found = (
+        rows.filter(done)
+        .join(subjects.select(*KEY, f"{Milestone.FIRST_DOSE}_DTC"), on=KEY)
+        .filter(after)
+        .with_columns(one_day(start, policy).alias("DAY"))
+        .sort("CENTRE", "USUBJID", "DAY", "SEQ", nulls_last=True)
+    )
+    return found.group_by(KEY, maintain_order=True).agg(
+        pl.col(start).first().alias(names[0]),
+        pl.col("SEQ").first().alias(names[1]),
+        pl.lit(True).alias(names[2]),
+    )
+
+
+def stop_day(before: tuple[Milestone, ...]) -> pl.Expr:
+    """Return the first day of the milestones that end an observation window (null where none happened)."""
+    present = [pl.col(m) for m in before]
+    return pl.min_horizontal(*present) if present else pl.lit(None, dtype=pl.Date)
+
+
+def stop_word(before: tuple[Milestone, ...]) -> pl.Expr:
+    """Return which milestone that is, in words."""
+    day = stop_day(before)
+    return pl.coalesce(
+        [pl.when(pl.col(m) == day).then(pl.lit(WORDS[m])) for m in before] or [pl.lit(None, dtype=pl.String)]
+    )

@@ -1,0 +1,141 @@
+"""Blood counts around a marrow: which day proves recovery, and what stood in the way where none does.
+
+In: LB counts, CM support. Out of `count_evidence`: one row per assessment and count day within the widest window,
+with the counts of that day and the days since each kind of support. Out of `recovery`: one row an assessment with
+`<list>_all`, `<list>_any` for each list of count rules, and the sentence COUNTS about the day that tells most.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.clinical import ClinicalData
+from chartline.core.dates import first_day, last_day
+from chartline.core.reasons import number_text
+from chartline.derive.compare import holds
+from chartline.derive.milestones import KEY
+from chartline.derive.response_rules import CountRule, ResponseRules, Support
+from chartline.protocol.model import Response
+
+_TESTS = {"ANC": "neutrophils", "PLT": "platelets", "HB": "haemoglobin", "WBC": "white cells"}
+_DAY = [*KEY, "ADT", "CNTDT"]
+
+
+def count_evidence(
+    data: ClinicalData, assessments: pl.DataFrame, window: tuple[int, int], supports: dict[str, Support]
+) -> pl.DataFrame:
+    """Return KEY, ADT (marrow), CNTDT, DAYS (CNTDT - ADT), per test value, _OP and SEQ, per support <name>_FL and
+    <name>_GAP (days from the last day of that support up to the count; null: none recorded)."""
+    rows = data["LB"].filter(
+        pl.col("LBTESTCD").is_in(list(_TESTS))
+        & pl.col("LBSTRESN").is_not_null()
+        & (pl.col("LBDTC").str.len_chars() == 10)
+    )
+    near = (
+        rows.with_columns(first_day("LBDTC").alias("CNTDT"))
+        .join(assessments.select(*KEY, "ADT"), on=KEY)
+        .with_columns((pl.col("CNTDT") - pl.col("ADT")).dt.total_days().alias("DAYS"))
+        .filter(pl.col("DAYS").is_between(*window))
+    )
+    values = []
+    for test in _TESTS:
+        # Two results of one day: the lower one, which is the harder proof of recovery.
+        of = pl.col("LBTESTCD") == test
+        lowest = pl.col("LBSTRESN").filter(of).arg_min()
+        values += [
+            pl.col("LBSTRESN").filter(of).min().alias(test),
+            pl.col("LBSTRESN_OP").filter(of).get(lowest).alias(f"{test}_OP"),
+            pl.col("SEQ").filter(of).get(lowest).alias(f"{test}_SEQ"),
+        ]
+    flags = [(pl.col(s.flag) == "Y").any().alias(f"{name}_FL") for name, s in supports.items()]
+    days = near.group_by(*_DAY, maintain_order=True).agg(pl.col("DAYS").first(), *values, *flags)
+    for name, support in supports.items():
+        days = days.join(_last_support(data, days, name, support), on=_DAY, how="left")
+    return days
+
+
+def _last_support(data: ClinicalData, days: pl.DataFrame, name: str, support: Support) -> pl.DataFrame:
+    """Days from the last day of support up to each count day; a partial date is read as its whole interval."""
+    end = last_day("CMENDTC")
+    if support.without_end == "one day":
+        end = pl.coalesce(end, last_day("CMSTDTC"))
+    given = data["CM"].filter(pl.col("CMCAT") == support.medication)
+    given = given.select(*KEY, first_day("CMSTDTC").alias("FROM"), end.alias("TO"))
+    met = days.select(_DAY).join(given, on=KEY).filter(pl.col("FROM") <= pl.col("CNTDT"))
+    last = pl.min_horizontal(pl.coalesce("TO", "CNTDT"), "CNTDT")
+    gap = (pl.col("CNTDT") - last).dt.total_days()
+    return met.group_by(_DAY).agg(gap.min().alias(f"{name}_GAP"))
+
+
+def recovery(evidence: pl.DataFrame, rules: ResponseRules, choice: Response) -> pl.DataFrame:
+    """Return one row an assessment: KEY, ADT, `<list>_all` and `<list>_any`, CNTDT, the counts' SEQ, COUNTS."""
+    inside = evidence.filter(pl.col("DAYS").is_between(*choice.counts_window_days))
+    met = [
+        _met(rule, choice).alias(f"{name}.{i}")
+        for name, listed in rules.counts.items()
+        for i, rule in enumerate(listed)
+    ]
+    inside = inside.with_columns(met)
+    main = next(iter(rules.counts), None)
+    if main is None:
+        return inside.select(*KEY, "ADT").unique().with_columns(pl.lit("").alias("COUNTS"))
+    verdicts = []
+    for name, listed in rules.counts.items():
+        parts = [pl.col(f"{name}.{i}") for i in range(len(listed))]
+        verdicts += [pl.all_horizontal(parts).alias(f"{name}_all"), pl.any_horizontal(parts).alias(f"{name}_any")]
+    inside = inside.with_columns(verdicts)
+    score = pl.sum_horizontal(pl.col(f"{main}.{i}").cast(pl.Int64) for i in range(len(rules.counts[main])))
+    inside = inside.with_columns(score.alias("SCORE")).with_columns(
+        _sentence(rules, rules.counts[main], main, choice).alias("COUNTS")
+    )
+    flags = [pl.col(f"{name}_{which}").any() for name in rules.counts for which in ("all", "any")]
+    shown = ["CNTDT", "COUNTS", *[c for t in _TESTS for c in (t, f"{t}_SEQ")]]
+    # The day shown: the most rules met, then the earliest.
+    ordered = inside.sort("SCORE", "CNTDT", descending=[True, False])
+    return ordered.group_by(*KEY, "ADT", maintain_order=True).agg(*flags, *[pl.col(c).first() for c in shown])
+
+
+def _met(rule: CountRule, choice: Response) -> pl.Expr:
+    enough = holds(rule.test, rule.operator, rule.threshold).fill_null(False)
+    return enough & ~_supported(rule, choice)
+
+
+def _supported(rule: CountRule, choice: Response) -> pl.Expr:
+    if rule.without is None:
+        return pl.lit(False)
+    near = pl.col(f"{rule.without}_GAP") <= choice.support_free_days
+    return pl.col(f"{rule.without}_FL").fill_null(False) | near.fill_null(False)
+
+
+def _sentence(rules: ResponseRules, listed: tuple[CountRule, ...], name: str, choice: Response) -> pl.Expr:
+    """`neutrophils 1.4 and platelets 112 x 10^9/L on 2022-03-07, 9 days after the marrow, without support`."""
+    shown = [
+        pl.format(f"{_TESTS[r.test]} {{}}", _value(r.test)).fill_null(f"{_TESTS[r.test]} not counted") for r in listed
+    ]
+    values = pl.concat_str(shown, separator=" and ")
+    unit = listed[0].unit.replace("10^9/L", "x 10^9/L")
+    days = pl.col("DAYS")
+    when = (
+        pl.when(days == 0)
+        .then(pl.lit("the day of the marrow"))
+        .when(days > 0)
+        .then(pl.format("{} days after the marrow", days))
+        .otherwise(pl.format("{} days before the marrow", -days))
+        .str.replace(r"^1 days", "1 day")
+    )
+    notes = []
+    for rule in listed:
+        if rule.without:
+            label = rules.support[rule.without].label
+            text = f"{label} in the {choice.support_free_days} days before"
+            notes.append(pl.when(_supported(rule, choice)).then(pl.lit(text)))
+    support = pl.concat_str(notes, separator=" and ", ignore_nulls=True) if notes else pl.lit("")
+    support = pl.when(support == "").then(pl.lit("without support")).otherwise(pl.format("with {}", support))
+    text = pl.format("{} {} on {}, {}, {}", values, pl.lit(unit), pl.col("CNTDT").cast(pl.String), when, support)
+    return pl.when(pl.col(f"{name}_all")).then(text).otherwise(pl.format("counts not recovered: best {}", text))
+
+
+def _value(test: str) -> pl.Expr:
+    return pl.when(pl.col(test).is_not_null()).then(
+        pl.concat_str([pl.col(f"{test}_OP").fill_null(""), number_text(test)])
+    )

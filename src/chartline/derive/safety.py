@@ -1,0 +1,166 @@
+"""Composite safety endpoints: Y where any component is shown, N where every component could be judged and none is.
+
+In: ADLB, ADAE and the protocol's flags. Out: one row a treated subject with each flag, and its reasons. A subject
+without any gradable on-treatment value of the tests is unknown for that component, never free of toxicity. A
+subject without adverse event rows has had none recorded; an event whose onset, grade or causality is missing leaves
+the component unknown unless another event settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from chartline.core.query import Topic
+from chartline.core.reasons import number_text, reason
+from chartline.derive.adverse_events import in_group
+from chartline.derive.milestones import KEY
+from chartline.mapping import words
+from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
+
+_LIVER = {"ALT", "AST", "BILI", "ALP", "GGT"}
+_BLOOD = {"ANC", "PLT", "HB", "WBC"}
+Groups = Mapping[str, tuple[str, ...]]
+
+
+def derive_safety(
+    adlb: pl.DataFrame, adae: pl.DataFrame, window: pl.DataFrame, flags: Mapping[str, SafetyFlag], groups: Groups
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return (one row a treated subject with every flag, trace)."""
+    subjects = window.select(KEY)
+    out, trace = subjects, []
+    adlb = adlb.filter(pl.col("ANL01FL") == "Y").with_columns(lab_sentence().alias("BECAUSE"))
+    for name, flag in flags.items():
+        rows = subjects
+        for i, part in enumerate(flag.any_of):
+            if isinstance(part, LabComponent):
+                found = _lab(adlb, adae, part, groups)
+            else:
+                found = _adverse_event(adae, part, groups)
+            rows = rows.join(
+                found.select(*KEY, *[pl.col(c).alias(f"{c}{i}") for c in ("MET", "SEQ", "BECAUSE")]),
+                on=KEY,
+                how="left",
+                maintain_order="left",
+            )
+        rows = rows.with_columns(_nothing_recorded(flag))
+        rows = rows.with_columns(_verdict(len(flag.any_of)).alias(name))
+        out = out.with_columns(rows[name])
+        trace += _reasons(rows, name, flag)
+    return out, trace
+
+
+def flag_topics(flag: SafetyFlag) -> frozenset[Topic]:
+    """Return what a flag rests on: liver chemistry, blood counts, adverse events."""
+    topics: set[Topic] = set()
+    for part in flag.any_of:
+        if isinstance(part, AeComponent):
+            topics.add(Topic.ADVERSE_EVENTS)
+            continue
+        tests = set(part.tests)
+        topics |= ({Topic.LIVER} if tests & _LIVER else set()) | ({Topic.BLOOD_COUNTS} if tests & _BLOOD else set())
+        topics |= {Topic.ADVERSE_EVENTS} if part.unless_all_unrelated else set()
+    return frozenset(topics)
+
+
+def lab_sentence() -> pl.Expr:
+    """`ALT 369 U/L on 2021-05-09, grade 3 (baseline 24, grade 0; limits of normal 0 to 45)`."""
+    tests = words.tests()
+    label = pl.col("LBTESTCD").replace_strict({t: n for t, (n, _) in tests.items()}, default=pl.col("LBTESTCD"))
+    unit = pl.col("LBTESTCD").replace_strict({t: u for t, (_, u) in tests.items()}, default=pl.lit(""))
+    when = pl.coalesce(
+        pl.format("on {}", pl.col("ADT").cast(pl.String)),
+        pl.format("as the worst of cycle {}", "LBCYCLE"),
+        pl.lit("without a date"),
+    )
+    value = pl.concat_str([pl.col("AVAL_OP").fill_null(""), number_text("AVAL")])
+    grade = pl.format("grade {}", "ATOXGR").fill_null("cannot be graded")
+    base = pl.format(
+        "baseline {}, {}", number_text("BASE"), pl.format("grade {}", "BTOXGR").fill_null("which cannot be graded")
+    ).fill_null("no baseline")
+    limits = pl.coalesce(
+        pl.format("; upper limit of normal {}", number_text("ANRHI")),
+        pl.format("; lower limit of normal {}", number_text("ANRLO")),
+        pl.lit(""),
+    )
+    return pl.format("{} {} {} {}, {} ({}{})", label, value, unit, when, grade, base, limits)
+
+
+def _lab(adlb: pl.DataFrame, adae: pl.DataFrame, part: LabComponent, groups: Groups) -> pl.DataFrame:
+    """KEY, MET, SEQ, BECAUSE of subjects with a value that could be judged: the worst that counts, else the worst."""
+    rows = adlb.filter(pl.col("LBTESTCD").is_in(part.tests))
+    hit = pl.col("ATOXGR") >= (part.min_grade or 1)
+    if part.worsened:
+        hit = hit & (pl.col("ATOXGR") > pl.col("BTOXGR"))
+    judged = rows.with_columns(hit.alias("MET")).filter(pl.col("MET").is_not_null())
+    worst = judged.sort("MET", "ATOXGR", "ADT", "SEQ", descending=[True, True, False, False], nulls_last=True)
+    found = worst.group_by(KEY, maintain_order=True).agg(pl.col("MET", "SEQ", "BECAUSE").first())
+    if part.unless_all_unrelated is None:
+        return found
+    excused = _all_unrelated(adae, groups[part.unless_all_unrelated], part.min_grade or 1)
+    found = found.join(excused, on=KEY, how="left", maintain_order="left")
+    waived = pl.col("MET") & pl.col("EXCUSED").is_not_null()
+    because = pl.when(waived).then(pl.format("{}; {}", "BECAUSE", "EXCUSED")).otherwise("BECAUSE")
+    return found.with_columns(pl.col("MET") & ~waived, because.alias("BECAUSE"))
+
+
+def _all_unrelated(adae: pl.DataFrame, words: tuple[str, ...], min_grade: int) -> pl.DataFrame:
+    """Subjects with events of the group at the grade or more, every one of them called unrelated."""
+    severe = adae.filter(in_group(words) & (pl.col("AETOXGR") >= min_grade))
+    said = pl.concat_str(pl.col("AETERM").first(), pl.lit(" was called unrelated by the treating team"))
+    return severe.group_by(KEY).agg(
+        pl.when((pl.col("AEREL") == "N").fill_null(False).all()).then(said).first().alias("EXCUSED")
+    )
+
+
+def _adverse_event(adae: pl.DataFrame, part: AeComponent, groups: Groups) -> pl.DataFrame:
+    """KEY, MET, SEQ, BECAUSE of subjects with an event of the group: one that counts, one in doubt, or the first."""
+    rows = adae.filter(in_group(groups[part.group]))
+    timing = pl.col("TRTEMFL" if part.window == "on_treatment" else "AFTERFL") == "Y"
+    met = timing
+    if part.min_grade is not None:
+        met = met & (pl.col("AETOXGR") >= part.min_grade)
+    if part.related_only:
+        met = met & (pl.col("AEREL") == "Y")
+    order = pl.when(met).then(0).when(met.is_null()).then(1).otherwise(2)
+    rows = rows.with_columns(met.alias("MET"), order.alias("ORDER"), _event_sentence(timing).alias("BECAUSE"))
+    first = rows.sort("ORDER", "AETOXGR", "ASTDT", "SEQ", descending=[False, True, False, False], nulls_last=True)
+    return first.group_by(KEY, maintain_order=True).agg(pl.col("MET", "SEQ", "BECAUSE").first())
+
+
+def _event_sentence(timing: pl.Expr) -> pl.Expr:
+    onset = pl.format("from {}", "ASTDTC").fill_null("without an onset date")
+    grade = pl.format("grade {}", "AETOXGR").fill_null("no grade recorded")
+    outside = pl.when(~timing).then(pl.lit(", outside the window")).otherwise(pl.lit(""))
+    return pl.format("adverse event {} {}, {}{}", pl.col("AETERM"), onset, grade, outside)
+
+
+def _nothing_recorded(flag: SafetyFlag) -> list[pl.Expr]:
+    """Say what the absence of rows means: no event recorded is no; no gradable value is unknown."""
+    out = []
+    for i, part in enumerate(flag.any_of):
+        absent = pl.col(f"BECAUSE{i}").is_null()
+        if isinstance(part, AeComponent):
+            out.append(pl.when(absent).then(pl.lit(False)).otherwise(f"MET{i}").alias(f"MET{i}"))
+            out.append(pl.col(f"BECAUSE{i}").fill_null(f"no adverse event of the group {part.group} recorded"))
+        else:
+            text = f"no gradable value of {', '.join(part.tests)} on treatment"
+            out.append(pl.col(f"BECAUSE{i}").fill_null(text))
+    return out
+
+
+def _verdict(n: int) -> pl.Expr:
+    met = pl.any_horizontal([pl.col(f"MET{i}") for i in range(n)])  # Kleene: unknown unless one is true
+    return pl.when(met).then(pl.lit("Y")).when(~met).then(pl.lit("N"))
+
+
+def _reasons(rows: pl.DataFrame, name: str, flag: SafetyFlag) -> list[pl.DataFrame]:
+    """A row per component: those that made it Y; where none did, every component with its nearest miss."""
+    out = []
+    for i, part in enumerate(flag.any_of):
+        told = rows.filter((pl.col(name) != "Y").fill_null(True) | pl.col(f"MET{i}"))
+        source = ("LB", "LBSTRESN") if isinstance(part, LabComponent) else ("AE", "AETERM")
+        where = (source[0], pl.col(f"SEQ{i}"), source[1])
+        out.append(reason(told, f"ADSL.{name}", pl.col(name), pl.col(f"BECAUSE{i}"), where))
+    return out

@@ -1,0 +1,114 @@
+"""ADSL: one row a screened subject, put together from what each module derived, with labels and topics.
+
+Out of `assemble`: the variables that `derive/model.py` lists, in that order. Subjects without a first dose have no
+derived values (0 doses). Out of `LABELS` and `adsl_topics`: what readers see, and what an open blocking query must be
+about for a variable to be withheld.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.query import Topic
+from chartline.core.reasons import reason
+from chartline.derive.milestones import KEY
+from chartline.derive.safety import flag_topics
+from chartline.protocol.model import Protocol
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+
+_RESPONSE = {
+    "BOR": {Topic.RESPONSE, Topic.COUNTS},
+    "RESPFL": {Topic.RESPONSE},
+    "BORDT": {Topic.RESPONSE, Topic.COUNTS},
+    "FRSPDT": {Topic.RESPONSE},
+    "FRSP": {Topic.RESPONSE, Topic.COUNTS},
+    "FRSPCYC": {Topic.RESPONSE},
+}
+_TOPICS = _RESPONSE | {
+    "AGE": {Topic.ELIGIBILITY},
+    "BRTHDT": {Topic.ELIGIBILITY},
+    "TRTSDT": {Topic.FIRST_DOSE},
+    "NCYC": {Topic.EXPOSURE},
+    "NDOSE": {Topic.EXPOSURE},
+    "CUMDM2": {Topic.EXPOSURE},
+    "CUMMG": {Topic.EXPOSURE},
+    "MRDTSTFL": {Topic.RESPONSE, Topic.MRD},
+    "MRDNEGFL": {Topic.RESPONSE, Topic.MRD},
+    "MRDNEGDT": {Topic.RESPONSE, Topic.MRD},
+    "MRDNEGCY": {Topic.RESPONSE, Topic.MRD},
+    "DEEPFL": {Topic.RESPONSE, Topic.MRD},
+    "HSCTFL": {Topic.TRANSPLANT},
+    "HSCTDT": {Topic.TRANSPLANT},
+    "HSCTINT": {Topic.TRANSPLANT},
+    "HSCTRESP": {Topic.TRANSPLANT, Topic.RESPONSE},
+    "RELFL": {Topic.RELAPSE},
+    "RELDT": {Topic.RELAPSE},
+    "NEWTXFL": {Topic.NEW_THERAPY},
+    "NEWTXDT": {Topic.NEW_THERAPY},
+    "DTHFL": {Topic.DEATH},
+    "DTHDT": {Topic.DEATH},
+    "LKADT": {Topic.FOLLOW_UP},
+}
+_LATER = {  # flag, date, milestone, what the sentence calls it
+    "relapse": ("RELFL", "RELDT", "relapse", ("SS", "RELDTC", "RELAPSE")),
+    "new_therapy": ("NEWTXFL", "NEWTXDT", "new therapy", ("CM", "CMSTDTC", "CMSTDTC")),
+    "death": ("DTHFL", "DTHDT", "death", ("SS", "DTHDTC", "DTHFL")),
+}
+
+
+def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
+    """Return the topics of every ADSL variable that rests on any."""
+    out = {name: frozenset(topics) for name, topics in _TOPICS.items()}
+    for variant in protocol.response_variants:
+        out |= {f"{name}_{variant}": frozenset(_RESPONSE[name]) for name in ("BOR", "RESPFL")}
+    out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    return out | {name: flag_topics(flag) for name, flag in protocol.safety_flags.items()}
+
+
+def adsl_labels(protocol: Protocol) -> dict[str, str]:
+    """Return the label of every ADSL variable."""
+    out = {"SUBJID": "Subject", **COHORT_VARIABLES, **DERIVED_VARIABLES}
+    out |= {name: c.label for name, c in protocol.characteristics.items()}
+    for variant, choice in protocol.response_variants.items():
+        first, last = choice.counts_window_days
+        what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
+        out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
+    return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
+
+
+def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return (RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT with their imputation flags, trace)."""
+    columns, trace = [], []
+    for milestone, (flag, date, word, (domain, dated, undated)) in _LATER.items():
+        happened = pl.when(f"{milestone}_KNOWN").then(pl.lit("Y")).when(~pl.col(f"{milestone}_KNOWN")).then(pl.lit("N"))
+        columns += [happened.alias(flag), pl.col(milestone).alias(date), pl.col(f"{milestone}_F").alias(f"{date}F")]
+        sentence = _sentence(milestone, word)
+        variable = pl.when(pl.col(f"{milestone}_DTC").is_not_null()).then(pl.lit(dated)).otherwise(pl.lit(undated))
+        where = (domain, pl.col(f"{milestone}_SEQ"), variable)
+        trace += [
+            reason(milestones, f"ADSL.{n}", v, sentence, where)
+            for n, v in ((flag, happened), (date, pl.col(milestone)))
+        ]
+    columns += [pl.col("last_alive").alias("LKADT"), pl.col("last_alive_F").alias("LKADTF")]
+    alive = pl.format("last known alive on {}", "last_alive_DTC").fill_null("no date of last contact recorded")
+    where = ("SS", pl.col("last_alive_SEQ"), pl.col("last_alive_VAR"))
+    trace.append(reason(milestones, "ADSL.LKADT", pl.col("last_alive"), alive, where))
+    return milestones.select(*KEY, *columns), trace
+
+
+def _sentence(milestone: str, word: str) -> pl.Expr:
+    dtc, day = pl.col(f"{milestone}_DTC"), pl.col(milestone).cast(pl.String)
+    imputed = pl.format(f"{word} recorded as {{}}, taken as {{}}", dtc, day)
+    dated = pl.when(pl.col(f"{milestone}_F").is_not_null()).then(imputed).otherwise(pl.format(f"{word} on {{}}", dtc))
+    known = pl.when(f"{milestone}_KNOWN").then(pl.lit(f"{word} recorded without a date"))
+    denied = known.when(~pl.col(f"{milestone}_KNOWN")).then(pl.lit(f"no {word} recorded"))
+    return pl.coalesce(dated, denied, pl.lit(f"not recorded whether {word} happened"))
+
+
+def assemble(subjects: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Join one-row-a-subject parts to the cohort's subjects."""
+    out = subjects.with_columns(pl.col("CENTRE").alias("SITEID"), pl.col("USUBJID").alias("SUBJID"))
+    for part in parts:
+        out = out.join(part, on=KEY, how="left", maintain_order="left")
+    leading = [*KEY, "SITEID", "SUBJID", "AGE", "SEX", "BRTHDT", "TRTSDT", "TRTEDT", "ELIGFL", "ELIGREAS"]
+    return out.select(*leading, pl.exclude(leading))

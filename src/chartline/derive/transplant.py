@@ -1,0 +1,65 @@
+"""Transplantation after the index drug.
+
+In: milestones, ADEX, response. Out per subject HSCTFL, HSCTDT, HSCTINT (days from the last dose before it) and
+HSCTRESP (was the response recorded before it). A transplant known to have happened but without a date counts as
+done; what needs its date is then missing.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.reasons import reason
+from chartline.derive.milestones import KEY
+
+
+def derive_transplant(
+    milestones: pl.DataFrame, adex: pl.DataFrame, best: pl.DataFrame
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return (one row a treated subject, trace)."""
+    rows = milestones.filter(pl.col("first_dose").is_not_null()).select(
+        *KEY,
+        pl.col("transplant").alias("HSCTDT"),
+        pl.col("transplant_F").alias("HSCTDTF"),
+        "transplant_SEQ",
+        pl.when(pl.col("transplant_KNOWN")).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("HSCTFL"),
+    )
+    before = adex.join(rows, on=KEY).filter(pl.col("ASTDT") <= pl.col("HSCTDT"))
+    last = before.group_by(KEY).agg(pl.col("ASTDT").max().alias("LASTDT"), pl.col("SEQ").sort_by("ASTDT").last())
+    rows = rows.join(last, on=KEY, how="left").join(best.select(*KEY, "FRSPDT", "FRSP"), on=KEY, how="left")
+    in_response = (pl.col("FRSPDT") <= pl.col("HSCTDT")).fill_null(False)
+    response = pl.when(pl.col("HSCTDT").is_not_null()).then(
+        pl.when(in_response).then(pl.lit("Y")).otherwise(pl.lit("N"))
+    )
+    rows = rows.with_columns(
+        (pl.col("HSCTDT") - pl.col("LASTDT")).dt.total_days().alias("HSCTINT"), response.alias("HSCTRESP")
+    )
+    names = ["HSCTFL", "HSCTDT", "HSCTDTF", "HSCTINT", "HSCTRESP"]
+    return rows.select(*KEY, *names), _reasons(rows)
+
+
+def _reasons(rows: pl.DataFrame) -> list[pl.DataFrame]:
+    day = pl.col("HSCTDT").cast(pl.String)
+    done = pl.coalesce(
+        pl.format("allogeneic transplantation on {}, after the first dose", day),
+        pl.when(pl.col("HSCTFL") == "Y").then(pl.lit("transplanted after the first dose, date not recorded")),
+        pl.lit("no transplantation recorded after the first dose"),
+    )
+    interval = pl.format(
+        "transplanted on {}, {} days after the last dose on {}", day, "HSCTINT", pl.col("LASTDT").cast(pl.String)
+    ).fill_null(done)
+    responded = pl.format("transplanted on {}; {} since {}", day, "FRSP", pl.col("FRSPDT").cast(pl.String))
+    response = (
+        pl.when(pl.col("HSCTRESP") == "Y")
+        .then(responded)
+        .when(pl.col("HSCTRESP") == "N")
+        .then(pl.format("transplanted on {} without a recorded response before", day))
+        .otherwise(done)
+    )
+    source = ("PR", pl.col("transplant_SEQ"), "PRSTDTC")
+    last_dose = ("EX", pl.col("SEQ"), "EXSTDTC")
+    return [
+        *[reason(rows, f"ADSL.{n}", pl.col(n), done, source) for n in ("HSCTFL", "HSCTDT")],
+        *[reason(rows, "ADSL.HSCTINT", pl.col("HSCTINT"), interval, s) for s in (source, last_dose)],
+        reason(rows, "ADSL.HSCTRESP", pl.col("HSCTRESP"), response, source),
+    ]

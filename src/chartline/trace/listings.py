@@ -1,0 +1,135 @@
+"""What the report is told from left of the wall: bars, queries, answers and withheld patients, as plain lines."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from chartline.core.query import Query
+from chartline.derive.endpoint import resolve_endpoint
+from chartline.derive.grading_scale import describe_scale
+from chartline.derive.response_rules import load_rules
+from chartline.protocol.describe import describe_protocol
+from chartline.protocol.model import FollowUp, Protocol, Survival
+from chartline.report.source import (
+    AmendmentLine,
+    InputFile,
+    PatientBar,
+    QueryLine,
+    ReportSource,
+    WithheldLine,
+)
+from chartline.trace.build import items_of
+
+if TYPE_CHECKING:
+    from chartline.pipeline import StudyRun
+
+
+def report_source(run: StudyRun) -> ReportSource:
+    """Return everything a report is made from."""
+    study = run.study
+    return ReportSource(
+        protocol=study.protocol,
+        results=run.results,
+        counts=run.counts,
+        curves=run.curves,
+        methods=methods_text(study.protocol),
+        attrition=run.cohort.attrition,
+        patients=patient_bars(run.adam["ADSL"]),
+        queries=tuple(query_line(q) for q in study.queries),
+        amendments=tuple(_amendment(a) for a in study.applied),
+        withheld=withheld_lines(run.adam.withheld, study.protocol),
+        inputs=tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
+        versions=(
+            ("chartline", version("chartline")),
+            ("protocol digest", study.protocol_digest),
+            ("data digest", study.data_digest),
+        ),
+    )
+
+
+def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
+    rules = load_rules(protocol.response.criteria)
+    endpoints = []
+    for declared in protocol.endpoints:
+        e = resolve_endpoint(declared, protocol)
+        full = {"label": e.label, "origin": e.origin, "events": e.events, "censor_at": e.censor_at, "last": e.last}
+        endpoints.append(declared.model_copy(update={**full, "population": e.population}))
+    text = describe_protocol(
+        protocol,
+        endpoints,
+        f"the {rules.label} rules (chartline rule set {rules.name}, version {rules.version}; {rules.source.strip()})",
+        describe_scale(protocol.laboratory.grading),
+    )
+    return tuple((heading, tuple(sentences)) for heading, sentences in text)
+
+
+def patient_bars(adsl: pl.DataFrame) -> tuple[PatientBar, ...]:
+    """Return one bar a subject of the analysis: eligible and with a known end of follow-up. Days from first dose."""
+    days = {
+        name: (pl.col(column) - pl.col("TRTSDT")).dt.total_days().alias(name)
+        for name, column in {
+            "end": "LKADT",
+            "death": "DTHDT",
+            "dosed": "TRTEDT",
+            "response": "FRSPDT",
+            "mrd_negative": "MRDNEGDT",
+            "transplant": "HSCTDT",
+            "new_therapy": "NEWTXDT",
+            "relapse": "RELDT",
+        }.items()
+    }
+    rows = adsl.filter(pl.col("ELIGFL") == "Y").select("USUBJID", "BOR", "FRSP", "DTHFL", **days).sort("USUBJID")
+    return tuple(bar for row in rows.iter_rows(named=True) if (bar := _bar(row)) is not None)
+
+
+def _bar(row: dict[str, Any]) -> PatientBar | None:
+    known = [d for d in (row["end"], row["death"]) if d is not None]
+    if not known or max(known) < 0:
+        return None
+    end = max(known)
+    dosed = min(row["dosed"], end) if row["dosed"] is not None else 0
+    segments = [("treatment", 0, dosed), ("follow_up", dosed, end)]
+    transplant = row["transplant"]
+    if transplant is not None and dosed <= transplant <= end:
+        segments[1:] = [("follow_up", dosed, transplant), ("after_transplant", transplant, end)]
+    first = "response_cr" if row["FRSP"] == "CR" else "response_cri"
+    markers = [(first, row["response"])] if row["FRSP"] else []
+    markers += [(k, row[k]) for k in ("mrd_negative", "transplant", "new_therapy", "relapse", "death")]
+    return PatientBar(
+        subject=row["USUBJID"],
+        response=row["BOR"] or "",
+        end=end,
+        alive=row["DTHFL"] != "Y",
+        segments=tuple(segments),
+        markers=tuple((k, d) for k, d in markers if d is not None and 0 <= d <= end),
+    )
+
+
+def query_line(q: Query) -> QueryLine:
+    """Return a query as a line of the report."""
+    return QueryLine(q.id, q.centre, q.subject, q.rule, q.severity.value, q.addresses, q.saw, q.message, q.ask)
+
+
+def withheld_lines(withheld: pl.DataFrame, protocol: Protocol) -> tuple[WithheldLine, ...]:
+    """Return, per subject, the labels of the declared analyses it is left out of, and the queries that do it."""
+    labels: dict[str, list[str]] = {}
+    for a in protocol.analyses:
+        if isinstance(a, Survival | FollowUp) or not a.sensitivity:
+            for item in items_of(a):
+                labels.setdefault(item, []).append(a.label)
+    out = []
+    for (subject,), part in withheld.sort("USUBJID", "ITEM", "QUERY").group_by("USUBJID", maintain_order=True):
+        named = dict.fromkeys(label for item in part["ITEM"] for label in labels.get(item, []))
+        queries = dict.fromkeys(q for ids in part["QUERY"] for q in ids.split(";"))
+        if named:
+            out.append(WithheldLine(str(subject), tuple(named), tuple(queries)))
+    return tuple(out)
+
+
+def _amendment(a: Any) -> AmendmentLine:
+    of = a.amendment
+    return AmendmentLine(of.centre, of.subject, of.address, a.was, a.now, of.reason, of.answered_by, of.answered_on)
