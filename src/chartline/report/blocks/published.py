@@ -61,7 +61,7 @@ def _row(source: ReportSource, item: Any) -> tuple[Cell, ...]:
     agrees = fmt.DASH if ours is None else "yes" if ours == item.printed else "no"
     declared: Any = source.declared(result.analysis)
     definition = " ".join(t for t in (getattr(declared, "definition", ""), item.note) if t)
-    ends = fmt.interval(result)
+    ends = fmt.span(result)
     return (
         Cell(item.item),
         Cell(item.printed),
