@@ -71,3 +71,10 @@ def _met(scale: pl.DataFrame) -> pl.Expr:
     """AVAL against LIMIT with the row's own OPERATOR; null where either is missing."""
     used = [o for o in OPERATORS if o in set(scale["OPERATOR"])]
     return pl.coalesce([pl.when(pl.col("OPERATOR") == o).then(holds("AVAL", o, pl.col("LIMIT"))) for o in used])
+
+
+def describe_scale(name: str) -> str:
+    """Return how a reader knows a scale, e.g. "NCI CTCAE v5.0 (27 November 2017)". Raises as `load_scale`."""
+    load_scale(name)
+    rows = pl.read_csv((files("chartline") / "derive" / "grading" / f"{name}.csv").read_bytes(), columns=["source"])
+    return str(rows["source"][0])
