@@ -89,3 +89,10 @@ def _highest(rows: list[Threshold]) -> pl.Expr:
         out = out.when(met).then(pl.lit(level, dtype=pl.Int64))
         out = out.when(met.is_null()).then(pl.lit(None, dtype=pl.Int64))
     return out.otherwise(pl.lit(0, dtype=pl.Int64))
+
+
+def describe_scale(name: str) -> str:
+    """Return how a reader knows a scale, e.g. "NCI CTCAE v5.0 (27 November 2017)". Raises as `load_scale`."""
+    load_scale(name)
+    with (files("chartline") / "derive" / "grading" / f"{name}.csv").open(encoding="utf-8") as f:
+        return next(csv.DictReader(f))["source"]

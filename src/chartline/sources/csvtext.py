@@ -2,7 +2,7 @@
 
 In: the bytes of a file, its declared delimiter, encoding and heading record. Out: headings, a frame of text
 and the number of every record, counted as a spreadsheet shows rows (a quoted line break does not start a
-new row, a blank line is a row). Polars parses; before it does, the shape of the file is checked with numpy
+new row, a blank line is a row). Polars parses; before it does, the shape of the file is checked
 (fields per record, RFC 4180 quoting), because Polars fills short rows with nulls without a word. Files
 whose quoting is unusual go to the standard library's csv reader instead, which is slow but strict.
 """
@@ -12,10 +12,10 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from chartline.errors import SourceError
@@ -23,7 +23,8 @@ from chartline.sources.base import SourceNote
 from chartline.sources.folder import SourceFile, seems
 from chartline.sources.headings import explain, name_columns
 
-_QUOTE, _LF, _CR = 34, 10, 13
+_QUOTED = re.compile(rb'"[^"]*"')
+_RECORD = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')  # possessive: no backtracking
 _TEXTS = ("delimited text (CSV)", "plain text", "JSON")  # what a delimited file can look like from its start
 
 
@@ -105,12 +106,11 @@ def _parse(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tu
     """Return the heading record and all below it as text, and the record numbers of those below."""
     if b"\n" not in data and b"\r" in data:
         data = data.replace(b"\r", b"\n")  # line ends of old Macintosh files
-    layout = _Layout.of(data, delimiter)
-    if layout is None:
+    widths = _widths(data, delimiter)
+    if widths is None:
         return _parse_slowly(file, data, delimiter, header_row)
-    widths = layout.widths
     _check_widths(file, widths, header_row)
-    start = 0 if header_row == 1 else int(layout.ends[header_row - 2]) + 1
+    start = _record_start(data, header_row)
     rows = pl.read_csv(
         io.BytesIO(data[start:]),
         separator=delimiter,
@@ -123,55 +123,43 @@ def _parse(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tu
     return rows, list(range(header_row + 1, len(widths) + 1))
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """Where each record of a well-quoted file ends, and how many fields it has (0: a blank line)."""
+def _widths(data: bytes, delimiter: str) -> list[int] | None:
+    """Return the number of fields of each record (0: a blank line), None where the quoting is unusual.
 
-    ends: np.ndarray
-    widths: np.ndarray
-
-    @classmethod
-    def of(cls, data: bytes, delimiter: str) -> _Layout | None:
-        """Return the layout, or None where quotation marks stand in unusual places."""
-        array = np.frombuffer(data, np.uint8)
-        outside: np.ndarray | None = None
-        if _QUOTE in data:
-            if not _well_quoted(array, ord(delimiter)):
-                return None
-            outside = np.cumsum(array == _QUOTE, dtype=np.uint8) % 2 == 0
-        ends, breaks = (_positions(array, byte, outside) for byte in (_LF, ord(delimiter)))
-        if array[-1] != _LF:
-            ends = np.append(ends, len(array))
-        widths = np.diff(np.searchsorted(breaks, ends), prepend=0) + 1
-        starts = np.append(0, ends[:-1] + 1)
-        lone_cr = (ends - starts == 1) & (array[np.minimum(starts, len(array) - 1)] == _CR)
-        return cls(ends, np.where((ends == starts) | lone_cr, 0, widths))
+    A quoted value, its line breaks and delimiters with it, is first replaced by one zero byte. Quoting is
+    unusual where a quotation mark is left over, or where a quoted value is not alone between two
+    delimiters.
+    """
+    if b'"' in data:
+        if b"\0" in data:
+            return None
+        data = _QUOTED.sub(b"\0", data)
+        mark = re.escape(delimiter.encode())
+        if b'"' in data or re.search(rb"[^\0\r\n%b]\0|\0[^\0\r\n%b]" % (mark, mark), data):
+            return None
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    comma = delimiter.encode()
+    return [line.count(comma) + 1 if line and line != b"\r" else 0 for line in lines]
 
 
-def _positions(array: np.ndarray, byte: int, outside: np.ndarray | None) -> np.ndarray:
-    return np.flatnonzero(array == byte if outside is None else (array == byte) & outside)
+def _record_start(data: bytes, number: int) -> int:
+    """Return where a record starts, counted from 1. The records before it may have any number of fields."""
+    start = 0
+    for _ in range(number - 1):
+        match = _RECORD.match(data, start)
+        start = match.end() if match else len(data)
+    return start
 
 
-def _well_quoted(array: np.ndarray, delimiter: int) -> bool:
-    """True where every quotation mark opens at the start of a field, closes at its end, or is doubled."""
-    marks = np.flatnonzero(array == _QUOTE)
-    if len(marks) % 2:
-        return False
-    border = np.array([delimiter, _LF, _CR, _QUOTE], np.uint8)
-    padded = np.concatenate(([_LF], array, [_LF])).astype(np.uint8)
-    opens, closes = marks[0::2], marks[1::2]
-    return bool(np.isin(padded[opens], border).all() and np.isin(padded[closes + 2], border).all())
-
-
-def _check_widths(file: SourceFile, widths: np.ndarray, header_row: int) -> None:
-    width = int(widths[header_row - 1]) if len(widths) >= header_row else 0
+def _check_widths(file: SourceFile, widths: Sequence[int], header_row: int) -> None:
+    width = widths[header_row - 1] if len(widths) >= header_row else 0
     if not width:
         raise SourceError(f"{file.name} has no headings in row {header_row}", where=str(file.path))
-    body = widths[header_row:]
-    ragged = np.flatnonzero((body != width) & (body != 0))
-    if len(ragged):
-        first = int(ragged[0])
-        raise _ragged(file, first + header_row + 1, int(body[first]), width, len(ragged))
+    ragged = [i for i in range(header_row, len(widths)) if widths[i] != width and widths[i] != 0]
+    if ragged:
+        raise _ragged(file, ragged[0] + 1, widths[ragged[0]], width, len(ragged))
 
 
 def _ragged(file: SourceFile, number: int, has: int, expected: int, count: int) -> SourceError:
@@ -198,7 +186,7 @@ def _parse_slowly(file: SourceFile, data: bytes, delimiter: str, header_row: int
             expected="a value that holds quotation marks stands in quotation marks and doubles those inside",
             do="ask for a clean export",
         ) from error
-    _check_widths(file, np.array([len(record) for record in records]), header_row)
+    _check_widths(file, [len(record) for record in records], header_row)
     width = len(records[header_row - 1])
     padded = [[cell or None for cell in record] or [None] * width for record in records[header_row - 1 :]]
     schema = {str(i): pl.String for i in range(width)}

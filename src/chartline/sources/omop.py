@@ -17,7 +17,6 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from chartline.errors import MappingError, SourceError
@@ -27,6 +26,7 @@ from chartline.sources.folder import CentreFolder, SourceFile, seems
 from chartline.sources.spec import SourceSpec, TableFormat
 
 if TYPE_CHECKING:
+    import numpy as np
     from duckdb import DuckDBPyConnection
 
 _ENDINGS = (".csv", ".parquet")
@@ -174,6 +174,8 @@ def _series(name: str, array: np.ndarray) -> pl.Series:
     Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,
     makes DuckDB 2.0 print a page about leaked references when Python ends.
     """
+    import numpy as np  # comes with DuckDB's columns; nothing else here needs it
+
     data, null = np.ma.getdata(array), np.ma.getmaskarray(array)
     if data.dtype == object:
         cells = (None if gone else str(value) for value, gone in zip(data, null, strict=True))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class SourceKind(StrEnum):
@@ -153,6 +153,13 @@ class SourceSpec(BaseModel):
         if self.kind is SourceKind.XLSX and not self.sheets:
             raise ValueError("xlsx needs at least one sheet in `sheets`")
         return self
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_byte(cls, value: str) -> str:
+        if not value.isascii() or value in '"\r\n\0':
+            raise ValueError("must be one ASCII character, not a quotation mark or a line end")
+        return value
 
     @model_validator(mode="after")
     def _stays_in_the_folder(self) -> SourceSpec:

@@ -1,0 +1,102 @@
+"""What checks know of laboratory tests: bounds, units, the slips by which their numbers go wrong.
+
+In: a value in the test's standard unit and what is usual for the patient. Out: a sentence that names the likely
+slip as a question, or nothing; cells; what a doubtful value puts at stake. Factors are unit arithmetic: bilirubin
+1 mg/dL = 17.1 umol/L and creatinine 1 mg/dL = 88.4 umol/L (molar masses 584.7 and 113.1 g/mol), 1 x 10^9/L = 1,000
+per uL, 1 lakh per uL = 100 x 10^9/L, 1 g/dL = 10 g/L.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp, inf, log
+from typing import Any
+
+from chartline.checks.model import Cell
+from chartline.checks.wording import value_words
+from chartline.core.query import Topic
+
+LIVER_TESTS = ("ALT", "AST", "BILI", "ALP", "GGT")
+RECOVERY_TESTS = ("ANC", "PLT")  # the counts that tell CR from CRi
+
+_POINT = "a decimal point was lost or moved"
+_COUNTS = ((1000.0, "a count per µL was written as × 10⁹/L"), (100.0, "a count in × 10⁹/L was written as lakh per µL"))
+_SLIPS: dict[str, tuple[tuple[float, str], ...]] = {
+    "BILI": ((17.1, "a number in µmol/L was written as mg/dL"), (1 / 17.1, "a number in mg/dL was written as µmol/L")),
+    "CREA": ((88.4, "a number in µmol/L was written as mg/dL"), (1 / 88.4, "a number in mg/dL was written as µmol/L")),
+    "HB": ((10.0, "a number in g/L was written as g/dL"), (0.1, "a number in g/dL was written as g/L")),
+    "PLT": (*_COUNTS, (0.01, "a count in lakh per µL was written as × 10⁹/L")),
+    "WBC": _COUNTS,
+    "ANC": _COUNTS,
+}
+_ANY = ((10.0, _POINT), (100.0, _POINT), (0.1, _POINT), (0.01, _POINT))
+_NEAR = log(2.5)  # how far from the patient's usual value the explained one may lie
+
+
+@dataclass(frozen=True)
+class LaboratoryTest:
+    """One row of `vocabulary/tests.csv`: the standard unit and the bounds outside which no value is believed."""
+
+    code: str
+    label: str
+    unit: str
+    low: float = -inf
+    high: float = inf
+
+
+@cache
+def laboratory_tests() -> dict[str, LaboratoryTest]:
+    """Return the laboratory tests of the vocabulary by code."""
+    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
+        return {r["testcd"]: _test(r) for r in csv.DictReader(f)}
+
+
+def _test(r: Mapping[str, str]) -> LaboratoryTest:
+    return LaboratoryTest(
+        r["testcd"], r["label"], r["unit"], float(r["plausible_low"] or -inf), float(r["plausible_high"] or inf)
+    )
+
+
+def laboratory_test(code: str) -> LaboratoryTest:
+    """Return a test; one that the vocabulary does not know has its code as label, no unit and no bounds."""
+    return laboratory_tests().get(code) or LaboratoryTest(code, code, "")
+
+
+def likely_slips(test: LaboratoryTest, value: float, usual: float | None) -> str:
+    """Return a sentence naming the (at most two) slips that would make `value` fit what is usual; '' if none does."""
+    if usual is None or usual <= 0 or value <= 0:
+        return ""
+    distance = [(abs(log(value / f / usual)), value / f, words) for f, words in (*_SLIPS.get(test.code, ()), *_ANY)]
+    fits = sorted(d for d in distance if d[0] <= _NEAR)[:2]
+    said = [f"if {words} ({value_words(float(f'{v:.4g}'), test.unit)})" for _, v, words in fits]
+    return f"It would fit the patient's other values {', or '.join(said)}." if said else ""
+
+
+def unit_factors(code: str) -> tuple[float, ...]:
+    """Return the factors by which a wrong unit multiplies a value of this test."""
+    return tuple(f for f, _ in _SLIPS.get(code, ()))
+
+
+def middle(a: float, b: float) -> float:
+    """Return the geometric mean of two neighbours."""
+    return exp((log(a) + log(b)) / 2)
+
+
+def value_cells(r: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """Return the cells of a value and of its reported unit, from a row with lists BLOCK, ROW and LBORRESU."""
+    test = laboratory_test(r["LBTESTCD"])
+    cells: list[Cell] = []
+    for block, row, unit in zip(r["BLOCK"], r["ROW"], r["LBORRESU"], strict=True):
+        cells.append(Cell("LB", "LBSTRESN", block, row, r["VALUE"], label=test.label, unit=test.unit))
+        if unit is not None:
+            cells.append(Cell("LB", "LBORRESU", block, row, unit))
+    return tuple(cells)
+
+
+def at_stake(code: str) -> frozenset[Topic]:
+    """Return the topic that a graded value of a test bears on."""
+    return frozenset({Topic.LIVER if code in LIVER_TESTS else Topic.BLOOD_COUNTS})

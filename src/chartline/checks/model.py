@@ -1,0 +1,66 @@
+"""Rule, Finding and Cell: what a check declares, and what it hands to the engine.
+
+In: nothing. Out: the three small types every module of `checks/rules/` is written in. A rule finds and says;
+it never changes a value, never decides which of two values is right, and never raises for a data problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chartline.core.query import Severity, Topic
+
+NO_TOPICS: frozenset[Topic] = frozenset()
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One data check, as people read it.
+
+    `sentence` says what must hold in sound data; `asks` what the centre is asked when it does not; `severity` and
+    `topics` are those of a finding that states none of its own. `parameters` are the thresholds that a protocol
+    may change (`checks: {<id>: {<parameter>: value}}`), with their defaults.
+    """
+
+    id: str
+    sentence: str
+    severity: Severity
+    topics: frozenset[Topic]
+    asks: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value in doubt: where it is (domain, variable, mapping block, source row) and how chartline reads it."""
+
+    domain: str
+    variable: str
+    block: int
+    row: int
+    value: object = None
+    label: str = ""  # instead of the variable's own label, e.g. the laboratory test
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One breach of a rule: whose, in which cells (the one most in doubt first), in one sentence."""
+
+    centre: str
+    subject: str
+    cells: tuple[Cell, ...]
+    message: str
+    asks: str = ""
+    severity: Severity | None = None
+    topics: frozenset[Topic] | None = None
+
+
+def cell(
+    record: Mapping[str, Any], domain: str, variable: str, suffix: str = "", *, label: str = "", unit: str = ""
+) -> Cell:
+    """Make a Cell from one row of a rule's frame, whose columns are VALUE, BLOCK and ROW (with `suffix`)."""
+    block, row, value = (record[f"{name}{suffix}"] for name in ("BLOCK", "ROW", "VALUE"))
+    return Cell(domain, variable, block, row, value, label, unit)

@@ -1,0 +1,67 @@
+"""No date lies after the study's data cut-off.
+
+The cut-off is the last day that the data can speak of (`data.cut_off`); a later one is a slip of the year, or a
+date that this study must not use. The same date in two cells of one subject (death and last contact) is one finding.
+Dates on which endpoints rest block them; others are asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Cell, Finding, Rule
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="after_cut_off",
+    sentence="No date is after the data cut-off.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.FOLLOW_UP}),
+    asks="Please check the date (day, month and year) and give the right one.",
+)
+_BLOCKS = {
+    ("DM", "BRTHDTC"): {Topic.ELIGIBILITY},
+    ("EX", "EXSTDTC"): {Topic.EXPOSURE, Topic.FIRST_DOSE},
+    ("SS", "DTHDTC"): {Topic.DEATH, Topic.FOLLOW_UP},
+    ("SS", "LKADTC"): {Topic.FOLLOW_UP},
+    ("SS", "RELDTC"): {Topic.RELAPSE},
+    ("PR", "PRSTDTC"): {Topic.TRANSPLANT},
+    ("RS", "RSDTC"): {Topic.RESPONSE, Topic.MRD},
+}
+_ASKED = {
+    "LB": Topic.BLOOD_COUNTS,
+    "AE": Topic.ADVERSE_EVENTS,
+    "CM": Topic.NEW_THERAPY,
+    "MH": Topic.BASELINE,
+    "FA": Topic.ADVERSE_EVENTS,
+}
+
+
+def find(context: Context) -> list[Finding]:
+    """Return one finding a subject and date that begins after the cut-off."""
+    births = context.statements("DM", "BRTHDTC").with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
+    late = pl.concat([context.dated, births]).filter(pl.col("LO") > context.protocol.data.cut_off)
+    rows = late.group_by(*SUBJECT, "VALUE", maintain_order=True).agg("DOMAIN", "VARIABLE", "BLOCK", "ROW")
+    return [_finding(r, str(context.protocol.data.cut_off)) for r in rows.iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any], cut_off: str) -> Finding:
+    at = sorted(zip(r["DOMAIN"], r["VARIABLE"], r["BLOCK"], r["ROW"], strict=True), key=lambda c: _rank(c[0], c[1]))
+    blocking = [_BLOCKS[d, v] for d, v, _, _ in at if (d, v) in _BLOCKS]
+    topics = set().union(*blocking) if blocking else {_ASKED.get(at[0][0], Topic.FOLLOW_UP)}
+    return Finding(
+        r["CENTRE"],
+        r["USUBJID"],
+        tuple(Cell(d, v, b, row, r["VALUE"]) for d, v, b, row in at),
+        f"The date {r['VALUE']} is after the data cut-off, {cut_off}.",
+        severity=Severity.BLOCK if blocking else Severity.WARN,
+        topics=frozenset(topics),
+    )
+
+
+def _rank(domain: str, variable: str) -> int:
+    order = list(_BLOCKS)
+    return order.index((domain, variable)) if (domain, variable) in _BLOCKS else len(order)

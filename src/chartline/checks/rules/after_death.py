@@ -1,0 +1,83 @@
+"""Nothing happens to a subject after death.
+
+A dose, a relapse, a transplantation, a marrow, a laboratory sample or the onset of anything that is dated after the
+death means that the date of death (or that of the record) is wrong; survival is in doubt. An *end* date after death
+alone (an adverse event closed by the clerk) is asked and does not block. Only the last record of each kind is
+named. A last contact on the day of death is the usual way to record it; one after it is in conflict.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="after_death",
+    sentence="No record of a subject is dated after the death.",
+    severity=Severity.BLOCK,
+    topics=frozenset({Topic.DEATH}),
+    asks="Please check the date of death (day, month and year), or the dates of the records after it.",
+)
+_KINDS = {
+    ("EX", "EXSTDTC"): "dose",
+    ("SS", "RELDTC"): "relapse",
+    ("PR", "PRSTDTC"): "procedure",
+    ("RS", "RSDTC"): "marrow or assessment",
+    ("LB", "LBDTC"): "laboratory result",
+    ("AE", "AESTDTC"): "adverse event",
+    ("CM", "CMSTDTC"): "other treatment",
+    ("MH", "MHSTDTC"): "history item",
+    ("FA", "FADTC"): "finding",
+    ("SS", "LKADTC"): "last contact",
+    ("AE", "AEENDTC"): "end of an adverse event",
+    ("CM", "CMENDTC"): "end of a treatment",
+    ("MH", "MHENDTC"): "end of a history item",
+}
+_ENDS = ("AEENDTC", "CMENDTC", "MHENDTC")
+
+
+def find(context: Context) -> list[Finding]:
+    """Return one finding a subject with a record that begins after the last day the death can mean."""
+    death = context.death.select(*SUBJECT, pl.col("HI").alias("DIED"))
+    after = context.dated.filter(pl.col("VARIABLE") != "DTHDTC").join(death, on=SUBJECT, maintain_order="left")
+    after = after.filter(pl.col("LO") > pl.col("DIED"))
+    if after.is_empty():
+        return []
+    last = (
+        after.sort("LO", maintain_order=True)
+        .group_by(*SUBJECT, "DOMAIN", "VARIABLE", maintain_order=True)
+        .agg(pl.len().alias("N"), pl.col("VALUE", "BLOCK", "ROW").last())
+    )
+    deaths = context.death.join(last, on=SUBJECT, how="semi", maintain_order="left")
+    alive = context.last_alive.rename({c: f"{c}_ALIVE" for c in ("VALUE", "BLOCK", "ROW", "LO", "HI")})
+    deaths = deaths.join(alive, on=SUBJECT, how="left", maintain_order="left")
+    records = {k: g.to_dicts() for k, g in last.partition_by(SUBJECT, as_dict=True).items()}
+    return [_finding(d, records[d["CENTRE"], d["USUBJID"]]) for d in deaths.iter_rows(named=True)]
+
+
+def _finding(death: dict[str, Any], records: list[dict[str, Any]]) -> Finding:
+    order = list(_KINDS)
+    records = sorted(records, key=lambda r: order.index((r["DOMAIN"], r["VARIABLE"])))
+    cells = [cell(death, "SS", "DTHDTC")]
+    if death["VALUE_ALIVE"] == death["VALUE"]:  # the same slip in the last contact
+        cells.append(cell(death, "SS", "LKADTC", "_ALIVE"))
+    cells += [_cell(r) for r in records]
+    said = ", ".join(_said(r) for r in records)
+    severity = Severity.WARN if all(r["VARIABLE"] in _ENDS for r in records) else Severity.BLOCK
+    message = f"Death on {death['VALUE']} precedes other records: {said}."
+    return Finding(death["CENTRE"], death["USUBJID"], tuple(cells), message, severity=severity)
+
+
+def _cell(r: dict[str, Any]) -> Cell:
+    kind = _KINDS[r["DOMAIN"], r["VARIABLE"]]
+    return cell(r, r["DOMAIN"], r["VARIABLE"], label=f"Last {kind}" if r["N"] > 1 else kind.capitalize())
+
+
+def _said(r: dict[str, Any]) -> str:
+    kind = _KINDS[r["DOMAIN"], r["VARIABLE"]]
+    return f"{kind} on {r['VALUE']}" if r["N"] == 1 else f"{r['N']} dates of {kind}, the last on {r['VALUE']}"

@@ -1,0 +1,61 @@
+"""The recorded age is the age that the date of birth gives at first dose.
+
+A difference of one year is often the day on which age was written down; it is asked like any other. Where the two
+ages decide an eligibility criterion differently (a criterion of the protocol on AGE alone), whether the subject is
+in the study is in doubt, and the query blocks. A partial date of birth gives a range of ages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.wording import value_words
+from chartline.core.dates import age_in_years
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="age_mismatch",
+    sentence="The recorded age agrees with the date of birth at first dose.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BASELINE}),
+    asks="Please check the date of birth and the age at first dose, and correct the wrong one.",
+)
+
+
+def find(context: Context) -> list[Finding]:
+    """Return one finding a subject whose recorded age lies outside the ages the date of birth can mean."""
+    rows = (
+        context.birth.join(context.stated("DM", "AGE"), on=SUBJECT, suffix="_AGE", maintain_order="left")
+        .join(context.first_dose, on=SUBJECT, suffix="_DOSE", maintain_order="left")
+        .with_columns(age_in_years("HI", "LO_DOSE").alias("YOUNGEST"), age_in_years("LO", "LO_DOSE").alias("OLDEST"))
+    )
+    recorded = pl.col("VALUE_AGE").floor().cast(pl.Int64)
+    nearest = recorded.clip(pl.col("YOUNGEST"), pl.col("OLDEST"))
+    rows = rows.with_columns(recorded.alias("RECORDED"), nearest.alias("FROM_BIRTH"))
+    rows = rows.filter(pl.col("RECORDED") != pl.col("FROM_BIRTH"))
+    decides = context.age_decides(rows, "RECORDED", "FROM_BIRTH")
+    return [_finding(r, d) for r, d in zip(rows.iter_rows(named=True), decides, strict=True)]
+
+
+def _finding(r: dict[str, Any], decides: bool) -> Finding:
+    birth, age = cell(r, "DM", "BRTHDTC"), cell(r, "DM", "AGE", "_AGE", unit="years")
+    dose = cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose")
+    years = abs(r["RECORDED"] - r["FROM_BIRTH"])
+    message = (
+        f"The date of birth gives {r['FROM_BIRTH']} years at first dose, {years} from the recorded "
+        f"{value_words(r['VALUE_AGE'])}."
+    )
+    if not decides:
+        return Finding(r["CENTRE"], r["USUBJID"], (age, birth, dose), message)
+    return Finding(
+        r["CENTRE"],
+        r["USUBJID"],
+        (birth, age, dose),
+        f"{message} Eligibility depends on which is right.",
+        severity=Severity.BLOCK,
+        topics=frozenset({Topic.ELIGIBILITY}),
+    )

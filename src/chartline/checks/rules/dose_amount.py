@@ -1,0 +1,68 @@
+"""A dose is not above the label's maximum, and its mg agree with its mg/m2 times the body surface area.
+
+The maximum is the protocol's (`treatment.max_dose_m2`). 'Agree' is within `tolerance` (10 %): vials are not shared
+to the milligram, and body surface area is rounded. Where only mg are recorded, mg / body surface area is held
+against the maximum with the same tolerance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.wording import value_words
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="dose_amount",
+    sentence="A dose is at most the protocol's maximum, and mg agree with mg/m2 x body surface area.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.EXPOSURE}),
+    asks="Please check the dose against the drug chart and give mg/m2 and mg as given.",
+    parameters={"tolerance": 0.1},
+)
+
+
+def find(context: Context, *, tolerance: float) -> list[Finding]:
+    """Return one finding a dose that is above the maximum, not above zero, or not what its mg say."""
+    treatment = context.protocol.treatment
+    top = treatment.max_dose_m2 if treatment.max_dose_m2 is not None else float("inf")
+    area = context.stated("DM", "BSA").select(*SUBJECT, pl.col("VALUE").alias("AREA"), *_renamed())
+    doses = context.data["EX"].filter(pl.col("EXTRT") == treatment.drug).join(area, on=SUBJECT, how="left")
+    m2, mg, area_m2 = pl.col("EXDOSM2"), pl.col("EXDOSE"), pl.when(pl.col("AREA") > 0).then(pl.col("AREA"))
+    from_mg = mg / area_m2
+    rows = doses.with_columns(
+        ((m2 > top * (1 + 1e-9)) | (m2.is_null() & (from_mg > top * (1 + tolerance)))).fill_null(False).alias("HIGH"),
+        ((m2 <= 0) | (mg <= 0)).fill_null(False).alias("NONE"),
+        ((from_mg / m2 - 1).abs() > tolerance).fill_null(False).alias("DIFFER"),
+        from_mg.alias("FROM_MG"),
+    ).filter(pl.col("HIGH") | pl.col("NONE") | pl.col("DIFFER"))
+    return [_finding(r, top) for r in rows.iter_rows(named=True)]
+
+
+def _renamed() -> list[pl.Expr]:
+    return [pl.col(c).alias(f"{c}_AREA") for c in ("BLOCK", "ROW")]
+
+
+def _finding(r: dict[str, Any], top: float) -> Finding:
+    said = []
+    if r["HIGH"]:
+        m2 = r["EXDOSM2"] if r["EXDOSM2"] is not None else r["FROM_MG"]
+        said.append(f"The dose of {value_words(m2)} mg/m2 is above the maximum of {value_words(top)} mg/m2.")
+    if r["NONE"]:
+        said.append("The dose is not above zero.")
+    if r["DIFFER"] and r["EXDOSM2"]:
+        mg, area = value_words(r["EXDOSE"]), value_words(r["AREA"])
+        said.append(f"{mg} mg over {area} m2 make {r['FROM_MG']:.2f} mg/m2, not {value_words(r['EXDOSM2'])}.")
+    return Finding(r["CENTRE"], r["USUBJID"], tuple(_cells(r)), " ".join(said))
+
+
+def _cells(r: dict[str, Any]) -> list[Cell]:
+    named = (("EXDOSM2", "mg/m2"), ("EXDOSE", "mg"))
+    cells = [Cell("EX", v, r["BLOCK"], r["ROW"], r[v], unit=u) for v, u in named if r[v] is not None]
+    if r["AREA"] is not None and r["EXDOSE"] is not None:
+        cells.append(Cell("DM", "BSA", r["BLOCK_AREA"], r["ROW_AREA"], r["AREA"], unit="m2"))
+    return cells

@@ -1,0 +1,84 @@
+"""A laboratory value does not jump and return: it is not `ratio` times both of its neighbours while they agree.
+
+A value that is 8 times higher (or lower) than the patient's value before *and* the one after, within `days` days on
+each side, while those two are within `agree` times each other, is a lost decimal point or a wrong unit more often
+than an illness. Aminotransferases do flare and settle that fast, so they need 15 times. A first or last value has
+one neighbour only and is judged by `unit_mismatch`; a value outside the bounds of the possible is
+`lab_implausible`'s. Summaries without dates have no neighbours.
+
+Liver chemistry above its neighbours blocks the liver grades; other tests are asked while the analysis goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import LIVER_TESTS, at_stake, laboratory_test, likely_slips, middle, value_cells
+from chartline.checks.model import Finding, Rule
+from chartline.checks.wording import value_words
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="isolated_jump",
+    sentence="A laboratory value is not many times its neighbours in time while these agree.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please give the result, its unit and its date as the laboratory report shows them.",
+    parameters={"ratio": 8, "ratio_by_test": {"ALT": 15, "AST": 15}, "agree": 3, "days": 60},
+)
+_TEST = [*SUBJECT, "LBTESTCD"]
+
+
+def find(
+    context: Context, *, ratio: float, ratio_by_test: Mapping[str, float], agree: float, days: float
+) -> list[Finding]:
+    """Return one finding a subject, test and day whose value leaves both neighbours and returns."""
+    value, before, after = (pl.col(c) for c in ("VALUE", "BEFORE", "AFTER"))
+    needed = pl.col("LBTESTCD").replace_strict(dict(ratio_by_test), default=ratio, return_dtype=pl.Float64)
+    high = pl.min_horizontal(value / before, value / after)
+    low = pl.min_horizontal(before / value, after / value)
+    together = pl.max_horizontal(before / after, after / before) <= agree
+    rows = _beside_neighbours(context, days).filter(
+        before.is_not_null() & after.is_not_null() & together & (pl.max_horizontal(high, low) >= needed)
+    )
+    return [_finding(r) for r in rows.iter_rows(named=True)]
+
+
+def _beside_neighbours(context: Context, days: float) -> pl.DataFrame:
+    """Return one row a subject, test, day and value, with the value BEFORE and AFTER it in time."""
+    value, day = pl.col("VALUE"), pl.col("LO")
+    believed = context.laboratory.filter(pl.col("BELIEVABLE") & (value > 0) & (day == pl.col("HI")))
+    series = believed.sort(*_TEST, "LO", "VALUE", maintain_order=True)
+    first = pl.struct(*_TEST, "LO", "VALUE").rle_id()  # the same value of one day in two places is one value
+    series = series.group_by(first.alias("ONE"), maintain_order=True).agg(
+        *(pl.col(c).first() for c in (*_TEST, "LO", "VALUE")), "BLOCK", "ROW", "LBORRESU"
+    )
+    return series.with_columns(
+        pl.when((day - day.shift(step).over(_TEST)).abs().dt.total_days() <= days)
+        .then(value.shift(step).over(_TEST))
+        .alias(name)
+        for step, name in ((1, "BEFORE"), (-1, "AFTER"))
+    )
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    test = laboratory_test(r["LBTESTCD"])
+    side = "above" if r["VALUE"] > r["BEFORE"] else "below"
+    message = (
+        f"{test.label} of {value_words(r['VALUE'], test.unit)} on {r['LO']} is far {side} the values before and after "
+        f"it ({value_words(r['BEFORE'])} and {value_words(r['AFTER'], test.unit)})."
+    )
+    slips = likely_slips(test, r["VALUE"], middle(r["BEFORE"], r["AFTER"]))
+    blocks = test.code in LIVER_TESTS and side == "above"
+    return Finding(
+        r["CENTRE"],
+        r["USUBJID"],
+        value_cells(r),
+        f"{message} {slips}".rstrip(),
+        severity=Severity.BLOCK if blocks else Severity.WARN,
+        topics=at_stake(test.code),
+    )

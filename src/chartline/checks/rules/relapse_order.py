@@ -1,0 +1,49 @@
+"""A relapse comes after the first dose and after the first response.
+
+A relapse that is recorded *before* either is a slip of the date (often of the year), or the relapse for which the
+treatment was given. Compared by the days a partial date can mean. The first response is the earliest on-treatment
+assessment that the treating team called a response.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Finding, Rule, cell
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="relapse_order",
+    sentence="A relapse is dated after the first dose and after the first response.",
+    severity=Severity.BLOCK,
+    topics=frozenset({Topic.RELAPSE}),
+    asks="Please check the date of relapse (day, month and year) and give the right one.",
+)
+
+
+def find(context: Context) -> list[Finding]:
+    """Return one finding a subject whose relapse ends before the first dose or the first response."""
+    rows = (
+        context.relapse.join(context.first_dose, on=SUBJECT, how="left", suffix="_DOSE")
+        .join(context.first_response, on=SUBJECT, how="left", suffix="_RESPONSE")
+        .with_columns(
+            (pl.col("HI") < pl.col("LO_DOSE")).fill_null(False).alias("BEFORE_DOSE"),
+            (pl.col("HI") < pl.col("LO_RESPONSE")).fill_null(False).alias("BEFORE_RESPONSE"),
+        )
+        .filter(pl.col("BEFORE_DOSE") | pl.col("BEFORE_RESPONSE"))
+    )
+    return [_finding(r) for r in rows.iter_rows(named=True)]
+
+
+def _finding(r: dict[str, object]) -> Finding:
+    cells = [cell(r, "SS", "RELDTC")]
+    before = []
+    if r["BEFORE_DOSE"]:
+        cells.append(cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose"))
+        before.append("the first dose")
+    if r["BEFORE_RESPONSE"]:
+        cells.append(cell(r, "RS", "RSDTC", "_RESPONSE", label="First response"))
+        before.append("the first response")
+    message = f"The relapse is dated before {' and before '.join(before)}."
+    return Finding(str(r["CENTRE"]), str(r["USUBJID"]), tuple(cells), message)

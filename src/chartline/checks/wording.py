@@ -1,0 +1,113 @@
+"""From findings to queries: addresses, quotations, merging.
+
+In: the findings of one rule. Out: its queries, each with every address once, the most doubtful first, quoting what
+stands in the cells (the centre's words) and, where that differs, how chartline reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chartline.checks.model import Cell, Finding, Rule
+from chartline.core.clinical import Origins, variables
+from chartline.core.query import Query, Severity
+
+_RANK = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
+_FALLBACK = {"LBSTRESN": "LBORRES"}  # where only the reported text of a result has a column of its own
+_UNITS = {"umol/L": "µmol/L", "10^9/L": "× 10⁹/L"}
+
+
+def unit_words(unit: str) -> str:
+    """Return a unit as people write it."""
+    return _UNITS.get(unit, unit)
+
+
+def value_words(value: object, unit: str = "") -> str:
+    """Return a value as people write it: shortest number, 'blank' for a missing one."""
+    if value is None:
+        return "blank"
+    text = (f"{value:.0f}" if value == int(value) else f"{value:.6g}") if isinstance(value, float) else str(value)
+    return f"{text} {unit_words(unit)}".rstrip()
+
+
+def _columns(origins: Origins, cell: Cell) -> tuple[str, ...]:
+    columns = origins.blocks[cell.block][1]
+    return tuple(columns.get(cell.variable) or columns.get(_FALLBACK.get(cell.variable, ""), ()))
+
+
+def places(origins: Origins, cell: Cell) -> tuple[str, ...]:
+    """Return the canonical addresses of a cell, one a source column; none where the mapping states the value."""
+    if cell.block >= len(origins.blocks):  # data that were not mapped from a source have no address but this
+        return (f"{cell.domain}!row {cell.row}!{cell.variable}",)
+    table = origins.blocks[cell.block][0]
+    return tuple(table.address(cell.row, c) for c in _columns(origins, cell))
+
+
+def all_places(origins: Origins, cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Return the addresses of cells in order, each once; that of the first cell's row where none has a column."""
+    cells = tuple(cells)
+    found = _unique(p for c in cells for p in places(origins, c))
+    return found or tuple(origins.blocks[c.block][0].address(c.row, "") for c in cells[:1])
+
+
+def quotation(origins: Origins, cell: Cell) -> str:
+    """Return 'Date of relapse: 10-Jun-2020 (read as 2020-06-10)'."""
+    label = cell.label or variables()[cell.domain][cell.variable].label
+    ours = value_words(cell.value, cell.unit)
+    raw = _raw(origins, cell)
+    if raw in ("", ours) or _same(raw, cell.value):
+        return f"{label}: {ours}"
+    return f"{label}: {raw} (read as {ours})"
+
+
+def _same(raw: str, value: object) -> bool:
+    """Whether the cell shows just the value (`5.0` is 5), so that saying how it is read adds nothing."""
+    if not isinstance(value, float | int):
+        return raw == value
+    try:
+        return float(raw) == float(value)
+    except ValueError:
+        return False
+
+
+def _raw(origins: Origins, cell: Cell) -> str:
+    if cell.block >= len(origins.blocks) or not _columns(origins, cell):
+        return ""
+    table = origins.blocks[cell.block][0]
+    return " + ".join(table.raw(cell.row, c) or "(blank)" for c in _columns(origins, cell))
+
+
+def _unique(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(i for i in items if i))
+
+
+def queries_of(rule: Rule, findings: Sequence[Finding], origins: Origins) -> list[Query]:
+    """Return the queries of one rule. Findings of one subject that share an address become one query."""
+    home: dict[tuple[str, str, str], list[Finding]] = {}
+    groups: dict[int, list[Finding]] = {}
+    for finding in findings:
+        keys = [(finding.centre, finding.subject, p) for p in all_places(origins, finding.cells)]
+        joined: list[Finding] = []
+        for other in {id(home[k]): home[k] for k in keys if k in home}.values():
+            joined += groups.pop(id(other))
+        joined.append(finding)
+        groups[id(joined)] = joined
+        home.update({(*k[:2], p): joined for k in keys for f in joined for p in all_places(origins, f.cells)})
+    return [_query(rule, group, origins) for group in groups.values()]
+
+
+def _query(rule: Rule, group: Sequence[Finding], origins: Origins) -> Query:
+    cells = list(dict.fromkeys(c for f in group for c in f.cells))
+    severity = max((f.severity or rule.severity for f in group), key=_RANK.__getitem__)
+    topics = frozenset().union(*(rule.topics if f.topics is None else f.topics for f in group))
+    return Query(
+        rule=rule.id,
+        severity=severity,
+        centre=group[0].centre,
+        subject=group[0].subject,
+        addresses=all_places(origins, cells),
+        saw="; ".join(_unique(quotation(origins, c) for c in cells)),
+        message=" ".join(_unique(f.message for f in group)),
+        ask=" ".join(_unique(f.asks or rule.asks for f in group)),
+        topics=topics,
+    )
