@@ -1,4 +1,4 @@
-"""The five centres' charts, mapped with the answers laid over, are the truth; without, they differ by the planted errors.
+"""The five centres mapped with the answers laid over are the truth; without, they differ by the planted errors.
 
 What a centre did not keep cannot be mapped; each such gap is listed here, and nothing else may differ.
 """

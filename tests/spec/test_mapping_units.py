@@ -64,7 +64,6 @@ def test_the_unit_may_stand_in_the_row_and_an_unknown_one_is_queried() -> None:
     assert set(asked) == {
         ("unknown_unit", "P3"),
         ("value_not_in_code_list", "P4"),
-        ("unknown_unit", "P4"),
         ("unknown_unit", "P5"),
     }
     assert asked["unknown_unit", "P3"].severity is Severity.BLOCK
