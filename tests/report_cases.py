@@ -1,7 +1,7 @@
 """Report sources for the tests: a tiny study typed here, and the whole reference study from ../shared.
 
-The numbers of the reference study are read from `expected/full.json` (computed in R) and the bars from `truth/`, so that
-a rendered report can be looked at as a reader will see it. Nothing here is computed by chartline.
+The numbers of the reference study are read from `expected/full.json` (computed in R) and the bars from `truth/`, so
+that a rendered report can be looked at as a reader will see it. Nothing here is computed by chartline.
 """
 
 from __future__ import annotations
@@ -300,7 +300,7 @@ def _truth(shared: Path, name: str) -> list[dict[str, str]]:
 
 
 def _day(text: str, origin: dt.date) -> int:
-    parts = text.split("-") + ["15"]
+    parts = [*text.split("-"), "15"]
     return (dt.date(int(parts[0]), int(parts[1]), int(parts[2])) - origin).days
 
 
@@ -438,7 +438,7 @@ def _table1(shared: Path, eligible: set[str]) -> list[Result]:
 def _lab_cells(e: dict[str, Any]) -> dict[tuple[str, ...], int]:
     cells: dict[tuple[str, ...], int] = {}
     for row in e["worst_grades"]:
-        base = "" if row["base_g_v5"] is None else str(row["base_g_v5"])
+        base = "" if row["base"] is None else str(row["base_g_v5"] or 0)
         k = (row["test"], base, str(row["worst_v5"]))
         cells[k] = cells.get(k, 0) + 1
     return cells
@@ -563,7 +563,7 @@ def _amendments(shared: Path) -> tuple[AmendmentLine, ...]:
                 r["centre"],
                 r["subject"],
                 r["location"],
-                "",
+                r["field"],
                 r["answer"],
                 f"Answer to {r['query_id']}",
                 r["answered_by"],

@@ -113,7 +113,7 @@ def _outcomes(rows: pl.DataFrame, key: CountKey, by: str | None) -> CrossTab:
 def _categories(rows: pl.DataFrame, key: CountKey, variable: str, by: str | None) -> CrossTab:
     """(variable) or (variable, by), a missing value being the level ""."""
     dims = (variable, by) if by else (variable,)
-    rows = rows.with_columns(as_level(rows, "VALUE").alias("VALUE"))
+    rows = rows.with_columns(as_level("VALUE", rows.schema["VALUE"]))
     return _cross_tab(rows, key, dims, ["VALUE", *(["LEVEL"] if by else [])])
 
 
@@ -182,7 +182,9 @@ def _lab_grades(adam: Adam, where: str, tests: Iterable[str], digest: str) -> Cr
         pl.DataFrame({"LBTESTCD": list(tests)}, schema={"LBTESTCD": pl.String}), how="cross"
     )
     rows = wanted.join(base, on=subject_test, how="left").join(worst, on=subject_test, how="left")
-    rows = rows.with_columns(as_level(rows, "BTOXGR"), as_level(rows, "ATOXGR"), pl.lit("counted").alias("ROLE"))
+    rows = rows.with_columns(
+        as_level("BTOXGR", pl.Int64()), as_level("ATOXGR", pl.Int64()), pl.lit("counted").alias("ROLE")
+    )
     key = CountKey(analysis="lab_grades", protocol_digest=digest)
     return _cross_tab(rows, key, ("TEST", "BASE", "GRADE"), ["LBTESTCD", "BTOXGR", "ATOXGR"])
 
@@ -191,7 +193,7 @@ def _ae_grades(adam: Adam, where: str, digest: str) -> CrossTab:
     """The worst grade of each term a subject of the set had on treatment; case does not make two terms."""
     events = adam["ADAE"].filter(pl.col("TRTEMFL") == "Y").join(set_members(adam, where), on="USUBJID", how="semi")
     rows = events.group_by("USUBJID", _term().alias("TERM")).agg(pl.col("AETOXGR").max())
-    rows = rows.with_columns(as_level(rows, "AETOXGR"), pl.lit("counted").alias("ROLE"))
+    rows = rows.with_columns(as_level("AETOXGR", pl.Int64()), pl.lit("counted").alias("ROLE"))
     key = CountKey(analysis="ae_grades", protocol_digest=digest)
     return _cross_tab(rows, key, ("TERM", "GRADE"), ["TERM", "AETOXGR"])
 

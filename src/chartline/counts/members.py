@@ -57,8 +57,8 @@ def members(adam: Adam, protocol: Protocol, analysis: Analysis) -> pl.DataFrame:
 def condition_members(adam: Adam, where: str, numerator: str, by: str | None = None) -> pl.DataFrame:
     """Return the members of the set `where` with ROLE counted, not_counted, missing or withheld by `numerator`."""
     read = sorted(parse_condition(numerator).variables)
-    rows = _set_members(adam, where, read)
-    true = _truth(rows, numerator)
+    types = adam["ADSL"].schema
+    true = parse_condition(numerator).expr(dict(types))
     role = (
         pl.when(pl.col("OPEN"))
         .then(pl.lit("withheld"))
@@ -70,15 +70,15 @@ def condition_members(adam: Adam, where: str, numerator: str, by: str | None = N
         .then(pl.lit("withheld"))
         .otherwise(pl.lit("missing"))
     )
-    value = pl.concat_str([as_level(rows, v) for v in read], separator="; ") if read else pl.lit(None, pl.String)
-    return _finish(rows, role, value, by)
+    value = pl.concat_str([as_level(v, types[v]) for v in read], separator="; ")
+    return _finish(adam, _set_members(adam, where, read, by), role, value, by)
 
 
 def variable_members(adam: Adam, of: Variable) -> pl.DataFrame:
     """Return the members of a set with the value of a variable (its own type); ROLE counted, missing or withheld."""
-    rows = _set_members(adam, of.where, [of.variable])
     value = pl.col(of.variable)
-    known = value.is_not_null() & value.is_not_nan() if rows.schema[of.variable].is_float() else value.is_not_null()
+    number = adam["ADSL"].schema[of.variable].is_float()
+    known = value.is_not_null() & value.is_not_nan() if number else value.is_not_null()
     role = (
         pl.when(pl.col("OPEN"))
         .then(pl.lit("withheld"))
@@ -88,25 +88,23 @@ def variable_members(adam: Adam, of: Variable) -> pl.DataFrame:
         .then(pl.lit("withheld"))
         .otherwise(pl.lit("missing"))
     )
-    return _finish(rows, role, pl.when(known).then(value), of.by)
+    rows = _set_members(adam, of.where, [of.variable], of.by)
+    return _finish(adam, rows, role, pl.when(known).then(value), of.by)
 
 
 def set_members(adam: Adam, where: str) -> pl.DataFrame:
     """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
-    return _set_members(adam, where, []).filter(~pl.col("OPEN")).select(_KEY).sort(_KEY)
+    return _set_members(adam, where, []).filter(~pl.col("OPEN")).select(_KEY).sort(_KEY).collect()
 
 
-def as_level(frame: pl.DataFrame, variable: str) -> pl.Expr:
+def as_level(variable: str, dtype: pl.DataType) -> pl.Expr:
     """Return a variable as the text of a level: whole numbers without decimals, "" where missing."""
     column = pl.col(variable)
-    if frame.schema[variable].is_float():
+    if dtype.is_float():
         whole = column.is_finite() & (column == column.round())
-        column = (
-            pl.when(whole)
-            .then(column.cast(pl.Int64, strict=False).cast(pl.String))
-            .otherwise(column.fill_nan(None).cast(pl.String))
-        )
-    return column.cast(pl.String).fill_null("")
+        number = pl.when(whole).then(column.cast(pl.Int64, strict=False).cast(pl.String))
+        column = number.otherwise(column.fill_nan(None).cast(pl.String))
+    return column.cast(pl.String).fill_null("").alias(variable)
 
 
 def endpoint_of(protocol: Protocol, endpoint_id: str) -> Endpoint:
@@ -119,24 +117,22 @@ def _tally(adam: Adam, protocol: Protocol, analysis: Tally) -> pl.DataFrame:
     if analysis.count == "eligible":
         return condition_members(adam, "", ELIGIBLE, analysis.by)
     where = "" if analysis.population is None else protocol.sets[analysis.population].where
-    rows = _set_members(adam, where, [])
     role = pl.when(pl.col("OPEN")).then(pl.lit("withheld")).otherwise(pl.lit("counted"))
-    return _finish(rows, role, pl.lit(None, pl.String), analysis.by)
+    return _finish(adam, _set_members(adam, where, [], analysis.by), role, pl.lit(None, pl.String), analysis.by)
 
 
 def _timed(adam: Adam, protocol: Protocol, analysis: Survival | FollowUp) -> pl.DataFrame:
     """Rows of ADTTE, and who has none: withheld by a query, or missing because the data do not allow a time."""
     endpoint = endpoint_of(protocol, analysis.endpoint)
     where = protocol.sets[endpoint.population].where if endpoint.population else "TRTSDT is present"
-    times = adam["ADTTE"].filter(pl.col("PARAMCD") == analysis.endpoint)
-    people = _set_members(adam, where, []).join(
-        times.select("USUBJID", "AVAL", "CNSR", "CAUSE"), on="USUBJID", how="left"
-    )
+    times = adam["ADTTE"].filter(pl.col("PARAMCD") == analysis.endpoint).select("USUBJID", "AVAL", "CNSR", "CAUSE")
     item = f"ADTTE.{analysis.endpoint}"
-    blocked = _withheld(adam, [item])
+    excluded = _withheld(adam, [item])
+    blocked = sorted({subject for subject, _, query in excluded if query})
     # a subject without a row and without an exclusion (the endpoint's own population rule) is not a member
-    listed = set(adam.withheld.filter(pl.col("ITEM") == item)["USUBJID"]) | set(times["USUBJID"])
-    people = people.filter(pl.col("USUBJID").is_in(sorted(listed)) | pl.col("OPEN"))
+    listed = pl.concat([times["USUBJID"], pl.Series("USUBJID", [s for s, _, _ in excluded], dtype=pl.String)])
+    people = _set_members(adam, where, [], analysis.by).join(times.lazy(), on="USUBJID", how="left")
+    people = people.filter(pl.col("USUBJID").is_in(listed.implode()) | pl.col("OPEN"))
     role = (
         pl.when(pl.col("USUBJID").is_in(blocked) | pl.col("OPEN"))
         .then(pl.lit("withheld"))
@@ -147,60 +143,60 @@ def _timed(adam: Adam, protocol: Protocol, analysis: Survival | FollowUp) -> pl.
         .when(pl.col("CNSR") > 0)
         .then(pl.lit("censored"))
     )
-    out = _finish(people, role, pl.col("AVAL"), analysis.by, pl.when(role == "event").then(pl.col("CAUSE")))
+    out = _finish(adam, people, role, pl.col("AVAL"), analysis.by, pl.when(role == "event").then(pl.col("CAUSE")))
     if out["ROLE"].null_count():
         raise ValueError(f"{item}: a time without a CNSR of 0 or more")
     return out
 
 
-def _set_members(adam: Adam, where: str, values: list[str]) -> pl.DataFrame:
-    """ADSL of those in the set, withheld values made null, with two flags.
+def _set_members(adam: Adam, where: str, values: list[str], by: str | None = None) -> pl.LazyFrame:
+    """Those in the set with the variables that are read, withheld values made null, and two flags.
 
     OPEN: an open query leaves it unknown whether the subject is in the set at all. WITHHELD: one of `values` is.
     """
-    rows = _adsl(adam)
-    read = sorted(parse_condition(where).variables) if where else []
+    condition = parse_condition(where) if where else None
+    read = sorted(condition.variables) if condition else []
+    names = sorted({*read, *values})
+    excluded = _withheld(adam, [f"ADSL.{v}" for v in names])
+    hidden = {v: sorted({s for s, item, _ in excluded if item == f"ADSL.{v}"}) for v in names}
+    blocked = {v: {s for s, item, query in excluded if item == f"ADSL.{v}" and query} for v in names}
+    known = [
+        pl.when(~pl.col("USUBJID").is_in(ids)).then(pl.col(v)).alias(v) if (ids := hidden.get(v)) else pl.col(v)
+        for v in sorted({*names, *([by] if by else [])} - {*_KEY})
+    ]
+    inside = condition.expr(dict(adam["ADSL"].schema)) if condition else pl.lit(True)
+    rows = adam["ADSL"].lazy().select(*_KEY, *known)
     rows = rows.with_columns(
-        [
-            pl.when(pl.col("USUBJID").is_in(ids)).then(None).otherwise(pl.col(v)).alias(v)
-            for v in sorted({*read, *values})
-            if (ids := _withheld(adam, [f"ADSL.{v}"], any_reason=True))
-        ]
-    )
-    inside = _truth(rows, where) if where else pl.lit(True)
-    unknown = _withheld(adam, [f"ADSL.{v}" for v in read])
-    rows = rows.with_columns(
-        (inside.is_null() & pl.col("USUBJID").is_in(unknown)).alias("OPEN"),
-        pl.col("USUBJID").is_in(_withheld(adam, [f"ADSL.{v}" for v in values])).alias("WITHHELD"),
+        (inside.is_null() & _among(blocked, read)).alias("OPEN"), _among(blocked, values).alias("WITHHELD")
     )
     return rows.filter(inside.fill_null(False) | pl.col("OPEN"))
 
 
-def _adsl(adam: Adam) -> pl.DataFrame:
-    rows = adam["ADSL"]
-    return rows if "CENTRE" in rows.columns else rows.with_columns(pl.col("SITEID").alias("CENTRE"))
+def _among(blocked: dict[str, set[str]], names: list[str]) -> pl.Expr:
+    """Whether a subject is withheld from any of these variables."""
+    return pl.col("USUBJID").is_in(sorted(set().union(*(blocked[v] for v in names))))
 
 
-def _withheld(adam: Adam, items: list[str], any_reason: bool = False) -> list[str]:
-    """The subjects withheld from any of `items` by a query, or for whatever reason."""
+def _withheld(adam: Adam, items: list[str]) -> list[tuple[str, str, bool]]:
+    """Return (subject, item, by an open query) of every value that is left out. Queries are few by nature."""
+    if not items or adam.withheld.is_empty():
+        return []
     rows = adam.withheld.filter(pl.col("ITEM").is_in(items))
-    if not any_reason:
-        rows = rows.filter(pl.col("QUERY").is_not_null())
-    return rows["USUBJID"].unique().sort().to_list()
-
-
-def _truth(rows: pl.DataFrame, text: str) -> pl.Expr:
-    return parse_condition(text).expr(dict(rows.schema))
+    return rows.select("USUBJID", "ITEM", pl.col("QUERY").is_not_null()).rows()
 
 
 def _finish(
-    rows: pl.DataFrame, role: pl.Expr, value: pl.Expr, by: str | None, cause: pl.Expr | None = None
+    adam: Adam, rows: pl.LazyFrame, role: pl.Expr, value: pl.Expr, by: str | None, cause: pl.Expr | None = None
 ) -> pl.DataFrame:
-    level = as_level(rows, by) if by else pl.lit(None, pl.String)
-    return rows.select(
-        *_KEY,
-        role.alias("ROLE"),
-        value.alias("VALUE"),
-        level.alias("LEVEL"),
-        (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
-    ).sort(_KEY)
+    level = as_level(by, adam["ADSL"].schema[by]) if by else pl.lit(None, pl.String)
+    return (
+        rows.select(
+            *_KEY,
+            role.alias("ROLE"),
+            value.alias("VALUE"),
+            level.alias("LEVEL"),
+            (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
+        )
+        .sort(_KEY)
+        .collect()
+    )

@@ -75,6 +75,17 @@ def interval(result: Result, decimals: int = 1) -> str:
     return f"{ends[0]} to {ends[1]}"
 
 
+def between(low: str, high: str) -> str:
+    """Return "3.5–12.3" for a table cell; with "to" where an end is negative, so that no dash can be misread."""
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
+
+
+def span(result: Result, decimals: int = 1) -> str:
+    """Return the interval as a table cell shows it: "40.6–76.3", or "" where there is none."""
+    ends = interval(result, decimals)
+    return between(*ends.split(" to ")) if ends else ""
+
+
 def level(result: Result) -> str:
     """Return "95% CI"."""
     return f"{plain((result.level or 0) * 100)}% CI"

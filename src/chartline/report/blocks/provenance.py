@@ -12,8 +12,7 @@ def build(source: ReportSource) -> list[Block]:
     rows = [(Cell(f.name), Cell(f.sha256[:_SHOWN])) for f in source.inputs]
     facts = [("Protocol digest", source.results.protocol_digest), ("Data digest", source.results.data_digest)]
     rows += [(Cell(name), Cell(digest[:_SHOWN])) for name, digest in facts]
-    rows += [(Cell(name), Cell(version)) for name, version in source.versions]
-    spans: set[int] = set()
+    rows += [(Cell(name), Cell(version)) for name, version in source.versions if not name.endswith("digest")]
     return [
         Heading("Provenance"),
         Paragraph(
@@ -26,6 +25,5 @@ def build(source: ReportSource) -> list[Block]:
             rows=tuple(rows),
             align="ll",
             widths=(5, 3),
-            span_rows=frozenset(spans),
         ),
     ]

@@ -59,7 +59,7 @@ def _table(source: ReportSource, analyses: list[str]) -> Table:
         header=tuple(header),
         rows=tuple(rows),
         align="l" + "r" * (len(header) - 1),
-        widths=(2.2, 0.95, 1.75, *(1.75, 0.7, 1.05) * len(at)),
+        widths=(2, 0.9, 1.7, *(1.7, 0.65, 1.15) * len(at)),
         notes=_notes(source, analyses),
     )
 
@@ -183,7 +183,7 @@ def _at_day(curve: CurveLike, day: float) -> float:
 def _group(label: str, curve: CurveLike, axis: list[float]) -> dict[str, Any]:
     """Return what the template draws of one curve; times in months."""
     if not curve.times_days:
-        empty = {"steps": [], "band": [], "censored": [], "few_from": None, "few_at": None}
+        empty: dict[str, Any] = {"steps": [], "band": [], "censored": [], "few_from": None, "few_at": None}
         return {"label": label, **empty, "risk": [0] * len(axis), "events": [0] * len(axis)}
     end = _end(curve)
     steps = [(0.0, 1.0), *((fmt.months(d), s) for d, s in zip(curve.times_days, curve.survival, strict=True))]
@@ -203,7 +203,7 @@ def _group(label: str, curve: CurveLike, axis: list[float]) -> dict[str, Any]:
 
 
 def _band(curve: CurveLike, end: int) -> list[tuple[float, float, float]]:
-    """Return (month, lower, upper): 1 where nothing has happened yet, ending where the interval has no value (S = 0)."""
+    """Return (month, lower, upper): 1 before any event, ending where the interval has no value (S = 0)."""
     points = [(0.0, 1.0, 1.0)]
     for day, s, low, high in zip(curve.times_days, curve.survival, curve.lower, curve.upper, strict=True):
         if low is not None and high is not None:
