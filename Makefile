@@ -9,7 +9,7 @@ demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
 
 test: $(VENV)/.ready-test
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --cov --cov-report=term

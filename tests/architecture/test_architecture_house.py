@@ -27,8 +27,12 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "duckdb": ("sources/omop.py", "sources/fhir.py"),
     "font_source_sans_pro": ("report",),
     "jinja2": ("report",),
-    "numpy": ("stats", "sources/csvtext.py"),
-    "polars": ("core", "sources", "mapping", "checks", "cohort", "derive", "counts/count.py", "trace", "pipeline.py"),
+    "markupsafe": ("report",),
+    "numpy": ("stats", "sources/csvtext.py", "sources/omop.py"),
+    "polars": (
+        *("core", "sources", "mapping", "checks", "cohort", "derive"),
+        *("counts/count.py", "counts/members.py", "trace", "pipeline.py"),
+    ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),
     "rich": ("cli.py",),
@@ -37,6 +41,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "typst": ("report",),
     "xlsxwriter": ("trace/query_workbook.py",),
 }
+CARRIED = {"markupsafe"}  # comes with jinja2
 DISTRIBUTIONS = {"python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
     "polars",
@@ -95,7 +100,7 @@ def test_every_run_time_dependency_has_an_address() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [d.split(">")[0].split("<")[0].split("=")[0].strip() for d in project["dependencies"]]
     imports = {DISTRIBUTIONS.get(n, n.replace("-", "_")) for n in names}
-    assert imports == set(ADDRESSES)
+    assert imports | CARRIED == set(ADDRESSES)
 
 
 def test_the_command_line_starts_without_any_heavy_library() -> None:
@@ -107,7 +112,7 @@ def test_the_command_line_starts_without_any_heavy_library() -> None:
 # What crosses the wall, field by field: whoever adds one decides here, in the open, that it can hold no person.
 CROSSES: dict[type, set[str]] = {
     counts.CountKey: {"analysis", "protocol_digest", "unit"},
-    counts.EventTable: {"key", "causes", "rows", "withheld"},
+    counts.EventTable: {"key", "causes", "rows", "withheld", "missing"},
     counts.CrossTab: {"key", "dims", "cells", "withheld"},
     counts.ValueTable: {"key", "values", "missing", "withheld"},
     counts.AttritionStep: {"id", "label", "n_in", "n_no", "n_unknown", "n_out"},

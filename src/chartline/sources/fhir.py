@@ -189,7 +189,14 @@ def _float_text(text: str) -> str:
     return number_text(float(text))
 
 
-_loads = json.JSONDecoder(parse_float=_float_text, parse_int=str, parse_constant=_no_number).decode
+_decode = json.JSONDecoder(parse_float=_float_text, parse_int=str, parse_constant=_no_number).decode
+
+
+def _loads(text: str) -> Any:
+    try:
+        return _decode(text)
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", text, 0) from error
 
 
 def _content(resource: Resource) -> Resource:

@@ -1,0 +1,274 @@
+"""Write the reference pages docs/protocol.md, docs/mapping.md and docs/cli.md from the code and docs/parts/.
+
+In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
+table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
+test fails where a committed page differs from what this writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import pkgutil
+import re
+import sys
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from schema_tables import InOrder, Reference, flow  # noqa: E402
+
+DECLARATIONS = ("protocol", "mapping")
+PAGES = (*DECLARATIONS, "cli")
+_DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
+_NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
+
+
+def page(name: str) -> str:
+    """Return the text of one page. Raises `ValueError` where an object of its declaration is not shown."""
+    keys = reference(name) if name in DECLARATIONS else None
+    out = []
+    for line in (HERE / "parts" / f"{name}.md").read_text(encoding="utf-8").splitlines():
+        hit = _DIRECTIVE.match(line)
+        if hit is None:
+            out.append(line)
+        elif hit[1] == "keys":
+            assert keys is not None
+            out += keys.table(hit[2])
+        else:
+            out += _DIRECTIVES[hit[1]](*([hit[2]] if hit[2] else []))
+    if keys is not None and keys.objects - keys.shown:
+        raise ValueError(f"{name}: not shown: {sorted(keys.objects - keys.shown)}")
+    return "\n".join([out[0], "", _NOTE.format(page=name), *out[1:]]) + "\n"
+
+
+def reference(declaration: str) -> Reference:
+    """Return the schema of `protocol` or `mapping`, keys in the order in which they are written."""
+    from chartline.mapping.model import Mapping
+    from chartline.protocol.model import Protocol
+
+    model = {"protocol": Protocol, "mapping": Mapping}[declaration]
+    return Reference(model.model_json_schema(by_alias=True, schema_generator=InOrder))
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return a Markdown table."""
+    head = list(header)
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return lines + ["| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |" for row in rows]
+
+
+# what the code knows -----------------------------------------------------------------------------------------------
+
+
+def adsl_variables() -> list[str]:
+    """ADSL variables every study has."""
+    from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+
+    rows = [(f"`{n}`", label, "yes") for n, label in COHORT_VARIABLES.items()]
+    rows += [(f"`{n}`", label, "no") for n, label in DERIVED_VARIABLES.items()]
+    return table(("variable", "label", "may be used in eligibility"), rows)
+
+
+def endpoints() -> list[str]:
+    """The shipped endpoints: their declaration and their manual page."""
+    from chartline.derive import endpoints as folder
+
+    out: list[str] = []
+    for name in sorted(m.name for m in pkgutil.iter_modules(folder.__path__)):
+        module = importlib.import_module(f"{folder.__name__}.{name}")
+        e = module.ENDPOINT
+        declared = {"origin": e.origin, "events": list(e.events), "censor_at": list(e.censor_at), "last": e.last}
+        out += [
+            f"#### `{name}`: {e.label}",
+            "",
+            " ".join(module.__doc__.split()),
+            "",
+            f"`{flow(declared, bare=True)}`",
+            "",
+        ]
+    return out[:-1]
+
+
+def criteria() -> list[str]:
+    """The shipped response rule sets, category by category."""
+    from chartline.derive.response_rules import available_rules, load_rules
+
+    out: list[str] = []
+    for name in available_rules():
+        r = load_rules(name)
+        out += [f"#### `{name}`: {r.label} (version {r.version})", "", f"Source: {r.source}", "", r.verified, ""]
+        out += table(
+            ("category", "meaning", "where it comes from"), [(f"`{c.code}`", c.label, c.origin) for c in r.categories]
+        )
+        out += ["", f"Not evaluable: `{r.not_evaluable}`. Best first: {', '.join(f'`{b}`' for b in r.best)}.", ""]
+    return out[:-1]
+
+
+def grading() -> list[str]:
+    """The shipped grading scales and the tests each one grades."""
+    out = []
+    for file in sorted((files("chartline") / "derive" / "grading").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".csv"):
+            rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+            tests = ", ".join(f"`{t}`" for t in dict.fromkeys(r["testcd"] for r in rows))
+            out.append((f"`{file.name.removesuffix('.csv')}`", rows[0]["source"], tests))
+    return table(("name", "source", "tests"), out)
+
+
+def checks() -> list[str]:
+    """Every registered data check."""
+    from chartline.checks.engine import rules
+
+    rows = []
+    for rule, _ in rules().values():
+        topics = ", ".join(sorted(rule.topics)) or "-"
+        parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
+        rows.append((f"`{rule.id}`", rule.sentence, rule.severity, topics, parameters))
+    return table(("check", "what holds in sound data", "severity", "topics", "parameters"), rows)
+
+
+def severities() -> list[str]:
+    """What an open query of each severity does, and the topics a blocking one can name."""
+    from chartline.core.query import Topic
+
+    return ["Topics: " + ", ".join(f"`{t}`" for t in Topic) + "."]
+
+
+def statistics() -> list[str]:
+    """Every declared statistic with its reference."""
+    from chartline.stats.statistic import declared_statistics
+
+    rows = [(f"`{s.name}`", s.label, s.gives, f"`{s.reference}`", s.paper) for s in declared_statistics().values()]
+    return table(("statistic", "label", "gives", "checked against", "source"), rows)
+
+
+def domains() -> list[str]:
+    """Every clinical variable by domain."""
+    from chartline.core.clinical import variables
+    from chartline.mapping.words import terms
+
+    out: list[str] = []
+    for domain, of in variables().items():
+        rows = []
+        for v in of.values():
+            closed = terms(domain, v.name, v.type)
+            words = ", ".join(f"`{t}`" for t in closed) if closed and v.name != "LBTESTCD" else ""
+            words = "a test below" if v.name == "LBTESTCD" else words
+            rows.append((f"`{v.name}`", v.label, v.type, v.unit or "", words, "yes" if v.anchor else ""))
+        out += [f"#### {domain}: {_DOMAIN_LABELS[domain]}", ""]
+        out += [*table(("variable", "meaning", "type", "unit", "terms", "anchor"), rows), ""]
+    return out[:-1]
+
+
+_DOMAIN_LABELS = {
+    "DM": "demographics (statements about a subject)",
+    "MH": "history: diagnosis, earlier lines, baseline findings",
+    "CM": "other treatment: support, and anticancer therapy after the index treatment",
+    "EX": "doses of the index treatment",
+    "PR": "procedures: transplantation",
+    "LB": "laboratory results",
+    "RS": "marrow and response assessments, MRD",
+    "AE": "adverse events",
+    "FA": "further findings about an event",
+    "SS": "state: relapse, last contact, death (statements about a subject)",
+}
+
+
+def laboratory() -> list[str]:
+    """The laboratory tests with standard and accepted units."""
+    from chartline.mapping.units import X_ULN, known_units
+
+    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8", newline="") as f:
+        tests = list(csv.DictReader(f))
+    rows = []
+    for t in tests:
+        accepted = ", ".join(f"`{u}`" for u in known_units(t["unit"], t["testcd"]))
+        accepted += f", `{X_ULN}`" if t["unit"] in ("U/L", "umol/L") else ""
+        plausible = f"{t['plausible_low']} to {t['plausible_high']}"
+        rows.append((f"`{t['testcd']}`", t["label"], t["loinc"], f"`{t['unit']}`", plausible, accepted))
+    return table(("code", "test", "LOINC", "standard unit", "plausible", "units understood"), rows)
+
+
+def units() -> list[str]:
+    """Accepted units of other numbers."""
+    from chartline.core.clinical import variables
+    from chartline.mapping.units import known_units
+
+    standard = dict.fromkeys(
+        v.unit for of in variables().values() for v in of.values() if v.unit and v.type == "number"
+    )
+    rows = [(f"`{u}`", ", ".join(f"`{k}`" for k in known_units(u))) for u in standard if not u.startswith("(")]
+    return table(("standard unit", "units understood"), rows)
+
+
+def cell_queries() -> list[str]:
+    """The queries of single cells that do not fit their declaration."""
+    from chartline.mapping.problems import _SENTENCES
+
+    rows = [(f"`{rule}`", _example_message(message), ask) for rule, (message, ask) in _SENTENCES.items()]
+    return table(("rule", "says", "asks"), rows)
+
+
+def _example_message(message: str) -> str:
+    return message.format(what="*variable*", saw="*cell*", hint="")
+
+
+def commands() -> list[str]:
+    """The help of every command, as the terminal shows it at 100 columns."""
+    import typer
+    from typer.testing import CliRunner
+
+    from chartline.cli import app
+
+    verbs = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    out: list[str] = []
+    for words in ([], *([v] for v in verbs)):
+        done = CliRunner().invoke(
+            app, [*words, "--help"], prog_name="chartline", env={"COLUMNS": "100", "TERM": "dumb"}
+        )
+        title = " ".join(["chartline", *words])
+        out += [
+            f"## `{title}`",
+            "",
+            "```text",
+            *(line.rstrip() for line in done.output.strip().splitlines()),
+            "```",
+            "",
+        ]
+    return out[:-1]
+
+
+def exit_codes() -> list[str]:
+    """Every expected failure and its exit code."""
+    from chartline import errors
+
+    kinds = [t for t in vars(errors).values() if isinstance(t, type) and issubclass(t, errors.StudyError)]
+    kinds = [t for t in kinds if t is not errors.StudyError]
+    rows = [("0", "", "done")]
+    rows += [
+        (str(t.exit_code), f"`{t.__name__}`", " ".join((t.__doc__ or "").split()))
+        for t in sorted(kinds, key=lambda t: t.exit_code)
+    ]
+    return table(("code", "error", "meaning"), [*rows, ("1", "", "a bug, or a request that no other code fits")])
+
+
+_DIRECTIVES: dict[str, Callable[..., list[str]]] = {
+    f.__name__: f
+    for f in (
+        *(adsl_variables, endpoints, criteria, grading, checks, severities, statistics, domains, laboratory, units),
+        *(cell_queries, commands, exit_codes),
+    )
+}
+
+
+def main() -> None:
+    for name in PAGES:
+        (HERE / f"{name}.md").write_text(page(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""headline.json: the few numbers a study is known by, each with its denominator, definition and result id.
+
+    {"study": ..., "protocol_digest": ..., "data_digest": ...,
+     "headline": {"cr_cri_rate": {"label", "n", "N", "estimate", "lower", "upper", "unit", "missing", "method",
+                                  "definition", "result_id"},
+                  "screened": {"label", "n", "unit", "definition", "result_id"}}}
+
+Times are in months, rates are proportions, nothing is rounded. A number that could not be computed has `estimate` null
+and a `reason` beside it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from chartline.results.model import Result, Results
+
+if TYPE_CHECKING:
+    from chartline.protocol.model import Headline, Protocol
+
+
+def build_headline(results: Results, protocol: Protocol) -> dict[str, Any]:
+    """Return the content of headline.json in the protocol's order. Raises `KeyError` for a result that is not there."""
+    return {
+        "study": protocol.study.id,
+        "protocol_digest": results.protocol_digest,
+        "data_digest": results.data_digest,
+        "headline": {key: _entry(key, h, results, protocol) for key, h in protocol.headline.items()},
+    }
+
+
+def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> dict[str, Any]:
+    result = results.get(asked.analysis, asked.statistic, asked.at)
+    if result is None:
+        raise KeyError(f"headline {key}: {asked.analysis} has no statistic `{asked.statistic}` at {asked.at}")
+    unit, definition = asked.unit or result.unit, protocol.analysis(asked.analysis).definition
+    if result.is_count:
+        return {
+            "label": result.label, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id
+        }  # fmt: skip
+    return _estimate(result, unit, definition)
+
+
+def _estimate(result: Result, unit: str, definition: str) -> dict[str, Any]:
+    entry = {
+        "label": result.label,
+        "n": result.n,
+        "N": result.N,
+        "estimate": result.value,
+        "lower": result.lower,
+        "upper": result.upper,
+        "unit": unit,
+        "missing": result.missing,
+        "method": result.method,
+        "definition": definition,
+        "result_id": result.id,
+    }
+    return entry if result.value is not None else {**entry, "reason": result.reason}
