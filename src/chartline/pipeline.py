@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
     from chartline.results.model import Results
+    from chartline.stats.kaplan_meier import Curve
 
 Tell = Callable[[str], None]
 
@@ -73,6 +74,7 @@ class StudyRun:
     adam: Adam
     counts: Counts
     results: Results
+    curves: dict[str, dict[str, Curve]]  # analysis -> group -> curve
     headline: dict[str, Any]
     out: Path
 
@@ -187,6 +189,7 @@ def run_study(
     """Run the whole study and put its outputs at `out`, all or none of them."""
     from chartline.outputs import staged
     from chartline.results.headline import build_headline
+    from chartline.stats.estimate import estimate_curves
 
     with staged(out) as folder:
         data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
@@ -194,8 +197,9 @@ def run_study(
         tell("Deriving and counting")
         cohort, adam, counts = derive_study(data)
         results = estimate_study(counts, data.protocol, data.data_digest)
+        curves = estimate_curves(counts, data.protocol)
         headline = build_headline(results, data.protocol)
-        done = StudyRun(data, cohort, adam, counts, results, headline, out)
+        done = StudyRun(data, cohort, adam, counts, results, curves, headline, out)
         tell("Writing the results")
         _write_run(done, folder)
         tell("Writing the report")

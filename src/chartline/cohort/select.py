@@ -117,8 +117,11 @@ def _decisions(frame: pl.DataFrame, steps: list[tuple[str, str, str]]) -> pl.Dat
 
 
 def _reasons(frame: pl.DataFrame, facts: Facts, protocol: Protocol) -> list[pl.DataFrame]:
-    reached = frame.filter("REACH0").with_columns(_yes_no("MET0").alias("_V"))
-    out = [reason(reached, f"ELIG.{DUPLICATE}", pl.col("_V"), pl.col("WHY0"))]
+    eligible = pl.col("ELIGREAS").fill_null("met every criterion")
+    out = [
+        reason(frame, f"ELIG.{DUPLICATE}", _yes_no("MET0"), pl.col("WHY0")),
+        reason(frame, "ADSL.ELIGFL", pl.col("ELIGFL"), eligible),
+    ]
     for i, criterion in enumerate(protocol.eligibility, 1):
         reached = frame.filter(f"REACH{i}")
         for name in _names(parse_condition(criterion.require), facts):

@@ -25,9 +25,9 @@ from chartline.derive.response import derive_response, merge_assessments, with_f
 from chartline.derive.response_tables import response_columns, response_reasons, response_table, stop_doubts
 from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
-from chartline.derive.time_to_event import derive_endpoint
+from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
-from chartline.derive.withhold import blocked_by, withheld_rows, withhold_variables
+from chartline.derive.withhold import blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.model import Protocol
 
 
@@ -49,6 +49,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     adsl = assemble(cohort.subjects, [exposure, *response_columns(responses), mrd, transplant, later, safety])
     topics = adsl_topics(protocol)
     adsl, withheld = withhold_variables(adsl, topics, [*queries, *stop_doubts(responses[""], protocol, queries)])
+    withheld.append(undecided_eligibility(adsl, queries))
     tables = {
         "ADSL": adsl, "ADEX": adex, "ADRS": response_table(responses, protocol), "ADLB": adlb, "ADAE": adae,
     }  # fmt: skip
@@ -73,8 +74,8 @@ def _times(
     withheld: list[pl.DataFrame],
 ) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
     """Return (ADTTE, exclusions, trace) over all endpoints."""
-    rows, left_out, trace = [], [], []
     known = pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld])
+    left_out, populations = [], {}
     for code, endpoint in endpoints.items():
         item = f"ADTTE.{code}"
         member = _membership(endpoint, adsl, protocol)
@@ -82,13 +83,10 @@ def _times(
         left_out.append(_unknown_members(item, unknown, known, endpoint, protocol))
         population = member.filter("MEMBER").select(KEY)
         blocked = blocked_by(queries, endpoint.topics)
-        left_out.append(withheld_rows(item, blocked, set(population["USUBJID"])))
-        free = population.filter(~pl.col("USUBJID").is_in(list(blocked)))
-        found, excluded, why = derive_endpoint(code, endpoint, milestones, free)
-        rows.append(found)
-        left_out.append(excluded)
-        trace += why
-    return (pl.concat(rows) if rows else pl.DataFrame()), left_out, trace
+        left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
+        populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
+    rows, excluded, trace = derive_times(endpoints, milestones, populations)
+    return rows, [*left_out, excluded], trace
 
 
 def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:

@@ -7,40 +7,21 @@ that could make the grade higher cannot be judged (no limit of normal, say) the 
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import polars as pl
 
-from chartline.derive.compare import holds
+from chartline.derive.compare import OPERATORS, holds
 from chartline.errors import ProtocolError
-
-_LIMITS = {"ULN": "ANRHI", "LLN": "ANRLO", "BASE": "BASE"}
-
-
-@dataclass(frozen=True)
-class Threshold:
-    testcd: str
-    direction: str
-    baseline: str
-    grade: int
-    operator: str
-    threshold: float
-    reference: str
-
-    def met(self) -> pl.Expr:
-        """AVAL against this threshold; null where the value or the reference is missing."""
-        if self.reference == "absolute":
-            return holds("AVAL", self.operator, self.threshold)
-        return holds("AVAL", self.operator, pl.col(_LIMITS[self.reference]) * self.threshold)
 
 
 @cache
-def load_scale(name: str) -> tuple[Threshold, ...]:
-    """Return a shipped grading scale. Raises `ProtocolError` where there is none of that name."""
+def load_scale(name: str) -> pl.DataFrame:
+    """Return a shipped scale: LBTESTCD, ABNORMAL (bool: of the baseline), GRADE, OPERATOR, THRESHOLD, REFERENCE.
+
+    Raises `ProtocolError` where there is none of that name.
+    """
     folder = files("chartline") / "derive" / "grading"
     known = sorted(f.name.removesuffix(".csv") for f in folder.iterdir() if f.name.endswith(".csv"))
     if name not in known:
@@ -50,42 +31,50 @@ def load_scale(name: str) -> tuple[Threshold, ...]:
             expected=f"one of: {', '.join(known)}",
             do="name one of them, or add derive/grading/<name>.csv",
         )
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as f:
-        return tuple(
-            Threshold(
-                r["testcd"], r["direction"], r["baseline"], int(r["grade"]), r["operator"],
-                float(r["threshold"]), r["reference"],
-            )
-            for r in csv.DictReader(f)
-        )  # fmt: skip
+    rows = pl.read_csv((folder / f"{name}.csv").read_bytes(), schema_overrides={"threshold": pl.Float64()})
+    states = pl.DataFrame({"baseline": ["any", "any", "normal", "abnormal"], "ABNORMAL": [False, True, False, True]})
+    return rows.join(states, on="baseline").select(
+        pl.col("testcd").alias("LBTESTCD"),
+        "ABNORMAL",
+        pl.col("grade").alias("GRADE"),
+        pl.col("operator").alias("OPERATOR"),
+        pl.col("threshold").alias("THRESHOLD"),
+        pl.col("reference").alias("REFERENCE"),
+    )
 
 
-def grade(scale: Iterable[Threshold], abnormal_baseline: pl.Expr) -> pl.Expr:
-    """Return the grade (Int64) of rows with LBTESTCD, AVAL, AVAL_OP, ANRLO, ANRHI, BASE; null: cannot be graded.
+def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
+    """Return the grade (Int64) of each row of `rows`, in order; null: the test has no scale, or cannot be graded.
 
-    `abnormal_baseline` says whether the test's baseline was above normal; unknown is taken as normal, as CTCAE v5
-    gives no rule for it (the row is flagged BASEASSM by `labs.py`).
+    `rows` has LBTESTCD, AVAL, AVAL_OP, ANRLO, ANRHI, BASE and ABNORMAL: whether the test's baseline was above
+    normal. Unknown is taken as normal, as CTCAE v5 gives no rule for it (`labs.py` flags such rows BASEASSM).
     """
-    by_test: dict[tuple[str, str], list[Threshold]] = {}
-    for t in scale:
-        for state in ("normal", "abnormal") if t.baseline == "any" else (t.baseline,):
-            by_test.setdefault((t.testcd, state), []).append(t)
-    out = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.Int64))
-    abnormal = abnormal_baseline.fill_null(False)
-    for (test, state), rows in sorted(by_test.items()):
-        here = (pl.col("LBTESTCD") == test) & (abnormal if state == "abnormal" else ~abnormal)
-        out = out.when(here).then(_highest(rows))
-    return out.otherwise(pl.lit(None, dtype=pl.Int64))
+    needed = rows.select(
+        "LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False)
+    ).with_row_index("ROW_ID")
+    reference = pl.col("REFERENCE")
+    unit = pl.when(reference == "ULN").then("ANRHI").when(reference == "LLN").then("ANRLO")
+    unit = unit.when(reference == "BASE").then("BASE").otherwise(1.0)
+    judged = (
+        needed.join(scale, on=["LBTESTCD", "ABNORMAL"])
+        .with_columns((pl.col("THRESHOLD") * unit).alias("LIMIT"))
+        .select("ROW_ID", "GRADE", _met(scale).alias("MET"))
+    )
+    met = pl.col("GRADE").filter(pl.col("MET")).max().fill_null(0)
+    doubtful = pl.col("GRADE").filter(pl.col("MET").is_null()).max().fill_null(0)
+    graded = judged.group_by("ROW_ID").agg(pl.when(doubtful <= met).then(met).alias("ATOXGR"))
+    out = needed.select("ROW_ID").join(graded, on="ROW_ID", how="left", maintain_order="left")
+    return out["ATOXGR"].cast(pl.Int64)
 
 
-def _highest(rows: list[Threshold]) -> pl.Expr:
-    """From the highest grade down: true gives it, unknown gives null, false goes on."""
-    graded: dict[int, list[pl.Expr]] = {}
-    for t in rows:
-        graded.setdefault(t.grade, []).append(t.met())
-    out = pl.when(pl.col("AVAL").is_null()).then(pl.lit(None, dtype=pl.Int64))
-    for level in sorted(graded, reverse=True):
-        met = pl.any_horizontal(graded[level])
-        out = out.when(met).then(pl.lit(level, dtype=pl.Int64))
-        out = out.when(met.is_null()).then(pl.lit(None, dtype=pl.Int64))
-    return out.otherwise(pl.lit(0, dtype=pl.Int64))
+def _met(scale: pl.DataFrame) -> pl.Expr:
+    """AVAL against LIMIT with the row's own OPERATOR; null where either is missing."""
+    used = [o for o in OPERATORS if o in set(scale["OPERATOR"])]
+    return pl.coalesce([pl.when(pl.col("OPERATOR") == o).then(holds("AVAL", o, pl.col("LIMIT"))) for o in used])
+
+
+def describe_scale(name: str) -> str:
+    """Return how a reader knows a scale, e.g. "NCI CTCAE v5.0 (27 November 2017)". Raises as `load_scale`."""
+    load_scale(name)
+    rows = pl.read_csv((files("chartline") / "derive" / "grading" / f"{name}.csv").read_bytes(), columns=["source"])
+    return str(rows["source"][0])

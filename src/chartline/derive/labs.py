@@ -45,20 +45,18 @@ def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> p
     """Return ADLB. `window` is `treatment_window`."""
     rows = _values(data, window, rule)
     rows = rows.join(_baselines(rows, rule), on=_TEST, how="left", maintain_order="left")
-    abnormal = pl.col("BASE") > pl.col("BASEHI")
-    scale = load_scale(rule.grading)
+    is_base = (pl.col("SEQ") == pl.col("BASESEQ")).fill_null(False)
     rows = rows.with_columns(
-        grade(scale, abnormal).alias("ATOXGR"),
         (pl.col("AVAL") - pl.col("BASE")).round(6).alias("CHG"),
-        pl.when(pl.col("SEQ") == pl.col("BASESEQ")).then(pl.lit("Y")).alias("ABLFL"),
+        pl.when(is_base).then(pl.lit("Y")).alias("ABLFL"),
         pl.when(pl.col("BASE").is_null()).then(pl.lit("Y")).alias("BASEASSM"),
+        # A baseline has no baseline of its own: it is graded against the limits of normal.
+        (~is_base & (pl.col("BASE") > pl.col("BASEHI"))).alias("ABNORMAL"),
     )
-    # A baseline has no baseline of its own: it is graded against the limits of normal.
-    graded = rows.filter(pl.col("ABLFL") == "Y").with_columns(grade(scale, pl.lit(False)).alias("BTOXGR"))
-    rows = rows.join(graded.select(*_TEST, "BTOXGR"), on=_TEST, how="left", maintain_order="left")
-    own = pl.when(pl.col("ABLFL") == "Y").then("BTOXGR").otherwise("ATOXGR")
-    rows = rows.with_columns(own.alias("ATOXGR"))
-    return _worst(rows).drop("TRTSDT", "ONTRTEDT")
+    rows = rows.with_columns(grade(rows, load_scale(rule.grading)).alias("ATOXGR"))
+    own = pl.col("ATOXGR").filter(pl.col("ABLFL") == "Y").first()
+    rows = rows.with_columns(own.over(_TEST).alias("BTOXGR"))
+    return _worst(rows).drop("TRTSDT", "ONTRTEDT", "ABNORMAL")
 
 
 def _values(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:

@@ -7,6 +7,7 @@ and per milestone m of `protocol.model.Milestone` the columns
     <m>_KNOWN whether it happened (null: not known), even where no date is given
     <m>_SEQ   the row behind it, in the domain and variable that `SOURCES` names
     <m>       the day that stands for it under the protocol's policy for partial dates
+    <m>_LO _HI _mid _first _last   first and last day it can mean, and the day under each policy
     <m>_F     what was imputed: D (day), M (month and day)
 
 `first_response` is added by `response.py`. The first dose is never imputed.
@@ -19,8 +20,9 @@ import polars as pl
 from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
-from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
+from chartline.core.dates import PartialPolicy, first_day, last_day, one_day
 from chartline.core.index import index_doses
+from chartline.errors import ProtocolError
 from chartline.protocol.model import EventSource, Milestone, Protocol
 
 KEY = ["CENTRE", "USUBJID"]
@@ -66,11 +68,19 @@ def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Prot
 
 
 def add_days(frame: pl.DataFrame, policy: PartialPolicy) -> pl.DataFrame:
-    """Add `<m>` and `<m>_F` for every milestone that `frame` has a `<m>_DTC` of."""
+    """Add the bounds of every milestone (`<m>_LO`, `<m>_HI`, `<m>_<policy>`), then `<m>` and `<m>_F`."""
     present = [m for m in Milestone if f"{m}_DTC" in frame.columns]
-    return frame.with_columns(
-        e for m in present for e in (day_of(m, policy).alias(m), imputation_flag(f"{m}_DTC").alias(f"{m}_F"))
-    )
+    bounds = [
+        e
+        for m in present
+        for e in (
+            first_day(f"{m}_DTC").alias(f"{m}_LO"),
+            last_day(f"{m}_DTC").alias(f"{m}_HI"),
+            *[one_day(f"{m}_DTC", p).alias(f"{m}_{p}") for p in PartialPolicy],
+            imputation_flag(f"{m}_DTC").alias(f"{m}_F"),
+        )
+    ]
+    return frame.with_columns(bounds).with_columns(day_of(m, policy).alias(m) for m in present)
 
 
 def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | None = None) -> pl.Expr:
@@ -80,11 +90,10 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
     new therapy not before the first dose (or `not_before`) and not after death or last contact; a death not before
     the last contact. A complete date is never moved.
     """
-    dtc = f"{milestone}_DTC"
-    day = one_day(dtc, policy)
+    day = pl.col(f"{milestone}_{policy}")
     if milestone in (Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE):
         return day
-    first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
+    first_dose = pl.col(f"{Milestone.FIRST_DOSE}_LO")
     contact = _complete(Milestone.LAST_ALIVE)
     floor = first_dose if not_before is None else not_before
     ceiling = pl.max_horizontal(_complete(Milestone.DEATH), contact)
@@ -92,14 +101,14 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
         floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
     if milestone is Milestone.LAST_ALIVE:
         ceiling = _complete(Milestone.DEATH)
-    low, high = pl.max_horizontal(first_day(dtc), floor), pl.min_horizontal(last_day(dtc), ceiling)
+    low = pl.max_horizontal(pl.col(f"{milestone}_LO"), floor)
+    high = pl.min_horizontal(pl.col(f"{milestone}_HI"), ceiling)
     kept = pl.max_horizontal(low, pl.min_horizontal(high, day))
-    return pl.when(is_partial(dtc) & (low <= high)).then(kept).otherwise(day)
+    return pl.when(pl.col(f"{milestone}_F").is_not_null() & (low <= high)).then(kept).otherwise(day)
 
 
 def _complete(milestone: Milestone) -> pl.Expr:
-    text = pl.col(f"{milestone}_DTC")
-    return pl.when(text.str.len_chars() == 10).then(first_day(text))
+    return pl.when(pl.col(f"{milestone}_F").is_null()).then(f"{milestone}_LO")
 
 
 def _doses(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
@@ -159,14 +168,22 @@ def first_event_after(
     empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
     if source is None:
         return pl.DataFrame(schema=empty | {names[2]: pl.Boolean()})
+    if source.source not in _START_OF:
+        raise ProtocolError(
+            f"Rows of {source.source} have no start date",
+            where=milestone.value,
+            expected=f"one of the domains {', '.join(_START_OF)}",
+            do="name the domain that holds the event",
+        )
     rows = data[source.source]
     start = _START_OF[source.source]
     rows = rows.filter(parse_condition(source.where).expr(dict(rows.schema)))
     done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in rows.columns else pl.lit(True)
-    timing = pl.col("PRTIMING") if "PRTIMING" in rows.columns else pl.lit("AFTER")
     first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
-    undecided = timing.replace_strict({"AFTER": True, "BEFORE": False}, default=None, return_dtype=pl.Boolean)
-    if "PRTIMING" not in rows.columns:
+    if "PRTIMING" in rows.columns:
+        said = {"AFTER": True, "BEFORE": False}
+        undecided = pl.col("PRTIMING").replace_strict(said, default=None, return_dtype=pl.Boolean)
+    else:
         undecided = pl.when(pl.col(start).is_null()).then(pl.lit(True))
     after = (
         pl.when(first_day(start) > first_dose)

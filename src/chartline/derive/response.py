@@ -14,7 +14,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.core.dates import first_day
+from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.reasons import number_text
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY, stop_day, stop_word
@@ -28,7 +28,7 @@ from chartline.derive.response_rules import (
     ResponseRules,
     load_rules,
 )
-from chartline.protocol.model import Protocol, Response
+from chartline.protocol.model import Milestone, Protocol, Response
 
 _INPUTS = ("BMBLAST", "PBBLAST", "EMD", "INVRESP", "RSCYCLE", "RSVISIT", "MRDVAL")
 
@@ -195,12 +195,13 @@ def _extramedullary() -> pl.Expr:
 
 def with_first_response(milestones: pl.DataFrame, response: Assessed) -> pl.DataFrame:
     """Add the milestone `first_response`, dated on the marrow that showed it."""
+    name, day = Milestone.FIRST_RESPONSE, pl.col("FRSPDT")
     first = response.best.select(
         *KEY,
-        pl.col("FRSPDT").cast(pl.String).alias("first_response_DTC"),
-        pl.col("FRSPSEQ").alias("first_response_SEQ"),
-        pl.col("FRSPDT").is_not_null().alias("first_response_KNOWN"),
-        pl.col("FRSPDT").alias("first_response"),
-        pl.lit(None, dtype=pl.String).alias("first_response_F"),
+        day.cast(pl.String).alias(f"{name}_DTC"),
+        pl.col("FRSPSEQ").alias(f"{name}_SEQ"),
+        day.is_not_null().alias(f"{name}_KNOWN"),
+        pl.lit(None, dtype=pl.String).alias(f"{name}_F"),
+        *[day.alias(column) for column in (name, *[f"{name}_{policy}" for policy in PartialPolicy])],
     )
     return milestones.join(first, on=KEY, how="left", maintain_order="left")

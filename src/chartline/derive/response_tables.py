@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -67,7 +68,6 @@ def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.DataFr
 def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.DataFrame:
     """One row a subject with the assessment of `day` and the sentence about it."""
     counted = r.visits.filter(pl.col("ANL01FL") == "Y").rename({"BECAUSE": "VISITWHY"})
-    # A subject whose every assessment was not evaluable has no date: the first one is then shown.
     left = r.best.with_columns(day.alias("ON"))
     visit = counted.drop("STOPDT", "STOPWORD").with_columns(pl.col("ADT").alias("ON"))
     rows = left.join(visit, on=[*KEY, "ON"], how="left", maintain_order="left")
@@ -81,7 +81,7 @@ def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.Da
         .then(pl.format("Counted as {}: {}", "AVALC", "VISITWHY"))
         .otherwise(pl.format("not a response ({}): best {}", "AVALC", "VISITWHY"))
     )
-    return rows.with_columns(sentence.alias("WHY"))
+    return rows.with_columns(sentence.alias("WHY"), response.fill_null(False).alias("RESPONSE"))
 
 
 def _cells(rows: pl.DataFrame, names: list[str], variant: str) -> list[pl.DataFrame]:
@@ -92,6 +92,8 @@ def _cells(rows: pl.DataFrame, names: list[str], variant: str) -> list[pl.DataFr
         for domain, variable in sources:
             seq = pl.col(f"{variable}__SEQ" if domain == "RS" else f"{variable}_SEQ")
             told = rows if variable == "BMBLAST" else rows.filter(seq.is_not_null())
+            if domain == "LB":  # counts decide only between responses
+                told = told.filter("RESPONSE")
             where = (domain, seq, variable if domain == "RS" else "LBSTRESN")
             out.append(reason(told, f"ADSL.{name}", value, pl.col("WHY"), where))
     return out
@@ -103,8 +105,6 @@ def stop_doubts(r: Assessed, protocol: Protocol, queries: Sequence[Query]) -> li
     Assessments count only before relapse, transplantation and new therapy. Where an open query doubts the date of
     such a stop, and the stop did leave an assessment out, the response itself is in doubt.
     """
-    from dataclasses import replace
-
     stopped = r.visits.filter((pl.col("STOPDT") <= pl.col("ADT")).fill_null(False))
     subjects = set(stopped["USUBJID"])
     topics = frozenset(_STOPS[m] for m in protocol.response.before if m in _STOPS)

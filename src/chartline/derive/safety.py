@@ -65,7 +65,7 @@ def flag_topics(flag: SafetyFlag) -> frozenset[Topic]:
 
 
 def lab_sentence() -> pl.Expr:
-    """`ALT 369 U/L on 2021-05-09, grade 3 (baseline 24, grade 0; limits of normal 0 to 45)`."""
+    """`ALT 369 U/L on 2021-05-09, grade 3 (baseline 24, grade 0; upper limit of normal 45)`."""
     tests = words.tests()
     label = pl.col("LBTESTCD").replace_strict({t: n for t, (n, _) in tests.items()}, default=pl.col("LBTESTCD"))
     unit = pl.col("LBTESTCD").replace_strict({t: u for t, (_, u) in tests.items()}, default=pl.lit(""))
@@ -79,11 +79,9 @@ def lab_sentence() -> pl.Expr:
     base = pl.format(
         "baseline {}, {}", number_text("BASE"), pl.format("grade {}", "BTOXGR").fill_null("which cannot be graded")
     ).fill_null("no baseline")
-    limits = pl.coalesce(
-        pl.format("; upper limit of normal {}", number_text("ANRHI")),
-        pl.format("; lower limit of normal {}", number_text("ANRLO")),
-        pl.lit(""),
-    )
+    upper = pl.format("; upper limit of normal {}", number_text("ANRHI"))
+    lower = pl.format("; lower limit of normal {}", number_text("ANRLO"))
+    limits = pl.coalesce(pl.when(pl.col("AVAL") < pl.col("ANRLO")).then(lower), upper, lower, pl.lit(""))
     return pl.format("{} {} {} {}, {} ({}{})", label, value, unit, when, grade, base, limits)
 
 

@@ -10,40 +10,83 @@ origin or last contact are exclusions, never clamped and never censored away.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from chartline.core.reasons import reason
 from chartline.derive.endpoint import Endpoint
 from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
+from chartline.derive.model import WITHHELD_SCHEMA
 from chartline.protocol.model import Milestone
 
-_COLUMNS = [
-    *KEY, "PARAMCD", "PARAM", "STARTDT", "ADT", "AVAL", "CNSR", "EVNTDESC", "CNSDTDSC", "CAUSE", "ADTF",
-    "SRCDOM", "SRCVAR", "SRCSEQ", "BECAUSE",
-]  # fmt: skip
+_SCHEMA: dict[str, pl.DataType] = {
+    "CENTRE": pl.String(),
+    "USUBJID": pl.String(),
+    "PARAMCD": pl.String(),
+    "PARAM": pl.String(),
+    "STARTDT": pl.Date(),
+    "ADT": pl.Date(),
+    "AVAL": pl.Int64(),
+    "CNSR": pl.Int64(),
+    "EVNTDESC": pl.String(),
+    "CNSDTDSC": pl.String(),
+    "CAUSE": pl.String(),
+    "ADTF": pl.String(),
+    "SRCDOM": pl.String(),
+    "SRCVAR": pl.String(),
+    "SRCSEQ": pl.Int64(),
+    "BECAUSE": pl.String(),
+}
 
 
-def derive_endpoint(
-    code: str, endpoint: Endpoint, milestones: pl.DataFrame, population: pl.DataFrame
+def derive_times(
+    endpoints: Mapping[str, Endpoint], milestones: pl.DataFrame, populations: Mapping[str, pl.DataFrame]
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.DataFrame]]:
-    """Return (ADTTE rows, exclusions USUBJID ITEM QUERY REASON, trace). `population` is KEY of its members."""
-    rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
-    origin = pl.col(endpoint.origin)
+    """Return (ADTTE, exclusions USUBJID ITEM QUERY REASON, trace) of PARAMCD -> endpoint.
+
+    `populations` has KEY of each endpoint's members.
+    """
+    if not endpoints:
+        return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
+    plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
+    done = pl.collect_all(plans)
+    for code, rows in zip(endpoints, done, strict=True):
+        if rows.height != populations[code].height:
+            raise AssertionError(f"{code}: {rows.height} rows of {populations[code].height} members")
+    rows = pl.concat(done)
+    kept, out = rows.filter(pl.col("REASON").is_null()), rows.filter(pl.col("REASON").is_not_null())
+    item = pl.concat_str(pl.lit("ADTTE."), "PARAMCD").alias("ITEM")
+    excluded = out.select("USUBJID", item, pl.lit(None, pl.String).alias("QUERY"), "REASON")
+    return kept.select(list(_SCHEMA)), excluded, _reasons(kept, item)
+
+
+def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame) -> pl.LazyFrame:
     ends = [*endpoint.events, *endpoint.censor_at, endpoint.last]
+    rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
+    rows = _ended(rows, endpoint, ends).with_columns(_exclusion(endpoint).alias("REASON"))
+    timed = rows.with_columns(_described(code, endpoint, ends)).with_columns(_sentence(endpoint).alias("BECAUSE"))
+    domain, variable = SOURCES[endpoint.origin]
+    return timed.select(
+        *_SCHEMA,
+        "REASON",
+        pl.lit(domain).alias("ORGDOM"),
+        pl.lit(variable).alias("ORGVAR"),
+        pl.col(f"{endpoint.origin}_SEQ").alias("ORGSEQ"),
+    )
+
+
+def _ended(rows: pl.LazyFrame, endpoint: Endpoint, ends: list[Milestone]) -> pl.LazyFrame:
+    """Add STARTDT, the day of every milestone, END (the one that ends the time), ADT and AVAL."""
+    origin = pl.col(endpoint.origin)
     days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in dict.fromkeys(ends)]
-    rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
-    rows = rows.with_columns(_pick(ends, "DAY").alias("ADT")).with_columns(
-        (pl.col("ADT") - pl.col("STARTDT")).dt.total_days().alias("AVAL")
+    time = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
+    return (
+        rows.with_columns(origin.alias("STARTDT"), *days)
+        .with_columns(_end(endpoint).alias("END"))
+        .with_columns(_pick(ends, "DAY").alias("ADT"))
+        .with_columns(time.alias("AVAL"))
     )
-    rows = rows.with_columns(_exclusion(endpoint).alias("REASON"))
-    excluded = rows.filter(pl.col("REASON").is_not_null()).select(
-        "USUBJID", pl.lit(f"ADTTE.{code}").alias("ITEM"), pl.lit(None, pl.String).alias("QUERY"), "REASON"
-    )
-    kept = rows.filter(pl.col("REASON").is_null()).with_columns(_described(code, endpoint, ends))
-    kept = kept.with_columns(_sentence(endpoint).alias("BECAUSE"))
-    if kept.height + excluded.height != population.height:
-        raise AssertionError(f"{code}: {kept.height} rows and {excluded.height} exclusions of {population.height}")
-    return kept.select(_COLUMNS), excluded, _reasons(kept, code, endpoint)
 
 
 def _end(endpoint: Endpoint) -> pl.Expr:
@@ -128,10 +171,7 @@ def _sentence(endpoint: Endpoint) -> pl.Expr:
     return pl.coalesce(event, censored, pl.format("Censored at {} on {}, {}", "CNSDTDSC", day, time))
 
 
-def _reasons(kept: pl.DataFrame, code: str, endpoint: Endpoint) -> list[pl.DataFrame]:
-    item, value, because = f"ADTTE.{code}", pl.col("AVAL"), pl.col("BECAUSE")
-    domain, variable = SOURCES[endpoint.origin]
-    return [
-        reason(kept, item, value, because, (pl.col("SRCDOM"), pl.col("SRCSEQ"), pl.col("SRCVAR"))),
-        reason(kept, item, value, because, (domain, pl.col(f"{endpoint.origin}_SEQ"), variable)),
-    ]
+def _reasons(kept: pl.DataFrame, item: pl.Expr) -> list[pl.DataFrame]:
+    ends = (pl.col("SRCDOM"), pl.col("SRCSEQ"), pl.col("SRCVAR"))
+    origins = (pl.col("ORGDOM"), pl.col("ORGSEQ"), pl.col("ORGVAR"))
+    return [reason(kept, item, pl.col("AVAL"), pl.col("BECAUSE"), where) for where in (ends, origins)]

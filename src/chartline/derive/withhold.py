@@ -54,3 +54,18 @@ def withhold_variables(
             columns.append(pl.when(~pl.col("USUBJID").is_in(hit)).then(f"{name}F").alias(f"{name}F"))
         rows.append(withheld_rows(f"ADSL.{name}", blocked, present))
     return adsl.with_columns(columns), rows
+
+
+def undecided_eligibility(adsl: pl.DataFrame, queries: Sequence[Query]) -> pl.DataFrame:
+    """Return who could be neither included nor excluded, with the open queries that stand in the way if any do."""
+    unknown = adsl.filter(pl.col("ELIGFL").is_null())
+    ids = blocked_by(queries, frozenset({Topic.ELIGIBILITY, Topic.FIRST_DOSE, Topic.IDENTITY}))
+    known = pl.DataFrame({"USUBJID": list(ids), "QUERY": list(ids.values())}, schema=["USUBJID", "QUERY"]).cast(
+        pl.String
+    )
+    return unknown.join(known, on="USUBJID", how="left", maintain_order="left").select(
+        "USUBJID",
+        pl.lit("ADSL.ELIGFL").alias("ITEM"),
+        "QUERY",
+        pl.col("ELIGREAS").alias("REASON"),
+    )

@@ -292,7 +292,7 @@ def _changed(a: Amendment, now: str | None) -> AmendmentError:
 
 def with_variables(applied: Sequence[Applied], clinical: ClinicalData) -> list[Applied]:
     """Return the same list with the variables that were made from each amended cell ('SS.RELDTC')."""
-    domain_of = {}
+    domain_of: dict[int, str] = {}
     for domain, frame in clinical.domains.items():
         domain_of |= dict.fromkeys(frame["BLOCK"].unique().to_list(), domain)
     out = []

@@ -21,7 +21,7 @@ from chartline.mapping.labs import Fault, convert, finish_labs, reference_ranges
 from chartline.mapping.mixed_dates import mixed_date_queries
 from chartline.mapping.model import Mapping
 from chartline.mapping.problems import Seat, is_loinc_shaped, loinc_hint, merged, nearest, problem_query
-from chartline.mapping.rows import Rows, select_rows
+from chartline.mapping.rows import Rows, Touches, select_rows
 from chartline.mapping.stack import Request, Stack, read_lookups
 from chartline.mapping.topics import severity_of, topics_of
 from chartline.mapping.values import Reading
@@ -61,7 +61,7 @@ class _Mapper:
         self._cell_queries()
         requests = [r for rs in self.stack.requests.values() for r in rs]
         self.queries += mixed_date_queries(requests, self.rows, self.centre, lambda r: self._bears_on(r, 0)[0])
-        queries = merged(self.queries)
+        queries = _once(merged(self.queries))
         return clinical_data(frames, self._origins()), queries + self._notes(queries)
 
     # rows -------------------------------------------------------------------------------------------------------
@@ -73,11 +73,12 @@ class _Mapper:
             self.rows[name], queries = select_rows(view, name, self.mapping, cell, lookup, self._touches(name))
             self.queries += queries
 
-    def _touches(self, table: str):
+    def _touches(self, table: str) -> Touches:
         """Return column -> what the values made from it bear on."""
 
         def touches(column: str) -> tuple[frozenset[Topic], Severity]:
-            topics, severity = frozenset(), Severity.WARN
+            topics: frozenset[Topic] = frozenset()
+            severity = Severity.WARN
             for b in self.plan.blocks:
                 if b.table != table:
                     continue
@@ -294,6 +295,12 @@ class _Mapper:
 
 def _cells(block: Block) -> list[CellSpec]:
     return [*block.cells.values(), *(u.cell for u in block.units.values() if u.cell is not None)]
+
+
+def _once(queries: list[Query]) -> list[Query]:
+    """A unit whose cell could not be read at all is asked about there, not again as a unit that does not fit."""
+    unread = {q.addresses for q in queries if q.rule != "unknown_unit"}
+    return [q for q in queries if q.rule != "unknown_unit" or q.addresses not in unread]
 
 
 def _about(block: Block) -> str | None:

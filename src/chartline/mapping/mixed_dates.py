@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from chartline.core.query import Query, Severity
+from chartline.core.query import Query, Severity, Topic
 from chartline.mapping.date_text import read_dates
 from chartline.mapping.model import DateOrder
 from chartline.mapping.rows import Rows
@@ -21,7 +21,7 @@ _SHOWN = 50
 
 
 def mixed_date_queries(
-    requests: Iterable[Request], rows: dict[str, Rows], centre: str, topics: Callable[[Request], frozenset]
+    requests: Iterable[Request], rows: dict[str, Rows], centre: str, topics: Callable[[Request], frozenset[Topic]]
 ) -> list[Query]:
     """Return the queries of all date columns that mix true dates and text; each column once."""
     seen: dict[tuple[str, str], Request] = {}
@@ -35,7 +35,7 @@ def mixed_date_queries(
 
 
 def _of_column(
-    view: TableView, column: str, rows: Rows, swap: bool, order: DateOrder, centre: str, topics: frozenset
+    view: TableView, column: str, rows: Rows, swap: bool, order: DateOrder, centre: str, topics: frozenset[Topic]
 ) -> list[Query]:
     kind = view.kind(column)
     if kind is None or not (kind == Kind.DATE).any():
@@ -54,7 +54,7 @@ def _of_column(
     return out
 
 
-def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, topics: frozenset) -> Query:
+def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, topics: frozenset[Topic]) -> Query:
     seen = (view.table.raw(row, column) or "")[:10]
     used = f"{seen[:4]}-{seen[8:10]}-{seen[5:7]}"
     ok = int(seen[8:10]) <= 12
@@ -73,7 +73,7 @@ def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, to
 
 
 def _column(
-    view: TableView, column: str, rows: list[int], texts: int, swap: bool, centre: str, topics: frozenset
+    view: TableView, column: str, rows: list[int], texts: int, swap: bool, centre: str, topics: frozenset[Topic]
 ) -> Query:
     told = (
         "day and month of the true dates are swapped, as declared" if swap else "the true dates are used as they stand"

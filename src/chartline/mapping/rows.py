@@ -137,7 +137,7 @@ def _odd_subject(view: TableView, mapping: Mapping, cell: CellSpec, row: int) ->
 
 
 def _no_subject(view: TableView, mapping: Mapping, cell: CellSpec, row: int) -> Query:
-    filled = [c for c in view.table.columns if view.text(c)[row] is not None][:5]
+    filled = [c for c, text in view.row(row).items() if text is not None][:5]
     saw = "; ".join(f"{c}: {view.table.raw(row, c)}" for c in filled)
     return Query(
         "row_without_subject",
@@ -167,7 +167,8 @@ def _second_row(
     view: TableView, mapping: Mapping, subject: str, first: int, row: int, columns: list[str], touches: Touches
 ) -> Query:
     """Name the cells in which a later copy differs from the first; words for 'no value' do not differ from blank."""
-    differ = [c for c in columns if view.text(c)[row] != view.text(c)[first]]
+    mine, theirs = view.row(row), view.row(first)
+    differ = [c for c in columns if mine[c] != theirs[c]]
     told = differ[:_SHOWN]
     later, earlier = ([view.table.address(r, c) for c in told] for r in (row, first))
     saw = "; ".join(

@@ -26,25 +26,28 @@ class Request:
     table: str
     cell: CellSpec
     rows: pl.Series
-    whole: bool  # rows are all rows of the table
+    rows_key: object  # equal for equal sets of rows of one table
     users: list[tuple[int, str]] = field(default_factory=list)
     offset: int = 0
 
-    def text(self) -> pl.Series:
+    def text(self, taken: pl.DataFrame) -> pl.Series:
+        """Return the cells, given the frame of this request's rows."""
         if self.cell.date_parts:
             return self._parts()
-        return self._taken(self.view.raw(self.cell.columns[0]))
+        return self._column(taken)
 
-    def kind(self) -> pl.Series | None:
-        kind = None if self.cell.date_parts else self.view.kind(self.cell.columns[0])
-        return None if kind is None else self._taken(kind)
+    def kind(self, kinds: pl.DataFrame | None) -> pl.Series | None:
+        return None if kinds is None or self.cell.date_parts else self._column(kinds)
 
-    def _taken(self, cells: pl.Series) -> pl.Series:
-        return cells if self.whole else cells.gather(self.rows)
+    def _column(self, frame: pl.DataFrame) -> pl.Series:
+        column = self.cell.columns[0]
+        if column in frame.columns:
+            return frame[column]
+        return pl.Series(column, [None], dtype=pl.String).new_from_index(0, len(self.rows))
 
     def _parts(self) -> pl.Series:
         """Join year, month and day to ISO text; a missing part makes the date partial."""
-        year, *rest = (self._taken(self.view.text(c)) for c in self.cell.columns)
+        year, *rest = (self.view.text(c).gather(self.rows) for c in self.cell.columns)
         text, known = year, year.is_not_null()
         for part in rest:
             known = known & part.is_not_null()
@@ -68,7 +71,7 @@ class Stack:
         key = (table, cell.columns, rows_key, cell.reading)
         request = self._by_key.get(key)
         if request is None:
-            request = Request(view, table, cell, rows, len(rows) == view.height)
+            request = Request(view, table, cell, rows, rows_key)
             self._by_key[key] = request
             self.requests.setdefault(cell.reading, []).append(request)
         request.users.append(user)
@@ -76,14 +79,25 @@ class Stack:
 
     def run(self) -> None:
         """Read everything that was asked for."""
+        taken = self._take()
         for reading, requests in self.requests.items():
             offset = 0
             for request in requests:
                 request.offset = offset
                 offset += len(request.rows)
-            text = pl.concat([r.text().alias("text") for r in requests])
+            frames = [taken[r.table, r.rows_key] for r in requests]
+            text = pl.concat([r.text(f).alias("text") for r, (f, _) in zip(requests, frames, strict=True)])
+            kinds = _kinds(requests, [r.kind(k) for r, (_, k) in zip(requests, frames, strict=True)])
             lookup = self._lookups[reading.lookup] if reading.lookup else None
-            self._read[reading] = read_cells(reading, text, _kinds(requests), lookup)
+            self._read[reading] = read_cells(reading, text, kinds, lookup)
+
+    def _take(self) -> dict[tuple[str, object], tuple[pl.DataFrame, pl.DataFrame | None]]:
+        """Gather, once for each set of rows, all columns that are asked of it."""
+        asked: dict[tuple[str, object], tuple[Request, dict[str, None]]] = {}
+        for request in self._by_key.values():
+            _, columns = asked.setdefault((request.table, request.rows_key), (request, {}))
+            columns.update(dict.fromkeys(request.cell.columns))
+        return {k: r.view.taken(list(columns), r.rows) for k, (r, columns) in asked.items()}
 
     def read(self, request: Request) -> Read:
         """Return one request's part of what was read (problems excluded, see `problems`)."""
@@ -105,13 +119,12 @@ class Stack:
         return out
 
 
-def _kinds(requests: list[Request]) -> pl.Series | None:
-    kinds = [r.kind() for r in requests]
+def _kinds(requests: list[Request], kinds: list[pl.Series | None]) -> pl.Series | None:
     if all(k is None for k in kinds):
         return None
     unknown = pl.Series("kind", [None], dtype=pl.String)
-    filled = [unknown.new_from_index(0, len(r.rows)) if k is None else k for k, r in zip(kinds, requests, strict=True)]
-    return pl.concat([k.cast(pl.String).alias("kind") for k in filled])
+    filled = [unknown.new_from_index(0, len(r.rows)) if k is None else k for r, k in zip(requests, kinds, strict=True)]
+    return pl.concat([k.cast(pl.String).alias("kind") if k.dtype != pl.String else k.alias("kind") for k in filled])
 
 
 def read_lookups(views: dict[str, TableView], keys: set[tuple[str, str, str]]) -> Lookups:

@@ -17,6 +17,7 @@ import polars as pl
 from chartline.errors import MappingError
 from chartline.mapping.date_text import is_iso, read_dates
 from chartline.mapping.model import DateOrder
+from chartline.mapping.views import filled
 from chartline.sources.base import Kind
 
 _NUMBER = r"^(<=|>=|=<|=>|<|>|≤|≥|=)?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%)?$"
@@ -54,7 +55,9 @@ class Read:
 
 def read_cells(reading: Reading, text: pl.Series, kind: pl.Series | None, lookup: dict[str, str] | None = None) -> Read:
     """Read stacked cells. `kind` holds `Kind` letters, or is None where nothing is known of the cells."""
-    text = _without_missing(reading, text.str.strip_chars())
+    # A word of the column's own code list is a value, even where the centre uses it elsewhere for "no value".
+    missing = reading.missing - {w for w, _ in reading.codes or ()}
+    text = text.to_frame("text").select(filled("text", missing))["text"]
     problem = pl.Series("problem", [None], dtype=pl.String).new_from_index(0, len(text))
     present = text.is_not_null()
     if kind is not None and bool((kind == Kind.ERROR).any()):
@@ -71,13 +74,6 @@ def read_cells(reading: Reading, text: pl.Series, kind: pl.Series | None, lookup
         value, op, problem = _in_own_words(reading, cell, kind, value, op, problem)
     at = problem.is_not_null().arg_true()
     return Read(value, op, present, list(zip(at.to_list(), problem.gather(at).to_list(), strict=True)))
-
-
-def _without_missing(reading: Reading, text: pl.Series) -> pl.Series:
-    """Blank, and the words that mean no value, become null; a word of the column's own code list is a value."""
-    words = reading.missing - {w for w, _ in reading.codes or ()}
-    text = text.set(text == "", None)
-    return text.set(text.str.to_lowercase().is_in(list(words)), None) if words else text
 
 
 def _looked_up(text: pl.Series, problem: pl.Series, lookup: dict[str, str]) -> tuple[pl.Series, pl.Series]:

@@ -23,6 +23,16 @@ def wild(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(p).replace(r"\*", ".*") for p in patterns) or r"(?!)", re.DOTALL)
 
 
+def filled(name: str, missing: Iterable[str]) -> pl.Expr:
+    """Return trimmed text; blank and the words of `missing` (small letters) are null."""
+    text = pl.col(name).str.strip_chars()
+    nothing = text == ""
+    words = list(missing)
+    if words:
+        nothing = nothing | text.str.to_lowercase().is_in(words)
+    return pl.when(~nothing).then(text).alias(name)
+
+
 class TableView:
     """One table with its cells trimmed on demand. Columns that are declared optional and absent read as blank."""
 
@@ -51,12 +61,21 @@ class TableView:
     def text(self, column: str) -> pl.Series:
         """Return the trimmed cells; blank is null, and so are the centre's missing words."""
         if column not in self._text:
-            cells = self.raw(column).str.strip_chars()
-            cells = cells.set(cells == "", None)
-            if self._missing:
-                cells = cells.set(cells.str.to_lowercase().is_in(self._missing), None)
-            self._text[column] = cells
+            self._text[column] = self.raw(column).to_frame("c").select(filled("c", self._missing))["c"]
         return self._text[column]
+
+    def row(self, row: int) -> dict[str, str | None]:
+        """Return one row's trimmed cells; blank and missing words are None."""
+        cells = {c: (t or "").strip() for c, t in self.table.frame.row(row, named=True).items()}
+        return {c: None if t == "" or t.lower() in self._missing else t for c, t in cells.items()}
+
+    def taken(self, columns: list[str], rows: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """Return some rows of some columns, and their kinds; an absent optional column is not in the result."""
+        here = [c for c in columns if c in self.columns]
+        kinds = self.table.kinds
+        if len(rows) == self.height:
+            return self.table.frame.select(here), None if kinds is None else kinds.select(here)
+        return self.table.frame.select(here)[rows], None if kinds is None else kinds.select(here)[rows]
 
     def holds(self, where: Iterable[tuple[str, object]]) -> pl.Series:
         """Return, for every row, whether all tests hold (never null)."""

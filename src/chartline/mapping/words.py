@@ -10,7 +10,7 @@ FLAG = ("Y", "N")
 
 
 def _rows(name: str) -> list[dict[str, str]]:
-    with (files("chartline") / "vocabulary" / name).open(encoding="utf-8", newline="") as f:
+    with (files("chartline") / "vocabulary" / name).open(encoding="utf-8") as f:
         return list(csv.DictReader(f))
 
 

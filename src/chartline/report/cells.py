@@ -15,7 +15,6 @@ from chartline.report.source import ReportSource
 from chartline.results.model import Result
 
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
-_KEPT = {"CR", "CRi", "PR", "SD", "PD", "NR", "MRD", "CRh", "MLFS"}  # words that are read as they are
 
 
 def cell(result: Result | None, text: str = "", bold: bool = False) -> Cell:
@@ -32,33 +31,51 @@ def rate(result: Result | None) -> tuple[Cell, Cell, Cell]:
     return (
         Cell(fmt.ratio(result.n, result.N), result.id),
         Cell(fmt.value(result), result.id),
-        Cell(fmt.interval(result) or fmt.DASH, result.id),
+        Cell(fmt.span(result) or fmt.DASH, result.id),
     )
 
 
 def estimate(result: Result | None) -> Cell:
-    """Return "5.7 (3.9 to 9.9)" as one cell."""
+    """Return "5.7 (3.9–9.9)" as one cell, percentages without their sign: the column says what they are."""
     if result is None:
         return Cell(fmt.DASH)
-    ends = fmt.interval(result)
-    return Cell(f"{fmt.value(result)} ({ends})" if ends else fmt.value(result), result.id)
+    shown, ends = fmt.value(result).removesuffix("%"), fmt.span(result)
+    return Cell(f"{shown} ({ends})" if ends else shown, result.id)
 
 
-def spread(source: ReportSource, analysis: str, group: str = "") -> str:
-    """Return "34 (27 to 45; 19 to 66)": median, quartiles and range of a summary."""
-    names = ("median", "q1", "q3", "min", "max")
-    found = [source.result(analysis, s, group=group) for s in names]
-    if found[0] is None or found[0].value is None:
+def decimals(source: ReportSource, analysis: str) -> int:
+    """Return 0 for a variable of whole numbers (its extremes are whole in every group), else 1."""
+    ends = [r.value for r in source.results.of(analysis) if r.statistic in ("min", "max") and r.value is not None]
+    return 0 if all(float(v).is_integer() for v in ends) else 1
+
+
+def stat(source: ReportSource, analysis: str, statistic: str, group: str = "") -> str:
+    """Return one statistic of a summary; whole numbers stay whole, half-way medians get their decimal."""
+    r = source.result(analysis, statistic, group=group)
+    if r is None or r.value is None:
         return fmt.DASH
-    shown = [fmt.plain(r.value) if r is not None and r.value is not None else fmt.DASH for r in found]
-    return f"{shown[0]} ({shown[1]} to {shown[2]}; {shown[3]} to {shown[4]})"
+    return fmt.number(r.value, 1) if decimals(source, analysis) else fmt.plain(r.value)
+
+
+def middle(source: ReportSource, analysis: str, group: str = "") -> str:
+    """Return "34 (27–45)": median and quartiles of a summary."""
+    median = stat(source, analysis, "median", group)
+    if median == fmt.DASH:
+        return median
+    return f"{median} ({fmt.between(*(stat(source, analysis, s, group) for s in ('q1', 'q3')))})"
+
+
+def extremes(source: ReportSource, analysis: str, group: str = "") -> str:
+    """Return "19–66": the range of a summary."""
+    low, high = (stat(source, analysis, s, group) for s in ("min", "max"))
+    return low if low == fmt.DASH else fmt.between(low, high)
 
 
 def level_text(level: str) -> str:
     """Return how readers see a level: "Male" for M, "Relapsed" for RELAPSED."""
     if level in _LEVELS:
         return _LEVELS[level]
-    return level.capitalize() if level.isupper() and len(level) > 3 and level not in _KEPT else level
+    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
 
 
 def levels(source: ReportSource, analysis: str, variable: str, order: Iterable[str] = ()) -> list[tuple[str, Result]]:
@@ -112,7 +129,7 @@ def result_title(source: ReportSource, result: Result) -> str:
 @cache
 def test_labels() -> dict[str, str]:
     """Return laboratory test code -> label, from the vocabulary."""
-    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8", newline="") as f:
+    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
         return {r["testcd"]: r["label"] for r in csv.DictReader(f)}
 
 
@@ -125,5 +142,5 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     """Return (label, unit) of an ADSL variable."""
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
-        return declared.label, declared.unit.replace("m2", "m²")
+        return declared.label, declared.unit
     return label_of(variable) or variable, ""

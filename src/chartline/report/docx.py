@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape
@@ -21,10 +22,11 @@ TEXT_WIDTH = 9072  # twips: 160 mm, A4 with 25 mm margins
 WIDE_WIDTH = 14004  # twips: 247 mm, the same page in landscape
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # not allowed in XML 1.0
-_FACE = "Calibri"
+_FACE = "Arial"  # every machine has it or a twin of the same widths; Calibri has none on many
 _INK, _SOFT, _ACCENT, _WARN = "1C2126", "56616B", "0B5D8F", "8A4B00"
 _JC = {"l": "left", "r": "right", "c": "center"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_HEADER = 115  # letters that fit side by side in the header
 _KEEP_TOGETHER = 16  # tables of up to this many rows are kept on one page
 
 
@@ -43,23 +45,27 @@ def _paragraph(style: str, runs: str, extra: str = "") -> str:
     return f'<w:p><w:pPr><w:pStyle w:val="{style}"/>{extra}</w:pPr>{runs}</w:p>'
 
 
-def _field(instruction: str, shown: str) -> str:
+def _field(instruction: str, shown: str, props: str = "") -> str:
     """Return a field with its last result, so that no reader has to be asked to update it."""
-    return f'<w:fldSimple w:instr=" {instruction} "><w:r><w:t>{_text(shown)}</w:t></w:r></w:fldSimple>'
+    run = f"<w:r>{props}<w:t>{_text(shown)}</w:t></w:r>"
+    return f'<w:fldSimple w:instr=" {_text(instruction)} ">{run}</w:fldSimple>'
 
 
 def _caption(number: str, caption: str, keep: bool) -> str:
     word, _, n = number.rpartition(" ")
     label = f'<w:r><w:rPr><w:b/></w:rPr><w:t xml:space="preserve">{_text(word)} </w:t></w:r>'
-    label += f'<w:fldSimple w:instr=" SEQ {_text(word)} \\* ARABIC "><w:r><w:rPr><w:b/></w:rPr><w:t>{_text(n)}</w:t></w:r></w:fldSimple>'
+    label += _field(f"SEQ {word} \\* ARABIC", n, "<w:rPr><w:b/></w:rPr>")
     lead = label + _run(". ", bold=True) if word else ""
     return _paragraph("Caption", lead + _run(caption), "<w:keepNext/>" if keep else "")
 
 
-def _cell(cell: Cell, width: int, align: str, style: str, keep: bool, borders: str = "", span: int = 1) -> str:
+def _cell(
+    cell: Cell, width: int, align: str, style: str, keep: bool, borders: str = "", span: int = 1, left: int = 0
+) -> str:
     grid = f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
     edge = f"<w:tcBorders>{borders}</w:tcBorders>" if borders else ""
-    indent = f'<w:ind w:left="{200 * cell.indent}"/>' if cell.indent else ""
+    room = 200 * cell.indent + left
+    indent = f'<w:ind w:left="{room}"/>' if room else ""
     props = ("<w:keepNext/>" if keep else "") + indent + f'<w:jc w:val="{_JC[align]}"/>'
     body = _paragraph(style, _run(cell.text, cell.bold), props)
     return f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{grid}{edge}</w:tcPr>{body}</w:tc>'
@@ -88,21 +94,27 @@ def _column_widths(table: Table, total: int) -> list[int]:
     return [round(total * s / sum(shares)) for s in shares]
 
 
-def _table_rows(table: Table, widths: list[int]) -> str:
-    head = "".join(
-        _cell(Cell(h, bold=True), w, a, "TableText", True, _rule("bottom", 6))
-        for h, w, a in zip(table.header, widths, table.align, strict=True)
+def _cells(table: Table, row: Iterable[Cell], widths: list[int], keep: bool, borders: str = "") -> str:
+    """Return the cells of a row; text right of a number starts a little further in."""
+    before = f"l{table.align}"
+    return "".join(
+        _cell(c, w, a, "TableText", keep, borders, left=140 if a == "l" and b == "r" else 0)
+        for c, w, a, b in zip(row, widths, table.align, before, strict=False)
     )
-    rows = [_row(head, header=True)]
+
+
+def _table_rows(table: Table, widths: list[int]) -> str:
+    head = (Cell(h, bold=True) for h in table.header)
+    rows = [_row(_cells(table, head, widths, True, _rule("bottom", 6)), header=True)]
     short = len(table.rows) <= _KEEP_TOGETHER
     for i, row in enumerate(table.rows):
-        keep = (short and i < len(table.rows) - 1) or i in table.span_rows
+        following = table.rows[i + 1][0].indent if i + 1 < len(table.rows) else 0
+        keep = (short and i < len(table.rows) - 1) or i in table.span_rows or (row[0].indent == 0 and following > 0)
         if i in table.span_rows:
             one = Cell(row[0].text, bold=True)
             rows.append(_row(_cell(one, sum(widths), "l", "TableText", keep, span=len(widths))))
-            continue
-        cells = (_cell(c, w, a, "TableText", keep) for c, w, a in zip(row, widths, table.align, strict=True))
-        rows.append(_row("".join(cells)))
+        else:
+            rows.append(_row(_cells(table, row, widths, keep)))
     if not table.rows:
         rows.append(_row(_cell(Cell("None."), sum(widths), "l", "TableText", False, span=len(widths))))
     return "".join(rows)
@@ -131,7 +143,9 @@ def _key_numbers(block: KeyNumbers) -> str:
     for start in range(0, len(block.items), columns):
         cells = ""
         for number, label, note, _ in block.items[start : start + columns]:
-            body = _paragraph("KeyNumber", _run(number), "<w:keepNext/>")
+            value, _, unit = number.partition(" ")
+            large = _run(value) + (_run(f" {unit}", size=11, colour=_ACCENT) if unit else "")
+            body = _paragraph("KeyNumber", large, "<w:keepNext/>")
             body += _paragraph("TableText", _run(label, bold=True), "<w:keepNext/>") + _paragraph("Notes", _run(note))
             rule = f'<w:tcBorders><w:top w:val="single" w:sz="12" w:space="0" w:color="{_ACCENT}"/></w:tcBorders>'
             cells += f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{rule}</w:tcPr>{body}</w:tc>'
@@ -207,18 +221,19 @@ def _style(docx: Any, name: str, size: float, colour: str = _INK, **space: float
 def _styles(docx: Any) -> None:
     from docx.oxml import parse_xml
 
-    _style(docx, "Normal", 10.5, after=6, line=1.15)
-    _style(docx, "Title", 20, before=0, after=6, bold=1)
-    _drop_borders(docx.styles["Title"])
+    _style(docx, "Normal", 10, after=6, line=1.15)
+    _style(docx, "Title", 18, before=0, after=6, bold=1)
     _style(docx, "Subtitle", 11, _SOFT, after=14)
+    for name in ("Title", "Subtitle"):
+        _unadorned(docx.styles[name])
     for level, (size, before, after) in enumerate(((15, 20, 6), (12, 14, 4), (10.5, 10, 3)), start=1):
         heading = _style(docx, f"Heading {level}", size, before=before, after=after, bold=1)
         heading.paragraph_format.keep_with_next = True
-    _style(docx, "Caption", 9.5, before=10, after=5)
-    _style(docx, "TableText", 8.5, before=1.5, after=1.5)
-    _style(docx, "Notes", 8, _SOFT, before=2, after=2)
+    _style(docx, "Caption", 9, before=10, after=5)
+    _style(docx, "TableText", 8, before=1.5, after=1.5)
+    _style(docx, "Notes", 7.5, _SOFT, before=2, after=2)
     _style(docx, "Lead", 11.5, after=8, line=1.15)
-    _style(docx, "KeyNumber", 21, _ACCENT, before=4, after=1, bold=1)
+    _style(docx, "KeyNumber", 20, _ACCENT, before=4, after=1, bold=1)
     _style(docx, "FigurePicture", 10, before=10, after=2)
     box = _style(docx, "NoticeBox", 9.5, "5C3500", before=8, after=8)
     edge = f'<w:pBdr xmlns:w="{_W}"><w:left w:val="single" w:sz="24" w:space="8" w:color="D98F1F"/></w:pBdr>'
@@ -228,9 +243,11 @@ def _styles(docx: Any) -> None:
     spacing.addprevious(parse_xml(shade))
 
 
-def _drop_borders(style: Any) -> None:
-    for border in style.element.findall(f".//{{{_W}}}pBdr"):
-        border.getparent().remove(border)
+def _unadorned(style: Any) -> None:
+    """Take away the rules and the letter spacing that the default template gives its titles."""
+    for name in ("pPr/{0}pBdr", "rPr/{0}spacing", "rPr/{0}kern"):
+        for element in style.element.findall(f"{{{_W}}}" + name.format(f"{{{_W}}}")):
+            element.getparent().remove(element)
 
 
 def _page(docx: Any, document: Document) -> None:
@@ -243,9 +260,12 @@ def _page(docx: Any, document: Document) -> None:
     section.left_margin = section.right_margin = Mm(25)
     section.top_margin, section.bottom_margin = Mm(24), Mm(23)
     section.header_distance, section.footer_distance = Mm(11), Mm(10)
-    tab = f'<w:tabs><w:tab w:val="clear" w:pos="4680"/><w:tab w:val="clear" w:pos="9360"/><w:tab w:val="right" w:pos="{TEXT_WIDTH}"/></w:tabs>'
+    cleared = "".join(f'<w:tab w:val="clear" w:pos="{at}"/>' for at in (4320, 4680, 8640, 9360))
+    tab = f'<w:tabs>{cleared}<w:tab w:val="right" w:pos="{TEXT_WIDTH}"/></w:tabs>'
     right = "<w:r><w:tab/></w:r>"
-    head = _run(document.notice, True, 8, _WARN) + right + _run(document.short_title, False, 8, _SOFT)
+    head = _run(document.notice, True, 8, _WARN)
+    if len(document.notice) + len(document.short_title) < _HEADER:
+        head += right + _run(document.short_title, False, 8, _SOFT)
     pages = (
         _run("Page ", False, 8, _SOFT) + _field("PAGE", "1") + _run(" of ", False, 8, _SOFT) + _field("NUMPAGES", "1")
     )
@@ -254,6 +274,15 @@ def _page(docx: Any, document: Document) -> None:
         _style(docx, style, 8, _SOFT)
         element = part.paragraphs[0]._p
         element.getparent().replace(element, parse_xml(_wrap(_paragraph(style, runs, tab)))[0])
+
+
+def _share_headers(docx: Any) -> None:
+    """Give every section the header and footer of the last, which alone was made with them."""
+    last = docx.element.body[-1]
+    references = [e for e in last if e.tag.endswith("Reference")]
+    for section in docx.element.body.iterfind(f".//{{{_W}}}pPr/{{{_W}}}sectPr"):
+        for position, reference in enumerate(references):
+            section.insert(position, deepcopy(reference))
 
 
 def _properties(docx: Any, document: Document) -> None:
@@ -298,6 +327,7 @@ def write_docx(document: Document, drawings: Mapping[str, bytes] | None = None) 
         if isinstance(block, Figure):
             end.addprevious(_picture(docx, block, (drawings or {}).get(block.name) or draw(block, "png")))
         add(_xml(block))
+    _share_headers(docx)
     out = BytesIO()
     docx.save(out)
     return _repacked(out.getvalue())

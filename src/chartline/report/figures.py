@@ -1,13 +1,15 @@
 """The one address of figure drawing: a `Figure` in, SVG or PNG bytes out.
 
-Figures are Typst templates in `report/templates/figures/<kind>.typ` (why: docs/adr/0004). They get their data as JSON, never as
-markup, so whatever a study or a spreadsheet writes is printed literally. System fonts are ignored: the same figure
-gives the same bytes on every machine.
+Figures are Typst templates in `report/templates/figures/<kind>.typ` (why: docs/adr/0004). They get their data as
+JSON, never as markup, so whatever a study or a spreadsheet writes is printed literally. System fonts are ignored: the
+same figure gives the same bytes on every machine.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +17,7 @@ from typing import Any, Literal
 from chartline.report.document import Figure
 
 FOLDER = Path(__file__).parent / "templates"
+_CONTROL = re.compile(r"(\\\\)|\\u00[01][0-9a-f]|\\[bf]|\x7f")  # as JSON escapes them; tab and line ends stay
 PNG_PPI = 220  # 1,386 pixels across the text width: sharp in print, small in a DOCX
 
 
@@ -39,11 +42,20 @@ def compiler() -> Any:
     return typst.Compiler(root=str(FOLDER), font_paths=fonts(), ignore_system_fonts=True)
 
 
+def to_json(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """Return `value` as JSON that Typst can read and show.
+
+    Half a surrogate pair, which no text may hold, becomes "?"; a control character U+FFFD.
+    """
+    text = json.dumps(value, ensure_ascii=False, default=default).encode("utf-8", "replace").decode()
+    return _CONTROL.sub(lambda m: m[1] or "\ufffd", text)
+
+
 def draw(figure: Figure, format: Literal["svg", "png"]) -> bytes:
     """Return the drawing of `figure`; raise `ValueError` where there is no template of its kind."""
     if not (FOLDER / "figures" / f"{figure.kind}.typ").is_file() or not figure.kind.isidentifier():
         raise ValueError(f"there is no figure template {figure.kind!r}")
-    inputs = {"kind": figure.kind, "data": json.dumps(figure.data), "fill": "white" if format == "png" else ""}
+    inputs = {"kind": figure.kind, "data": to_json(figure.data), "fill": "white" if format == "png" else ""}
     out = compiler().compile(
         input=str(FOLDER / "figures" / "figure.typ"),
         format=format,

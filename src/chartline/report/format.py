@@ -75,6 +75,17 @@ def interval(result: Result, decimals: int = 1) -> str:
     return f"{ends[0]} to {ends[1]}"
 
 
+def between(low: str, high: str) -> str:
+    """Return "3.5–12.3" for a table cell; with "to" where an end is negative, so that no dash can be misread."""
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
+
+
+def span(result: Result, decimals: int = 1) -> str:
+    """Return the interval as a table cell shows it: "40.6–76.3", or "" where there is none."""
+    ends = interval(result, decimals)
+    return between(*ends.split(" to ")) if ends else ""
+
+
 def level(result: Result) -> str:
     """Return "95% CI"."""
     return f"{plain((result.level or 0) * 100)}% CI"
@@ -128,7 +139,8 @@ def format_headline(entry: Mapping[str, Any]) -> str:
     if estimate is None:
         return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
     shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
-    extras = [ratio(entry["n"], entry["N"])] if entry.get("n") is not None and entry.get("N") is not None else []
+    n, total = entry.get("n"), entry.get("N")
+    extras = [ratio(n, total)] if n is not None and total and n / total == estimate else []  # not events of a curve
     ends = (entry.get("lower"), entry.get("upper"))
     if any(e is not None for e in ends):
         extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")

@@ -117,10 +117,11 @@ def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFra
 
 
 def _number(r: dict[str, Any], headline: dict[str, Any], what: str | None) -> Iterator[str]:
-    from chartline.report.format import format_result
+    from chartline.report.format import format_headline
 
     entry = headline.get(what or "", {})
-    yield f"{entry.get('label') or r['label'] or r['analysis']}: {format_result(r)}"
+    shown = {**r, "estimate": r["value"], **entry}
+    yield f"{shown['label'] or r['analysis']}: {format_headline(shown)}"
     if entry.get("definition"):
         yield f"  definition: {entry['definition']}"
     if r["method"]:

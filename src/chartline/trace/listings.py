@@ -124,7 +124,7 @@ def withheld_lines(withheld: pl.DataFrame, protocol: Protocol) -> tuple[Withheld
     out = []
     for (subject,), part in withheld.sort("USUBJID", "ITEM", "QUERY").group_by("USUBJID", maintain_order=True):
         named = dict.fromkeys(label for item in part["ITEM"] for label in labels.get(item, []))
-        queries = dict.fromkeys(q for ids in part["QUERY"] for q in ids.split(";"))
+        queries = dict.fromkeys(q for ids in part["QUERY"].drop_nulls() for q in ids.split(", "))
         if named:
             out.append(WithheldLine(str(subject), tuple(named), tuple(queries)))
     return tuple(out)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import level_text, levels
+from chartline.report.cells import extremes, level_text, levels, middle
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
-
-_COLUMNS = ("mean", "sd", "median", "q1", "q3", "min", "max")
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -36,21 +34,17 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _row(source: ReportSource, analysis: str, label: str) -> tuple[Cell, ...]:
-    r = {s: source.result(analysis, s) for s in _COLUMNS}
-    median = r["median"]
+    median, mean, low = (source.result(analysis, s) for s in ("median", "mean", "min"))
     assert median is not None
-
-    def shown(name: str) -> str:
-        x = r[name]
-        return fmt.plain(x.value) if x is not None and x.value is not None else fmt.DASH
-
     known = median.n if median.n is not None else (median.N or 0) - median.missing
+    sd = source.result(analysis, "sd")
+    shown = [fmt.number(r.value, 1) if r is not None and r.value is not None else fmt.DASH for r in (mean, sd)]
     return (
         Cell(label),
         Cell(fmt.whole(known), median.id),
-        Cell(f"{shown('mean')} ({shown('sd')})", r["mean"].id if r["mean"] else ""),
-        Cell(f"{shown('median')} ({shown('q1')} to {shown('q3')})", median.id),
-        Cell(f"{shown('min')} to {shown('max')}", r["min"].id if r["min"] else ""),
+        Cell(f"{shown[0]} ({shown[1]})", mean.id if mean else ""),
+        Cell(middle(source, analysis), median.id),
+        Cell(extremes(source, analysis), low.id if low else ""),
         Cell(fmt.whole(median.missing), median.id),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from chartline.counts.model import AttritionStep
 from chartline.report import format as fmt
 from chartline.report.document import Block, Figure, Heading
 from chartline.report.source import ReportSource
@@ -15,7 +16,7 @@ def build(source: ReportSource) -> list[Block]:
         return []
     named = {c.id: c.excluded_as for c in source.protocol.eligibility}
     steps = [
-        {"reason": named.get(s.id) or f"Not: {s.label}", "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown}
+        {"reason": _reason(s, named), "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown}
         for s in table.steps
     ]
     sets = [{"label": label, "n": n} for label, n in _sets(source)]
@@ -40,13 +41,20 @@ def build(source: ReportSource) -> list[Block]:
             name="flow",
             kind="flow",
             caption="Flow of patients from screening to the analysis sets.",
-            alt=f"Flow diagram: {table.screened} screened, {table.screened - table.eligible} excluded, {table.eligible} eligible.",
+            alt=f"Flow diagram: of {table.screened} patients screened {table.eligible} are eligible.",
             data=data,
             notes=note if unknown else (),
             columns=("Step", "Excluded", "Could not be decided", "Remaining"),
             rows=tuple(rows),
         ),
     ]
+
+
+def _reason(step: AttritionStep, named: dict[str, str]) -> str:
+    """Return how the diagram names those a step excludes."""
+    if step.id in named:
+        return named[step.id] or f"Not: {step.label}"
+    return step.label
 
 
 def _sets(source: ReportSource) -> list[tuple[str, int]]:

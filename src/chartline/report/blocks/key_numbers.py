@@ -15,21 +15,15 @@ def build(source: ReportSource) -> list[Block]:
         declared = source.protocol.headline.get(key)
         result = source.result(declared.analysis, declared.statistic, declared.at) if declared else None
         if result is not None:
-            items.append((_number(result), result_label(source, result), _note(result), result.id))
+            items.append((fmt.with_unit(result), result_label(source, result), _note(result), result.id))
     return [KeyNumbers(tuple(items))] if items else []
 
 
-def _number(result: Result) -> str:
-    return fmt.value(result)
-
-
 def _note(result: Result) -> str:
-    """Return unit or n/N, and the interval: "19/32; 95% CI 40.6 to 76.3"."""
+    """Return n/N and the interval: "19/32; 95% CI 40.6 to 76.3"."""
     parts = []
     if result.unit == "proportion" and result.statistic == "proportion":
         parts.append(fmt.ratio(result.n, result.N))
-    elif result.unit not in ("proportion", "patients", ""):
-        parts.append(result.unit)
     ends = fmt.interval(result)
     parts += [f"{fmt.level(result)} {ends}"] if ends else []
     return "; ".join(parts)

@@ -17,7 +17,7 @@ from chartline.results.model import Result
 
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _PART = re.compile(
-    r"(?P<pct>\d+(?:\.\d+)?)\s*%|(?P<ratio>\d+\s*/\s*\d+)|n\s*=\s*(?P<n>\d+)(?!\s*/)"
+    r"(?P<pct>\d+(?:\.\d+)?)\s*%|(?P<ratio>\d+\s*/\s*\d+)|n\s*=\s*(?P<n>\d++)(?!\s*/)"
     r"|(?P<word>\b(?:" + "|".join(_WORDS) + r")\b)|(?P<number>\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
@@ -37,7 +37,7 @@ def build(source: ReportSource) -> list[Block]:
             header=("Item", "As published", "As computed", "Agrees", "Estimate (95% CI)", "Definition used here"),
             rows=tuple(rows),
             align="llllll",
-            widths=(1.9, 1.35, 1.35, 0.75, 1.6, 4),
+            widths=(1.9, 1.5, 1.5, 0.95, 1.8, 3.8),
             notes=(
                 "As computed: our value written as the publication wrote its own. Agrees: equal at the precision "
                 "printed. The publication printed no definitions unless noted; the definition is ours.",
@@ -61,7 +61,7 @@ def _row(source: ReportSource, item: Any) -> tuple[Cell, ...]:
     agrees = fmt.DASH if ours is None else "yes" if ours == item.printed else "no"
     declared: Any = source.declared(result.analysis)
     definition = " ".join(t for t in (getattr(declared, "definition", ""), item.note) if t)
-    ends = fmt.interval(result)
+    ends = fmt.span(result)
     return (
         Cell(item.item),
         Cell(item.printed),

@@ -58,21 +58,18 @@ def _laboratory(source: ReportSource) -> Table | None:
         header=(
             "Test",
             "Tested",
-            "Grade 1",
-            "Grade 2",
-            "Grade 3",
-            "Grade 4",
+            *(f"Grade {g}" for g in "1234"),
             "Any grade",
-            "Grade 3-4",
+            "Grade 3–4",
             "Worse than baseline",
-            "Worse, to grade 3-4",
+            "Worse, to grade 3–4",
         ),
         rows=tuple(rows),
         align="lrrrrrrrrr",
-        widths=(2.4, 0.85, 0.8, 0.8, 0.8, 0.8, 1.15, 1.15, 1.25, 1.25),
+        widths=(2.05, 0.85, 0.95, 0.95, 0.95, 0.95, 1.15, 1.15, 1.25, 1.3),
         notes=(
-            f"Patients, n (%) of those tested on treatment. {_grading(source)} Worse than baseline: patients whose worst "
-            "grade exceeds the grade at baseline; a patient without a baseline value is counted only among the tested.",
+            f"Patients, n (%) of those tested on treatment. {_grading(source)} Worse than baseline: the worst "
+            "grade exceeds the grade at baseline; without a baseline value a patient counts only among the tested.",
         ),
     )
 
@@ -143,10 +140,13 @@ def _adverse_events(source: ReportSource) -> Table | None:
         rows=tuple(rows),
         align="l" + "r" * (len(header) - 1),
         widths=(3.4, *(0.8,) * (len(header) - 3), 1.15, 1.25),
-        notes=(
-            f"Patients, n (%){f' of {fmt.whole(total)}' if total else ''}; a patient is counted once a term, at the worst grade.",
-        ),
+        notes=(_counted(total),),
     )
+
+
+def _counted(total: int) -> str:
+    of = f" of {fmt.whole(total)}" if total else ""
+    return f"Patients, n (%){of}; a patient is counted once a term, at the worst grade."
 
 
 def _pairs(table: CrossTab) -> dict[tuple[str, str], int]:

@@ -38,7 +38,7 @@ def build(source: ReportSource) -> list[Block]:
             align="l" + "r" * (len(header) - 1),
             widths=(3.4, 1.2, 2, *(1.9,) * len(at)),
             notes=(
-                f"The main analysis stands first, its variants below. CI, confidence interval; {fmt.NOT_REACHED}, not reached.",
+                f"Variants stand below their main analysis. CI, confidence interval; {fmt.NOT_REACHED}, not reached.",
             ),
         ),
     ]
@@ -55,7 +55,8 @@ def _families(source: ReportSource) -> list[tuple[Any, list[Any]]]:
         if base is not None and _shared(base.id, variant.id) == 0:
             base = None
         out.setdefault(base.id if base else "", (base, []))[1].append(variant)
-    return list(out.values())
+    order = {m.id: i for i, m in enumerate(mains)}
+    return [out[k] for k in sorted(out, key=lambda k: order.get(k, len(order)))]
 
 
 def _shared(a: str, b: str) -> int:

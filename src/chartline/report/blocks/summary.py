@@ -1,4 +1,4 @@
-"""The results in sentences, each number bound to its result: the first page of the report and the abstract of a paper."""
+"""The results in sentences, each number bound to its result: the report's first page, a paper's abstract."""
 
 from __future__ import annotations
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from chartline.report import format as fmt
-from chartline.report.cells import centre_labels, group_of, level_text, levels, spread, variable_label
+from chartline.report.cells import centre_labels, extremes, group_of, level_text, levels, middle, variable_label
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -20,8 +18,8 @@ def build(source: ReportSource) -> list[Block]:
         return []
     labels = centre_labels(source)
     total = _size(source, "")
-    header = ["Characteristic", f"All (N = {fmt.whole(total)})"]
-    header += [f"{labels.get(c, level_text(c))} (n = {fmt.whole(_size(source, c))})" for c in columns[1:]]
+    header = ["Characteristic", _headed("All", "N", total)]
+    header += [_headed(labels.get(c, level_text(c)), "n", _size(source, c)) for c in columns[1:]]
     return [
         Heading("Baseline characteristics"),
         Table(
@@ -30,14 +28,19 @@ def build(source: ReportSource) -> list[Block]:
             header=tuple(header),
             rows=tuple(rows),
             align="l" + "r" * (len(header) - 1),
-            widths=(2.6, *([1.5] if len(header) < 8 else [1.3]), *(1.3,) * (len(header) - 2)),
+            widths=(2.05, *(1.3,) * (len(header) - 1)),
             notes=(
-                "Numbers are n (%) or median (interquartile range; range). Percentages are of patients with a value; "
+                "Numbers of patients are n (%). Percentages are of patients with a value; IQR, interquartile range; "
                 "patients without one are counted as missing.",
             ),
             wide=len(header) > 8,
         ),
     ]
+
+
+def _headed(label: str, letter: str, size: int) -> str:
+    """Return a column's head; the number stays on one line (no-break spaces)."""
+    return f"{label} ({letter}\u00a0=\u00a0{fmt.whole(size)})"
 
 
 def _columns(source: ReportSource) -> list[str]:
@@ -89,33 +92,40 @@ def _group(source: ReportSource, column: str) -> str:
 
 
 def _summary_rows(source: ReportSource, variable: str, label: str, columns: list[str]) -> list[tuple[Cell, ...]]:
+    """Return the rows of a number: its name, median with quartiles, range, and the missing if there are any."""
     analysis = _analysis(variable)
-    cells = [Cell(label)]
-    missing = [Cell("Missing", indent=1)]
+    rows = [[Cell(label)], [Cell("Median (IQR)", indent=1)], [Cell("Range", indent=1)], [Cell("Missing", indent=1)]]
     any_missing = False
     for column in columns:
         group = _group(source, column)
         r = source.result(analysis, "median", group=group)
-        cells.append(Cell(spread(source, analysis, group), r.id if r else ""))
+        bound = r.id if r else ""
         n = r.missing if r else 0
         any_missing |= bool(n)
-        missing.append(Cell(fmt.whole(n), r.id if r else ""))
-    return [tuple(cells), *([tuple(missing)] if any_missing else [])]
+        texts = ("", middle(source, analysis, group), extremes(source, analysis, group), fmt.whole(n))
+        for row, text in zip(rows, texts, strict=True):
+            row.append(Cell(text, bound if text else ""))
+    return [tuple(row) for row in (rows if any_missing else rows[:3])]
 
 
 def _category_rows(
-    source: ReportSource, variable: str, label: str, names: Iterable[str], columns: list[str], under: bool
+    source: ReportSource, variable: str, label: str, names: list[str], columns: list[str], under: bool
 ) -> list[tuple[Cell, ...]]:
-    by = source.protocol.report.table1_by or ""
+    """Return one row a level; a yes-or-no variable has one row, of the yes."""
+    if set(names) <= {"Y", "N"}:
+        return [_level_row(source, variable, "Y", Cell(label, indent=int(under)), columns)]
     rows: list[tuple[Cell, ...]] = [] if under else [(Cell(label), *(Cell("") for _ in columns))]
-    for name in names:
-        cells = [Cell(level_text(name), indent=1)]
-        for column in columns:
-            r = source.result(_analysis(variable), "n", group=group_of(by, column, variable, name))
-            if r is None:
-                cells.append(Cell("0"))
-                continue
-            n, known = r.n or 0, (r.N or 0) - r.missing
-            cells.append(Cell(fmt.whole(n) if name == "" else fmt.n_percent(n, known), r.id))
-        rows.append(tuple(cells))
-    return rows
+    return rows + [_level_row(source, variable, n, Cell(level_text(n), indent=1), columns) for n in names]
+
+
+def _level_row(source: ReportSource, variable: str, name: str, label: Cell, columns: list[str]) -> tuple[Cell, ...]:
+    by = source.protocol.report.table1_by or ""
+    cells = [label]
+    for column in columns:
+        r = source.result(_analysis(variable), "n", group=group_of(by, column, variable, name))
+        if r is None:
+            cells.append(Cell("0"))
+            continue
+        n, known = r.n or 0, (r.N or 0) - r.missing
+        cells.append(Cell(fmt.whole(n) if name == "" else fmt.n_percent(n, known), r.id))
+    return tuple(cells)

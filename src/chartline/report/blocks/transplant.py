@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import level_text, levels, rate, spread
+from chartline.report.cells import extremes, level_text, levels, middle, rate
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -23,10 +23,10 @@ def build(source: ReportSource) -> list[Block]:
         Table(
             number="Table",
             caption="Transplantation.",
-            header=("", "n/N", "% or median (IQR; range)", "95% CI", "Definition"),
+            header=("", "n/N", "% or median (IQR); range", "95% CI", "Definition"),
             rows=tuple(rows),
             align="lrrrl",
-            widths=(2.7, 0.8, 2.1, 1.4, 3),
+            widths=(2.6, 0.8, 2.2, 1.3, 3),
             notes=("CI, confidence interval; IQR, interquartile range.",),
         ),
     ]
@@ -38,15 +38,16 @@ def _rows(source: ReportSource, analysis: str, declared: Any) -> list[tuple[Cell
         return [(Cell(declared.label), *rate(r), text)]
     if (r := source.result(analysis, "median")) is not None:
         known = r.n if r.n is not None else (r.N or 0) - r.missing
-        shown = Cell(spread(source, analysis), r.id)
+        shown = Cell(f"{middle(source, analysis)}; {extremes(source, analysis)}", r.id)
         return [(Cell(declared.label), Cell(fmt.ratio(known, r.N), r.id), shown, Cell(""), text)]
     if declared.kind == "categories":
         found = levels(source, analysis, declared.variable)
-        head = [(Cell(declared.label), Cell(""), Cell(""), Cell(""), text)] if found else []
-        return head + [
+        rows: list[tuple[Cell, ...]] = [(Cell(declared.label), Cell(""), Cell(""), Cell(""), text)] if found else []
+        rows += [
             (Cell(level_text(lv), indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
             for lv, r in found
         ]
+        return rows
     return []
 
 
