@@ -132,7 +132,9 @@ def survival(analysis: str, e: dict[str, Any]) -> list[Result]:
         interval = ends([e["lower"][i], e["upper"][i]])
         out.append(Result(analysis, "survival", e["surv"][i], unit="proportion", method=KM, **more, **interval))
         out.append(Result(analysis, "n_risk", e["n_risk"][i], unit="patients", is_count=True, **more))
-        out.append(Result(analysis, "n_censored", e["censored_before"][i], unit="patients", is_count=True, **more))
+        out.append(
+            Result(analysis, "n_censored_before", e["censored_before"][i], unit="patients", is_count=True, **more)
+        )
     return out
 
 
@@ -217,7 +219,7 @@ def tiny_results() -> list[Result]:
         Result("os", "median", months, unit="months", n=2, N=4, level=0.95, lower=3.29, upper=None, method=KM),
         Result("os", "survival", 0.75, unit="proportion", lower=0.13, upper=0.96, level=0.95, method=KM, **half),
         Result("os", "n_risk", 3, unit="patients", is_count=True, **half),
-        Result("os", "n_censored", 0, unit="patients", is_count=True, **half),
+        Result("os", "n_censored_before", 0, unit="patients", is_count=True, **half),
     ]
 
 
@@ -235,7 +237,7 @@ def tiny_source(**changes: Any) -> ReportSource:
             ),
             "ae_grades": CrossTab(key=key, dims=("TERM", "GRADE"), cells={("nausea", "2"): 2, ("sepsis", "4"): 1}),
         },
-        "curves": {"os": {"All": curve}},
+        "curves": {"os": {"": curve}},
         "methods": (("Patients", ("Adults were eligible.", "Nobody else was.")),),
         "attrition": AttritionTable(key=key, screened=5, steps=(step,)),
         "patients": (
@@ -286,7 +288,7 @@ def empty_source() -> ReportSource:
     return ReportSource(
         protocol=protocol,
         results=Results(nobody, "p" * 64, "d" * 64),
-        curves={"os": {"All": StepCurve(())}},
+        curves={"os": {"": StepCurve(())}},
         attrition=AttritionTable(key=key, screened=0, steps=(step,)),
     )
 
@@ -317,7 +319,7 @@ def reference_source(shared: Path, protocol: Protocol) -> ReportSource:
             "ae_grades": CrossTab(key=key, dims=("TERM", "GRADE"), cells=_ae_cells(shared)),
         },
         curves={
-            "os": {"All": StepCurve(tuple((p["os"], bool(p["dead"])) for p in patients))},
+            "os": {"": StepCurve(tuple((p["os"], bool(p["dead"])) for p in patients))},
             "rfs": {
                 "All": StepCurve(tuple((p["rfs_d"], bool(p["rfs_event"])) for p in patients if p["rfs_d"] is not None))
             },

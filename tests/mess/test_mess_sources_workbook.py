@@ -165,6 +165,15 @@ def test_a_sheet_whose_xml_has_prefixes_is_inspected_too(tmp_path: Path) -> None
     assert notes(read(tmp_path)) == [("error_cell", "b.xlsx!S!A2")]
 
 
+def test_cells_that_do_not_say_where_they_are_follow_on(tmp_path: Path) -> None:
+    path = book(tmp_path, [["a", "b"], [1, "#N/A"]])
+    for ref in ("A1", "B1", "A2", "B2"):
+        rewrite_sheet(path, f' r="{ref}"', "")
+    data = read(tmp_path)
+    assert data.tables["S"].frame.rows() == [("1", "#N/A")]
+    assert notes(data) == [("error_cell", "b.xlsx!S!B2")]
+
+
 # ---------------------------------------------------------------- what is hidden
 
 

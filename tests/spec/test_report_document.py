@@ -11,6 +11,7 @@ from chartline.report.blocks.published import restyle
 from chartline.report.blocks.survival import ticks
 from chartline.report.build import build_document
 from chartline.report.document import Document, Figure, Heading, KeyNumbers, Paragraph, Table
+from chartline.report.typeset import typeset
 from chartline.results.model import Result, Results
 from report_cases import TINY, empty_source, tiny_results, tiny_source
 
@@ -225,3 +226,23 @@ def test_figures_have_alternative_text_and_data(document: Document) -> None:
     for figure in document.figures:
         assert isinstance(figure, Figure) and len(figure.alt) > 20
         assert figure.rows and all(len(row) == len(figure.columns) for row in figure.rows)
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("platelets at least 100 x 10^9/L", "platelets at least 100 × 10⁹/L"),
+        ("Cumulative dose, mg/m2", "Cumulative dose, mg/m²"),
+        ("below 10^-4", "below 10⁻⁴"),
+        ("Body surface area, m2", "Body surface area, m²"),
+        ("cm2m2x, m20, 10^ and x 3", "cm2m2x, m20, 10^ and x 3"),
+    ],
+)
+def test_units_are_typeset(written: str, printed: str) -> None:
+    assert typeset(written) == printed
+
+
+def test_what_a_source_says_is_quoted_as_it_is() -> None:
+    source = tiny_source()
+    amended = replace(source, amendments=(replace(source.amendments[0], was="41", now="41 10^9/L"),))
+    assert _rows(_tables(build_document(amended))["Amendments"])[0][2:4] == ["41", "41 10^9/L"]

@@ -30,8 +30,11 @@ from chartline.report.blocks import (
 from chartline.report.cells import result_title
 from chartline.report.document import Block, Document, Figure, KeyNumbers, Paragraph, Table
 from chartline.report.source import ReportSource
+from chartline.report.typeset import typeset_block
 
-BLOCKS: tuple[Callable[[ReportSource], list[Block]], ...] = (
+Build = Callable[[ReportSource], list[Block]]
+
+BLOCKS: tuple[Build, ...] = (
     key_numbers.build,
     withheld.build,
     summary.build,
@@ -50,12 +53,13 @@ BLOCKS: tuple[Callable[[ReportSource], list[Block]], ...] = (
     amendments.build,
     provenance.build,
 )
+QUOTING: tuple[Build, ...] = (queries.build, amendments.build, provenance.build)
 
 
 def build_document(source: ReportSource) -> Document:
     """Return the report of a run as a document for the three writers."""
     study = source.protocol.study
-    blocks = _numbered([block for build in BLOCKS for block in build(source)])
+    blocks = _numbered([block for build in BLOCKS for block in _typeset(build, source)])
     return Document(
         title=study.title,
         subtitle=_subtitle(source),
@@ -66,6 +70,12 @@ def build_document(source: ReportSource) -> Document:
         patient_level=source.protocol.report.patient_level,
         result_titles=_titles(source, blocks),
     )
+
+
+def _typeset(build: Build, source: ReportSource) -> list[Block]:
+    """Return the blocks with units typeset; blocks that quote source files are left as they are."""
+    blocks = build(source)
+    return blocks if build in QUOTING else [typeset_block(b) for b in blocks]
 
 
 def _numbered(blocks: list[Block]) -> tuple[Block, ...]:

@@ -142,5 +142,5 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     """Return (label, unit) of an ADSL variable."""
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
-        return declared.label, declared.unit.replace("m2", "m²")
+        return declared.label, declared.unit
     return label_of(variable) or variable, ""

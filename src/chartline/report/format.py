@@ -139,7 +139,8 @@ def format_headline(entry: Mapping[str, Any]) -> str:
     if estimate is None:
         return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
     shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
-    extras = [ratio(entry["n"], entry["N"])] if entry.get("n") is not None and entry.get("N") is not None else []
+    n, total = entry.get("n"), entry.get("N")
+    extras = [ratio(n, total)] if n is not None and total and n / total == estimate else []  # not events of a curve
     ends = (entry.get("lower"), entry.get("upper"))
     if any(e is not None for e in ends):
         extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")

@@ -108,7 +108,9 @@ class ReportSource:
     protocol: Protocol
     results: Results
     counts: Counts = field(default_factory=dict)
-    curves: Mapping[str, Mapping[str, CurveLike]] = field(default_factory=dict)  # analysis -> group label -> curve
+    curves: Mapping[str, Mapping[str, CurveLike]] = field(
+        default_factory=dict
+    )  # analysis -> group ("" is everyone) -> curve
     methods: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (heading, sentences)
     attrition: AttritionTable | None = None
     patients: tuple[PatientBar, ...] = ()

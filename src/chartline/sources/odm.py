@@ -120,18 +120,18 @@ def _metadata(file: SourceFile, root: Element) -> _Study:
     lists = {codes.get("OID", ""): codes for codes in _all(root, "CodeList")}
     study.items = {oid: item.get("Name", oid) for oid, item in definitions.items()}
     for form in _all(root, "FormDef"):
-        name = _extra(form, "FormName") or form.get("Name", "")
+        name = _extra(form, "FormName") or form.get("Name") or ""
         study.forms[form.get("OID", "")] = name
         columns: dict[str, None] = {}
         for group in _all(form, "ItemGroupRef"):
-            for ref in groups[group.get("ItemGroupOID", "")]:
+            for ref in groups.get(group.get("ItemGroupOID", ""), ()):
                 item = definitions.get(ref.get("ItemOID", ""))
                 if item is None:
                     continue
                 one = _field(item, name, lists)
                 study.fields.append(one)
                 if one.type != "descriptive":  # a text on the form, without a value
-                    columns[item.get("Name", "")] = None
+                    columns[study.items[ref.get("ItemOID", "")]] = None
         study.columns[name] = list(columns)
     if not study.fields:
         raise SourceError(

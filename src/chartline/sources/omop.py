@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 _ENDINGS = (".csv", ".parquet")
 _DATABASE = "a DuckDB database"
 # A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
-_SHUT = {"enable_external_access": "false", "autoinstall_known_extensions": "false"}
+_SHUT: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+}
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,13 @@ In: an xlsx, xlsm, xls, xlsb or ods file and where each sheet's headings are. Ou
 of every cell, and notes. Values come from calamine, which knows both Excel epochs (1900 and 1904) and which
 number formats are dates; `workbook_xml` adds what calamine cannot see. Hidden rows, columns and sheets are
 read like any other and noted: hiding is how a centre tidies its screen, not how it withdraws a patient.
-
-How a cell becomes text: 14.0 -> '14'; a date -> '2020-04-03'; a date with a time -> '2020-04-03T08:30:00'
-(rounded to the second, a date alone at midnight); a time or duration -> '26:30:00'; TRUE/FALSE; an error as
-shown ('#N/A'); a number that the sheet shows as per cent, as shown ('5%').
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from io import BytesIO
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -26,9 +20,10 @@ import polars as pl
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from chartline.errors import MappingError, SourceError
-from chartline.sources.base import Kind, SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.cell_text import CellText, ErrorCell, PerCent, cell_text
 from chartline.sources.folder import CentreFolder, SourceFile, seems
-from chartline.sources.headings import Heading, column_letter, explain, name_columns, number_text
+from chartline.sources.headings import Heading, column_letter, explain, name_columns
 from chartline.sources.spec import SheetSpec, SourceSpec
 from chartline.sources.workbook_xml import Place, SheetFacts, inspect_workbook
 
@@ -39,16 +34,6 @@ _SPREADSHEETS = (
     "an OpenDocument spreadsheet",
     "an old Office file (xls, doc)",
 )
-
-Text = tuple[str | None, str | None]  # what a cell shows, and its kind
-
-
-class _Error(str):
-    """An error cell or a formula without a value, laid over calamine's empty cell."""
-
-
-class _Percent(float):
-    """A number that the sheet shows as per cent."""
 
 
 def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
@@ -161,7 +146,7 @@ class _SheetReader:
         first = self.spec.data_row - 1
         rows = _without_blank_tail(grid[first:])
         headings = self._headings(grid, rows, merged)
-        columns = {head.name: [_text(row[head.index]) for row in rows] for head in headings}
+        columns = {head.name: [cell_text(row[head.index]) for row in rows] for head in headings}
         self._note_cells(headings, range(first, first + len(rows)), merged)
         return SourceTable(
             file=self.file,
@@ -182,11 +167,11 @@ class _SheetReader:
         grid.extend([] for _ in range(height - len(grid)))
         for row in grid:
             row.extend([""] * (width - len(row)))
-        for (row, column), text in overlay.items():
-            grid[row][column] = _Error(text)
-        for row, column in self.facts.percents:
-            if isinstance(grid[row][column], float):
-                grid[row][column] = _Percent(grid[row][column])
+        for (top, left), text in overlay.items():
+            grid[top][left] = ErrorCell(text)
+        for top, left in self.facts.percents:
+            if isinstance(grid[top][left], float):
+                grid[top][left] = PerCent(grid[top][left])
 
     def _headings(
         self, grid: list[list[Any]], rows: list[list[Any]], merged: Sequence[tuple[Place, Place]]
@@ -263,10 +248,10 @@ def _without_blank_tail(rows: list[list[Any]]) -> list[list[Any]]:
 
 def _carried(grid: list[list[Any]], row: int, merged: Sequence[tuple[Place, Place]]) -> list[str | None]:
     """Return a heading row as text, each merged range showing its first cell's text in every column."""
-    texts = [_text(cell)[0] for cell in grid[row]]
+    texts = [cell_text(cell)[0] for cell in grid[row]]
     for (top, left), (bottom, right) in merged:
         if top <= row <= bottom:
-            texts[left : right + 1] = [_text(grid[top][left])[0]] * len(texts[left : right + 1])
+            texts[left : right + 1] = [cell_text(grid[top][left])[0]] * len(texts[left : right + 1])
     return texts
 
 
@@ -283,39 +268,8 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
         yield start, previous
 
 
-def _frame(columns: dict[str, list[Text]], part: int) -> pl.DataFrame:
+def _frame(columns: dict[str, list[CellText]], part: int) -> pl.DataFrame:
     return pl.DataFrame(
         {name: [cell[part] for cell in cells] for name, cells in columns.items()},
         schema=dict.fromkeys(columns, pl.String),
     )
-
-
-def _text(value: Any) -> Text:
-    """Return what a cell shows, and its kind; (None, None) for a blank cell."""
-    if value == "":
-        return None, None
-    return _AS_TEXT[type(value)](value)
-
-
-def _moment(value: dt.datetime) -> Text:
-    rounded = (value + dt.timedelta(milliseconds=500)).replace(microsecond=0)
-    return (rounded.date() if rounded.time() == dt.time() else rounded).isoformat(), Kind.DATE.value
-
-
-def _duration(value: dt.timedelta) -> Text:
-    seconds = round(value.total_seconds())
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}", Kind.TEXT.value
-
-
-_AS_TEXT: dict[type, Callable[[Any], Text]] = {
-    str: lambda value: (value, "t"),
-    float: lambda value: (number_text(value), "n"),
-    int: lambda value: (str(value), "n"),
-    bool: lambda value: ("TRUE" if value else "FALSE", "b"),
-    dt.date: lambda value: (value.isoformat(), "d"),
-    dt.datetime: _moment,
-    dt.time: lambda value: (value.isoformat("seconds"), "t"),
-    dt.timedelta: _duration,
-    _Error: lambda value: (str(value), "e"),
-    _Percent: lambda value: (f"{number_text(float(Decimal(repr(value)) * 100))}%", "t"),
-}

@@ -132,6 +132,7 @@ class _SheetParser:
 
     def parse(self, data: bytes) -> None:
         parser = expat.ParserCreate()
+        parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
@@ -140,8 +141,7 @@ class _SheetParser:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rpartition(":")[2]
         if tag == "c":
-            ref = attributes.get("r")  # rows and cells may leave out where they are: then they follow on
-            self.row, self.column = place_of(ref) if ref else (self.row, self.column + 1)
+            self.column += 1
             self.cell, self.text = attributes, {}
         elif tag in ("f", "v"):
             self.inside = tag
@@ -166,11 +166,14 @@ class _SheetParser:
             self._cell()
 
     def _cell(self) -> None:
-        place, kind = (self.row, self.column), self.cell.get("t", "n")
-        value = self.text.get("v", "")
+        kind, value = self.cell.get("t", "n"), self.text.get("v", "")
         if kind == "e":
-            self.facts.errors[place] = value or "#ERROR"
+            self.facts.errors[self._place()] = value or "#ERROR"
         elif "f" in self.text and not value and kind != "str":  # t="str" with no text is a true empty result
-            self.facts.formulas[place] = f"={self.text['f']}"
-        elif self.cell.get("s") in self.percents and kind == "n" and value:
-            self.facts.percents.add(place)
+            self.facts.formulas[self._place()] = f"={self.text['f'] or '(shared formula)'}"
+        elif kind == "n" and value and self.cell.get("s") in self.percents:
+            self.facts.percents.add(self._place())
+
+    def _place(self) -> Place:
+        """Where the cell is; a file may leave that out of all its cells, which then follow on."""
+        return place_of(self.cell["r"]) if "r" in self.cell else (self.row, self.column)

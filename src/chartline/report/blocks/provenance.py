@@ -9,10 +9,11 @@ _SHOWN = 12  # leading hex digits; the whole sha256 is in study.lock
 
 
 def build(source: ReportSource) -> list[Block]:
-    rows = [(Cell(f.name), Cell(f.sha256[:_SHOWN])) for f in source.inputs]
-    facts = [("Protocol digest", source.results.protocol_digest), ("Data digest", source.results.data_digest)]
-    rows += [(Cell(name), Cell(digest[:_SHOWN])) for name, digest in facts]
-    rows += [(Cell(name), Cell(version)) for name, version in source.versions if not name.endswith("digest")]
+    facts = [v for v in source.versions if not v[0].endswith("digest")]
+    facts += [("Protocol digest", source.results.protocol_digest[:_SHOWN])]
+    facts += [("Data digest", source.results.data_digest[:_SHOWN])]
+    facts += [(f.name, f.sha256[:_SHOWN]) for f in source.inputs]
+    rows = [(Cell(name), Cell(value)) for name, value in facts]
     return [
         Heading("Provenance"),
         Paragraph(

@@ -67,7 +67,7 @@ def _table(source: ReportSource, analyses: list[str]) -> Table:
 def _at(source: ReportSource, analysis: str, month: float, follow_up: bool) -> list[Cell]:
     """Return rate, number at risk and number censored before a landmark; follow-up has only those at risk."""
     at_risk = source.result(analysis, "n_risk", month)
-    before = source.result(analysis, "n_censored", month)
+    before = source.result(analysis, "n_censored_before", month)
     rate = Cell("") if follow_up else estimate(source.result(analysis, "survival", month))
     return [rate, cell(at_risk), Cell("") if follow_up else cell(before)]
 
@@ -92,7 +92,7 @@ def _line(source: ReportSource, analysis: str, declared: Any) -> Paragraph:
         pieces += [Cell(events, median.id), "; median ", Cell(fmt.with_interval(median), median.id)]
     for at in declared.at_months:
         r = source.result(analysis, "survival", at)
-        before = source.result(analysis, "n_censored", at)
+        before = source.result(analysis, "n_censored_before", at)
         if r is not None:
             pieces += ["; ", Cell(fmt.with_interval(r), r.id), f" at {fmt.plain(at)} months"]
             pieces += [" (", Cell(fmt.value(before), before.id), " censored before)"] if before is not None else []
@@ -115,7 +115,7 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
     end = max((fmt.months(_end(c)) for c in curves.values()), default=0.0)
     axis = ticks(max(end, 1.0))
     median = source.result(analysis, "median")
-    groups = [_group(label, curve, axis) for label, curve in curves.items()]
+    groups = [_group(label or "All", curve, axis) for label, curve in curves.items()]
     one = len(groups) == 1
     drawn = any(g["steps"] for g in groups)
     n = median.N if median is not None else None
@@ -224,5 +224,5 @@ def _data_rows(curves: Any) -> tuple[tuple[str, ...], ...]:
         for day, s, low, high in zip(c.times_days, c.survival, c.lower, c.upper, strict=True):
             ends = [fmt.DASH if x is None else fmt.percent_bare(x) for x in (low, high)]
             month = fmt.number(fmt.months(day), 2)
-            rows.append((label, str(day), month, str(c.n_risk(day)), fmt.percent_bare(s), *ends))
+            rows.append((label or "All", str(day), month, str(c.n_risk(day)), fmt.percent_bare(s), *ends))
     return tuple(rows)

@@ -28,7 +28,7 @@ def build(source: ReportSource) -> list[Block]:
             header=tuple(header),
             rows=tuple(rows),
             align="l" + "r" * (len(header) - 1),
-            widths=(2.2, *(1.3,) * (len(header) - 1)),
+            widths=(2.05, *(1.3,) * (len(header) - 1)),
             notes=(
                 "Numbers of patients are n (%). Percentages are of patients with a value; IQR, interquartile range; "
                 "patients without one are counted as missing.",
