@@ -130,7 +130,7 @@ def test_a_missing_and_an_unmapped_table() -> None:
     with pytest.raises(MappingError, match="names a table that the file does not have: `S`"):
         map_centre(source(table("Sheet1", "id | t\nP1 | x")), mapping(tables))
     both = source(table("S", "id | t\nP1 | x"), table("T", "a\n1"))
-    with pytest.raises(MappingError, match="neither mapped nor ignored: T"):
+    with pytest.raises(MappingError, match="neither mapped nor ignored: `T`"):
         map_centre(both, mapping(tables))
     assert map_centre(both, mapping(tables, ignore_tables={"T*": "not used"}))[0]["AE"].height == 1
     absent = tables | {"Form": {"subject": "id", "optional": True, "records": AE}}
