@@ -32,11 +32,7 @@ class _Declared(BaseModel):
 
 
 def _one_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as e:
-        raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
-    if groups != 1:
+    if re.compile(_regex(pattern)).groups != 1:
         raise ValueError(f"`{pattern}` must have exactly one group ( ), the part that is the value")
     return pattern
 
@@ -46,6 +42,8 @@ def _regex(pattern: str) -> str:
         re.compile(pattern)
     except re.error as e:
         raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
+    if re.search(r"\(\?(?:<?[=!]|P=)|(?<!\\)\\[1-9]", pattern):
+        raise ValueError(f"`{pattern}` uses look-around or a back-reference, which is not supported")
     return pattern
 
 
