@@ -1,4 +1,4 @@
-"""Write the reference pages docs/protocol.md, docs/mapping.md and docs/cli.md from the code and docs/parts/.
+"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/.
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -12,6 +12,7 @@ import importlib
 import pkgutil
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -19,10 +20,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+from console import with_output  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
-PAGES = (*DECLARATIONS, "cli")
+PAGES = (*DECLARATIONS, "cli", "tutorial")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
@@ -42,7 +44,11 @@ def page(name: str) -> str:
             out += _DIRECTIVES[hit[1]](*([hit[2]] if hit[2] else []))
     if keys is not None and keys.objects - keys.shown:
         raise ValueError(f"{name}: not shown: {sorted(keys.objects - keys.shown)}")
-    return "\n".join([out[0], "", _NOTE.format(page=name), *out[1:]]) + "\n"
+    text = "\n".join([out[0], "", _NOTE.format(page=name), *out[1:]]) + "\n"
+    if name == "tutorial":
+        with tempfile.TemporaryDirectory() as folder:
+            return with_output(text, Path(folder))
+    return text
 
 
 def reference(declaration: str) -> Reference:

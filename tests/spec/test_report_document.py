@@ -246,3 +246,23 @@ def test_what_a_source_says_is_quoted_as_it_is() -> None:
     source = tiny_source()
     amended = replace(source, amendments=(replace(source.amendments[0], was="41", now="41 10^9/L"),))
     assert _rows(_tables(build_document(amended))["Amendments"])[0][2:4] == ["41", "41 10^9/L"]
+
+
+def test_many_withheld_patients_are_counted_first_and_listed_later() -> None:
+    source = tiny_source()
+    many = tuple(
+        replace(source.withheld[0], subject=f"A-{i}", analyses=("Overall survival", "Other")) for i in range(9)
+    )
+    document = build_document(replace(source, withheld=many))
+    box = document.blocks[1]
+    assert isinstance(box, Paragraph)
+    assert "Overall survival: 9 patients; 1 further analysis. They are listed under Open queries." in box.text
+    table = _tables(document)["Patients withheld, and the analyses they are left out of"]
+    assert _rows(table)[0] == ["A-0", "Overall survival; Other", "Q-A-1"] and len(table.rows) == 9
+
+
+def test_a_query_with_many_places_is_cut_short() -> None:
+    source = tiny_source()
+    wide = replace(source.queries[0], places=tuple(f"f!S!C{i}" for i in range(9)))
+    table = _tables(build_document(replace(source, queries=(wide,))))["Open queries that withhold a patient"]
+    assert _rows(table)[0][4] == "f!S!C0; f!S!C1; f!S!C2; f!S!C3; and 5 more"

@@ -206,10 +206,21 @@ def test_two_writes_give_the_same_bytes(write: Any, document: Document) -> None:
     assert write(document) == write(document)
 
 
+def long_table() -> Table:
+    """Return a table of indented rows, one of them of 2,000 words and one a word of 3,000 letters."""
+    texts = ("a", "word " * 2000, "x" * 3000)
+    return Table(
+        "Table 1", "c", ("a", "b"), tuple((Cell("n", indent=i % 2), Cell(t)) for i, t in enumerate(texts)), "lr"
+    )
+
+
 ODD = {
     "empty study": lambda: build_document(empty_source()),
     "nothing": lambda: Document("T", "", "", ()),
     "hostile": hostile_document,
+    "a wide table": lambda: Document("T", "", "", (Table("Table 1", "c", ("a",), ((Cell("1"),),), "l", wide=True),)),
+    "a table without rows": lambda: Document("T", "", "", (Table("Table 1", "c", ("a", "b"), (), "lr"),)),
+    "a row longer than a page": lambda: Document("T", "", "", (long_table(),)),
 }
 
 
@@ -240,3 +251,9 @@ def test_a_report_is_a_complete_folder(document: Document, tmp_path: Path) -> No
         0
     ] == 'Group,Days,Months,At risk,"Survival, %",Lower,Upper'
     assert zipfile.ZipFile(tmp_path / "report.docx").testzip() is None
+
+
+def test_pdf_cuts_no_row_off_at_the_end_of_a_page(tmp_path: Path) -> None:
+    text = _pdf_text(write_pdf(Document("T", "", "", (long_table(),))), tmp_path)
+    assert len(re.findall(r"\bword\b", text)) == 2000
+    assert text.count("x") == 3000

@@ -56,23 +56,20 @@ class Context:
         return self.statements(domain, variable).unique(SUBJECT, keep="first", maintain_order=True)
 
     @cached_property
-    def _index(self) -> pl.DataFrame:
-        return index_doses(self.data, self.protocol.treatment.drug)
-
-    def _dose(self, day: str, seq: str) -> pl.DataFrame:
-        cells = self.data["EX"].select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col("EXSTDTC").alias("VALUE"))
-        at = self._index.select(*SUBJECT, pl.col(day).alias("LO"), pl.col(day).alias("HI"), pl.col(seq).alias("SEQ"))
-        return at.join(cells, on=["CENTRE", "SEQ"], how="left").select(*_CELL, "LO", "HI")
-
-    @cached_property
     def first_dose(self) -> pl.DataFrame:
         """One row a treated subject: the first dose of the index drug that has a full date."""
-        return self._dose("TRTSDT", "TRTSSEQ")
+        index = index_doses(self.data, self.protocol.treatment.drug)
+        cells = self.data["EX"].select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col("EXSTDTC").alias("VALUE"))
+        first = index.select(*SUBJECT, pl.col("TRTSSEQ").alias("SEQ"))
+        return days(first.join(cells, on=["CENTRE", "SEQ"], how="left", maintain_order="left").select(_CELL))
 
     @cached_property
-    def last_dose(self) -> pl.DataFrame:
-        """One row a treated subject: the last dose of the index drug that has a full date."""
-        return self._dose("TRTEDT", "TRTESEQ")
+    def second_dose(self) -> pl.DataFrame:
+        """One row a subject: DAY, the first day after that of the first dose on which the index drug was given."""
+        drug = pl.col("EXTRT") == self.protocol.treatment.drug
+        doses = self.data["EX"].filter(drug).select(*SUBJECT, first_day("EXSTDTC").alias("DAY"))
+        later = doses.join(self.first_dose.select(*SUBJECT, "LO"), on=SUBJECT).filter(pl.col("DAY") > pl.col("LO"))
+        return later.group_by(SUBJECT, maintain_order=True).agg(pl.col("DAY").min())
 
     @cached_property
     def birth(self) -> pl.DataFrame:
@@ -93,18 +90,6 @@ class Context:
     def relapse(self) -> pl.DataFrame:
         """One row a subject with a date of relapse."""
         return self.stated("SS", "RELDTC")
-
-    @cached_property
-    def transplant(self) -> pl.DataFrame:
-        """Every dated procedure that the protocol calls a transplantation; empty where it names none."""
-        source = self.protocol.transplant
-        if source is None:
-            return self.statements("PR", "PRSTDTC").clear()
-        frame = self.data[source.source]
-        is_one = parse_condition(source.where).expr(frame.schema)
-        date = "PRSTDTC" if source.source == "PR" else f"{source.source}STDTC"
-        rows = frame.filter(is_one & pl.col(date).is_not_null())
-        return days(rows.with_columns(pl.col(date).alias("VALUE")).select(_CELL))
 
     @cached_property
     def assessments(self) -> pl.DataFrame:

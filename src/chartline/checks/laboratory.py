@@ -35,6 +35,7 @@ _SLIPS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 _ANY = ((10.0, _POINT), (100.0, _POINT), (0.1, _POINT), (0.01, _POINT))
 _NEAR = log(2.5)  # how far from the patient's usual value the explained one may lie
+_ALIKE = log(1.7)  # a second explanation is named only if it fits nearly as well as the first
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,10 @@ def likely_slips(test: LaboratoryTest, value: float, usual: float | None) -> str
     """Return a sentence naming the (at most two) slips that would make `value` fit what is usual; '' if none does."""
     if usual is None or usual <= 0 or value <= 0:
         return ""
-    distance = [(abs(log(value / f / usual)), value / f, words) for f, words in (*_SLIPS.get(test.code, ()), *_ANY)]
-    fits = sorted(d for d in distance if d[0] <= _NEAR)[:2]
+    own = _SLIPS.get(test.code, ())
+    known = (*own, *(s for s in _ANY if s[0] not in unit_factors(test.code)))
+    fits = sorted((abs(log(value / f / usual)), value / f, words) for f, words in known)[:2]
+    fits = [d for d in fits if d[0] <= min(_NEAR, fits[0][0] + _ALIKE)]
     said = [f"if {words} ({value_words(float(f'{v:.4g}'), test.unit)})" for _, v, words in fits]
     return f"It would fit the patient's other values {', or '.join(said)}." if said else ""
 

@@ -14,7 +14,7 @@ from chartline.core.query import Query, Severity
 
 _RANK = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 _FALLBACK = {"LBSTRESN": "LBORRES"}  # where only the reported text of a result has a column of its own
-_UNITS = {"umol/L": "µmol/L", "10^9/L": "× 10⁹/L"}
+_UNITS = {"umol/L": "µmol/L", "10^9/L": "× 10⁹/L", "mg/m2": "mg/m²", "m2": "m²"}
 
 
 def unit_words(unit: str) -> str:
@@ -26,8 +26,17 @@ def value_words(value: object, unit: str = "") -> str:
     """Return a value as people write it: shortest number, 'blank' for a missing one."""
     if value is None:
         return "blank"
-    text = (f"{value:.0f}" if value == int(value) else f"{value:.6g}") if isinstance(value, float) else str(value)
+    text = str(value)
+    if isinstance(value, float):
+        text = f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
     return f"{text} {unit_words(unit)}".rstrip()
+
+
+def term_words(term: str) -> str:
+    """Return a code as people write it: 'ALLOGENEIC HSCT' is 'Allogeneic HSCT', acronyms stay."""
+    words = [w.lower() if len(w) > 4 and w.isalpha() else w for w in term.split()]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
 
 
 def _columns(origins: Origins, cell: Cell) -> tuple[str, ...]:

@@ -194,8 +194,7 @@ def _validate(sheet: Any, n: int) -> None:
 
 
 def _texts(q: Query) -> tuple[str, ...]:
-    where = "\n".join(readable_address(a) for a in q.addresses)
-    return q.id, _weight(q), q.subject or "(all)", where, q.saw.replace("; ", "\n"), q.message, q.ask
+    return q.id, _weight(q), q.subject or "–", readable_places(q.addresses), q.saw.replace("; ", "\n"), q.message, q.ask
 
 
 def _weight(q: Query) -> str:
@@ -209,12 +208,27 @@ def _fitting(text: str) -> str:
     return text if len(text) <= _CELL_LIMIT else f"{text[:_CELL_LIMIT]} ... (shortened; see queries.csv)"
 
 
-def readable_address(address: str) -> str:
-    """Return 'Book.xlsx, sheet Follow up, cell C13' for `Book.xlsx!Follow up!C13`, and alike for other sources."""
-    file, *rest = address.split("!")
-    if len(rest) == 2 and file.lower().endswith(_SPREADSHEETS):
-        place = f"cell {rest[1]}" if re.fullmatch(r"[A-Z]{1,3}\d+", rest[1]) else rest[1]
-        return f"{file}, sheet {rest[0]}, {place}"
-    if len(rest) == 2 and re.fullmatch(r"(row|line) \d+.*", rest[0]) and re.fullmatch(r"\w+", rest[1]):
-        return f"{file}, {rest[0]}, column {rest[1]}"
-    return ", ".join((file, *rest))
+def readable_places(addresses: Sequence[str]) -> str:
+    """Return a line for each file and under it one for each place, in the order of the addresses.
+
+    `Book.xlsx!Follow up!C13` becomes 'Book.xlsx' and '  sheet Follow up, cell C13'.
+    """
+    lines: list[str] = []
+    file = ""
+    for address in addresses:
+        here, _, place = address.partition("!")
+        if here != file:
+            lines.append(here)
+        file = here
+        if place:
+            lines.append(f"  {_readable(here, place.split('!'))}")
+    return "\n".join(lines)
+
+
+def _readable(file: str, place: list[str]) -> str:
+    if len(place) == 2 and file.lower().endswith(_SPREADSHEETS):
+        cell = f"cell {place[1]}" if re.fullmatch(r"[A-Z]{1,3}\d+", place[1]) else place[1]
+        return f"sheet {place[0]}, {cell}"
+    if len(place) == 2 and re.fullmatch(r"\w+", place[1]):
+        return f"{place[0]}, column {place[1]}"
+    return ", ".join(place)

@@ -3,7 +3,8 @@
 A dose, a relapse, a transplantation, a marrow, a laboratory sample or the onset of anything that is dated after the
 death means that the date of death (or that of the record) is wrong; survival is in doubt. An *end* date after death
 alone (an adverse event closed by the clerk) is asked and does not block. Only the last record of each kind is
-named. A last contact on the day of death is the usual way to record it; one after it is in conflict.
+named, and ends only where nothing began. A last contact on the day of death is the usual way to record it; one
+after it is in conflict.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ RULE = Rule(
     asks="Please check the date of death (day, month and year), or the dates of the records after it.",
 )
 _KINDS = {
-    ("EX", "EXSTDTC"): "dose",
-    ("SS", "RELDTC"): "relapse",
-    ("PR", "PRSTDTC"): "procedure",
-    ("RS", "RSDTC"): "marrow or assessment",
-    ("LB", "LBDTC"): "laboratory result",
-    ("AE", "AESTDTC"): "adverse event",
-    ("CM", "CMSTDTC"): "other treatment",
-    ("MH", "MHSTDTC"): "history item",
-    ("FA", "FADTC"): "finding",
-    ("SS", "LKADTC"): "last contact",
-    ("AE", "AEENDTC"): "end of an adverse event",
-    ("CM", "CMENDTC"): "end of a treatment",
-    ("MH", "MHENDTC"): "end of a history item",
+    ("EX", "EXSTDTC"): ("dose", "doses"),
+    ("SS", "RELDTC"): ("relapse", "relapses"),
+    ("PR", "PRSTDTC"): ("procedure", "procedures"),
+    ("RS", "RSDTC"): ("marrow or assessment", "marrows or assessments"),
+    ("LB", "LBDTC"): ("laboratory result", "laboratory results"),
+    ("AE", "AESTDTC"): ("adverse event", "adverse events"),
+    ("CM", "CMSTDTC"): ("other treatment", "other treatments"),
+    ("MH", "MHSTDTC"): ("history item", "history items"),
+    ("FA", "FADTC"): ("finding", "findings"),
+    ("SS", "LKADTC"): ("last contact", "last contacts"),
+    ("AE", "AEENDTC"): ("end of an adverse event", "ends of adverse events"),
+    ("CM", "CMENDTC"): ("end of a treatment", "ends of treatments"),
+    ("MH", "MHENDTC"): ("end of a history item", "ends of history items"),
 }
 _ENDS = ("AEENDTC", "CMENDTC", "MHENDTC")
 
@@ -62,22 +63,23 @@ def find(context: Context) -> list[Finding]:
 
 def _finding(death: dict[str, Any], records: list[dict[str, Any]]) -> Finding:
     order = list(_KINDS)
-    records = sorted(records, key=lambda r: order.index((r["DOMAIN"], r["VARIABLE"])))
+    begun = [r for r in records if r["VARIABLE"] not in _ENDS]
+    records = sorted(begun or records, key=lambda r: order.index((r["DOMAIN"], r["VARIABLE"])))
     cells = [cell(death, "SS", "DTHDTC")]
     if death["VALUE_ALIVE"] == death["VALUE"]:  # the same slip in the last contact
         cells.append(cell(death, "SS", "LKADTC", "_ALIVE"))
     cells += [_cell(r) for r in records]
-    said = ", ".join(_said(r) for r in records)
-    severity = Severity.WARN if all(r["VARIABLE"] in _ENDS for r in records) else Severity.BLOCK
-    message = f"Death on {death['VALUE']} precedes other records: {said}."
+    message = f"Death on {death['VALUE']} is before other records: {', '.join(_said(r) for r in records)}."
+    severity = Severity.BLOCK if begun else Severity.WARN
     return Finding(death["CENTRE"], death["USUBJID"], tuple(cells), message, severity=severity)
 
 
 def _cell(r: dict[str, Any]) -> Cell:
-    kind = _KINDS[r["DOMAIN"], r["VARIABLE"]]
-    return cell(r, r["DOMAIN"], r["VARIABLE"], label=f"Last {kind}" if r["N"] > 1 else kind.capitalize())
+    kind = _KINDS[r["DOMAIN"], r["VARIABLE"]][0]
+    kind = kind if r["N"] == 1 or kind.startswith("last") else f"last {kind}"
+    return cell(r, r["DOMAIN"], r["VARIABLE"], label=kind.capitalize())
 
 
 def _said(r: dict[str, Any]) -> str:
-    kind = _KINDS[r["DOMAIN"], r["VARIABLE"]]
-    return f"{kind} on {r['VALUE']}" if r["N"] == 1 else f"{r['N']} dates of {kind}, the last on {r['VALUE']}"
+    one, many = _KINDS[r["DOMAIN"], r["VARIABLE"]]
+    return f"{one} on {r['VALUE']}" if r["N"] == 1 else f"{r['N']} {many}, the last on {r['VALUE']}"

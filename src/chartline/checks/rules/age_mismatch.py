@@ -46,8 +46,8 @@ def _finding(r: dict[str, Any], decides: bool) -> Finding:
     dose = cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose")
     years = abs(r["RECORDED"] - r["FROM_BIRTH"])
     message = (
-        f"The date of birth gives {r['FROM_BIRTH']} years at first dose, {years} from the recorded "
-        f"{value_words(r['VALUE_AGE'])}."
+        f"The date of birth gives an age of {r['FROM_BIRTH']} at first dose, {years} year{'s' * (years > 1)} from the "
+        f"recorded {value_words(r['VALUE_AGE'])}."
     )
     if not decides:
         return Finding(r["CENTRE"], r["USUBJID"], (age, birth, dose), message)

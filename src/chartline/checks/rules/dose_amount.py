@@ -51,12 +51,12 @@ def _finding(r: dict[str, Any], top: float) -> Finding:
     said = []
     if r["HIGH"]:
         m2 = r["EXDOSM2"] if r["EXDOSM2"] is not None else r["FROM_MG"]
-        said.append(f"The dose of {value_words(m2)} mg/m2 is above the maximum of {value_words(top)} mg/m2.")
+        said.append(f"The dose of {value_words(m2, 'mg/m2')} is above the maximum of {value_words(top, 'mg/m2')}.")
     if r["NONE"]:
         said.append("The dose is not above zero.")
     if r["DIFFER"] and r["EXDOSM2"]:
-        mg, area = value_words(r["EXDOSE"]), value_words(r["AREA"])
-        said.append(f"{mg} mg over {area} m2 make {r['FROM_MG']:.2f} mg/m2, not {value_words(r['EXDOSM2'])}.")
+        mg, area = value_words(r["EXDOSE"], "mg"), value_words(r["AREA"], "m2")
+        said.append(f"{mg} over {area} make {r['FROM_MG']:.2f} mg/m², not {value_words(r['EXDOSM2'])}.")
     return Finding(r["CENTRE"], r["USUBJID"], tuple(_cells(r)), " ".join(said))
 
 

@@ -28,7 +28,8 @@ RULE = Rule(
 
 def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     """Return one finding a pair of consecutive doses with an unexpected gap."""
-    low, high = context.protocol.treatment.first_to_second_dose_days or (1, long_gap)
+    expected = context.protocol.treatment.first_to_second_dose_days
+    low, high = expected or (1, long_gap)
     doses = context.data["EX"].filter(
         (pl.col("EXTRT") == context.protocol.treatment.drug) & (pl.col("EXSTDTC").str.len_chars() == 10)
     )
@@ -50,7 +51,7 @@ def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     odd = (same & ~pl.col("GAP").is_between(low, high)) | (pl.col("GAP") > long_gap)
     rows = pairs.with_columns(same.alias("SAME")).filter(odd)
     alone = _alone(context, rows, near)
-    return [_finding(r, (low, high), a) for r, a in zip(rows.iter_rows(named=True), alone, strict=True)]
+    return [_finding(r, expected, high, a) for r, a in zip(rows.iter_rows(named=True), alone, strict=True)]
 
 
 def _alone(context: Context, rows: pl.DataFrame, near: float) -> list[bool]:
@@ -71,12 +72,12 @@ def _alone(context: Context, rows: pl.DataFrame, near: float) -> list[bool]:
     return [i in at for i in rows["AT"]]
 
 
-def _finding(r: dict[str, Any], expected: tuple[float, float], alone: bool) -> Finding:
-    first = r["NTH"] == 1 and r["GAP"] > expected[1]
+def _finding(r: dict[str, Any], expected: tuple[int, int] | None, high: float, alone: bool) -> Finding:
+    first = r["NTH"] == 1 and r["GAP"] > high
     earlier = Cell("EX", "EXSTDTC", r["BLOCK_PRIOR"], r["ROW_PRIOR"], r["EXSTDTC_PRIOR"], label="Earlier dose")
     later = Cell("EX", "EXSTDTC", r["BLOCK"], r["ROW"], r["EXSTDTC"], label="Later dose")
     which = "the first and the second dose" if r["NTH"] == 1 else "two consecutive doses"
-    usual = f" (within a cycle {expected[0]:g} to {expected[1]:g} are expected)" if r["SAME"] or first else ""
+    usual = f" (within a cycle {expected[0]} to {expected[1]} are expected)" if expected else ""
     message = f"There are {r['GAP']} days between {which}{usual}."
     if alone:
         message += " No laboratory value or marrow lies near the earlier dose, though some lie near the later one."

@@ -13,6 +13,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, days
 from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.wording import term_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -47,7 +48,7 @@ def _finding(r: dict[str, Any]) -> Finding:
         r["CENTRE"],
         r["USUBJID"],
         (Cell("EX", "EXSTDTC", r["BLOCK"], r["ROW"], r["EXSTDTC"]),),
-        f"A dose of {r['EXTRT'].lower()} {what}.{first}",
+        f"A dose of {term_words(r['EXTRT'])} {what}.{first}",
         severity=Severity.BLOCK if r["DOUBTFUL"] else Severity.WARN,
         topics=frozenset({Topic.FIRST_DOSE}) if r["DOUBTFUL"] else None,
     )

@@ -12,6 +12,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.wording import term_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -42,5 +43,5 @@ def _finding(r: dict[str, Any]) -> Finding:
         r["CENTRE"],
         r["USUBJID"],
         tuple(Cell("EX", "EXSTDTC", b, row, r["EXSTDTC"]) for b, row in at),
-        f"{r['EXTRT'].capitalize()} is recorded {r['N']} times on {r['EXSTDTC']}, with {what}.",
+        f"{term_words(r['EXTRT'])} is recorded {r['N']} times on {r['EXSTDTC']}, with {what}.",
     )

@@ -12,6 +12,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.wording import term_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -55,13 +56,13 @@ def _procedures(context: Context) -> list[Finding]:
 
 def _procedure(r: dict[str, Any]) -> Finding:
     names = ("PROCCUR", *(c for c in _PROCEDURE if r[c] is not None))
-    what = (r["PRTRT"] or "The procedure").capitalize()
-    details = "a date" if r["PRSTDTC"] else "details"
+    what = term_words(r["PRTRT"] or "The procedure")
+    details = "its date is" if r["PRSTDTC"] else "details of it are"
     return Finding(
         r["CENTRE"],
         r["USUBJID"],
         tuple(Cell("PR", n, r["BLOCK"], r["ROW"], r[n]) for n in names),
-        f"{what} is recorded as not done, but {details} of it {'is' if r['PRSTDTC'] else 'are'} filled in.",
+        f"{what} is recorded as not done, but {details} filled in.",
         severity=Severity.BLOCK if r["PRSTDTC"] else Severity.WARN,
     )
 

@@ -1,10 +1,11 @@
 """A laboratory value does not jump and return: it is not `ratio` times both of its neighbours while they agree.
 
-A value that is 8 times higher (or lower) than the patient's value before *and* the one after, within `days` days on
+A value that is 6 times higher (or lower) than the patient's value before *and* the one after, within `days` days on
 each side, while those two are within `agree` times each other, is a lost decimal point or a wrong unit more often
-than an illness. Aminotransferases do flare and settle that fast, so they need 15 times. A first or last value has
-one neighbour only and is judged by `unit_mismatch`; a value outside the bounds of the possible is
-`lab_implausible`'s. Summaries without dates have no neighbours.
+than an illness: 6 is a tenfold slip of a value that lies 1.6 times to the other side of its neighbours. Blood counts
+swing more with cycles and transfusions and need 8 times; aminotransferases do flare and settle that fast and need
+15. A first or last value has one neighbour only and is judged by `unit_mismatch`; a value outside the bounds of the
+possible is `lab_implausible`'s. Summaries without dates have no neighbours.
 
 Liver chemistry above its neighbours blocks the liver grades; other tests are asked while the analysis goes on.
 """
@@ -22,13 +23,14 @@ from chartline.checks.model import Finding, Rule
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
+_RATIOS = {"ANC": 8, "WBC": 8, "PLT": 8, "ALT": 15, "AST": 15}
 RULE = Rule(
     id="isolated_jump",
     sentence="A laboratory value is not many times its neighbours in time while these agree.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),
     asks="Please give the result, its unit and its date as the laboratory report shows them.",
-    parameters={"ratio": 8, "ratio_by_test": {"ALT": 15, "AST": 15}, "agree": 3, "days": 60},
+    parameters={"ratio": 6, "ratio_by_test": _RATIOS, "agree": 3, "days": 60},
 )
 _TEST = [*SUBJECT, "LBTESTCD"]
 

@@ -10,6 +10,7 @@ from chartline.report.document import Block, Cell, Heading, Paragraph, Table
 from chartline.report.source import QueryLine, ReportSource
 
 _LISTED = 60  # blocking queries printed one by one; all are in queries.csv
+_PARTS = 4  # values and places of a query that are printed
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -23,8 +24,35 @@ def build(source: ReportSource) -> list[Block]:
     text += f"{fmt.whole(len(source.queries) - asked)} are notes."
     out += [Paragraph(text), _counts(source)]
     if blocking and source.protocol.report.patient_level:
-        out.append(_list(blocking))
+        out += [*_withheld(source), _list(blocking)]
     return out
+
+
+def _withheld(source: ReportSource) -> list[Table]:
+    """Return the table of the patients that are left out, of what, and by which queries."""
+    rows = [(Cell(w.subject), Cell("; ".join(w.analyses)), Cell(", ".join(w.queries))) for w in source.withheld]
+    if not rows:
+        return []
+    return [
+        Table(
+            number="Table",
+            caption="Patients withheld, and the analyses they are left out of.",
+            header=("Patient", "Analyses", "Queries"),
+            rows=tuple(rows[:_LISTED]),
+            align="lll",
+            widths=(1, 6, 1.9),
+            notes=_cut(len(rows), "patient", "patients"),
+        )
+    ]
+
+
+def _cut(n: int, one: str, many: str) -> tuple[str, ...]:
+    """Return the note of a list that was cut."""
+    return (f"{fmt.plural(n - _LISTED, f'further {one}', f'further {many}')} in queries.csv.",) if n > _LISTED else ()
+
+
+def _short(texts: tuple[str, ...], most: int) -> str:
+    return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def _counts(source: ReportSource) -> Table:
@@ -69,10 +97,15 @@ def _words(rule: str) -> str:
 
 def _list(blocking: list[QueryLine]) -> Table:
     rows = [
-        (Cell(q.id), Cell(q.subject or fmt.DASH), Cell(q.message), Cell(q.saw), Cell("; ".join(q.places)))
+        (
+            Cell(q.id),
+            Cell(q.subject or fmt.DASH),
+            Cell(q.message),
+            Cell(_short(tuple(q.saw.split("; ")), _PARTS)),
+            Cell(_short(q.places, _PARTS)),
+        )
         for q in blocking[:_LISTED]
     ]
-    left = len(blocking) - len(rows)
     return Table(
         number="Table",
         caption="Open queries that withhold a patient.",
@@ -80,5 +113,5 @@ def _list(blocking: list[QueryLine]) -> Table:
         rows=tuple(rows),
         align="lllll",
         widths=(1.35, 0.85, 2.8, 2.3, 2.5),
-        notes=(f"{fmt.plural(left, 'further query', 'further queries')} in queries.csv.",) if left else (),
+        notes=_cut(len(blocking), "query", "queries"),
     )
