@@ -36,6 +36,7 @@ def count_evidence(
         .join(assessments.select(*KEY, "ADT"), on=KEY)
         .with_columns((pl.col("CNTDT") - pl.col("ADT")).dt.total_days().alias("DAYS"))
         .filter(pl.col("DAYS").is_between(*window))
+        .sort("CENTRE", "SEQ")
     )
     values = []
     for test in _TESTS:

@@ -1,0 +1,186 @@
+"""Laboratory grades, baseline, the on-treatment window, and the safety flags built on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+
+from chartline.core.query import Topic
+from chartline.derive.model import Adam
+from chartline.errors import ProtocolError
+from derive_cases import because, block, derive, protocol, row
+
+EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-10|1\nP1|2020-01-17|1"
+
+
+def labs(*values: str, version: str = "ctcae_v5", queries: Any = (), **more: str) -> Adam:
+    """Values `test|date|result|lower limit|upper limit`."""
+    lb = "USUBJID|LBTESTCD|LBDTC|LBSTRESN|LBSTNRLO|LBSTNRHI\n" + "\n".join(f"P1|{v}" for v in values)
+    laboratory = protocol().laboratory.model_copy(update={"grading": version}).model_dump(mode="json")
+    return derive({"EX": EX, "LB": lb} | more, queries, laboratory=laboratory)
+
+
+def grades(adam: Adam) -> list[int | None]:
+    return adam["ADLB"].sort("SEQ")["ATOXGR"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("value", "grade"),
+    [
+        ("ALT|2020-01-20|200||40", 2),  # exactly 5.0 x the upper limit
+        ("ALT|2020-01-20|200.1||40", 3),
+        ("ALT|2020-01-20|201||40.2", 2),  # 5 x 40.2 is 201.00000000000003 in floating point
+        ("ALT|2020-01-20|40||40", 0),
+        ("ALT|2020-01-20|200||", None),  # no limit, no grade: not 0
+        ("BILI|2020-01-20|51.3||17.1", 2),  # exactly 3 x
+        ("BILI|2020-01-20|51.4||17.1", 3),
+        ("ALP|2020-01-20|250||100", 1),
+        ("GGT|2020-01-20|2001||100", 4),
+        ("ANC|2020-01-20|1.0|2.0|7.0", 2),
+        ("ANC|2020-01-20|0.99|2.0|7.0", 3),
+        ("ANC|2020-01-20|0.3||", 4),  # grade 4 needs no limit of normal
+        ("ANC|2020-01-20|1.7||", None),  # grade 1 does
+        ("ANC|2020-01-20|<0.5||", 4),
+        ("ANC|2020-01-20|<1.5||", None),  # at least grade 2, how much more is not known
+        ("PLT|2020-01-20|25|150|410", 3),
+        ("PLT|2020-01-20|24.9|150|410", 4),
+        ("WBC|2020-01-20|0.9|4|11", 4),
+        ("HB|2020-01-20|30|130|170", 3),  # a laboratory value never gives grade 4
+        ("HB|2020-01-20|80|130|170", 2),
+        ("K|2020-01-20|9|3|5", None),  # a test without a scale
+    ],
+)
+def test_a_grade(value: str, grade: int | None) -> None:
+    assert grades(labs(value)) == [grade]
+
+
+@pytest.mark.parametrize(
+    ("base", "value", "v4", "v5"),
+    [
+        ("80", "110", 1, 0),  # the gap of v5: below 1.5 x baseline
+        ("80", "260", 3, 2),  # 6.5 x the limit, 3.25 x baseline
+        ("80", "120", 1, 1),  # 1.5 x baseline is grade 1
+        ("40", "201", 3, 3),  # a baseline at the limit is normal
+    ],
+)
+def test_version_5_compares_an_abnormal_baseline_with_itself(base: str, value: str, v4: int, v5: int) -> None:
+    rows = (f"ALT|2020-01-09|{base}||40", f"ALT|2020-01-20|{value}||40")
+    assert grades(labs(*rows, version="ctcae_v4"))[1] == v4
+    assert grades(labs(*rows, version="ctcae_v5"))[1] == v5
+
+
+def test_baseline_is_the_last_value_in_fourteen_days_up_to_and_including_the_first_dose() -> None:
+    adam = labs(
+        "ALT|2019-12-26|99||40",  # day -15: too old
+        "ALT|2019-12-27|31||40",
+        "ALT|2020-01-10|33||40",  # the day of the first dose, before it
+        "ALT|2020-01-11|90||40",
+    )
+    last = adam["ADLB"].filter(pl.col("SEQ") == 4)
+    assert row(last, "BASE", "BASEDT", "CHG", "BTOXGR", "ATOXGR", "SHIFT") == (
+        33.0, dt.date(2020, 1, 10), 57.0, 0, 1, "0 to 1",
+    )  # fmt: skip
+    assert adam["ADLB"].filter(pl.col("ABLFL") == "Y")["SEQ"].to_list() == [3]
+
+
+def test_an_unknown_baseline_is_taken_as_normal_and_flagged() -> None:
+    adam = labs("ALT|2020-01-20|130||40")
+    assert row(adam["ADLB"], "ATOXGR", "BTOXGR", "BASEASSM", "SHIFT") == (2, None, "Y", "not graded to 2")
+
+
+@pytest.mark.parametrize(
+    ("day", "on"),
+    [
+        ("2020-01-10", None),  # the day of the first dose is before it
+        ("2020-01-11", "Y"),
+        ("2020-02-28", "Y"),  # 42 days after the last dose
+        ("2020-02-29", None),
+        ("2020-02", None),  # a month cannot be placed
+    ],
+)
+def test_on_treatment(day: str, on: str | None) -> None:
+    assert row(labs(f"ALT|{day}|30||40")["ADLB"], "ANL01FL") == (on,)
+
+
+@pytest.mark.parametrize(("day", "on"), [("2020-02-01", "Y"), ("2020-02-02", None)])
+def test_the_window_closes_the_day_before_transplantation(day: str, on: str | None) -> None:
+    pr = "USUBJID|PRTRT|PROCCUR|PRSTDTC\nP1|ALLOGENEIC HSCT|Y|2020-02-02"
+    assert row(labs(f"ALT|{day}|30||40", PR=pr)["ADLB"], "ANL01FL") == (on,)
+
+
+def test_summaries_without_dates_are_baseline_and_on_treatment() -> None:
+    lb = """
+        USUBJID | LBTESTCD | LBSTRESN | LBSTNRHI | LBSUMM   | LBCYCLE
+        P1      | ALT      | 30       | 40       | BASELINE |
+        P1      | ALT      | 300      | 40       | WORST    | 2
+    """
+    adam = derive({"EX": EX, "LB": lb})
+    assert row(adam["ADSL"], "LIVTOXFL") == ("Y",)
+    assert because(adam, "ADSL.LIVTOXFL") == [
+        "Alanine aminotransferase 300 U/L as the worst of cycle 2, grade 3 "
+        "(baseline 30, grade 0; upper limit of normal 40)"
+    ]
+
+
+AE = "USUBJID|AETERM|AESTDTC|AETOXGR|AEREL\nP1|"
+
+
+def test_liver_toxicity_is_not_counted_where_every_severe_event_was_called_unrelated() -> None:
+    grade3 = ("ALT|2020-01-09|30||40", "ALT|2020-01-20|300||40")
+    unrelated = labs(*grade3, AE=AE + "ALT increased|2020-01-20|3|N")
+    assert row(unrelated["ADSL"], "LIVTOXFL", "LIVANYFL") == ("N", "Y")
+    assert because(unrelated, "ADSL.LIVTOXFL")[0].endswith("; ALT increased was called unrelated by the treating team")
+    for other in ("ALT increased|2020-01-20|3|Y", "ALT increased|2020-01-20|2|N", "ALT increased|2020-01-20|3|"):
+        assert row(labs(*grade3, AE=AE + other)["ADSL"], "LIVTOXFL") == ("Y",), other
+    mixed = AE + "ALT increased|2020-01-20|3|N\nP1|AST increased|2020-01-20|3|Y"
+    assert row(labs(*grade3, AE=mixed)["ADSL"], "LIVTOXFL") == ("Y",)
+
+
+@pytest.mark.parametrize(
+    ("event", "flag"),
+    [
+        ("Sinusoidal obstruction syndrome (VOD/SOS)|2020-09-01|3|Y", "Y"),  # at any time after the first dose
+        ("VENO-OCCLUSIVE DISEASE|2020-09-01|4|N", "Y"),  # whatever the case of the letters
+        ("Veno-occlusive disease|2020-09-01|2|Y", "N"),
+        ("Veno-occlusive disease|2020-01-09|3|Y", "N"),  # before the first dose
+        ("Veno-occlusive disease|2020-01|3|Y", None),  # may be before or after it
+        ("Veno-occlusive disease||3|Y", None),
+        ("Veno-occlusive disease|2020-09-01||Y", None),  # no grade
+        ("Nausea|2020-09-01|3|Y", "N"),
+    ],
+)
+def test_vod(event: str, flag: str | None) -> None:
+    assert row(labs(AE=AE + event)["ADSL"], "VODFL") == (flag,)
+
+
+def test_myelosuppression_is_worsening_from_baseline() -> None:
+    worse = labs("ANC|2020-01-09|1.2|2|7", "ANC|2020-01-20|0.9|2|7")
+    assert row(worse["ADSL"], "MYELOFL", "MYELO34") == ("Y", "Y")  # grade 2 to 3
+    same = labs("ANC|2020-01-09|0.4|2|7", "ANC|2020-01-20|0.1|2|7")
+    assert row(same["ADSL"], "MYELOFL", "MYELO34") == ("N", "N")  # grade 4 cannot worsen
+    event = labs("ANC|2020-01-09|0.4|2|7", "ANC|2020-01-20|0.1|2|7", AE=AE + "Febrile neutropenia|2020-01-20|3|Y")
+    assert row(event["ADSL"], "MYELOFL", "MYELO34") == ("Y", "N")
+
+
+def test_without_any_gradable_value_a_flag_is_unknown_and_not_no() -> None:
+    adam = labs("ALT|2020-01-20|500||")
+    assert row(adam["ADSL"], "LIVANYFL", "MYELO34") == (None, None)
+    assert because(adam, "ADSL.MYELO34") == ["no gradable value of ANC, PLT, HB, WBC on treatment"]
+    sure = labs("ALT|2020-01-20|500||", AE=AE + "Veno-occlusive disease|2020-02-01|3|Y")
+    assert row(sure["ADSL"], "LIVANYFL") == ("Y",)  # one component that is shown settles it
+
+
+def test_a_blocking_query_hides_the_flags_that_rest_on_its_topic() -> None:
+    values = ("ALT|2020-01-20|500||40", "ANC|2020-01-09|1.2|2|7", "ANC|2020-01-20|0.9|2|7")
+    liver = labs(*values, queries=[block("P1", Topic.LIVER)])
+    assert row(liver["ADSL"], "LIVTOXFL", "LIVANYFL", "MYELOFL", "MYELO34", "VODFL") == (None, None, "Y", "Y", "N")
+    events = labs(*values, queries=[block("P1", Topic.ADVERSE_EVENTS)])
+    assert row(events["ADSL"], "LIVTOXFL", "VODFL", "MYELOFL", "MYELO34") == (None, None, None, "Y")
+
+
+def test_an_unknown_scale_is_refused_by_name() -> None:
+    with pytest.raises(ProtocolError, match="no grading scale `ctcae_v9`"):
+        labs("ALT|2020-01-20|500||40", version="ctcae_v9")
