@@ -57,8 +57,8 @@ def _as_words(value: Any) -> Any:
 
 
 # What stands in a file, as it stands there. Editors read `1` in YAML as a number, so the schema allows numbers.
-_WORD = {"type": ["string", "number"]}
-_WORDS = {"anyOf": [_WORD, {"type": "array", "items": _WORD}]}
+_WORD = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+_WORDS = {"anyOf": [*_WORD["anyOf"], {"type": "array", "items": _WORD}]}
 Word = Annotated[str, BeforeValidator(_as_word), WithJsonSchema(_WORD)]
 CodeWords = dict[str, Annotated[tuple[Word, ...], BeforeValidator(_as_words), WithJsonSchema(_WORDS)]]
 
