@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file, digest_value
 from chartline.core.query import Query, Severity
-from chartline.errors import BlockingQueries, MappingError, ProtocolError
+from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
 
@@ -95,7 +95,7 @@ def read_study(
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
     from chartline.checks.engine import check_data
     from chartline.mapping.amendments import apply_amendments, read_amendments
-    from chartline.mapping.apply import map_centre
+    from chartline.mapping.apply import check_fit, map_centre
     from chartline.mapping.load import load_mapping
     from chartline.sources.read import read_centre
 
@@ -119,7 +119,11 @@ def read_study(
                 do="name the right mapping in the protocol",
             )
         source = read_centre(folder, mapping.sources, mapping.ignore_files)
-        source, done = apply_amendments(source, [a for a in amendments if a.centre == centre.id])
+        try:
+            source, done = apply_amendments(source, [a for a in amendments if a.centre == centre.id])
+        except AmendmentError:
+            check_fit(source, mapping)  # a renamed column is the mapping's fault, not the answer's
+            raise
         data, found = map_centre(source, mapping)
         parts.append(data)
         queries += found

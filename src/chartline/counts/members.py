@@ -152,7 +152,8 @@ def _timed(adam: Adam, protocol: Protocol, analysis: Survival | FollowUp) -> pl.
 def _set_members(adam: Adam, where: str, values: list[str], by: str | None = None) -> pl.LazyFrame:
     """Those in the set with the variables that are read, withheld values made null, and two flags.
 
-    OPEN: an open query leaves it unknown whether the subject is in the set at all. WITHHELD: one of `values` is.
+    OPEN: an open query alone leaves it unknown whether the subject is in the set (whose eligibility cannot be decided
+    is in no set; the attrition table shows it). WITHHELD: one of `values` is withheld by an open query.
     """
     condition = parse_condition(where) if where else None
     read = sorted(condition.variables) if condition else []
@@ -166,8 +167,10 @@ def _set_members(adam: Adam, where: str, values: list[str], by: str | None = Non
     ]
     inside = condition.expr(dict(adam["ADSL"].schema)) if condition else pl.lit(True)
     rows = adam["ADSL"].lazy().select(*_KEY, *known)
+    else_known = [pl.col(v).is_not_null() | _among(blocked, [v]) for v in read]
     rows = rows.with_columns(
-        (inside.is_null() & _among(blocked, read)).alias("OPEN"), _among(blocked, values).alias("WITHHELD")
+        pl.all_horizontal(inside.is_null(), _among(blocked, read), *else_known).alias("OPEN"),
+        _among(blocked, values).alias("WITHHELD"),
     )
     return rows.filter(inside.fill_null(False) | pl.col("OPEN"))
 

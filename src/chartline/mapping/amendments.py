@@ -12,6 +12,7 @@ Actions: `set` (to `value`, in `unit` if given), `clear` (no value), `confirm` (
 from __future__ import annotations
 
 import csv
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -186,11 +187,24 @@ class _Overlay:
             found = self._cell(table, place)
             if found is not None:
                 return table, *found
-        raise AmendmentError(
-            "There is no such cell or row.",
-            where=f"{_where(a)}: {a.address}",
-            expected="an address as in the query list",
-            do="correct the address",
+        raise self._no_such_place(a)
+
+    def _no_such_place(self, a: Amendment) -> AmendmentError:
+        """Say which part of an address the centre's files do not have."""
+        where, do = f"{_where(a)}: {a.address}", "correct the address"
+        for table in self._data.tables.values():
+            column = a.address.rsplit("!", 1)[-1]
+            place = _within(table, a.address)
+            if place is None or table.grid or self._cell(table, place.rpartition("!")[0]) is None:
+                continue
+            columns = list(table.places.values())
+            near = difflib.get_close_matches(column, columns, 1, 0.5)
+            hint = f" (nearest in the file: `{near[0]}`)" if near else ""
+            return AmendmentError(
+                f"{table.sheet} has no column `{column}`{hint}.", where=where, expected=", ".join(columns), do=do
+            )
+        return AmendmentError(
+            "There is no such cell or row.", where=where, expected="an address as in the query list", do=do
         )
 
     def _cell(self, table: SourceTable, place: str) -> tuple[int, str] | None:

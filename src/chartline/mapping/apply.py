@@ -36,6 +36,11 @@ def map_centre(data: SourceData, mapping: Mapping) -> tuple[ClinicalData, list[Q
     return _Mapper(data, mapping).run()
 
 
+def check_fit(data: SourceData, mapping: Mapping) -> None:
+    """Raise MappingError where the mapping and the files do not fit: a table or column renamed, missing or unmapped."""
+    view_tables(data.tables, mapping, plan(mapping).used)
+
+
 class _Mapper:
     """The state of one call of `map_centre`."""
 

@@ -6,6 +6,8 @@ Helper columns have a `#` in their name and are dropped before the frame leaves 
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -50,7 +52,7 @@ def assemble(domain: str, emissions: list[Emission], stack: Stack, centre: str) 
     pool = _Nulls(max(lengths))
     for name in _names(emissions):
         columns |= _column(domain, name, emissions, stack, pool, which)
-    exists = _exists(emissions, stack, pool)
+    exists = _exists(emissions, stack)
     frame = pl.DataFrame(columns).filter(exists)
     return frame.select(pl.lit(centre).alias("CENTRE"), pl.all())
 
@@ -128,12 +130,10 @@ def _precise(e: Emission, name: str, value: pl.Series, request: Request | None) 
     return value.str.slice(0, 7).zip_with(month_only, value)
 
 
-def _exists(emissions: list[Emission], stack: Stack, nulls: _Nulls) -> pl.Series:
+def _exists(emissions: list[Emission], stack: Stack) -> pl.Series:
     """A record exists where the cell of at least one of its block's anchors is filled, readable or not."""
     masks = []
     for e in emissions:
-        mask = nulls(pl.Boolean, len(e.rows)).fill_null(False)
-        for name in e.block.anchors:
-            mask = mask | stack.read(e.asked[name]).present
-        masks.append(mask.alias("exists"))
+        filled = [stack.read(e.asked[name]).present for name in e.block.anchors]
+        masks.append(functools.reduce(operator.or_, filled).alias("exists"))
     return pl.concat(masks)

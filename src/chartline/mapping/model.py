@@ -12,7 +12,17 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from chartline.sources.spec import SourceSpec
 
@@ -22,11 +32,7 @@ class _Declared(BaseModel):
 
 
 def _one_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as e:
-        raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
-    if groups != 1:
+    if re.compile(_regex(pattern)).groups != 1:
         raise ValueError(f"`{pattern}` must have exactly one group ( ), the part that is the value")
     return pattern
 
@@ -36,7 +42,25 @@ def _regex(pattern: str) -> str:
         re.compile(pattern)
     except re.error as e:
         raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
+    if re.search(r"\(\?(?:<?[=!]|P=)|(?<!\\)\\[1-9]", pattern):
+        raise ValueError(f"`{pattern}` uses look-around or a back-reference, which is not supported")
     return pattern
+
+
+def _as_word(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _as_words(value: Any) -> Any:
+    """`Y: Yes` is `Y: [Yes]`."""
+    return [value] if isinstance(value, str | int) else value
+
+
+# What stands in a file, as it stands there. Editors read `1` in YAML as a number, so the schema allows numbers.
+_WORD = {"anyOf": [{"type": "string"}, {"type": "number"}]}
+_WORDS = {"anyOf": [*_WORD["anyOf"], {"type": "array", "items": _WORD}]}
+Word = Annotated[str, BeforeValidator(_as_word), WithJsonSchema(_WORD)]
+CodeWords = dict[str, Annotated[tuple[Word, ...], BeforeValidator(_as_words), WithJsonSchema(_WORDS)]]
 
 
 class DateOrder(StrEnum):
@@ -119,16 +143,6 @@ class Precision(_Declared):
     )
 
 
-CodeWords = dict[str, tuple[str, ...]]
-
-
-def _words(value: Any) -> Any:
-    """`Y: Yes` is `Y: [Yes]`."""
-    if isinstance(value, dict):
-        return {k: [v] if isinstance(v, str | int) else v for k, v in value.items()}
-    return value
-
-
 class UnitColumn(_Declared):
     """The unit stands in a column of the row."""
 
@@ -139,11 +153,6 @@ class UnitColumn(_Declared):
         examples=[{"mg/dL": ["8840"]}],
     )
 
-    @field_validator("codes", mode="before")
-    @classmethod
-    def _as_lists(cls, value: Any) -> Any:
-        return _words(value)
-
 
 def _text_or(spec: str) -> Discriminator:
     return Discriminator(lambda v: "text" if isinstance(v, str | int) else spec)
@@ -153,7 +162,7 @@ class ValueSpec(_Declared):
     """How one value is read: from a column, from date parts, or a constant."""
 
     column: str | None = Field(None, description="Column that holds the value.", examples=["Date of birth"])
-    constant: str | None = Field(None, description="A value that is the same for every row.", examples=["DIAGNOSIS"])
+    constant: Word | None = Field(None, description="A value that is the same for every row.", examples=["DIAGNOSIS"])
     date_parts: DateParts | None = Field(
         None,
         description="Columns of year, month and day.",
@@ -188,7 +197,7 @@ class ValueSpec(_Declared):
     decimal: Literal[".", ","] | None = Field(
         None, description="Decimal mark of numbers that stand as text in this column.", examples=[","]
     )
-    missing: tuple[str, ...] = Field(
+    missing: tuple[Word, ...] = Field(
         (), description="Further words that mean 'no value' in this column.", examples=[["unknown"]]
     )
     lookup: Lookup | None = Field(
@@ -212,11 +221,6 @@ class ValueSpec(_Declared):
     def _has_one_group(cls, value: str | None) -> str | None:
         return None if value is None else _one_group(value)
 
-    @field_validator("codes", mode="before")
-    @classmethod
-    def _as_lists(cls, value: Any) -> Any:
-        return _words(value)
-
     @model_validator(mode="after")
     def _one_origin(self) -> ValueSpec:
         if sum(x is not None for x in (self.column, self.constant, self.date_parts)) != 1:
@@ -238,7 +242,7 @@ class Match(_Declared):
     )
     not_: (
         Annotated[
-            Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
+            Annotated[Word, Tag("text")] | Annotated[tuple[Word, ...], Tag("list")] | Annotated[Match, Tag("Match")],
             Discriminator(lambda v: _test_kind(v)),
         ]
         | None
@@ -265,7 +269,7 @@ def _test_kind(value: Any) -> str:
 
 
 Test = Annotated[
-    Annotated[str, Tag("text")] | Annotated[tuple[str, ...], Tag("list")] | Annotated[Match, Tag("Match")],
+    Annotated[Word, Tag("text")] | Annotated[tuple[Word, ...], Tag("list")] | Annotated[Match, Tag("Match")],
     Discriminator(_test_kind),
 ]
 Where = dict[str, Test]
@@ -284,7 +288,7 @@ class Records(_Declared):
         description="Variable -> where its value stands. Text alone is the name of a column.",
         examples=[{"AETERM": "Event", "AESTDTC": {"column": "Start", "dates": {"order": "DMY"}}}],
     )
-    for_each: tuple[dict[str, str], ...] | dict[str, tuple[str, ...]] | None = Field(
+    for_each: tuple[dict[str, Word], ...] | dict[str, tuple[Word, ...]] | None = Field(
         None,
         description="Repeat this block: a list of {name: text}, or name -> list (every combination). `{name}` is "
         "replaced in every text of the block, also inside names of columns.",
@@ -391,7 +395,7 @@ class Mapping(_Declared):
         description="Tables (with * as wild card) that are not mapped -> reason.",
         examples=[{"visit_occurrence": "visits hold nothing the study needs"}],
     )
-    missing: tuple[str, ...] = Field(
+    missing: tuple[Word, ...] = Field(
         (),
         description="Words that mean 'no value' in every column, in any case of letters. Blank always does.",
         examples=[["NA", "-", "not done"]],
@@ -424,11 +428,6 @@ class Mapping(_Declared):
         description="Table of the source -> what it holds. Every table and every column is mapped or ignored.",
         examples=[{"Patients": {"subject": "Patient ID", "records": [{"domain": "DM", "variables": {"SEX": "Sex"}}]}}],
     )
-
-    @field_validator("code_lists", mode="before")
-    @classmethod
-    def _as_lists(cls, value: Any) -> Any:
-        return {k: _words(v) for k, v in value.items()} if isinstance(value, dict) else value
 
     @field_validator("subject_pattern")
     @classmethod

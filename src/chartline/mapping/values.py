@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from chartline.errors import MappingError
 from chartline.mapping.date_text import is_iso, read_dates
 from chartline.mapping.model import DateOrder
 from chartline.mapping.views import filled
@@ -60,8 +59,8 @@ def read_cells(reading: Reading, text: pl.Series, kind: pl.Series | None, lookup
     text = text.to_frame("text").select(filled("text", missing))["text"]
     problem = pl.Series("problem", [None], dtype=pl.String).new_from_index(0, len(text))
     present = text.is_not_null()
-    if kind is not None and bool((kind == Kind.ERROR).any()):
-        errors = (kind == Kind.ERROR).fill_null(False)
+    kind, amended = _special(kind)
+    if kind is not None and (errors := (kind == Kind.ERROR).fill_null(False)).any():
         problem = problem.zip_with(~errors, pl.Series(["error_cell"]))
         text, present = text.set(errors, None), present | errors
     if lookup is not None:
@@ -70,10 +69,23 @@ def read_cells(reading: Reading, text: pl.Series, kind: pl.Series | None, lookup
     if reading.extract is not None:
         text, problem, present = _extracted(reading, text, problem, present)
     value, op, problem = _READERS[reading.type](reading, text, kind, problem)
-    if kind is not None and bool((kind == Kind.AMENDED).any()):
+    if kind is not None and amended:
         value, op, problem = _in_own_words(reading, cell, kind, value, op, problem)
     at = problem.is_not_null().arg_true()
     return Read(value, op, present, list(zip(at.to_list(), problem.gather(at).to_list(), strict=True)))
+
+
+def _special(kind: pl.Series | None) -> tuple[pl.Series | None, bool]:
+    """Return the kinds, or None where no cell is more than text; and whether any cell is amended."""
+    if kind is None:
+        return None, False
+    cell = pl.col(kind.name)
+    any_special, any_amended = (
+        kind.to_frame()
+        .select((cell != Kind.TEXT).any().alias("special"), (cell == Kind.AMENDED).any().alias("amended"))
+        .row(0)
+    )
+    return (kind if any_special else None), any_amended
 
 
 def _looked_up(text: pl.Series, problem: pl.Series, lookup: dict[str, str]) -> tuple[pl.Series, pl.Series]:
@@ -85,14 +97,7 @@ def _extracted(
     reading: Reading, text: pl.Series, problem: pl.Series, present: pl.Series
 ) -> tuple[pl.Series, pl.Series, pl.Series]:
     assert reading.extract is not None
-    try:
-        part = text.str.extract(reading.extract, 1)
-    except pl.exceptions.ComputeError:
-        raise MappingError(
-            f"The pattern `{reading.extract}` uses something that is not supported.",
-            expected="a regular expression without look-around or back-references",
-            do="rewrite the pattern",
-        ) from None
+    part = text.str.extract(reading.extract, 1)
     part = part.str.strip_chars()
     if reading.extract_optional:
         return part, problem, part.is_not_null()

@@ -112,8 +112,9 @@ def view_tables(tables: dict[str, SourceTable], mapping: Mapping, used: dict[str
     if lacking:
         raise _lacking("table", lacking, [*extra, *(t for t in tables if t not in extra)], f"centre {mapping.centre}")
     if extra:
+        shown = [f"`{t}` ({tables[t].sheet or tables[t].address(0)})" for t in extra]
         raise MappingError(
-            f"{_count(extra, 'table')} of the centre neither mapped nor ignored: {', '.join(extra)}.",
+            f"{_count(extra, 'table', 'the centre')} neither mapped nor ignored: {', '.join(shown)}.",
             where=f"mapping of centre {mapping.centre}",
             expected="every table under `tables` or `ignore_tables`",
             do="map each, or list it in `ignore_tables` with the reason",
@@ -138,7 +139,7 @@ def _check_columns(table: SourceTable, spec: Table, used: set[str]) -> None:
             f" and {len(unmapped) - 20} more" if len(unmapped) > 20 else ""
         )
         raise MappingError(
-            f"{_count(unmapped, 'column')} of the file neither mapped nor ignored: {shown}.",
+            f"{_count(unmapped, 'column', 'the file')} neither mapped nor ignored: {shown}.",
             where=table.sheet,
             expected="every column in `records` or under `ignore`",
             do="map each, or list it under `ignore` with the reason",
@@ -160,5 +161,5 @@ def _lacking(what: str, lacking: list[str], have: list[str], where: str) -> Mapp
     )
 
 
-def _count(items: list[str], what: str) -> str:
-    return f"1 {what} is" if len(items) == 1 else f"{len(items)} {what}s are"
+def _count(items: list[str], what: str, of: str) -> str:
+    return f"1 {what} of {of} is" if len(items) == 1 else f"{len(items)} {what}s of {of} are"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -105,12 +106,7 @@ def sentence_case(label: str) -> str:
 def result_label(source: ReportSource, result: Result) -> str:
     """Return the name of a number as a reader sees it: "Overall survival at 12 months"."""
     declared: Any = source.declared(result.analysis)
-    label = result.label or getattr(declared, "label", result.analysis)
-    if result.at is not None and result.statistic == "survival":
-        return f"{label} at {fmt.plain(result.at)} {result.at_unit or 'months'}"
-    if result.statistic == "median" and not label.lower().startswith("median"):
-        return f"Median {sentence_case(label)}"
-    return label
+    return result.title if result.label else replace(result, label=getattr(declared, "label", result.analysis)).title
 
 
 def result_title(source: ReportSource, result: Result) -> str:

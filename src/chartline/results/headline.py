@@ -36,14 +36,14 @@ def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> d
     unit, definition = asked.unit or result.unit, protocol.analysis(asked.analysis).definition
     if result.is_count:
         return {
-            "label": result.label, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id
+            "label": result.title, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id
         }  # fmt: skip
     return _estimate(result, unit, definition)
 
 
 def _estimate(result: Result, unit: str, definition: str) -> dict[str, Any]:
     entry = {
-        "label": result.label,
+        "label": result.title,
         "n": result.n,
         "N": result.N,
         "estimate": result.value,

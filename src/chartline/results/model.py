@@ -24,7 +24,7 @@ class Result:
     upper: float | None = None
     level: float | None = None  # confidence level of lower and upper
     unit: str = ""  # "proportion", "months", "patients", ...
-    n: int | None = None  # numerator, or number of events
+    n: int | None = None  # numerator; of a median, events; of survival at a landmark, patients still at risk
     N: int | None = None  # denominator, or number of subjects
     missing: int = 0  # subjects of the denominator with no value
     withheld: int = 0  # subjects left out by an open blocking query
@@ -39,6 +39,16 @@ class Result:
         """`analysis/group/statistic@at`, empty parts left out."""
         parts = [self.analysis, *([self.group] if self.group else []), self.statistic]
         return "/".join(parts) + (f"@{self.at:g}" if self.at is not None else "")
+
+    @property
+    def title(self) -> str:
+        """The number's name as a reader sees it: "Overall survival at 12 months", "Median follow-up"."""
+        label = self.label or self.analysis
+        if self.at is not None and self.statistic == "survival":
+            return f"{label} at {self.at:g} {self.at_unit or 'months'}"
+        if self.statistic == "median" and not label.lower().startswith("median"):
+            return f"Median {label if label[:2].isupper() else label[:1].lower() + label[1:]}"
+        return label
 
     def __post_init__(self) -> None:
         if self.value is None and not self.reason:

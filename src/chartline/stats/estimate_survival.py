@@ -85,7 +85,7 @@ def _landmark(curve: Curve, analysis: Any, months: float, shared: dict[str, Any]
     reached = curve.reaches(days)
     s = curve.survival_at(days)
     reason = "" if reached else f"nobody was followed to {months:g} months" if curve.n else NOBODY
-    own = {"n": curve.n_events(days), "warnings": shared["warnings"]}
+    own = {"n": curve.n_risk(days), "warnings": shared["warnings"]}
     if reached:
         own["warnings"] += _warnings(curve, analysis, months)
     yield Result(

@@ -37,7 +37,8 @@ COLUMNS = (
 
 def build_trace(data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol) -> pl.DataFrame:
     """Return the whole trace of a run (columns above), in a stable order."""
-    values = pl.concat([cohort.trace.select(*TRACE_SCHEMA), adam.trace.select(*TRACE_SCHEMA)]).unique(maintain_order=True)
+    derived = [t.select(*TRACE_SCHEMA) for t in (cohort.trace, adam.trace)]
+    values = pl.concat(derived).unique(maintain_order=True)
     members = _members(values, adam, protocol)
     return pl.concat([_locate(data, values), members], how="diagonal").select(COLUMNS)
 
