@@ -9,6 +9,7 @@ import pytest
 from chartline.counts.count import count_analyses, members
 from chartline.counts.model import Counts, CrossTab, EventTable, ValueTable
 from chartline.derive.model import Adam
+from chartline.errors import ProtocolError
 from counts_cases import DIGEST, adam, attrition, subject, time, tiny_protocol
 
 EVERYONE = ()
@@ -157,6 +158,12 @@ def test_worst_grade_of_a_treatment_emergent_term_whatever_its_case() -> None:
         ],
     )
     assert count(tables)["ae_grades"].cells == {("ALT increased", ""): 1, ("ALT increased", "3"): 1}
+
+
+def test_a_summary_of_a_text_is_a_fault_of_the_protocol() -> None:
+    wrong = [{"id": "x", "kind": "summary", "label": "Stage", "population": "all", "variable": "STAGE"}]
+    with pytest.raises(ProtocolError, match="The analysis x summarises STAGE, which is not a number"):
+        count(adam([subject("1", STAGE="LATE")]), analyses=wrong, headline={})
 
 
 def test_no_subject_at_all_gives_zero_counts() -> None:

@@ -111,7 +111,7 @@ def test_survival_says_who_was_censored_before_and_who_is_at_risk() -> None:
     times = [time("1", 100, "relapse"), time("2", 150), time("3", 200, "death"), time("4", 400)]
     of = results(adam(four(), times))
     s = row(of, "rfs/survival@6")
-    assert (s.value, s.n, s.N, s.at, s.at_unit) == (0.75, 1, 4, 6, "months")
+    assert (s.value, s.n, s.N, s.at, s.at_unit) == (0.75, 2, 4, 6, "months")  # n is who is still at risk
     assert (row(of, "rfs/n_risk@6").value, row(of, "rfs/n_censored_before@6").value) == (2, 1)
     assert s.warnings == ("2 at risk at 6 months",)
     assert [row(of, f"rfs/CAUSE={c}/events").value for c in ("relapse", "death")] == [1, 1]

@@ -33,7 +33,12 @@ from chartline.counts.members import (
 from chartline.counts.members import members as members
 from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
+<<<<<<< HEAD
 from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival, set_tallies
+=======
+from chartline.errors import ProtocolError
+from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival
+>>>>>>> stats
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
@@ -43,7 +48,8 @@ _UNITS |= {"FRSPCYC": "cycles", "MRDNEGCY": "cycles"}
 def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Protocol, protocol_digest: str) -> Counts:
     """Return every count of the study, or of the part of its subjects that `adam` holds.
 
-    Raises `ValueError` where ADSL and the attrition table disagree on who was screened or is eligible.
+    Raises `ProtocolError` for a summary of what is not a number, and `ValueError` where ADSL and the attrition table
+    disagree on who was screened or is eligible.
     """
     _agree(adam["ADSL"], cohort_attrition)
     out: Counts = {"attrition": cohort_attrition}
@@ -76,12 +82,23 @@ def _count(adam: Adam, protocol: Protocol, analysis: Analysis, digest: str) -> E
             rows, CountKey(analysis=analysis.id, protocol_digest=digest, unit="day"), causes, analysis.by
         )
     if isinstance(analysis, Summary):
+        _is_number(adam, analysis)
         key = CountKey(analysis=analysis.id, protocol_digest=digest, unit=_unit(protocol, analysis.variable))
         return _value_table(rows, key, analysis.by)
     key = CountKey(analysis=analysis.id, protocol_digest=digest)
     if isinstance(analysis, Categories):
         return _categories(rows, key, analysis.variable, analysis.by)
     return _outcomes(rows, key, analysis.by)
+
+
+def _is_number(adam: Adam, analysis: Summary) -> None:
+    if not adam["ADSL"].schema[analysis.variable].is_numeric():
+        raise ProtocolError(
+            f"The analysis {analysis.id} summarises {analysis.variable}, which is not a number",
+            where=f"analysis {analysis.id}",
+            expected="a variable of type number or integer",
+            do="give the characteristic that type, or declare the analysis as `kind: categories`",
+        )
 
 
 def _table1(adam: Adam, protocol: Protocol, digest: str) -> Counts:

@@ -14,6 +14,7 @@ import math
 _LOG_SQRT_2PI = 0.918938533204672741780329736406
 _EPSILON = 2.220446049250313e-16
 _TINY = 1e-300
+_MAX_STEPS = 400  # bisection alone needs fewer than 70
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 
 
@@ -61,32 +62,37 @@ def beta_quantile(p: float, a: float, b: float, *, upper: bool = False) -> float
 
 
 def _solve(p: float, a: float, b: float, upper: bool) -> float:
-    """Safeguarded Newton steps in u = log x for log(tail) = log(p); the bracket only ever shrinks."""
+    """Newton steps in u = log x for log(tail) = log(p), kept inside a bracket that only ever shrinks."""
     if p > 0.5:  # the other tail, so that the logarithm below is never of a number near 1
         p, upper = 1 - p, not upper
-    lo, hi = -745.0, 0.0
-    u, target = math.log(a / (a + b)), math.log(p)
-    for _ in range(400):
-        x = math.exp(u)
-        y = -math.expm1(u)
-        tail = _tails(x, y, a, b)[1 if upper else 0] if 0 < x < 1 else float(upper is (x <= 0))
-        gap = (math.log(tail) if tail > 0 else -math.inf) - target
-        if gap == 0:
-            break
+    lo, hi = -745.0, 0.0  # exp(-745) is the smallest double
+    u = math.log(a / (a + b))
+    for _ in range(_MAX_STEPS):
+        gap, slope = _log_tail(u, a, b, upper)
+        gap -= math.log(p)
         if (gap > 0) is upper:
             lo = u
         else:
             hi = u
-        slope = _log_slope(x, y, a, b) / tail if tail > 0 and y > 0 else 0.0
-        step = gap / slope if slope > 0 and math.isfinite(gap) else math.nan
-        new = u + step if upper else u - step
+        new = u - gap / slope if slope and math.isfinite(gap) else math.nan
         if not lo < new < hi:
             new = (lo + hi) / 2
-        if abs(new - u) <= _EPSILON * max(1.0, abs(u)) or hi - lo <= _EPSILON:
-            u = new
-            break
+        if abs(new - u) <= _EPSILON * max(1.0, abs(u)):
+            return math.exp(new)
         u = new
     return math.exp(u)
+
+
+def _log_tail(u: float, a: float, b: float, upper: bool) -> tuple[float, float]:
+    """Logarithm of a tail at x = exp(u), and its derivative by u; (-inf, 0) where the tail underflows."""
+    x, y = math.exp(u), -math.expm1(u)
+    if not (x > 0 and y > 0):
+        return (0.0, 0.0) if (x > 0) is not upper else (-math.inf, 0.0)
+    tail = _tails(x, y, a, b)[1 if upper else 0]
+    if tail <= 0:
+        return -math.inf, 0.0
+    slope = _leading_factor(x, y, a, b, (a + b) * x - a) / y / tail
+    return math.log(tail), -slope if upper else slope
 
 
 def _tails(x: float, y: float, a: float, b: float) -> tuple[float, float]:
@@ -99,12 +105,6 @@ def _tails(x: float, y: float, a: float, b: float) -> tuple[float, float]:
         return small, 1 - small
     small /= _fraction(y, b, a, above)
     return 1 - small, small
-
-
-def _log_slope(x: float, y: float, a: float, b: float) -> float:
-    """d I_x(a, b) / d log x."""
-    above = (a + b) * x - a
-    return _leading_factor(x, y, a, b, above) / y
 
 
 def _leading_factor(x: float, y: float, a: float, b: float, above: float) -> float:
