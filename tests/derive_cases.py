@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,12 @@ _PROTOCOL = Path(__file__).parents[1] / "examples" / "inotuzumab-india" / "proto
 
 def protocol(**over: Any) -> Protocol:
     """The reference study's protocol, with top-level keys replaced by `over`."""
-    plain = YAML(typ="safe").load(_PROTOCOL.read_text(encoding="utf-8"))
-    return Protocol.model_validate(plain | over)
+    return Protocol.model_validate(_plain() | over)
+
+
+@cache
+def _plain() -> dict[str, Any]:
+    return YAML(typ="safe").load(_PROTOCOL.read_text(encoding="utf-8"))
 
 
 def eligible(data: ClinicalData) -> ClinicalData:

@@ -210,6 +210,7 @@ def tiny_results() -> list[Result]:
     return [
         count("screened", 5),
         count("eligible", 4),
+        Result("set.treated", "n", 4, n=4, unit="patients", is_count=True, label="Treated"),
         proportion("orr", 3, 4, 0.1941204, 0.9936905),  # R binom.test(3, 4)
         proportion("orr_strict", 2, 4, 0.0675860, 0.9324140),  # R binom.test(2, 4)
         *summary("cycles", [1, 2, 2, 3]),

@@ -11,7 +11,8 @@ from chartline.core.query import Topic
 from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from derive_cases import because, block, derive, row
+from chartline.protocol.load import adsl_variables
+from derive_cases import because, block, derive, protocol, row
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1"
 RS = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2020-01-31|1|1|0|ABSENT"
@@ -168,6 +169,24 @@ def test_an_unknown_eligibility_is_an_exclusion_by_name() -> None:
         query.id,
         "not known whether in the set 'Eligible and treated'",
     )
+
+
+def test_a_doubtful_first_dose_hides_everything_counted_from_it() -> None:
+    tables = {"EX": EX, "RS": RS, "SS": SS + "N||2020-07-01|N|"}
+    adam = derive(tables, [block("P1", Topic.FIRST_DOSE)])
+    hidden = ("TRTSDT", "AGE", "RESPFL", "BOR_W28", "NCYC", "HSCTFL", "LIVTOXFL", "MYELOFL", "ELIGFL")
+    assert row(adam["ADSL"], *hidden) == (None,) * len(hidden)
+    assert row(adam["ADSL"], "LKADT", "DTHFL") == (dt.date(2020, 7, 1), "N")
+    assert adam["ADTTE"].is_empty()
+
+
+def test_adsl_has_every_variable_that_a_protocol_may_name() -> None:
+    adam = follow("N||2020-07-01|N|")
+    names = adsl_variables(protocol())
+    assert [n for n in names if n not in adam["ADSL"].columns] == []
+    assert [n for n in names if n not in adam.labels] == []
+    assert adam.topics["BOR"] >= {Topic.RESPONSE, Topic.COUNTS}
+    assert adam.topics["OS"] == {Topic.FIRST_DOSE, Topic.DEATH, Topic.FOLLOW_UP}
 
 
 def test_every_member_has_one_row_or_one_exclusion() -> None:

@@ -4,6 +4,7 @@ Each count is a group-by of `members` (counts/members.py) and nothing else, so t
 counted. The keys of `Counts`:
 
     <id of an analysis>      as declared in the protocol
+    set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
     attrition                the AttritionTable of the cohort
     table1.<variable>        each variable of `report.table1` among the eligible, by `report.table1_by`
     table1.<variable>.bands  (band, outcome) where the protocol declares bands of the variable
@@ -32,7 +33,7 @@ from chartline.counts.members import (
 from chartline.counts.members import members as members
 from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
-from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival
+from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival, set_tallies
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
@@ -48,6 +49,8 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     out: Counts = {"attrition": cohort_attrition}
     for analysis in protocol.analyses:
         out[analysis.id] = _count(adam, protocol, analysis, protocol_digest)
+    for tally in set_tallies(protocol):
+        out[tally.id] = _count(adam, protocol, tally, protocol_digest)
     out |= _table1(adam, protocol, protocol_digest)
     safety = protocol.sets["safety"].where if "safety" in protocol.sets else ELIGIBLE
     if protocol.report.lab_tests:

@@ -26,12 +26,13 @@ def derive_adverse_events(
     after = _flag(first >= pl.col("TRTSDT"), last < pl.col("TRTSDT"))
     inside = (first >= pl.col("TRTSDT")) & (last <= pl.col("ONTRTEDT"))
     outside = (last < pl.col("TRTSDT")) | (first > pl.col("ONTRTEDT"))
-    group = pl.coalesce([pl.when(in_group(words)).then(pl.lit(name)) for name, words in groups.items()] or [None])
+    named: list[pl.Expr] = [pl.when(in_group(words)).then(pl.lit(name)) for name, words in groups.items()]
+    group = pl.coalesce([*named, pl.lit(None, dtype=pl.String)])
     return rows.select(
         *KEY,
         "SEQ",
         "AETERM",
-        group.cast(pl.String).alias("AEGRP"),
+        group.alias("AEGRP"),
         pl.when(pl.col("AESTDTC").str.len_chars() == 10).then(first).alias("ASTDT"),
         pl.col("AESTDTC").alias("ASTDTC"),
         "AETOXGR",

@@ -53,8 +53,15 @@ def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
         "LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False)
     ).with_row_index("ROW_ID")
     reference = pl.col("REFERENCE")
-    unit = pl.when(reference == "ULN").then("ANRHI").when(reference == "LLN").then("ANRLO")
-    unit = unit.when(reference == "BASE").then("BASE").otherwise(1.0)
+    unit = (
+        pl.when(reference == "ULN")
+        .then("ANRHI")
+        .when(reference == "LLN")
+        .then("ANRLO")
+        .when(reference == "BASE")
+        .then("BASE")
+        .otherwise(1.0)
+    )
     judged = (
         needed.join(scale, on=["LBTESTCD", "ABNORMAL"])
         .with_columns((pl.col("THRESHOLD") * unit).alias("LIMIT"))

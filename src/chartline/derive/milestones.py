@@ -131,8 +131,8 @@ def _statements(data: ClinicalData) -> pl.DataFrame:
         (Milestone.RELAPSE, "RELAPSE", "RELDTC"),
         (Milestone.DEATH, "DTHFL", "DTHDTC"),
     ):
-        happened = pl.when(pl.col(flag).is_not_null()).then(pl.col(flag) == "Y")
-        happened = happened.when(pl.col(date).is_not_null()).then(pl.lit(True))
+        flagged = pl.when(pl.col(flag).is_not_null()).then(pl.col(flag) == "Y")
+        happened = flagged.when(pl.col(date).is_not_null()).then(pl.lit(True))
         columns += [
             happened.alias(f"{m}_KNOWN"),
             pl.when(happened).then(date).alias(f"{m}_DTC"),
@@ -215,6 +215,5 @@ def stop_day(before: tuple[Milestone, ...]) -> pl.Expr:
 def stop_word(before: tuple[Milestone, ...]) -> pl.Expr:
     """Return which milestone that is, in words."""
     day = stop_day(before)
-    return pl.coalesce(
-        [pl.when(pl.col(m) == day).then(pl.lit(WORDS[m])) for m in before] or [pl.lit(None, dtype=pl.String)]
-    )
+    words: list[pl.Expr] = [pl.when(pl.col(m) == day).then(pl.lit(WORDS[m])) for m in before]
+    return pl.coalesce([*words, pl.lit(None, dtype=pl.String)])

@@ -128,11 +128,11 @@ def _sentence(rules: ResponseRules, listed: tuple[CountRule, ...], name: str, ch
     for rule in listed:
         if rule.without:
             label = rules.support[rule.without].label
-            text = f"{label} in the {choice.support_free_days} days before"
-            notes.append(pl.when(_supported(rule, choice)).then(pl.lit(text)))
-    support = pl.concat_str(notes, separator=" and ", ignore_nulls=True) if notes else pl.lit("")
-    support = pl.when(support == "").then(pl.lit("without support")).otherwise(pl.format("with {}", support))
-    text = pl.format("{} {} on {}, {}, {}", values, pl.lit(unit), pl.col("CNTDT").cast(pl.String), when, support)
+            note = f"{label} in the {choice.support_free_days} days before"
+            notes.append(pl.when(_supported(rule, choice)).then(pl.lit(note)))
+    given = pl.concat_str([*notes, pl.lit(None, dtype=pl.String)], separator=" and ", ignore_nulls=True)
+    help_given = pl.when(given == "").then(pl.lit("without support")).otherwise(pl.format("with {}", given))
+    text = pl.format("{} {} on {}, {}, {}", values, pl.lit(unit), pl.col("CNTDT").cast(pl.String), when, help_given)
     return pl.when(pl.col(f"{name}_all")).then(text).otherwise(pl.format("counts not recovered: best {}", text))
 
 

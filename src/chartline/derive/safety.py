@@ -30,7 +30,7 @@ def derive_safety(
     """Return (one row a treated subject with every flag, trace)."""
     subjects = window.select(KEY)
     out, trace = subjects, []
-    adlb = adlb.filter(pl.col("ANL01FL") == "Y").with_columns(lab_sentence().alias("BECAUSE"))
+    adlb = adlb.filter(pl.col("ANL01FL") == "Y")
     for name, flag in flags.items():
         rows = subjects
         for i, part in enumerate(flag.any_of):
@@ -93,7 +93,7 @@ def _lab(adlb: pl.DataFrame, adae: pl.DataFrame, part: LabComponent, groups: Gro
         hit = hit & (pl.col("ATOXGR") > pl.col("BTOXGR"))
     judged = rows.with_columns(hit.alias("MET")).filter(pl.col("MET").is_not_null())
     worst = judged.sort("MET", "ATOXGR", "ADT", "SEQ", descending=[True, True, False, False], nulls_last=True)
-    found = worst.group_by(KEY, maintain_order=True).agg(pl.col("MET", "SEQ", "BECAUSE").first())
+    found = worst.unique(KEY, keep="first", maintain_order=True).with_columns(lab_sentence().alias("BECAUSE"))
     if part.unless_all_unrelated is None:
         return found
     excused = _all_unrelated(adae, groups[part.unless_all_unrelated], part.min_grade or 1)

@@ -24,6 +24,9 @@ _RESPONSE = {
     "FRSP": {Topic.RESPONSE, Topic.COUNTS},
     "FRSPCYC": {Topic.RESPONSE},
 }
+# A doubt about the first dose moves every window that is counted from it.
+_FROM_FIRST_DOSE = ("AGE", "TRTSDT", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "HSCTFL", "HSCTDT", "HSCTINT", "HSCTRESP")
+_FROM_FIRST_DOSE += ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL", "NEWTXFL", "NEWTXDT", *_RESPONSE)
 _TOPICS = _RESPONSE | {
     "AGE": {Topic.ELIGIBILITY},
     "BRTHDT": {Topic.ELIGIBILITY},
@@ -58,11 +61,13 @@ _LATER = {  # flag, date, milestone, what the sentence calls it
 
 def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     """Return the topics of every ADSL variable that rests on any."""
+    first_dose = frozenset({Topic.FIRST_DOSE})
     out = {name: frozenset(topics) for name, topics in _TOPICS.items()}
+    out |= {name: out[name] | first_dose for name in _FROM_FIRST_DOSE}
     for variant in protocol.response_variants:
-        out |= {f"{name}_{variant}": frozenset(_RESPONSE[name]) for name in ("BOR", "RESPFL")}
+        out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
-    return out | {name: flag_topics(flag) for name, flag in protocol.safety_flags.items()}
+    return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:

@@ -94,13 +94,12 @@ def _end(endpoint: Endpoint) -> pl.Expr:
     event = pl.min_horizontal([pl.col(f"{m}_DAY") for m in endpoint.events])
     # An intercurrent event before the origin censors nothing.
     later = {m: pl.when(pl.col(f"{m}_DAY") >= pl.col("STARTDT")).then(f"{m}_DAY") for m in endpoint.censor_at}
-    out = pl.when(pl.lit(False)).then(pl.lit(None, dtype=pl.String))
+    ends: list[pl.Expr] = []
     for m, day in later.items():
         first = day == pl.min_horizontal(list(later.values()))
-        out = out.when(first & (event.is_null() | (day < event))).then(pl.lit(str(m)))
-    for m in endpoint.events:
-        out = out.when(pl.col(f"{m}_DAY") == event).then(pl.lit(str(m)))
-    return out.otherwise(pl.lit(str(endpoint.last)))
+        ends.append(pl.when(first & (event.is_null() | (day < event))).then(pl.lit(str(m))))
+    ends += [pl.when(pl.col(f"{m}_DAY") == event).then(pl.lit(str(m))) for m in endpoint.events]
+    return pl.coalesce([*ends, pl.lit(str(endpoint.last))])
 
 
 def _pick(ends: list[Milestone], suffix: str) -> pl.Expr:

@@ -698,3 +698,8 @@ class Protocol(_Declared):
     def analysis(self, analysis_id: str) -> Any:
         """Return the declared analysis with this id."""
         return next(a for a in self.analyses if a.id == analysis_id)
+
+
+def set_tallies(protocol: Protocol) -> tuple[Tally, ...]:
+    """Return, for each analysis set, the analysis that counts it: `set.<name>`."""
+    return tuple(Tally(id=f"set.{n.lower()}", label=s.label, population=n) for n, s in protocol.sets.items())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from chartline.counts.model import AttritionTable, Counts, CrossTab, EventTable, ValueTable
+from chartline.protocol.model import set_tallies
 from chartline.results.model import Result
 from chartline.stats.estimate_proportions import estimate_bands, estimate_categories, estimate_proportion
 from chartline.stats.estimate_summary import estimate_summary
@@ -33,6 +34,8 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
         if not isinstance(table, takes):
             raise TypeError(f"{analysis.id} needs a {takes.__name__}, not a {type(table).__name__}")
         rows += estimate(table, analysis, protocol)
+    for tally in set_tallies(protocol):
+        rows += _tally(counts[tally.id], tally, protocol)
     rows += _attrition(counts.get("attrition"))
     rows += _table1(counts, protocol)
     rows += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]

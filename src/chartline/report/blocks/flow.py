@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.counts.model import AttritionStep
+from chartline.protocol.model import set_tallies
 from chartline.report import format as fmt
 from chartline.report.document import Block, Figure, Heading
 from chartline.report.source import ReportSource
@@ -58,15 +59,7 @@ def _reason(step: AttritionStep, named: dict[str, str]) -> str:
 
 
 def _sets(source: ReportSource) -> list[tuple[str, int]]:
-    """Return (label, number) of each analysis set whose size some result states."""
-    sizes: dict[str, int] = {}
-    endpoints = {e.id: e.population for e in source.protocol.endpoints}
-    for a in source.protocol.analyses:
-        name = getattr(a, "population", None) or endpoints.get(getattr(a, "endpoint", ""))
-        if name is None or name in sizes:
-            continue
-        for r in source.results.of(a.id):
-            if r.group == "" and r.N is not None:
-                sizes[name] = r.N + r.withheld
-                break
-    return [(s.label, sizes[name]) for name, s in source.protocol.sets.items() if name in sizes]
+    """Return (label, number) of each analysis set, with the number that open queries leave undecided in its label."""
+    sizes = [r for t in set_tallies(source.protocol) if (r := source.result(t.id, "n")) is not None]
+    undecided = {r.id: f" ({r.withheld} undecided)" if r.withheld else "" for r in sizes}
+    return [(r.label + undecided[r.id], r.n or 0) for r in sizes]
