@@ -33,12 +33,8 @@ from chartline.counts.members import (
 from chartline.counts.members import members as members
 from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
-<<<<<<< HEAD
-from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival, set_tallies
-=======
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival
->>>>>>> stats
+from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival, set_tallies
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
