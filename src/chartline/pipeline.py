@@ -313,6 +313,7 @@ def _write_run(run: StudyRun, folder: Path) -> None:
 
     from chartline.counts.serialise import counts_to_json
     from chartline.results.serialise import result_rows
+    from chartline.trace.adam import labels_of, published_tables
     from chartline.trace.build import build_trace
 
     _write_queries(run.study, folder)
@@ -324,13 +325,12 @@ def _write_run(run: StudyRun, folder: Path) -> None:
     rows.write_parquet(folder / "results.parquet")
     rows.write_csv(folder / "results.csv")
     (folder / "adam").mkdir()
-    for name, table in run.adam.tables.items():
-        labels = {c: run.adam.labels[c] for c in table.columns if c in run.adam.labels}
-        table.write_parquet(
-            folder / "adam" / f"{name.lower()}.parquet",
-            metadata={"labels": json.dumps(labels, ensure_ascii=False), "dataset": name},
-        )
-    build_trace(run.study.data, run.cohort, run.adam, run.study.protocol).write_parquet(folder / "trace.parquet")
+    for name, table in published_tables(run.study.data, run.adam).items():
+        labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
+        file = folder / "adam" / f"{name.lower()}.parquet"
+        table.write_parquet(file, metadata={"labels": labels, "dataset": name})
+    trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
+    trace.write_parquet(folder / "trace.parquet")
 
 
 def _write_report(run: StudyRun, folder: Path) -> None:

@@ -73,6 +73,17 @@ def test_a_run_leaves_every_output(answered: StudyRun) -> None:
     assert {p.stem for p in (answered.out / "queries").iterdir()} >= centres
 
 
+@pytest.mark.parametrize("name", ["adsl", "adex", "adrs", "adlb", "adae", "adtte"])
+def test_every_adam_row_has_its_source_and_every_column_its_label(answered: StudyRun, name: str) -> None:
+    file = answered.out / "adam" / f"{name}.parquet"
+    table, labels = pl.read_parquet(file), json.loads(pl.read_parquet_metadata(file)["labels"])
+    assert set(labels) == set(table.columns)
+    for column in ("SRCDOM", "SRCVAR", "SRCADDR"):
+        bare = table.filter(pl.col(column).is_null())
+        # only a value that rests on the absence of any row has no cell: nobody examined, nothing recorded
+        assert bare.is_empty() or (name == "adrs" and set(bare["AVALC"]) == {"NE"}), column
+
+
 def test_headline_has_the_promised_shape(answered: StudyRun) -> None:
     head = json.loads((answered.out / "headline.json").read_text(encoding="utf-8"))
     assert set(head) == {"study", "protocol_digest", "data_digest", "headline"}

@@ -171,7 +171,7 @@ def test_each_patient(answered: StudyRun) -> None:
 def test_worst_grades(answered: StudyRun) -> None:
     safe = set(answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")["USUBJID"])
     worst = (
-        answered.adam["ADLB"]
+        pl.read_parquet(answered.out / "adam" / "adlb.parquet")
         .filter(pl.col("ANL01FL") == "Y")
         .group_by("USUBJID", "PARAMCD")
         .agg(pl.col("ATOXGR").max(), pl.col("BASE").first())

@@ -1,4 +1,4 @@
-"""What is written from right of the wall names no subject. The tutorial's study is run, and its eight ids looked for."""
+"""What is written right of the wall names no subject: the tutorial's study is run, and its eight ids looked for."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _sentence(text: str) -> str:
 
 def _design(p: Protocol) -> list[str]:
     centres = len(p.data.centres)
-    out = [_sentence(p.study.design), _sentence(p.study.setting), _sentence(p.study.objective)]
+    out = [_sentence(t) for t in (p.study.design, p.study.setting, p.study.objective, p.study.ethics)]
     out.append(
         f"Charts of {_count(centres, 'centre')} were read as each centre keeps them; no value later than "
         f"{p.data.cut_off:%-d %B %Y} was accepted."

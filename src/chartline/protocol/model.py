@@ -554,12 +554,6 @@ class Protocol(_Declared):
         "`last` (day 28 of a month, 31 December of a year). The first dose is never imputed.",
         examples=["mid"],
     )
-    study_period: tuple[dt.date, dt.date] | None = Field(
-        None,
-        description="First doses are expected within these days, both included; another is queried. To leave a subject "
-        "out for it, say so in `eligibility`.",
-        examples=[["2017-02-01", "2022-10-31"]],
-    )
     characteristics: dict[str, Characteristic] = Field(
         {},
         description="Baseline variables by ADSL name.",

@@ -3,7 +3,10 @@
 One row per source cell of a derived value (ITEM `ADSL.BOR`, `ADTTE.OS`, `ELIG.adult`), and one row per member of an
 analysis (ITEM `RESULT.os`), which says in VIA which derived values made it count. Columns:
 
-    ITEM CENTRE USUBJID ROLE VALUE BECAUSE VIA SRCDOM SRCSEQ SRCVAR ADDRESS RAW
+    ITEM CENTRE USUBJID ROLE VALUE BECAUSE VIA SRCDOM SRCSEQ SRCVAR ADDRESS RAW WAS
+
+RAW is what the cell says with the centre's answers laid over it; WAS is what stands in the file where an answer
+replaced it.
 """
 
 from __future__ import annotations
@@ -17,30 +20,24 @@ from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.derive.model import TRACE_SCHEMA, Adam
+from chartline.mapping.amendments import Applied
 from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion, Protocol, Summary, Survival
 
 COLUMNS = (
-    "ITEM",
-    "CENTRE",
-    "USUBJID",
-    "ROLE",
-    "VALUE",
-    "BECAUSE",
-    "VIA",
-    "SRCDOM",
-    "SRCSEQ",
-    "SRCVAR",
-    "ADDRESS",
-    "RAW",
+    *("ITEM", "CENTRE", "USUBJID", "ROLE", "VALUE", "BECAUSE", "VIA"),
+    *("SRCDOM", "SRCSEQ", "SRCVAR", "ADDRESS", "RAW", "WAS"),
 )
 
 
-def build_trace(data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol) -> pl.DataFrame:
+def build_trace(
+    data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol, applied: Sequence[Applied] = ()
+) -> pl.DataFrame:
     """Return the whole trace of a run (columns above), in a stable order."""
     derived = [t.select(*TRACE_SCHEMA) for t in (cohort.trace, adam.trace)]
     values = pl.concat(derived).unique(maintain_order=True)
     members = _members(values, adam, protocol)
-    return pl.concat([_locate(data, values), members], how="diagonal").select(COLUMNS)
+    placed = _locate(data, values).join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
+    return pl.concat([placed, members], how="diagonal").select(COLUMNS)
 
 
 def items_of(analysis: Analysis) -> list[str]:
@@ -74,6 +71,14 @@ def _locate(data: ClinicalData, values: pl.DataFrame) -> pl.DataFrame:
         pl.Series("ADDRESS", address, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String)
     ).drop("BLOCK", "ROW")
     return values.join(known, on=["CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR"], how="left", maintain_order="left")
+
+
+def _answered(applied: Sequence[Applied]) -> pl.DataFrame:
+    """ADDRESS and WAS of every cell whose content an answer replaced."""
+    was = {a.amendment.address: a.was for a in applied if a.was != a.now and not a.superseded_by}
+    return pl.DataFrame(
+        {"ADDRESS": list(was), "WAS": list(was.values())}, schema={"ADDRESS": pl.String, "WAS": pl.String}
+    )
 
 
 def _cells(data: ClinicalData, refs: Sequence[tuple[int, str, int]]) -> tuple[list[str], list[str]]:

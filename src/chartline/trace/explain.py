@@ -187,7 +187,8 @@ def _cell_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["ADDRESS"] and row["ADDRESS"] not in seen:
             seen.add(row["ADDRESS"])
-            yield f"{row['ADDRESS']} = {row['RAW']}   ({row['SRCDOM']}.{row['SRCVAR']})"
+            was = f"; answered, the file says {row['WAS'] or 'nothing'}" if row["WAS"] is not None else ""
+            yield f"{row['ADDRESS']} = {row['RAW']}   ({row['SRCDOM']}.{row['SRCVAR']}{was})"
 
 
 def _items(out: Path, of: pl.DataFrame, what: str) -> list[str]:
