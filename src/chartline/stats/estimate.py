@@ -23,19 +23,17 @@ if TYPE_CHECKING:
 
 
 def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
-    """Return the results of every analysis, then of attrition, Table 1, laboratory grades and adverse events.
+    """Return the results of every analysis and set, then of attrition, Table 1, laboratory grades, adverse events.
 
     Raises `KeyError` for an analysis that was not counted, `TypeError` for counts of another kind than it needs.
     """
     rows: list[Result] = []
-    for analysis in protocol.analyses:
+    for analysis in (*protocol.analyses, *set_tallies(protocol)):
         takes, estimate = _KINDS[analysis.kind]
         table = counts[analysis.id]
         if not isinstance(table, takes):
             raise TypeError(f"{analysis.id} needs a {takes.__name__}, not a {type(table).__name__}")
         rows += estimate(table, analysis, protocol)
-    for tally in set_tallies(protocol):
-        rows += _tally(counts[tally.id], tally, protocol)
     rows += _attrition(counts.get("attrition"))
     rows += _table1(counts, protocol)
     rows += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
