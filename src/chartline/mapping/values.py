@@ -98,21 +98,44 @@ def _read_many(
     lookup: Mapping[str, str] | None,
     dtype: type[pl.DataType],
 ) -> Read:
-    """Read the distinct cells and join what they gave to all."""
+    """Read plain cells as a column; of all others read the distinct ones, and join what they gave."""
     unknown = pl.Series([None], dtype=pl.String)
     cells = pl.DataFrame({"text": text, "kind": unknown.new_from_index(0, len(text)) if kind is None else kind})
-    known = read_distinct(reading, cells.unique().iter_rows(), lookup)
-    columns = {"text": pl.String, "kind": pl.String, "value": dtype}
+    if reading.type == "date":
+        cells = cells.with_columns(pl.when(_UNMARKED).then(_DATE_ONLY).otherwise("text").alias("text"))
+    value = cells.select(pl.when(_UNMARKED).then(_plain(reading, lookup)).cast(dtype)).to_series()
+    at = value.is_null().arg_true()
+    others = cells[at]
+    known = read_distinct(reading, others.unique().iter_rows(), lookup)
     table = pl.DataFrame(
         [(*key, *outcome) for key, outcome in known.items()],
-        schema={**columns, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
+        schema={**others.schema, "value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
         orient="row",
     )
-    read = cells.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
-    at = read["problem"].is_not_null().arg_true()
-    problems = list(zip(at.to_list(), read["problem"].gather(at).to_list(), strict=True))
-    op = read["op"]
-    return Read(read["value"], op if op.null_count() < len(op) else None, read["present"], problems)
+    read = others.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
+    odd = read["problem"].is_not_null()
+    problems = list(zip(at.filter(odd).to_list(), read["problem"].filter(odd).to_list(), strict=True))
+    op = unknown.new_from_index(0, len(text)).scatter(at, read["op"]) if read["op"].null_count() < len(at) else None
+    present = pl.Series([True]).new_from_index(0, len(text)).scatter(at, read["present"])
+    return Read(value.scatter(at, read["value"]), op, present, problems)
+
+
+_UNMARKED = pl.col("kind").is_null() | pl.col("kind").is_in([Kind.TEXT, Kind.NUMBER])
+_DATE_ONLY = pl.col("text").str.replace(r"^([^:]*)[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$", "${1}")
+
+
+def _plain(reading: Reading, lookup: Mapping[str, str] | None) -> pl.Expr:
+    """Text without a list of terms, and numbers of digits and a point; null where `read_distinct` is needed."""
+    text = pl.col("text").str.strip_chars()
+    text = pl.when((text != "") & ~text.str.to_lowercase().is_in(list(reading.missing))).then(text)
+    if lookup is not None:
+        text = text.replace_strict(list(lookup), list(lookup.values()), default=None, return_dtype=pl.String)
+    if reading.extract is not None:
+        text = text.str.extract(reading.extract, 1).str.strip_chars()
+    if reading.type == "number" and reading.decimal == ".":
+        return pl.when(text.str.contains(r"^-?[0-9]{1,15}(?:\.[0-9]{0,15})?$")).then(text.cast(pl.Float64, strict=False))
+    free = reading.type in ("text", "code", "flag") and reading.codes is None and reading.terms is None
+    return text if free else pl.lit(None, pl.String)
 
 
 def read_distinct(reading: Reading, keys: Iterable[Key], lookup: Mapping[str, str] | None = None) -> dict[Key, Outcome]:
