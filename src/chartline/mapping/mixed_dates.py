@@ -45,7 +45,7 @@ def _of_column(
     true = kinds == Kind.DATE
     if not true.any():
         return []
-    text = view.text(column).gather(at).filter(kinds.is_null() | ~(true | (kinds == Kind.AMENDED)))
+    text = view.text(column).gather(at).filter(~(true | (kinds == Kind.AMENDED)))
     complete = sum(len(read_date(t, order)[0] or "") == 10 for t in text.to_list() if t is not None)
     true_rows = at.filter(true).to_list()
     out = [_swapped(view, column, rows, r, centre, topics) for r in true_rows] if swap else []

@@ -178,7 +178,8 @@ def _parts(reading: Reading, texts: list[str]) -> list[str | None]:
     """Return the part of each text that is the value, by the mapping's own pattern where it has one."""
     if reading.extract is None or not texts:
         return list(texts)
-    return pl.Series(texts, dtype=pl.String).str.extract(reading.extract, 1).str.strip_chars().to_list()
+    parts = pl.Series(texts, dtype=pl.String).str.extract(reading.extract, 1).to_list()
+    return [None if part is None else part.strip() for part in parts]
 
 
 def _of_type(reading: Reading) -> Callable[[str, str | None], Outcome]:
