@@ -121,7 +121,9 @@ class _Mapper:
             self.emissions.append(e)
         self._unmapped_rows(chosen)
 
-    def _rows_of(self, block: Block, view: TableView, chosen: dict[str, list[pl.Series]]) -> tuple[pl.Series, pl.Series]:
+    def _rows_of(
+        self, block: Block, view: TableView, chosen: dict[str, list[pl.Series]]
+    ) -> tuple[pl.Series, pl.Series]:
         rows = self.rows[block.table]
         at = rows.kept
         if block.where:

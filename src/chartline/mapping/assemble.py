@@ -84,9 +84,7 @@ class _Repeated:
         return made.head(n)
 
 
-def _column(
-    domain: str, name: str, emissions: list[Emission], stack: Stack, repeated: _Repeated
-) -> list[pl.Series]:
+def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, repeated: _Repeated) -> list[pl.Series]:
     """Return the column of one variable (and `<name>_OP`, `<name>#has_unit` where they say something)."""
     dtype = dtype_of(domain, name)
     chunks: list[pl.Series] = []

@@ -25,7 +25,7 @@ from chartline.sources.base import Kind
 
 _NUMBER = re.compile(r"(<=|>=|=<|=>|<|>|≤|≥|=)?\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(%)?")
 _OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "=": None}
-_MANY = 20_000  # cells; from here on a join brings outcomes back to their cells faster than a dict does
+MANY = 20_000  # cells; from here on a join brings outcomes back to their cells faster than a dict does
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_cells(
 ) -> Read:
     """Read stacked cells. `kind` holds `Kind` letters, or is None where nothing is known of the cells."""
     dtype = _DTYPES.get(reading.type, pl.String)
-    if len(text) >= _MANY:
+    if len(text) >= MANY:
         return _read_many(reading, text, kind, lookup, dtype)
     texts = text.to_list()
     keys: list[Key] = list(zip(texts, [None] * len(texts) if kind is None else kind.to_list(), strict=True))
@@ -133,7 +133,8 @@ def _plain(reading: Reading, lookup: Mapping[str, str] | None) -> pl.Expr:
     if reading.extract is not None:
         text = text.str.extract(reading.extract, 1).str.strip_chars()
     if reading.type == "number" and reading.decimal == ".":
-        return pl.when(text.str.contains(r"^-?[0-9]{1,15}(?:\.[0-9]{0,15})?$")).then(text.cast(pl.Float64, strict=False))
+        digits = text.str.contains(r"^-?[0-9]{1,15}(?:\.[0-9]{0,15})?$")
+        return pl.when(digits).then(text.cast(pl.Float64, strict=False))
     free = reading.type in ("text", "code", "flag") and reading.codes is None and reading.terms is None
     return text if free else pl.lit(None, pl.String)
 
@@ -158,10 +159,8 @@ def read_distinct(reading: Reading, keys: Iterable[Key], lookup: Mapping[str, st
             cells.append((key, text if lookup is None else lookup[text]))
     parts = _parts(reading, [text for _, text in cells])
     for (key, text), part in zip(cells, parts, strict=True):
-        if part is None:
-            outcome = _UNFIT if present else _BLANK
-        else:
-            outcome = read(part, key[1])
+        nothing = _UNFIT if present else _BLANK
+        outcome = nothing if part is None else read(part, key[1])
         if key[1] == Kind.AMENDED and (reading.extract is None or outcome.value is None):
             outcome = _in_own_words(reading, text, outcome)
         out[key] = outcome
