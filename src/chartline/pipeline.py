@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
+    from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.stats.kaplan_meier import Curve
 
@@ -175,6 +176,7 @@ def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:
 
 def estimate_study(counts: Counts, protocol: Protocol, data_digest: str) -> Results:
     """The aggregate side: counts in, results out."""
+    from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.stats.estimate import estimate_all
 
@@ -192,25 +194,37 @@ def run_study(
 ) -> StudyRun:
     """Run the whole study and put its outputs at `out`, all or none of them."""
     from chartline.outputs import staged
-    from chartline.results.headline import build_headline
-    from chartline.stats.estimate import estimate_curves
+    from chartline.report.worker import ReportWorker
 
-    with staged(out) as folder:
+    with staged(out) as folder, ReportWorker() as reporter:
         data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
         _stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
-        cohort, adam, counts = derive_study(data)
-        results = estimate_study(counts, data.protocol, data.data_digest)
-        curves = estimate_curves(counts, data.protocol)
-        headline = build_headline(results, data.protocol)
-        done = StudyRun(data, cohort, adam, counts, results, curves, headline, out)
-        tell("Writing the results")
-        _write_run(done, folder)
+        done = _estimated(data, out)
         tell("Writing the report")
-        _write_report(done, folder)
+        reporter.write(_report_source(done), folder)
+        _write_run(done, folder)
         _write_lock(data, folder)
+        reporter.wait()
     tell("")
     return done
+
+
+def _estimated(study: StudyData, out: Path) -> StudyRun:
+    from chartline.results.headline import build_headline
+    from chartline.stats.estimate import estimate_curves
+
+    cohort, adam, counts = derive_study(study)
+    results = estimate_study(counts, study.protocol, study.data_digest)
+    curves = estimate_curves(counts, study.protocol)
+    headline = build_headline(results, study.protocol)
+    return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
+
+
+def _report_source(run: StudyRun) -> ReportSource:
+    from chartline.trace.listings import report_source
+
+    return report_source(run)
 
 
 def declaration_schema(what: str) -> dict[str, Any]:
@@ -331,14 +345,6 @@ def _write_run(run: StudyRun, folder: Path) -> None:
         table.write_parquet(file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     trace.write_parquet(folder / "trace.parquet")
-
-
-def _write_report(run: StudyRun, folder: Path) -> None:
-    from chartline.report.build import build_document
-    from chartline.report.write import write_report
-    from chartline.trace.listings import report_source
-
-    write_report(build_document(report_source(run)), folder)
 
 
 def _write_lock(study: StudyData, folder: Path) -> None:

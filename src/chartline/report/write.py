@@ -32,6 +32,14 @@ def write_report(document: Document, folder: Path) -> None:
     (folder / "report.pdf").write_bytes(write_pdf(document))
 
 
+def warm_up() -> None:
+    """Load what the writers need (libraries, typefaces, templates) before there is a document."""
+    empty = Document(title="", subtitle="", notice="", blocks=())
+    write_html(empty, {})
+    write_docx(empty, {})
+    write_pdf(empty)
+
+
 def _data_table(figure: Figure) -> str:
     out = StringIO()
     csv.writer(out, lineterminator="\n").writerows([figure.columns, *figure.rows])
