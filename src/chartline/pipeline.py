@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
+    from chartline.mapping.model import Mapping
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.stats.kaplan_meier import Curve
@@ -50,6 +51,7 @@ class StudyData:
     queries: tuple[Query, ...]
     applied: tuple[Applied, ...]
     inputs: dict[str, str]  # path relative to the study -> sha256
+    signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
 
     @property
     def data_digest(self) -> str:
@@ -57,7 +59,8 @@ class StudyData:
 
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
-        out = [f"{self.protocol.study.id}: {len(self.queries)} queries"]
+        n = len(self.queries)
+        out = [f"{self.protocol.study.id}: {n} {'query' if n == 1 else 'queries'}"]
         for severity in Severity:
             of = Counter(q.centre for q in self.queries if q.severity is severity)
             if of:
@@ -94,6 +97,7 @@ def read_study(
     study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    from chartline.checks.confirmed import close_confirmed
     from chartline.checks.engine import check_data
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.apply import check_fit, map_centre
@@ -109,6 +113,7 @@ def read_study(
     queries: list[Query] = []
     applied: list[Applied] = []
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    signatures: dict[str, str] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
         mapping_file, folder = home / centre.mapping, home / centre.folder
@@ -130,14 +135,18 @@ def read_study(
         queries += found
         applied += done
         inputs[centre.mapping] = digest_file(mapping_file)
+        signatures[centre.mapping] = mapping.signature
+        queries += _unsigned(mapping, centre.mapping)
         for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
     data = combine(parts)
     _subjects_are_unique(data)
     tell("Checking the data")
-    queries += check_data(data, protocol)
-    return StudyData(protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs)
+    queries = close_confirmed([*queries, *check_data(data, protocol)], applied)
+    return StudyData(
+        protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs, signatures
+    )
 
 
 def check_study(
@@ -176,7 +185,6 @@ def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:
 
 def estimate_study(counts: Counts, protocol: Protocol, data_digest: str) -> Results:
     """The aggregate side: counts in, results out."""
-    from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.stats.estimate import estimate_all
 
@@ -251,6 +259,24 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
 
 def _files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
+
+
+def _unsigned(mapping: Mapping, file: str) -> list[Query]:
+    """A mapping that no person has confirmed is used, and that is said."""
+    if mapping.signed_by:
+        return []
+    return [
+        Query(
+            rule="mapping_unsigned",
+            severity=Severity.WARN,
+            centre=mapping.centre,
+            subject="",
+            addresses=(file,),
+            saw="signed_by: (blank)",
+            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
+            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
+        )
+    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:

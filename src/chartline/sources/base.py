@@ -70,7 +70,8 @@ class SourceTable:
         return f"{place}!{self.places[column]}" if column else place
 
     def raw(self, row: int, column: str) -> str | None:
-        return self.frame[column][row]
+        value: str | None = self.frame[column][row]
+        return value
 
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)

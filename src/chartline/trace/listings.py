@@ -43,6 +43,7 @@ def report_source(run: StudyRun) -> ReportSource:
         withheld=withheld_lines(run.adam.withheld, study.protocol),
         inputs=tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
         versions=(
+            *((f"{file}, signed by", who) for file, who in study.signatures.items()),
             ("chartline", version("chartline")),
             ("protocol digest", study.protocol_digest),
             ("data digest", study.data_digest),
