@@ -25,6 +25,8 @@ from chartline.protocol.load import load_protocol, protocol_digest, protocol_fil
 from chartline.protocol.model import Protocol
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
@@ -229,6 +231,15 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
 
 
+def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
+    from io import BytesIO
+
+    parquet = BytesIO()
+    table.write_parquet(parquet, metadata=metadata)
+    file.write_bytes(parquet.getbuffer())
+
+
 def _report_source(run: StudyRun) -> ReportSource:
     from chartline.trace.listings import report_source
 
@@ -362,15 +373,15 @@ def _write_run(run: StudyRun, folder: Path) -> None:
         json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
-    rows.write_parquet(folder / "results.parquet")
+    _write_parquet(rows, folder / "results.parquet")
     rows.write_csv(folder / "results.csv")
     (folder / "adam").mkdir()
     for name, table in published_tables(run.study.data, run.adam).items():
         labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
         file = folder / "adam" / f"{name.lower()}.parquet"
-        table.write_parquet(file, metadata={"labels": labels, "dataset": name})
+        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
-    trace.write_parquet(folder / "trace.parquet")
+    _write_parquet(trace, folder / "trace.parquet")
 
 
 def _write_lock(study: StudyData, folder: Path) -> None:
