@@ -94,7 +94,7 @@ def variable_members(adam: Adam, of: Variable) -> pl.DataFrame:
 
 def set_members(adam: Adam, where: str) -> pl.DataFrame:
     """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
-    return _set_members(adam, where, []).filter(~pl.col("OPEN")).select(_KEY).sort(_KEY).collect()
+    return _set_members(adam, where, []).filter(~pl.col("OPEN")).select(_KEY).sort(_KEY).collect(engine="in-memory")
 
 
 def as_level(variable: str, dtype: pl.DataType) -> pl.Expr:
@@ -201,5 +201,5 @@ def _finish(
             (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
         )
         .sort(_KEY)
-        .collect()
+        .collect(engine="in-memory")
     )
