@@ -73,6 +73,11 @@ class SourceTable:
         value: str | None = self.frame[column][row]
         return value
 
+    def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
+        """Return `raw` of many rows of one column, in their order."""
+        cells = self.frame[column]
+        return [cells[row] for row in rows]
+
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)
 
