@@ -346,7 +346,7 @@ def test_explain_walks_from_a_number_to_the_cells(answered: StudyRun, cli: CLI) 
     code, out, _ = cli("explain", "os_12m", "--out", answered.out)
     assert code == 0
     assert "28.1%" in out
-    assert "23 event by then" in out
+    assert "23 with the event by then" in out
     assert "9 still at risk" in out
     code, out, _ = cli("explain", "cr_cri_rate", "--members", "--out", answered.out)
     assert code == 0
