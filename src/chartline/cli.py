@@ -150,6 +150,9 @@ def _progress() -> Any:
     return tell
 
 
+_INTERRUPTED = 130  # what typer exits with on Ctrl-C
+
+
 def main() -> None:
     """Entry point: expected failures become one clear message and their exit code."""
     try:
@@ -157,9 +160,10 @@ def main() -> None:
     except StudyError as e:
         typer.echo(f"{type(e).__name__}: {e}", err=True)
         raise SystemExit(e.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; the last finished output is untouched.", err=True)
-        raise SystemExit(130) from None
+    except SystemExit as e:
+        if e.code == _INTERRUPTED:
+            typer.echo("Interrupted; the last finished output is untouched.", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from chartline.protocol.load import load_protocol, protocol_digest, protocol_fil
 from chartline.protocol.model import Protocol
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
@@ -55,7 +57,8 @@ class StudyData:
 
     @property
     def data_digest(self) -> str:
-        return digest_value(self.inputs)
+        """Of every centre file, mapping and answer; the protocol has its own."""
+        return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
 
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
@@ -113,6 +116,7 @@ def read_study(
     queries: list[Query] = []
     applied: list[Applied] = []
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs["protocol"] = digest_file(protocol_file(study))
     signatures: dict[str, str] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
@@ -137,7 +141,7 @@ def read_study(
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
         queries += _unsigned(mapping, centre.mapping)
-        for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
+        for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
     data = combine(parts)
@@ -229,6 +233,15 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
 
 
+def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
+    from io import BytesIO
+
+    parquet = BytesIO()
+    table.write_parquet(parquet, metadata=metadata)
+    file.write_bytes(parquet.getbuffer())
+
+
 def _report_source(run: StudyRun) -> ReportSource:
     from chartline.trace.listings import report_source
 
@@ -255,10 +268,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
 
 
 def _unsigned(mapping: Mapping, file: str) -> list[Query]:
@@ -362,15 +371,15 @@ def _write_run(run: StudyRun, folder: Path) -> None:
         json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
-    rows.write_parquet(folder / "results.parquet")
+    _write_parquet(rows, folder / "results.parquet")
     rows.write_csv(folder / "results.csv")
     (folder / "adam").mkdir()
     for name, table in published_tables(run.study.data, run.adam).items():
         labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
         file = folder / "adam" / f"{name.lower()}.parquet"
-        table.write_parquet(file, metadata={"labels": labels, "dataset": name})
+        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
-    trace.write_parquet(folder / "trace.parquet")
+    _write_parquet(trace, folder / "trace.parquet")
 
 
 def _write_lock(study: StudyData, folder: Path) -> None:

@@ -93,10 +93,11 @@ class SourceNote:
 
 @dataclass(frozen=True)
 class SourceData:
-    """All tables of one centre. Table names are unique within a centre."""
+    """All tables of one centre, and the names of the files they came from. Table names are unique within a centre."""
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
+    files: tuple[str, ...] = ()
 
 
 def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:
