@@ -57,7 +57,8 @@ class StudyData:
 
     @property
     def data_digest(self) -> str:
-        return digest_value(self.inputs)
+        """Of every centre file, mapping and answer; the protocol has its own."""
+        return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
 
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
@@ -115,6 +116,7 @@ def read_study(
     queries: list[Query] = []
     applied: list[Applied] = []
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs["protocol"] = digest_file(protocol_file(study))
     signatures: dict[str, str] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
@@ -139,7 +141,7 @@ def read_study(
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
         queries += _unsigned(mapping, centre.mapping)
-        for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
+        for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
     data = combine(parts)
@@ -266,10 +268,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
 
 
 def _unsigned(mapping: Mapping, file: str) -> list[Query]:

@@ -21,6 +21,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import polars as pl
 
@@ -47,7 +48,7 @@ class Condition:
     text: str
     _tree: ast.expr
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         return frozenset(n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name) and n.id not in _WORDS)
 
@@ -64,6 +65,7 @@ _MISSING, _PRESENT, _BETWEEN = "__missing__", "__present__", "__between__"
 _WORDS = {_MISSING, _PRESENT, _BETWEEN}
 
 
+@cache
 def parse_condition(text: str, where: str = "") -> Condition:
     """Parse `text`; raise `ProtocolError` naming the part that is not allowed."""
     source = re.sub(r"\bis\s+missing\b", f"== {_MISSING}", text)

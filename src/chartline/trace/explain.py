@@ -151,7 +151,7 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
             pl.when(day.is_null())
             .then(role)
             .when(event & (day <= at))
-            .then(pl.lit("event by then"))
+            .then(pl.lit("with the event by then"))
             .when(~event & (day < at))
             .then(pl.lit("censored before"))
             .otherwise(pl.lit("still at risk"))
