@@ -89,6 +89,9 @@ def check(
     done = check_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
     for line in done.summary():
         typer.echo(line)
+    if out is None:
+        for line in done.listing():
+            typer.echo(line)
 
 
 @app.command()
@@ -150,6 +153,9 @@ def _progress() -> Any:
     return tell
 
 
+_INTERRUPTED = 130  # what typer exits with on Ctrl-C
+
+
 def main() -> None:
     """Entry point: expected failures become one clear message and their exit code."""
     try:
@@ -157,9 +163,10 @@ def main() -> None:
     except StudyError as e:
         typer.echo(f"{type(e).__name__}: {e}", err=True)
         raise SystemExit(e.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("Interrupted; the last finished output is untouched.", err=True)
-        raise SystemExit(130) from None
+    except SystemExit as e:
+        if e.code == _INTERRUPTED:
+            typer.echo("Interrupted; the last finished output is untouched.", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -37,6 +37,10 @@ def staged(out: Path) -> Iterator[Path]:
         _swap(new, out)
     except OSError as e:
         raise _output_error(e, out) from e
+    except Exception as e:
+        if os.strerror(errno.ENOSPC) in str(e):  # a library's own error around the system's
+            raise _output_error(OSError(errno.ENOSPC, str(e)), out) from e
+        raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
 

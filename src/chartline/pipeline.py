@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,14 @@ from chartline.protocol.load import load_protocol, protocol_digest, protocol_fil
 from chartline.protocol.model import Protocol
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
+    from chartline.mapping.model import Mapping
+    from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.stats.kaplan_meier import Curve
 
@@ -49,20 +53,31 @@ class StudyData:
     queries: tuple[Query, ...]
     applied: tuple[Applied, ...]
     inputs: dict[str, str]  # path relative to the study -> sha256
+    signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
 
     @property
     def data_digest(self) -> str:
-        return digest_value(self.inputs)
+        """Of every centre file, mapping and answer; the protocol has its own."""
+        return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
 
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
-        out = [f"{self.protocol.study.id}: {len(self.queries)} queries"]
+        n = len(self.queries)
+        out = [f"{self.protocol.study.id}: {n} {'query' if n == 1 else 'queries'}"]
         for severity in Severity:
             of = Counter(q.centre for q in self.queries if q.severity is severity)
             if of:
                 by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
         return out
+
+    def listing(self) -> list[str]:
+        """Return a line a query that asks something, the blocking ones first."""
+        asked = [q for q in self.queries if q.severity is not Severity.NOTE]
+        return [
+            f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{q.addresses[0] if q.addresses else ''}]"
+            for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject))
+        ]
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,7 @@ def read_study(
     study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    from chartline.checks.confirmed import close_confirmed
     from chartline.checks.engine import check_data
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.apply import check_fit, map_centre
@@ -108,6 +124,8 @@ def read_study(
     queries: list[Query] = []
     applied: list[Applied] = []
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs["protocol"] = digest_file(protocol_file(study))
+    signatures: dict[str, str] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
         mapping_file, folder = home / centre.mapping, home / centre.folder
@@ -129,14 +147,18 @@ def read_study(
         queries += found
         applied += done
         inputs[centre.mapping] = digest_file(mapping_file)
-        for file in sorted({t.file for t in source.tables.values()} & _files(folder)):
+        signatures[centre.mapping] = mapping.signature
+        queries += _unsigned(mapping, centre.mapping)
+        for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
     data = combine(parts)
     _subjects_are_unique(data)
     tell("Checking the data")
-    queries += check_data(data, protocol)
-    return StudyData(protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs)
+    queries = close_confirmed([*queries, *check_data(data, protocol)], applied)
+    return StudyData(
+        protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs, signatures
+    )
 
 
 def check_study(
@@ -192,25 +214,46 @@ def run_study(
 ) -> StudyRun:
     """Run the whole study and put its outputs at `out`, all or none of them."""
     from chartline.outputs import staged
-    from chartline.results.headline import build_headline
-    from chartline.stats.estimate import estimate_curves
+    from chartline.report.worker import ReportWorker
 
-    with staged(out) as folder:
+    with staged(out) as folder, ReportWorker() as reporter:
         data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
         _stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
-        cohort, adam, counts = derive_study(data)
-        results = estimate_study(counts, data.protocol, data.data_digest)
-        curves = estimate_curves(counts, data.protocol)
-        headline = build_headline(results, data.protocol)
-        done = StudyRun(data, cohort, adam, counts, results, curves, headline, out)
-        tell("Writing the results")
-        _write_run(done, folder)
+        done = _estimated(data, out)
         tell("Writing the report")
-        _write_report(done, folder)
+        reporter.write(_report_source(done), folder)
+        _write_run(done, folder)
         _write_lock(data, folder)
+        reporter.wait()
     tell("")
     return done
+
+
+def _estimated(study: StudyData, out: Path) -> StudyRun:
+    from chartline.results.headline import build_headline
+    from chartline.stats.estimate import estimate_curves
+
+    cohort, adam, counts = derive_study(study)
+    results = estimate_study(counts, study.protocol, study.data_digest)
+    curves = estimate_curves(counts, study.protocol)
+    headline = build_headline(results, study.protocol)
+    return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
+
+
+def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
+    from io import BytesIO
+
+    parquet = BytesIO()
+    table.write_parquet(parquet, metadata=metadata)
+    file.write_bytes(parquet.getbuffer())
+
+
+def _report_source(run: StudyRun) -> ReportSource:
+    from chartline.trace.listings import report_source
+
+    return report_source(run)
 
 
 def declaration_schema(what: str) -> dict[str, Any]:
@@ -235,8 +278,22 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     return home / protocol.data.answers if protocol.data.answers else None
 
 
-def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} if folder.is_dir() else {folder.name}
+def _unsigned(mapping: Mapping, file: str) -> list[Query]:
+    """A mapping that no person has confirmed is used, and that is said."""
+    if mapping.signed_by:
+        return []
+    return [
+        Query(
+            rule="mapping_unsigned",
+            severity=Severity.WARN,
+            centre=mapping.centre,
+            subject="",
+            addresses=(file,),
+            saw="signed_by: (blank)",
+            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
+            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
+        )
+    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:
@@ -292,7 +349,8 @@ def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
     if strict and blocking:
         shown = "; ".join(f"{q.subject or q.centre}: {q.message}" for q in blocking[:3])
         raise BlockingQueries(
-            f"{len(blocking)} blocking queries are open: {shown}{' ...' if len(blocking) > 3 else ''}",
+            f"{len(blocking)} blocking {'query is' if len(blocking) == 1 else 'queries are'} open: {shown}"
+            + (" ..." if len(blocking) > 3 else ""),
             expected="none, because --strict was asked for",
             do="see `chartline check STUDY --out DIR`; answer them, or run without --strict",
         )
@@ -322,23 +380,15 @@ def _write_run(run: StudyRun, folder: Path) -> None:
         json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
-    rows.write_parquet(folder / "results.parquet")
+    _write_parquet(rows, folder / "results.parquet")
     rows.write_csv(folder / "results.csv")
     (folder / "adam").mkdir()
     for name, table in published_tables(run.study.data, run.adam).items():
         labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
         file = folder / "adam" / f"{name.lower()}.parquet"
-        table.write_parquet(file, metadata={"labels": labels, "dataset": name})
+        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
-    trace.write_parquet(folder / "trace.parquet")
-
-
-def _write_report(run: StudyRun, folder: Path) -> None:
-    from chartline.report.build import build_document
-    from chartline.report.write import write_report
-    from chartline.trace.listings import report_source
-
-    write_report(build_document(report_source(run)), folder)
+    _write_parquet(trace, folder / "trace.parquet")
 
 
 def _write_lock(study: StudyData, folder: Path) -> None:

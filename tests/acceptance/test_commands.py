@@ -84,6 +84,17 @@ def test_every_adam_row_has_its_source_and_every_column_its_label(answered: Stud
         assert bare.is_empty() or (name == "adrs" and set(bare["AVALC"]) == {"NE"}), column
 
 
+def test_the_lock_names_every_input(answered: StudyRun) -> None:
+    lock = json.loads((answered.out / "study.lock").read_text(encoding="utf-8"))
+    names = set(lock["inputs"])
+    assert {"protocol", "answers", "mappings/centre_A.yaml"} <= names
+    # read, though no table is called so
+    assert "centres/centre_C/SynInO_DataDictionary.csv" in names
+    # ignored with a reason, so not an input
+    assert not any(n.endswith(("mapping_facts.md", "SynInO_ODM.xml", "Bundle_D-01.json")) for n in names)
+    assert all(len(sha) == 64 for sha in lock["inputs"].values())
+
+
 def test_headline_has_the_promised_shape(answered: StudyRun) -> None:
     head = json.loads((answered.out / "headline.json").read_text(encoding="utf-8"))
     assert set(head) == {"study", "protocol_digest", "data_digest", "headline"}
@@ -346,7 +357,7 @@ def test_explain_walks_from_a_number_to_the_cells(answered: StudyRun, cli: CLI) 
     code, out, _ = cli("explain", "os_12m", "--out", answered.out)
     assert code == 0
     assert "28.1%" in out
-    assert "23 event by then" in out
+    assert "23 with the event by then" in out
     assert "9 still at risk" in out
     code, out, _ = cli("explain", "cr_cri_rate", "--members", "--out", answered.out)
     assert code == 0

@@ -100,6 +100,13 @@ def test_a_full_disk_is_said_so_and_nothing_is_left(tmp_path: Path) -> None:
     assert names(tmp_path) == {"out"}
 
 
+def test_a_full_disk_is_recognised_inside_a_librarys_own_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="The disk is full"), staged(tmp_path / "out"):
+        raise RuntimeError("parquet: underlying IO error: No space left on device (os error 28)")
+    with pytest.raises(RuntimeError, match="another fault"), staged(tmp_path / "out"):
+        raise RuntimeError("another fault")
+
+
 def test_a_running_run_is_not_cleared_up(tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
     try:

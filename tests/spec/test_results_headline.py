@@ -7,6 +7,7 @@ import json
 import pytest
 
 from chartline.counts.count import count_analyses
+from chartline.errors import ProtocolError
 from chartline.protocol.model import Headline
 from chartline.results.headline import build_headline
 from chartline.results.model import RESULT_COLUMNS, Result, Results
@@ -60,7 +61,7 @@ def test_a_number_that_cannot_be_computed_is_null_with_its_reason(study: Results
 
 def test_a_headline_that_no_result_answers_is_an_error(study: Results) -> None:
     wrong = PROTOCOL.model_copy(update={"headline": {"x": Headline(analysis="rfs", statistic="mode")}})
-    with pytest.raises(KeyError, match="rfs has no statistic `mode`"):
+    with pytest.raises(ProtocolError, match="rfs has no statistic `mode`"):
         build_headline(study, wrong)
 
 
@@ -68,12 +69,14 @@ def test_rows_are_flat_and_read_back(study: Results) -> None:
     rows = result_rows(study)
     assert all(tuple(r) == RESULT_COLUMNS for r in rows)
     assert {type(r["value"]) for r in rows} == {float, type(None)}
-    assert list(results_from_rows(rows, DIGEST, "data")) == list(study)
+    assert list(results_from_rows(rows)) == list(study)
 
 
 def test_a_row_whose_id_is_of_another_result_is_refused(study: Results) -> None:
     with pytest.raises(ValueError, match="holds the result"):
-        results_from_rows([result_rows(study)[0] | {"result_id": "other/n"}], DIGEST, "data")
+        results_from_rows([result_rows(study)[0] | {"result_id": "other/n"}])
+    with pytest.raises(ValueError, match="2 runs"):
+        results_from_rows([*result_rows(study), result_rows(study)[0] | {"data_digest": "another"}])
 
 
 def test_a_result_needs_a_value_or_a_reason_and_a_method_or_to_be_a_count() -> None:

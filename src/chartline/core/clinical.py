@@ -22,10 +22,12 @@ bound in the variable and "<", "<=", ">" or ">=" in `<VARIABLE>_OP`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
 from typing import Protocol as Interface
 
 import polars as pl
@@ -71,6 +73,13 @@ def variables() -> dict[str, dict[str, Variable]]:
     return out
 
 
+@cache
+def lab_tests() -> tuple[str, ...]:
+    """Return the codes of the laboratory tests that chartline knows (`vocabulary/tests.csv`)."""
+    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
+        return tuple(r["testcd"] for r in csv.DictReader(f))
+
+
 def schema(domain: str) -> dict[str, pl.DataType]:
     """Return the full Polars schema of a domain: keys, variables, and `_OP` beside each number."""
     out = dict(KEYS)
@@ -86,6 +95,7 @@ class SourceRows(Interface):
 
     def address(self, row: int, column: str) -> str: ...
     def raw(self, row: int, column: str) -> str | None: ...
+    def raws(self, rows: Sequence[int], column: str) -> list[str | None]: ...
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,23 @@ class Origins:
         """Return what stands in the cell(s), as the source shows it."""
         table, columns = self.blocks[block]
         return " + ".join(table.raw(row, c) or "(blank)" for c in columns.get(variable, ()))
+
+    def cells(self, refs: Iterable[tuple[int, str, int]]) -> tuple[list[str], list[str]]:
+        """Return the addresses and the raw contents of many values (block, variable, row), in their order.
+
+        References that are sorted by block and variable cost one look-up of the column each time it changes.
+        """
+        addresses: list[str] = []
+        contents: list[str] = []
+        for (block, variable), group in groupby(refs, key=itemgetter(0, 1)):
+            rows = [row for _, _, row in group]
+            table, columns = self.blocks[block]
+            named = columns.get(variable, ())
+            places = [[table.address(row, c) for row in rows] for c in named or ("",)]
+            texts = [[text or "(blank)" for text in table.raws(rows, c)] for c in named]
+            addresses += map(" + ".join, zip(*places, strict=True))
+            contents += map(" + ".join, zip(*texts, strict=True)) if texts else [""] * len(rows)
+        return addresses, contents
 
 
 @dataclass(frozen=True)

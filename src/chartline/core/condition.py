@@ -21,6 +21,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import polars as pl
 
@@ -47,9 +48,20 @@ class Condition:
     text: str
     _tree: ast.expr
 
-    @property
+    @cached_property
     def variables(self) -> frozenset[str]:
         return frozenset(n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name) and n.id not in _WORDS)
+
+    @property
+    def comparisons(self) -> tuple[tuple[str, object], ...]:
+        """Every (variable, literal) that is compared."""
+        out: list[tuple[str, object]] = []
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name):
+                right = node.comparators[0]
+                items = right.elts if isinstance(right, ast.Tuple) else [right]
+                out += [(node.left.id, _literal(i)) for i in items if not isinstance(i, ast.Name)]
+        return tuple(out)
 
     def expr(self, dtypes: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
         """Return the Polars boolean expression; null means unknown. `dtypes` lets ISO text meet dates."""
@@ -64,6 +76,7 @@ _MISSING, _PRESENT, _BETWEEN = "__missing__", "__present__", "__between__"
 _WORDS = {_MISSING, _PRESENT, _BETWEEN}
 
 
+@cache
 def parse_condition(text: str, where: str = "") -> Condition:
     """Parse `text`; raise `ProtocolError` naming the part that is not allowed."""
     source = re.sub(r"\bis\s+missing\b", f"== {_MISSING}", text)

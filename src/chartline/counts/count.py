@@ -17,19 +17,14 @@ protocol has no such set. An empty set gives zero counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
-from chartline.counts.members import (
-    ELIGIBLE,
-    Variable,
-    as_level,
-    condition_members,
-    endpoint_of,
-    set_members,
-    variable_members,
-)
+from chartline.counts.members import ELIGIBLE, Roster, Variable, all_members, as_level, endpoint_of
 from chartline.counts.members import members as members
 from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
@@ -41,6 +36,18 @@ _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2",
 _UNITS |= {"FRSPCYC": "cycles", "MRDNEGCY": "cycles"}
 
 
+Table = EventTable | CrossTab | ValueTable
+Group = tuple[str, str | None, str | None, str | None, int]  # ROLE, VALUE, LEVEL, CAUSE, how many
+
+
+@dataclass(frozen=True)
+class _Count:
+    """What is to be counted: its members, and how their groups become a table."""
+
+    members: pl.LazyFrame
+    table: Callable[[list[Group]], Table]
+
+
 def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Protocol, protocol_digest: str) -> Counts:
     """Return every count of the study, or of the part of its subjects that `adam` holds.
 
@@ -48,16 +55,29 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     disagree on who was screened or is eligible.
     """
     _agree(adam["ADSL"], cohort_attrition)
+    roster = Roster(adam, protocol)
+    todo = {
+        a.id: _analysis(adam, roster, protocol, a, protocol_digest)
+        for a in (*protocol.analyses, *set_tallies(protocol))
+    }
+    todo |= _table1(adam, roster, protocol, protocol_digest)
+    groups = _groups(todo)
     out: Counts = {"attrition": cohort_attrition}
-    for analysis in protocol.analyses:
-        out[analysis.id] = _count(adam, protocol, analysis, protocol_digest)
-    for tally in set_tallies(protocol):
-        out[tally.id] = _count(adam, protocol, tally, protocol_digest)
-    out |= _table1(adam, protocol, protocol_digest)
-    safety = protocol.sets["safety"].where if "safety" in protocol.sets else ELIGIBLE
+    out |= {name: count.table(groups.get(name, [])) for name, count in todo.items()}
+    safety = roster.of_set(protocol.sets["safety"].where if "safety" in protocol.sets else ELIGIBLE)
     if protocol.report.lab_tests:
         out["lab_grades"] = _lab_grades(adam, safety, protocol.report.lab_tests, protocol_digest)
     out["ae_grades"] = _ae_grades(adam, safety, protocol_digest)
+    return out
+
+
+def _groups(todo: Mapping[str, _Count]) -> dict[str, list[Group]]:
+    """Return, for each count, how many members share a role, value, level and cause; in a stable order."""
+    columns = ["ANALYSIS", "ROLE", "VALUE", "LEVEL", "CAUSE"]
+    members = all_members({name: count.members for name, count in todo.items()})
+    out: dict[str, list[Group]] = {}
+    for name, *group in members.group_by(columns).len().sort(columns).iter_rows():
+        out.setdefault(name, []).append(tuple(group))
     return out
 
 
@@ -70,21 +90,19 @@ def _agree(adsl: pl.DataFrame, attrition: AttritionTable) -> None:
         )
 
 
-def _count(adam: Adam, protocol: Protocol, analysis: Analysis, digest: str) -> EventTable | CrossTab | ValueTable:
-    rows = members(adam, protocol, analysis)
+def _analysis(adam: Adam, roster: Roster, protocol: Protocol, analysis: Analysis, digest: str) -> _Count:
+    rows, by = roster.of(analysis), analysis.by
+    key = CountKey(analysis=analysis.id, protocol_digest=digest)
     if isinstance(analysis, Survival | FollowUp):
         causes = tuple(str(m) for m in endpoint_of(protocol, analysis.endpoint).events)
-        return _event_table(
-            rows, CountKey(analysis=analysis.id, protocol_digest=digest, unit="day"), causes, analysis.by
-        )
+        return _Count(rows, partial(_event_table, key=replace(key, unit="day"), causes=causes, by=by))
     if isinstance(analysis, Summary):
         _is_number(adam, analysis)
-        key = CountKey(analysis=analysis.id, protocol_digest=digest, unit=_unit(protocol, analysis.variable))
-        return _value_table(rows, key, analysis.by)
-    key = CountKey(analysis=analysis.id, protocol_digest=digest)
+        return _Count(rows, partial(_value_table, key=replace(key, unit=_unit(protocol, analysis.variable)), by=by))
     if isinstance(analysis, Categories):
-        return _categories(rows, key, analysis.variable, analysis.by)
-    return _outcomes(rows, key, analysis.by)
+        rows = _as_levels(rows, adam, analysis.variable)
+        return _Count(rows, partial(_categories, key=key, dims=_dims(analysis.variable, by)))
+    return _Count(rows, partial(_outcomes, key=key, dims=_dims("outcome", by)))
 
 
 def _is_number(adam: Adam, analysis: Summary) -> None:
@@ -97,21 +115,23 @@ def _is_number(adam: Adam, analysis: Summary) -> None:
         )
 
 
-def _table1(adam: Adam, protocol: Protocol, digest: str) -> Counts:
-    out: Counts = {}
+def _table1(adam: Adam, roster: Roster, protocol: Protocol, digest: str) -> dict[str, _Count]:
+    out: dict[str, _Count] = {}
     by = protocol.report.table1_by
     for variable in protocol.report.table1:
         name = f"table1.{variable.lower()}"
-        rows = variable_members(adam, Variable(ELIGIBLE, variable, by))
+        rows = roster.by_variable(Variable(ELIGIBLE, variable, by))
         key = CountKey(analysis=name, protocol_digest=digest, unit=_unit(protocol, variable))
         if adam["ADSL"].schema[variable].is_numeric():
-            out[name] = _value_table(rows, key, by)
+            out[name] = _Count(rows, partial(_value_table, key=key, by=by))
         else:
-            out[name] = _categories(rows, key, variable, by)
+            rows = _as_levels(rows, adam, variable)
+            out[name] = _Count(rows, partial(_categories, key=key, dims=_dims(variable, by)))
         declared = protocol.characteristics.get(variable)
         if declared is not None and declared.bands:
             key = CountKey(analysis=f"{name}.bands", protocol_digest=digest)
-            out[key.analysis] = _bands(adam, declared.bands, key, variable, by)
+            dims = _dims(variable, "outcome", by)
+            out[key.analysis] = _Count(_bands(roster, declared.bands, by), partial(_banded, key=key, dims=dims))
     return out
 
 
@@ -120,98 +140,115 @@ def _unit(protocol: Protocol, variable: str) -> str:
     return declared.unit if declared is not None else _UNITS.get(variable, "")
 
 
-def _outcomes(rows: pl.DataFrame, key: CountKey, by: str | None) -> CrossTab:
+def _dims(*names: str | None) -> tuple[str, ...]:
+    return tuple(n for n in names if n)
+
+
+def _outcomes(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(outcome) or (outcome, by): counted, not_counted, missing; the withheld beside the cells."""
-    dims = ("outcome", by) if by else ("outcome",)
-    return _cross_tab(rows, key, dims, ["ROLE", *(["LEVEL"] if by else [])])
+    return _cross_tab([((role, level), role, n) for role, _, level, _, n in groups], key, dims)
 
 
-def _categories(rows: pl.DataFrame, key: CountKey, variable: str, by: str | None) -> CrossTab:
+def _categories(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(variable) or (variable, by), a missing value being the level ""."""
-    dims = (variable, by) if by else (variable,)
-    rows = rows.with_columns(as_level("VALUE", rows.schema["VALUE"]))
-    return _cross_tab(rows, key, dims, ["VALUE", *(["LEVEL"] if by else [])])
+    return _cross_tab([((value, level), role, n) for role, value, level, _, n in groups], key, dims)
 
 
-def _bands(adam: Adam, bands: dict[str, str], key: CountKey, variable: str, by: str | None) -> CrossTab:
+def _as_levels(rows: pl.LazyFrame, adam: Adam, variable: str) -> pl.LazyFrame:
+    return rows.with_columns(as_level("VALUE", adam["ADSL"].schema[variable]))
+
+
+def _bands(roster: Roster, bands: dict[str, str], by: str | None) -> pl.LazyFrame:
+    """The members of every band, with the band's name as their value."""
+    return pl.concat(
+        [
+            roster.by_condition(ELIGIBLE, condition, by).with_columns(pl.lit(band).alias("VALUE"))
+            for band, condition in bands.items()
+        ]
+    )
+
+
+def _banded(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(variable, outcome) or (variable, outcome, by): for each band, who is in it, out of it, missing."""
-    dims = (variable, "outcome", by) if by else (variable, "outcome")
-    out = CrossTab(key=key, dims=dims)
-    for band, condition in bands.items():
-        rows = condition_members(adam, ELIGIBLE, condition, by).with_columns(pl.lit(band).alias("BAND"))
-        out = out + _cross_tab(rows, key, dims, ["BAND", "ROLE", *(["LEVEL"] if by else [])])
-    return out
+    return _cross_tab([((band, role, level), role, n) for role, band, level, _, n in groups], key, dims)
 
 
-def _cross_tab(rows: pl.DataFrame, key: CountKey, dims: tuple[str, ...], columns: list[str]) -> CrossTab:
-    kept = rows.filter(pl.col("ROLE") != "withheld")
-    cells = {tuple(row[:-1]): row[-1] for row in kept.group_by(columns).len().sort(columns).iter_rows()}
-    return CrossTab(key=key, dims=dims, cells=cells, withheld=rows.height - kept.height)
+def _cross_tab(cells: list[tuple[tuple[str | None, ...], str, int]], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
+    """Add up (levels, role, number); a last level beyond `dims` is that of no `by`."""
+    kept: Counter[tuple[str, ...]] = Counter()
+    for levels, role, n in cells:
+        if role != "withheld":
+            kept[tuple(level or "" for level in levels[: len(dims)])] += n
+    withheld = sum(n for _, role, n in cells if role == "withheld")
+    return CrossTab(key=key, dims=dims, cells=dict(sorted(kept.items())), withheld=withheld)
 
 
-def _value_table(rows: pl.DataFrame, key: CountKey, by: str | None) -> ValueTable:
-    counted = rows.filter(pl.col("ROLE") == "counted").with_columns(pl.col("VALUE").cast(pl.Float64))
-    values = counted.group_by("LEVEL", "VALUE").len().sort("LEVEL", "VALUE", nulls_last=False)
-    missing = rows.filter(pl.col("ROLE") == "missing").group_by("LEVEL").len().sort("LEVEL")
+def _value_table(groups: list[Group], key: CountKey, by: str | None) -> ValueTable:
+    values: Counter[tuple[Pattern, float]] = Counter()
+    missing: Counter[Pattern] = Counter()
+    for role, value, level, _, n in groups:
+        if role == "counted" and value is not None:
+            values[_pattern(by, level), float(value)] += n
+        elif role == "missing":
+            missing[_pattern(by, level)] += n
     return ValueTable(
         key=key,
-        values={(_pattern(by, level), value): n for level, value, n in values.iter_rows()},
-        missing={_pattern(by, level): n for level, n in missing.iter_rows()},
-        withheld=_number(rows, "withheld"),
+        values=dict(sorted(values.items())),
+        missing=dict(sorted(missing.items())),
+        withheld=_number(groups, "withheld"),
     )
 
 
-def _event_table(rows: pl.DataFrame, key: CountKey, causes: tuple[str, ...], by: str | None) -> EventTable:
+def _event_table(groups: list[Group], key: CountKey, causes: tuple[str, ...], by: str | None) -> EventTable:
     """Everyone enters at day 0 and leaves on the day of the event or censoring."""
-    timed = rows.filter(pl.col("ROLE").is_in(["event", "censored"]))
-    events = [
-        ((pl.col("ROLE") == "event") & (pl.col("CAUSE") == c)).sum().cast(pl.Int64).alias(f"E{i}")
-        for i, c in enumerate(causes)
-    ]
-    exits = timed.group_by("LEVEL", pl.col("VALUE").cast(pl.Int64)).agg(
-        (pl.col("ROLE") == "censored").sum().cast(pl.Int64).alias("C"), *events
-    )
-    entries = timed.group_by("LEVEL").len().iter_rows()
-    zero = (0,) * (1 + len(causes))
-    table: dict[tuple[Pattern, int], tuple[int, ...]] = {
-        (_pattern(by, level), day): (0, *row) for level, day, *row in exits.iter_rows()
-    }
-    for level, n in entries:
-        at = (_pattern(by, level), 0)
-        table[at] = (n, *table.get(at, (0, *zero))[1:])
+    rows: dict[tuple[Pattern, int], list[int]] = {}
+    for role, value, level, cause, n in groups:
+        if role not in ("event", "censored") or value is None:
+            continue
+        pattern = _pattern(by, level)
+        rows.setdefault((pattern, 0), [0] * (2 + len(causes)))[0] += n
+        leaving = rows.setdefault((pattern, int(value)), [0] * (2 + len(causes)))
+        if role == "censored":
+            leaving[1] += n
+        elif cause in causes:  # any other cause leaves the sums unequal, which `EventTable` refuses
+            leaving[2 + causes.index(cause)] += n
     return EventTable(
         key=key,
         causes=causes,
-        rows=dict(sorted(table.items())),
-        withheld=_number(rows, "withheld"),
-        missing=_number(rows, "missing"),
+        rows={at: tuple(row) for at, row in sorted(rows.items())},
+        withheld=_number(groups, "withheld"),
+        missing=_number(groups, "missing"),
     )
 
 
-def _lab_grades(adam: Adam, where: str, tests: Iterable[str], digest: str) -> CrossTab:
+def _lab_grades(adam: Adam, safety: pl.LazyFrame, tests: Iterable[str], digest: str) -> CrossTab:
     """The worst on-treatment grade and the grade at baseline of every subject of the set in every test."""
-    subject_test = ["USUBJID", "LBTESTCD"]
-    labs = adam["ADLB"].filter(pl.col("LBTESTCD").is_in(list(tests)))
-    worst = labs.filter(pl.col("ANL01FL") == "Y").group_by(subject_test).agg(pl.col("ATOXGR").max())
-    base = labs.group_by(subject_test).agg(pl.col("BTOXGR").max())
-    wanted = set_members(adam, where).join(
-        pl.DataFrame({"LBTESTCD": list(tests)}, schema={"LBTESTCD": pl.String}), how="cross"
+    named = pl.LazyFrame({"LBTESTCD": list(tests)}, schema={"LBTESTCD": pl.String})
+    on_treatment = pl.col("ANL01FL") == "Y"
+    grades = (
+        adam["ADLB"]
+        .lazy()
+        .filter(pl.col("LBTESTCD").is_in(list(tests)))
+        .group_by("USUBJID", "LBTESTCD")
+        .agg(pl.col("BTOXGR").max(), pl.col("ATOXGR").filter(on_treatment).max())
     )
-    rows = wanted.join(base, on=subject_test, how="left").join(worst, on=subject_test, how="left")
-    rows = rows.with_columns(
-        as_level("BTOXGR", pl.Int64()), as_level("ATOXGR", pl.Int64()), pl.lit("counted").alias("ROLE")
-    )
+    rows = safety.join(named, how="cross").join(grades, on=["USUBJID", "LBTESTCD"], how="left")
     key = CountKey(analysis="lab_grades", protocol_digest=digest)
-    return _cross_tab(rows, key, ("TEST", "BASE", "GRADE"), ["LBTESTCD", "BTOXGR", "ATOXGR"])
+    return _graded(rows, ["LBTESTCD", "BTOXGR", "ATOXGR"], key, ("TEST", "BASE", "GRADE"))
 
 
-def _ae_grades(adam: Adam, where: str, digest: str) -> CrossTab:
+def _ae_grades(adam: Adam, safety: pl.LazyFrame, digest: str) -> CrossTab:
     """The worst grade of each term a subject of the set had on treatment; case does not make two terms."""
-    events = adam["ADAE"].filter(pl.col("TRTEMFL") == "Y").join(set_members(adam, where), on="USUBJID", how="semi")
+    events = adam["ADAE"].lazy().filter(pl.col("TRTEMFL") == "Y").join(safety, on="USUBJID", how="semi")
     rows = events.group_by("USUBJID", _term().alias("TERM")).agg(pl.col("AETOXGR").max())
-    rows = rows.with_columns(as_level("AETOXGR", pl.Int64()), pl.lit("counted").alias("ROLE"))
-    key = CountKey(analysis="ae_grades", protocol_digest=digest)
-    return _cross_tab(rows, key, ("TERM", "GRADE"), ["TERM", "AETOXGR"])
+    return _graded(rows, ["TERM", "AETOXGR"], CountKey(analysis="ae_grades", protocol_digest=digest), ("TERM", "GRADE"))
+
+
+def _graded(rows: pl.LazyFrame, columns: list[str], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
+    """Count rows of a text and its grades, a missing grade being the level ""."""
+    groups = rows.with_columns(as_level(c, pl.Int64()) for c in columns[1:]).group_by(columns).len()
+    cells = groups.collect(engine="in-memory").iter_rows()
+    return _cross_tab([(tuple(levels), "counted", n) for *levels, n in cells], key, dims)
 
 
 # Words of adverse event terms that are written in capitals.
@@ -231,5 +268,5 @@ def _pattern(by: str | None, level: str | None) -> Pattern:
     return ((by, level or ""),) if by else ()
 
 
-def _number(rows: pl.DataFrame, role: str) -> int:
-    return rows.filter(pl.col("ROLE") == role).height
+def _number(groups: list[Group], role: str) -> int:
+    return sum(group[-1] for group in groups if group[0] == role)

@@ -15,6 +15,7 @@ Not responding is decided without the MRD value; whether a responder is MRD-nega
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -27,6 +28,7 @@ from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion,
 ELIGIBLE = "ELIGFL == 'Y'"
 COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE")
 _KEY = ("CENTRE", "USUBJID")
+_NO_ROLE = "a time without a CNSR of 0 or more"
 
 
 @dataclass(frozen=True)
@@ -40,61 +42,170 @@ class Variable:
 
 def members(adam: Adam, protocol: Protocol, analysis: Analysis) -> pl.DataFrame:
     """Return the members of one analysis (columns above), sorted by centre and subject."""
-    if isinstance(analysis, Tally):
-        return _tally(adam, protocol, analysis)
-    if isinstance(analysis, Proportion):
-        where = protocol.sets[analysis.population].where
-        return condition_members(adam, where, analysis.numerator, analysis.by)
-    if isinstance(analysis, Summary | Categories):
-        return variable_members(
-            adam, Variable(protocol.sets[analysis.population].where, analysis.variable, analysis.by)
+    out = Roster(adam, protocol).of(analysis).collect(engine="in-memory")
+    if out["ROLE"].null_count():
+        raise ValueError(f"{analysis.id}: {_NO_ROLE}")
+    return out
+
+
+def all_members(plans: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
+    """Return the members of many plans of a `Roster` in one frame, in their order.
+
+    ANALYSIS is the name of the plan. VALUE is text: of a number, the shortest that reads back as the same number.
+    """
+    if not plans:
+        return pl.DataFrame(schema=dict.fromkeys(("ANALYSIS", *COLUMNS), pl.String))
+    # One query: what costs in small studies is their number, not their rows.
+    named = [
+        plan.select(pl.lit(name).alias("ANALYSIS"), *_KEY, "ROLE", pl.col("VALUE").cast(pl.String), "LEVEL", "CAUSE")
+        for name, plan in plans.items()
+    ]
+    out = pl.concat(named).collect(engine="in-memory")
+    if out["ROLE"].null_count():
+        raise ValueError(f"{out.filter(pl.col('ROLE').is_null())['ANALYSIS'][0]}: {_NO_ROLE}")
+    return out
+
+
+class Roster:
+    """ADSL and ADTTE as analyses may read them, made once for all: withheld values null, sorted by subject.
+
+    Each method returns the members of a set as a query with the columns above.
+    """
+
+    def __init__(self, adam: Adam, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self._types = dict(adam["ADSL"].schema)
+        self._blocked: dict[str, set[str]] = {}  # item -> subjects whom an open query withholds
+        self._left_out: dict[str, set[str]] = {}  # item -> all subjects left out of it
+        for subject, item, query in adam.withheld.select("USUBJID", "ITEM", "QUERY").iter_rows():
+            self._left_out.setdefault(item, set()).add(subject)
+            if query is not None:
+                self._blocked.setdefault(item, set()).add(subject)
+        hidden = [
+            pl.when(~_among(self._left_out[f"ADSL.{v}"])).then(pl.col(v)).alias(v)
+            for v in self._types
+            if f"ADSL.{v}" in self._left_out and v not in _KEY
+        ]
+        self._adsl = adam["ADSL"].with_columns(hidden).sort(_KEY).lazy()
+        self._times = adam["ADTTE"].select("PARAMCD", "USUBJID", "AVAL", "CNSR", "CAUSE").lazy()
+
+    def of(self, analysis: Analysis) -> pl.LazyFrame:
+        """Return the members of an analysis of the protocol."""
+        sets = self._protocol.sets
+        if isinstance(analysis, Tally):
+            return self._tally(analysis)
+        if isinstance(analysis, Proportion):
+            return self.by_condition(sets[analysis.population].where, analysis.numerator, analysis.by)
+        if isinstance(analysis, Summary | Categories):
+            return self.by_variable(Variable(sets[analysis.population].where, analysis.variable, analysis.by))
+        if isinstance(analysis, Survival | FollowUp):
+            return self._timed(analysis)
+        raise TypeError(f"no members are defined for {type(analysis).__name__}")
+
+    def by_condition(self, where: str, numerator: str, by: str | None = None) -> pl.LazyFrame:
+        """Return the members of the set `where` with ROLE counted, not_counted, missing or withheld by `numerator`."""
+        condition = parse_condition(numerator)
+        read = sorted(condition.variables)
+        true = condition.expr(self._types)
+        role = (
+            pl.when(self._open(where))
+            .then(pl.lit("withheld"))
+            .when(true)
+            .then(pl.lit("counted"))
+            .when(~true)
+            .then(pl.lit("not_counted"))
+            .when(self._withheld(read))
+            .then(pl.lit("withheld"))
+            .otherwise(pl.lit("missing"))
         )
-    if isinstance(analysis, Survival | FollowUp):
-        return _timed(adam, protocol, analysis)
-    raise TypeError(f"no members are defined for {type(analysis).__name__}")
+        value = pl.concat_str([as_level(v, self._types[v]) for v in read], separator="; ")
+        return self._select(self._inside(where), role, value, by)
 
+    def by_variable(self, of: Variable) -> pl.LazyFrame:
+        """Return the members of a set with the value of a variable (its own type); ROLE counted, missing or
+        withheld."""
+        value = pl.col(of.variable)
+        number = self._types[of.variable].is_float()
+        known = value.is_not_null() & value.is_not_nan() if number else value.is_not_null()
+        role = (
+            pl.when(self._open(of.where))
+            .then(pl.lit("withheld"))
+            .when(known)
+            .then(pl.lit("counted"))
+            .when(self._withheld([of.variable]))
+            .then(pl.lit("withheld"))
+            .otherwise(pl.lit("missing"))
+        )
+        return self._select(self._inside(of.where), role, pl.when(known).then(value), of.by)
 
-def condition_members(adam: Adam, where: str, numerator: str, by: str | None = None) -> pl.DataFrame:
-    """Return the members of the set `where` with ROLE counted, not_counted, missing or withheld by `numerator`."""
-    read = sorted(parse_condition(numerator).variables)
-    types = adam["ADSL"].schema
-    true = parse_condition(numerator).expr(dict(types))
-    role = (
-        pl.when(pl.col("OPEN"))
-        .then(pl.lit("withheld"))
-        .when(true)
-        .then(pl.lit("counted"))
-        .when(~true)
-        .then(pl.lit("not_counted"))
-        .when(pl.col("WITHHELD"))
-        .then(pl.lit("withheld"))
-        .otherwise(pl.lit("missing"))
-    )
-    value = pl.concat_str([as_level(v, types[v]) for v in read], separator="; ")
-    return _finish(adam, _set_members(adam, where, read, by), role, value, by)
+    def of_set(self, where: str) -> pl.LazyFrame:
+        """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
+        return self._inside(where).filter(~self._open(where)).select(_KEY)
 
+    def _tally(self, analysis: Tally) -> pl.LazyFrame:
+        """Screened: every record of ADSL. Eligible: by ELIGFL. A population: those in the set."""
+        if analysis.count == "eligible":
+            return self.by_condition("", ELIGIBLE, analysis.by)
+        where = "" if analysis.population is None else self._protocol.sets[analysis.population].where
+        role = pl.when(self._open(where)).then(pl.lit("withheld")).otherwise(pl.lit("counted"))
+        return self._select(self._inside(where), role, pl.lit(None, pl.String), analysis.by)
 
-def variable_members(adam: Adam, of: Variable) -> pl.DataFrame:
-    """Return the members of a set with the value of a variable (its own type); ROLE counted, missing or withheld."""
-    value = pl.col(of.variable)
-    number = adam["ADSL"].schema[of.variable].is_float()
-    known = value.is_not_null() & value.is_not_nan() if number else value.is_not_null()
-    role = (
-        pl.when(pl.col("OPEN"))
-        .then(pl.lit("withheld"))
-        .when(known)
-        .then(pl.lit("counted"))
-        .when(pl.col("WITHHELD"))
-        .then(pl.lit("withheld"))
-        .otherwise(pl.lit("missing"))
-    )
-    rows = _set_members(adam, of.where, [of.variable], of.by)
-    return _finish(adam, rows, role, pl.when(known).then(value), of.by)
+    def _timed(self, analysis: Survival | FollowUp) -> pl.LazyFrame:
+        """Rows of ADTTE, and who has none: withheld by a query, or missing because the data do not allow a time."""
+        endpoint = endpoint_of(self._protocol, analysis.endpoint)
+        where = self._protocol.sets[endpoint.population].where if endpoint.population else "TRTSDT is present"
+        item = f"ADTTE.{analysis.endpoint}"
+        times = self._times.filter(pl.col("PARAMCD") == analysis.endpoint)
+        people = self._inside(where).join(times, on="USUBJID", how="left", maintain_order="left")
+        # a subject without a row and without an exclusion (the endpoint's own population rule) is not a member
+        listed = pl.col("PARAMCD").is_not_null() | _among(self._left_out.get(item)) | self._open(where)
+        role = (
+            pl.when(_among(self._blocked.get(item)) | self._open(where))
+            .then(pl.lit("withheld"))
+            .when(pl.col("AVAL").is_null())
+            .then(pl.lit("missing"))
+            .when(pl.col("CNSR") == 0)
+            .then(pl.lit("event"))
+            .when(pl.col("CNSR") > 0)
+            .then(pl.lit("censored"))
+        )
+        cause = pl.when(role == "event").then(pl.col("CAUSE"))
+        return self._select(people.filter(listed), role, pl.col("AVAL"), analysis.by, cause)
 
+    def _inside(self, where: str) -> pl.LazyFrame:
+        """Those in the set, and those of whom it is open whether they are."""
+        if not where:
+            return self._adsl
+        inside = parse_condition(where).expr(self._types)
+        return self._adsl.filter(inside.fill_null(False) | self._open(where))
 
-def set_members(adam: Adam, where: str) -> pl.DataFrame:
-    """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
-    return _set_members(adam, where, []).filter(~pl.col("OPEN")).select(_KEY).sort(_KEY).collect()
+    def _open(self, where: str) -> pl.Expr:
+        """Whether open queries alone leave it unknown if a subject is in the set.
+
+        (Whose eligibility cannot be decided is in no set; the attrition table shows it.)
+        """
+        condition = parse_condition(where) if where else None
+        read = sorted(condition.variables) if condition else []
+        if condition is None or not any(self._blocked.get(f"ADSL.{v}") for v in read):
+            return pl.lit(False)
+        else_known = [pl.col(v).is_not_null() | self._withheld([v]) for v in read]
+        return pl.all_horizontal(condition.expr(self._types).is_null(), self._withheld(read), *else_known)
+
+    def _withheld(self, variables: Iterable[str]) -> pl.Expr:
+        """Whether an open query withholds any of these variables of a subject."""
+        return _among(set().union(*(self._blocked.get(f"ADSL.{v}", ()) for v in variables)))
+
+    def _select(
+        self, rows: pl.LazyFrame, role: pl.Expr, value: pl.Expr, by: str | None, cause: pl.Expr | None = None
+    ) -> pl.LazyFrame:
+        level = as_level(by, self._types[by]) if by else pl.lit(None, pl.String)
+        return rows.select(
+            *_KEY,
+            role.alias("ROLE"),
+            value.alias("VALUE"),
+            level.alias("LEVEL"),
+            (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
+        )
 
 
 def as_level(variable: str, dtype: pl.DataType) -> pl.Expr:
@@ -112,94 +223,5 @@ def endpoint_of(protocol: Protocol, endpoint_id: str) -> Endpoint:
     return resolve_endpoint(next(e for e in protocol.endpoints if e.id == endpoint_id), protocol)
 
 
-def _tally(adam: Adam, protocol: Protocol, analysis: Tally) -> pl.DataFrame:
-    """Screened: every record of ADSL. Eligible: by ELIGFL. A population: those in the set."""
-    if analysis.count == "eligible":
-        return condition_members(adam, "", ELIGIBLE, analysis.by)
-    where = "" if analysis.population is None else protocol.sets[analysis.population].where
-    role = pl.when(pl.col("OPEN")).then(pl.lit("withheld")).otherwise(pl.lit("counted"))
-    return _finish(adam, _set_members(adam, where, [], analysis.by), role, pl.lit(None, pl.String), analysis.by)
-
-
-def _timed(adam: Adam, protocol: Protocol, analysis: Survival | FollowUp) -> pl.DataFrame:
-    """Rows of ADTTE, and who has none: withheld by a query, or missing because the data do not allow a time."""
-    endpoint = endpoint_of(protocol, analysis.endpoint)
-    where = protocol.sets[endpoint.population].where if endpoint.population else "TRTSDT is present"
-    times = adam["ADTTE"].filter(pl.col("PARAMCD") == analysis.endpoint).select("USUBJID", "AVAL", "CNSR", "CAUSE")
-    item = f"ADTTE.{analysis.endpoint}"
-    excluded = _withheld(adam, [item])
-    blocked = sorted({subject for subject, _, query in excluded if query})
-    # a subject without a row and without an exclusion (the endpoint's own population rule) is not a member
-    listed = pl.concat([times["USUBJID"], pl.Series("USUBJID", [s for s, _, _ in excluded], dtype=pl.String)])
-    people = _set_members(adam, where, [], analysis.by).join(times.lazy(), on="USUBJID", how="left")
-    people = people.filter(pl.col("USUBJID").is_in(listed.implode()) | pl.col("OPEN"))
-    role = (
-        pl.when(pl.col("USUBJID").is_in(blocked) | pl.col("OPEN"))
-        .then(pl.lit("withheld"))
-        .when(pl.col("AVAL").is_null())
-        .then(pl.lit("missing"))
-        .when(pl.col("CNSR") == 0)
-        .then(pl.lit("event"))
-        .when(pl.col("CNSR") > 0)
-        .then(pl.lit("censored"))
-    )
-    out = _finish(adam, people, role, pl.col("AVAL"), analysis.by, pl.when(role == "event").then(pl.col("CAUSE")))
-    if out["ROLE"].null_count():
-        raise ValueError(f"{item}: a time without a CNSR of 0 or more")
-    return out
-
-
-def _set_members(adam: Adam, where: str, values: list[str], by: str | None = None) -> pl.LazyFrame:
-    """Those in the set with the variables that are read, withheld values made null, and two flags.
-
-    OPEN: an open query alone leaves it unknown whether the subject is in the set (whose eligibility cannot be decided
-    is in no set; the attrition table shows it). WITHHELD: one of `values` is withheld by an open query.
-    """
-    condition = parse_condition(where) if where else None
-    read = sorted(condition.variables) if condition else []
-    names = sorted({*read, *values})
-    excluded = _withheld(adam, [f"ADSL.{v}" for v in names])
-    hidden = {v: sorted({s for s, item, _ in excluded if item == f"ADSL.{v}"}) for v in names}
-    blocked = {v: {s for s, item, query in excluded if item == f"ADSL.{v}" and query} for v in names}
-    known = [
-        pl.when(~pl.col("USUBJID").is_in(ids)).then(pl.col(v)).alias(v) if (ids := hidden.get(v)) else pl.col(v)
-        for v in sorted({*names, *([by] if by else [])} - {*_KEY})
-    ]
-    inside = condition.expr(dict(adam["ADSL"].schema)) if condition else pl.lit(True)
-    rows = adam["ADSL"].lazy().select(*_KEY, *known)
-    else_known = [pl.col(v).is_not_null() | _among(blocked, [v]) for v in read]
-    rows = rows.with_columns(
-        pl.all_horizontal(inside.is_null(), _among(blocked, read), *else_known).alias("OPEN"),
-        _among(blocked, values).alias("WITHHELD"),
-    )
-    return rows.filter(inside.fill_null(False) | pl.col("OPEN"))
-
-
-def _among(blocked: dict[str, set[str]], names: list[str]) -> pl.Expr:
-    """Whether a subject is withheld from any of these variables."""
-    return pl.col("USUBJID").is_in(sorted(set().union(*(blocked[v] for v in names))))
-
-
-def _withheld(adam: Adam, items: list[str]) -> list[tuple[str, str, bool]]:
-    """Return (subject, item, by an open query) of every value that is left out. Queries are few by nature."""
-    if not items or adam.withheld.is_empty():
-        return []
-    rows = adam.withheld.filter(pl.col("ITEM").is_in(items))
-    return rows.select("USUBJID", "ITEM", pl.col("QUERY").is_not_null()).rows()
-
-
-def _finish(
-    adam: Adam, rows: pl.LazyFrame, role: pl.Expr, value: pl.Expr, by: str | None, cause: pl.Expr | None = None
-) -> pl.DataFrame:
-    level = as_level(by, adam["ADSL"].schema[by]) if by else pl.lit(None, pl.String)
-    return (
-        rows.select(
-            *_KEY,
-            role.alias("ROLE"),
-            value.alias("VALUE"),
-            level.alias("LEVEL"),
-            (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
-        )
-        .sort(_KEY)
-        .collect()
-    )
+def _among(subjects: set[str] | None) -> pl.Expr:
+    return pl.col("USUBJID").is_in(sorted(subjects)) if subjects else pl.lit(False)

@@ -25,7 +25,18 @@ _RESPONSE = {
     "FRSPCYC": {Topic.RESPONSE},
 }
 # A doubt about the first dose moves every window that is counted from it.
-_FROM_FIRST_DOSE = ("AGE", "TRTSDT", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "HSCTFL", "HSCTDT", "HSCTINT", "HSCTRESP")
+_FROM_FIRST_DOSE: tuple[str, ...] = (
+    "AGE",
+    "TRTSDT",
+    "NCYC",
+    "NDOSE",
+    "CUMDM2",
+    "CUMMG",
+    "HSCTFL",
+    "HSCTDT",
+    "HSCTINT",
+    "HSCTRESP",
+)
 _FROM_FIRST_DOSE += ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL", "NEWTXFL", "NEWTXDT", *_RESPONSE)
 _TOPICS = _RESPONSE | {
     "AGE": {Topic.ELIGIBILITY},

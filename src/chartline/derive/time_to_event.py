@@ -50,7 +50,7 @@ def derive_times(
     if not endpoints:
         return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
     plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
-    done = pl.collect_all(plans)
+    done = pl.collect_all(plans, engine="in-memory")
     for code, rows in zip(endpoints, done, strict=True):
         if rows.height != populations[code].height:
             raise AssertionError(f"{code}: {rows.height} rows of {populations[code].height} members")

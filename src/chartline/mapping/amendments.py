@@ -240,7 +240,7 @@ class _Overlay:
     def data(self) -> SourceData:
         names = {*self._cells, *self._deleted}
         tables = {n: self._amended(t) if t.name in names else t for n, t in self._data.tables.items()}
-        return SourceData(tables, self._data.notes)
+        return replace(self._data, tables=tables)
 
     def _amended(self, table: SourceTable) -> SourceTable:
         cells, units = self._cells.get(table.name, {}), self._units.get(table.name, {})

@@ -433,3 +433,10 @@ class Mapping(_Declared):
     @classmethod
     def _is_regex(cls, value: str | None) -> str | None:
         return None if value is None else _regex(value)
+
+    @property
+    def signature(self) -> str:
+        """Who signed, and when; "nobody" where nobody did."""
+        if not self.signed_by:
+            return "nobody"
+        return f"{self.signed_by}, {self.signed_on}" if self.signed_on else self.signed_by

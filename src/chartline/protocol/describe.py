@@ -117,8 +117,8 @@ def _treatment(p: Protocol) -> list[str]:
     return [
         f"The index treatment was {name}; day 0 is the first dose.",
         "A recorded cycle number was taken as it stands; where there was none, a new cycle began with the dose "
-        "after "
-        f"{c.max_doses} doses, or with a dose {c.new_cycle_after_days} days or more after the first dose of the "
+        f"after {_count(c.max_doses, 'dose')}, or with a dose {c.new_cycle_after_days} days or more after the "
+        "first dose of the "
         "cycle.",
     ]
 
@@ -181,6 +181,13 @@ def _safety(p: Protocol, grading: str) -> list[str]:
         "last dose and before "
         f"{_join((_MILESTONES[x] for x in lab.before), 'or')}."
     ]
+    used = [
+        c.group if isinstance(c, AeComponent) else c.unless_all_unrelated
+        for f in p.safety_flags.values()
+        for c in f.any_of
+    ]
+    for group in dict.fromkeys(g for g in used if g):
+        out.append(f"Adverse events of the group '{group}' are: {_join(p.ae_groups[group])}.")
     for flag in p.safety_flags.values():
         parts = [_component(part) for part in flag.any_of]
         out.append(f"{flag.label}: {'; or '.join(parts)}.")

@@ -57,7 +57,7 @@ class Result:
             raise ValueError(f"{self.id} has no method and is not a count")
 
 
-RESULT_COLUMNS = ("result_id", *(f.name for f in fields(Result)))
+RESULT_COLUMNS = ("result_id", *(f.name for f in fields(Result)), "protocol_digest", "data_digest")
 
 
 class Results:

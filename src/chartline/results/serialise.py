@@ -6,19 +6,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from chartline.results.model import RESULT_COLUMNS, Result, Results
+from chartline.results.model import Result, Results
 
 SEPARATOR = "; "  # between warnings
 
 
-def result_rows(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """Return one plain dict a result, columns as `RESULT_COLUMNS`; warnings are joined by "; "."""
-    return [_row(r) for r in results]
+def result_rows(results: Results) -> list[dict[str, Any]]:
+    """Return one plain dict a result, columns as `RESULT_COLUMNS`; warnings are joined by "; ".
+
+    Every row names the protocol and the data it was computed from, so that rows of several runs can be stacked.
+    """
+    digests = {"protocol_digest": results.protocol_digest, "data_digest": results.data_digest}
+    return [_row(r) | digests for r in results]
 
 
-def results_from_rows(rows: Iterable[Mapping[str, Any]], protocol_digest: str, data_digest: str) -> Results:
-    """Return the results that `result_rows` wrote. Raises `ValueError` for a row that is not a result."""
-    return Results((_result(row) for row in rows), protocol_digest, data_digest)
+def results_from_rows(rows: Iterable[Mapping[str, Any]]) -> Results:
+    """Return the results that `result_rows` wrote. Raises `ValueError` for a row that is not a result, or where the
+    rows come from several runs."""
+    listed = list(rows)
+    runs = {(row["protocol_digest"], row["data_digest"]) for row in listed}
+    if len(runs) != 1:
+        raise ValueError(f"the rows come from {len(runs)} runs, not one")
+    return Results((_result(row) for row in listed), *runs.pop())
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -27,7 +36,6 @@ def _row(result: Result) -> dict[str, Any]:
     row["value"] = None if result.value is None else float(result.value)
     row["at"] = None if result.at is None else float(result.at)
     row["warnings"] = SEPARATOR.join(result.warnings)
-    assert tuple(row) == RESULT_COLUMNS
     return row
 
 

@@ -70,7 +70,13 @@ class SourceTable:
         return f"{place}!{self.places[column]}" if column else place
 
     def raw(self, row: int, column: str) -> str | None:
-        return self.frame[column][row]
+        value: str | None = self.frame[column][row]
+        return value
+
+    def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
+        """Return `raw` of many rows of one column, in their order."""
+        cells = self.frame[column]
+        return [cells[row] for row in rows]
 
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)
@@ -87,10 +93,11 @@ class SourceNote:
 
 @dataclass(frozen=True)
 class SourceData:
-    """All tables of one centre. Table names are unique within a centre."""
+    """All tables of one centre, and the names of the files they came from. Table names are unique within a centre."""
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
+    files: tuple[str, ...] = ()
 
 
 def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:

@@ -35,7 +35,7 @@ def read_centre(
             add_table(tables, table)
         notes.extend(data.notes)
     _all_read(centre)
-    return SourceData(tables, tuple(notes))
+    return SourceData(tables, tuple(notes), tuple(sorted(centre.used)))
 
 
 def _reader(kind: SourceKind) -> Reader:

@@ -21,19 +21,26 @@ def published_tables(data: ClinicalData, adam: Adam) -> dict[str, pl.DataFrame]:
     A row of ADSL, and a best response, rests on many cells: its address is the subject's own row, or the assessment's;
     trace.parquet lists them all.
     """
-    out = {}
-    for name, table in adam.tables.items():
-        if name in _SOURCES:
-            domain, variable = _SOURCES[name]
-            source = {"SRCDOM": pl.lit(domain), "SRCVAR": pl.lit(variable), "SRCSEQ": pl.col("SEQ")}
-            table = (_of_assessment(table) if name == "ADRS" else table).with_columns(**source)
-        elif name == "ADSL":
-            table = _of_subject(table, data)
-        if name == "ADLB":
-            table = _with_parameter(table)
-        placed = locate(data, table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR"))
-        out[name] = table.with_columns(placed["ADDRESS"].alias("SRCADDR"))
+    sourced = {name: _with_source(name, table, data) for name, table in adam.tables.items()}
+    refs = [table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR") for table in sourced.values()]
+    addresses = locate(data, pl.concat(refs))["ADDRESS"].alias("SRCADDR")
+    out, start = {}, 0
+    for name, table in sourced.items():
+        out[name] = table.with_columns(addresses.slice(start, table.height))
+        start += table.height
     return out
+
+
+def _with_source(name: str, table: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
+    """Return a table with SRCDOM, SRCVAR and SRCSEQ on each row."""
+    if name == "ADSL":
+        return _of_subject(table, data)
+    if name not in _SOURCES:
+        return table
+    domain, variable = _SOURCES[name]
+    rows = _of_assessment(table) if name == "ADRS" else table
+    rows = rows.with_columns(SRCDOM=pl.lit(domain), SRCVAR=pl.lit(variable), SRCSEQ=pl.col("SEQ"))
+    return _with_parameter(rows) if name == "ADLB" else rows
 
 
 def labels_of(table: pl.DataFrame, adam: Adam) -> dict[str, str]:

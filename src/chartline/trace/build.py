@@ -12,13 +12,13 @@ replaced it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
+from chartline.counts.members import Roster, all_members
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
 from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion, Protocol, Summary, Survival
@@ -36,7 +36,7 @@ def build_trace(
     derived = [t.select(*TRACE_SCHEMA) for t in (cohort.trace, adam.trace)]
     values = pl.concat(derived).unique(maintain_order=True)
     members = _members(values, adam, protocol)
-    placed = _locate(data, values).join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
+    placed = locate(data, values).join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
     return pl.concat([placed, members], how="diagonal").select(COLUMNS)
 
 
@@ -53,24 +53,21 @@ def items_of(analysis: Analysis) -> list[str]:
 
 def locate(data: ClinicalData, refs: pl.DataFrame) -> pl.DataFrame:
     """Add ADDRESS and RAW to rows that name CENTRE, SRCDOM, SRCSEQ, SRCVAR (null reference: null)."""
-    return _locate(data, refs)
-
-
-def _locate(data: ClinicalData, values: pl.DataFrame) -> pl.DataFrame:
-    wanted = values.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR").unique().drop_nulls()
-    keys = pl.concat(
-        [
-            data[d].select("CENTRE", pl.lit(d).alias("SRCDOM"), pl.col("SEQ").alias("SRCSEQ"), "BLOCK", "ROW")
-            for d in data.domains
-        ]
+    key = ["CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR"]
+    wanted = refs.lazy().select(key).unique().drop_nulls()
+    cells = [
+        frame.lazy().select("CENTRE", pl.lit(d).alias("SRCDOM"), pl.col("SEQ").alias("SRCSEQ"), "BLOCK", "ROW")
+        for d, frame in data.domains.items()
+    ]
+    known = (
+        wanted.join(pl.concat(cells), on=key[:3])
+        .filter(pl.col("BLOCK") < len(data.origins.blocks))
+        .sort("BLOCK", "SRCVAR", "ROW")
+        .collect(engine="in-memory")
     )
-    placed = wanted.join(keys, on=["CENTRE", "SRCDOM", "SRCSEQ"], how="left").sort("BLOCK", "SRCVAR", "ROW")
-    known = placed.filter(pl.col("BLOCK").is_not_null() & (pl.col("BLOCK") < len(data.origins.blocks)))
-    address, raw = _cells(data, known.select("BLOCK", "SRCVAR", "ROW").rows())
-    known = known.with_columns(
-        pl.Series("ADDRESS", address, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String)
-    ).drop("BLOCK", "ROW")
-    return values.join(known, on=["CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR"], how="left", maintain_order="left")
+    address, raw = data.origins.cells(known.select("BLOCK", "SRCVAR", "ROW").rows())
+    known = known.select(*key, pl.Series("ADDRESS", address, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String))
+    return refs.join(known, on=key, how="left", maintain_order="left")
 
 
 def _answered(applied: Sequence[Applied]) -> pl.DataFrame:
@@ -81,37 +78,32 @@ def _answered(applied: Sequence[Applied]) -> pl.DataFrame:
     )
 
 
-def _cells(data: ClinicalData, refs: Sequence[tuple[int, str, int]]) -> tuple[list[str], list[str]]:
-    origins = data.origins
-    return (
-        [origins.address(block, variable, row) for block, variable, row in refs],
-        [origins.raw(block, variable, row) for block, variable, row in refs],
-    )
-
-
 def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFrame:
     """One row per member of each analysis; its sentence is the sentences of the values it rests on."""
-    from chartline.counts.count import members
-
-    because = values.group_by("USUBJID", "ITEM", maintain_order=True).agg(pl.col("BECAUSE").first())
-    frames: list[pl.DataFrame] = []
-    for analysis in protocol.analyses:
-        of: Any = members(adam, protocol, analysis)
-        via = items_of(analysis)
-        sentences = (
-            because.filter(pl.col("ITEM").is_in(via))
-            .group_by("USUBJID", maintain_order=True)
-            .agg(pl.col("BECAUSE").drop_nulls().unique(maintain_order=True).str.join("; "))
+    roster = Roster(adam, protocol)
+    members = all_members({a.id: roster.of(a) for a in protocol.analyses}).lazy()
+    via = [(a.id, items_of(a)) for a in protocol.analyses]
+    rests = pl.DataFrame(
+        [(analysis, item) for analysis, items in via for item in items], schema=["ANALYSIS", "ITEM"], orient="row"
+    ).cast(pl.String)
+    sentences = (
+        values.lazy()
+        .unique(["USUBJID", "ITEM"], keep="first", maintain_order=True)
+        .join(rests.lazy(), on="ITEM", maintain_order="left")
+        .group_by("ANALYSIS", "USUBJID")
+        .agg(pl.col("BECAUSE").drop_nulls().unique(maintain_order=True).str.join("; "))
+    )
+    via_of = {analysis: ";".join(items) for analysis, items in via}
+    return (
+        members.join(sentences, on=["ANALYSIS", "USUBJID"], how="left", maintain_order="left")
+        .select(
+            pl.concat_str(pl.lit("RESULT."), "ANALYSIS").alias("ITEM"),
+            "CENTRE",
+            "USUBJID",
+            "ROLE",
+            "VALUE",
+            "BECAUSE",
+            pl.col("ANALYSIS").replace_strict(via_of, return_dtype=pl.String).alias("VIA"),
         )
-        frames.append(
-            of.join(sentences, on="USUBJID", how="left", maintain_order="left").select(
-                pl.lit(f"RESULT.{analysis.id}").alias("ITEM"),
-                "CENTRE",
-                "USUBJID",
-                "ROLE",
-                pl.col("VALUE").cast(pl.String),
-                "BECAUSE",
-                pl.lit(";".join(via)).alias("VIA"),
-            )
-        )
-    return pl.concat(frames) if frames else pl.DataFrame(schema={c: pl.String() for c in COLUMNS[:7]})
+        .collect(engine="in-memory")
+    )

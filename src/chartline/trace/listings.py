@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from chartline.core.condition import parse_condition
 from chartline.core.query import Query
+from chartline.counts.members import Roster, all_members, endpoint_of
+from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
+from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
+from chartline.mapping.amendments import Action
 from chartline.protocol.describe import describe_protocol
-from chartline.protocol.model import FollowUp, Protocol, Survival
+from chartline.protocol.model import Analysis, FollowUp, Protocol, Survival
 from chartline.report.source import (
     AmendmentLine,
     InputFile,
@@ -40,9 +45,10 @@ def report_source(run: StudyRun) -> ReportSource:
         patients=patient_bars(run.adam["ADSL"]),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
-        withheld=withheld_lines(run.adam.withheld, study.protocol),
+        withheld=withheld_lines(run.adam, run.counts, study.protocol),
         inputs=tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
         versions=(
+            *((f"{file}, signed by", who) for file, who in study.signatures.items()),
             ("chartline", version("chartline")),
             ("protocol digest", study.protocol_digest),
             ("data digest", study.data_digest),
@@ -114,22 +120,42 @@ def query_line(q: Query) -> QueryLine:
     return QueryLine(q.id, q.centre, q.subject, q.rule, q.severity.value, q.addresses, q.saw, q.message, q.ask)
 
 
-def withheld_lines(withheld: pl.DataFrame, protocol: Protocol) -> tuple[WithheldLine, ...]:
-    """Return, per subject, the labels of the declared analyses it is left out of, and the queries that do it."""
-    labels: dict[str, list[str]] = {}
-    for a in protocol.analyses:
-        if isinstance(a, Survival | FollowUp) or not a.sensitivity:
-            for item in items_of(a):
-                labels.setdefault(item, []).append(a.label)
-    out = []
-    for (subject,), part in withheld.sort("USUBJID", "ITEM", "QUERY").group_by("USUBJID", maintain_order=True):
-        named = dict.fromkeys(label for item in part["ITEM"] for label in labels.get(item, []))
-        queries = dict.fromkeys(q for ids in part["QUERY"].drop_nulls() for q in ids.split(", "))
-        if named:
-            out.append(WithheldLine(str(subject), tuple(named), tuple(queries)))
-    return tuple(out)
+def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[WithheldLine, ...]:
+    """Return, per subject, the labels of the declared analyses that count it as withheld, and the open queries."""
+    told = [a for a in protocol.analyses if isinstance(a, Survival | FollowUp) or not a.sensitivity]
+    # The counts say which analyses lack anyone; usually few do, and only their members are looked up.
+    told = [a for a in told if getattr(counts[a.id], "withheld", 0)]
+    if not told:
+        return ()
+    roster = Roster(adam, protocol)
+    members = all_members({a.id: roster.of(a) for a in told}).filter(pl.col("ROLE") == "withheld")
+    analyses: dict[str, list[Analysis]] = {}
+    of_id = {a.id: a for a in told}
+    for subject, analysis in members.sort("USUBJID", maintain_order=True).select("USUBJID", "ANALYSIS").iter_rows():
+        analyses.setdefault(subject, []).append(of_id[analysis])
+    return tuple(
+        WithheldLine(subject, tuple(dict.fromkeys(a.label for a in of)), _queries(adam, protocol, subject, of))
+        for subject, of in analyses.items()
+    )
+
+
+def _queries(adam: Adam, protocol: Protocol, subject: str, analyses: list[Analysis]) -> tuple[str, ...]:
+    """Return the ids of the open queries that withhold anything these analyses read of a subject."""
+    read = {item for a in analyses for item in (*items_of(a), *_population_items(a, protocol))}
+    hidden = adam.withheld.filter((pl.col("USUBJID") == subject) & pl.col("ITEM").is_in(sorted(read)))
+    listed = hidden.sort("ITEM", "QUERY")["QUERY"].drop_nulls()
+    return tuple(dict.fromkeys(q for ids in listed for q in ids.split(", ")))
+
+
+def _population_items(analysis: Analysis, protocol: Protocol) -> list[str]:
+    if isinstance(analysis, Survival | FollowUp):
+        name = endpoint_of(protocol, analysis.endpoint).population
+    else:
+        name = analysis.population
+    return [f"ADSL.{v}" for v in sorted(parse_condition(protocol.sets[name].where).variables)] if name else []
 
 
 def _amendment(a: Any) -> AmendmentLine:
     of = a.amendment
-    return AmendmentLine(of.centre, of.subject, of.address, a.was, a.now, of.reason, of.answered_by, of.answered_on)
+    now = "(right as it stands)" if of.action is Action.CONFIRM else a.now
+    return AmendmentLine(of.centre, of.subject, of.address, a.was, now, of.reason, of.answered_by, of.answered_on)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ _ANSWER: tuple[tuple[str, int], ...] = (
     ("Date", 12),
 )
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that does not differ between two runs
+_LINE_POINTS = 13.5  # of 10-point text
 _CELL_LIMIT = 32_000  # a cell holds 32,767 characters; a longer text would be dropped by the writer
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _TOPIC_WORDS = {Topic.COUNTS: "blood counts at response", Topic.LIVER: "liver toxicity", Topic.MRD: "MRD"}
@@ -90,7 +92,7 @@ def _write_workbook(queries: Sequence[Query], path: Path, study: str, centre: st
     import xlsxwriter
 
     literal = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), literal) as book:
+    with xlsxwriter.Workbook(str(path), {**literal, "in_memory": True}) as book:  # not by way of temporary files
         book.set_properties({"title": f"Queries, {study}, centre {centre}", "created": _FIXED_DAY})
         _write_readme(book, queries, study, centre)
         _write_sheet(book, queries, study, centre)
@@ -123,6 +125,7 @@ def _write_sheet(book: Any, queries: Sequence[Query], study: str, centre: str) -
     formats = {s: _row_formats(book, s) for s in _ORDER}
     for row, q in enumerate(queries, start=1):
         question, strong, answer, day = formats[q.severity]
+        sheet.set_row(row, _height(_texts(q)))
         for column, text in enumerate(_texts(q)):
             sheet.write_string(row, column, _fitting(text), strong if column in (0, 2) else question)
         for column in range(len(_QUESTION), len(_QUESTION) + len(_ANSWER)):
@@ -131,6 +134,16 @@ def _write_sheet(book: Any, queries: Sequence[Query], study: str, centre: str) -
     _validate(sheet, len(queries))
     sheet.activate()
     sheet.protect("", {"autofilter": True, "format_columns": True, "format_rows": True})
+
+
+def _height(texts: Sequence[str]) -> float:
+    """Return the height in points that shows every wrapped line: not every program measures it by itself."""
+    widths = [width for _, width in _QUESTION]
+    lines = (
+        sum(max(1, math.ceil(1.1 * len(line) / width)) for line in text.split("\n"))
+        for text, width in zip(texts, widths, strict=True)
+    )
+    return min(409.0, 4 + _LINE_POINTS * max(lines))  # 409 points is the most a row can have
 
 
 def _write_header(book: Any, sheet: Any) -> None:

@@ -1,0 +1,80 @@
+"""The report is written in a process of its own, beside the tables and the trace.
+
+A report needs no patient table (the wall), so its input is small and plain, and its writers and the patient side never
+need each other's libraries. The worker starts with the run and loads its libraries while the charts are read; when the
+source arrives it writes the files. It ends with the pipe: a run that is killed takes its worker with it.
+
+In (stdin): one pickled (ReportSource, folder). Out (stdout): one pickled None, or the exception that stopped it.
+Started with `python -m`, not with multiprocessing, which would run the caller's own script a second time.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chartline.report.source import ReportSource
+
+
+class ReportWorker:
+    """The caller's end: `start` on entry, `write` once, `wait` for the files; on an error the worker is ended."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "chartline.report.worker"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> ReportWorker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, at: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def write(self, source: ReportSource, folder: Path) -> None:
+        """Send the source; the worker writes the report's files into `folder`, which exists."""
+        assert self._process.stdin is not None
+        pickle.dump((source, folder), self._process.stdin)
+        self._process.stdin.close()
+
+    def wait(self) -> None:
+        """Return when the files are written; raise what stopped the worker."""
+        assert self._process.stdout is not None
+        answer = self._process.stdout.read()
+        code = self._process.wait()
+        if not answer:
+            raise RuntimeError(f"the report's process ended with code {code}")
+        stopped = pickle.loads(answer)
+        if stopped is not None:
+            raise stopped
+
+
+def main() -> None:
+    """The worker's end."""
+    from chartline.report.build import build_document
+    from chartline.report.write import warm_up, write_report
+
+    warm_up()
+    try:
+        source, folder = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        return  # the run ended before there was anything to report
+    stopped: Exception | None = None
+    try:
+        write_report(build_document(source), folder)
+    except Exception as e:  # whatever it is, the run must hear of it
+        stopped = e
+    pickle.dump(stopped, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
