@@ -16,6 +16,7 @@ from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, age_in_years, first_day, is_partial, last_day, one_day
 from chartline.core.index import index_doses
+from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
 from chartline.protocol.model import Characteristic, Protocol
 
@@ -57,7 +58,7 @@ def subject_facts(data: ClinicalData, protocol: Protocol) -> Facts:
     return Facts(frame, sources, phrases)
 
 
-def fact_reasons(facts: Facts, protocol: Protocol) -> list[pl.DataFrame]:
+def fact_reasons(facts: Facts, protocol: Protocol) -> list[pl.LazyFrame]:
     """Return the trace of each fact: one row a record and source cell."""
     out = []
     names = ["BRTHDT", "SEX", "AGE", "TRTSDT", "TRTEDT", *protocol.characteristics]
@@ -76,7 +77,7 @@ def _records(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
 
 
 def _person(data: ClinicalData) -> pl.DataFrame:
-    said = statement(data["DM"].sort("CENTRE", "SEQ"), "BRTHDTC", "SEX", "AGE")
+    said = run(statement(data["DM"].lazy().sort("CENTRE", "SEQ"), "BRTHDTC", "SEX", "AGE"))
     complete = ~is_partial("BRTHDTC")
     return said.rename({"AGE": "AGEREC", "AGE__SEQ": "AGEREC__SEQ"}).with_columns(
         pl.when(complete).then(first_day("BRTHDTC")).alias("BRTHDT")

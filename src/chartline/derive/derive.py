@@ -14,12 +14,13 @@ from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
+from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
 from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
-from chartline.derive.model import TRACE_SCHEMA, WITHHELD_SCHEMA, Adam
+from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
 from chartline.derive.response import derive_response, merge_assessments, with_first_response
 from chartline.derive.response_tables import response_columns, response_reasons, response_table, stop_doubts
@@ -58,7 +59,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     trace += [*response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety, *why_times]
     return Adam(
         tables=tables,
-        trace=pl.concat([pl.DataFrame(schema=TRACE_SCHEMA), *trace]),
+        trace=all_reasons(trace),
         withheld=pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld, *left_out]),
         labels=adsl_labels(protocol) | {code: e.label for code, e in endpoints.items()},
         topics=topics | {code: e.topics for code, e in endpoints.items()},
@@ -72,7 +73,7 @@ def _times(
     protocol: Protocol,
     queries: Sequence[Query],
     withheld: list[pl.DataFrame],
-) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions, trace) over all endpoints."""
     known = pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld])
     left_out, populations = [], {}

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.core.plans import run_all
 from chartline.core.reasons import reason
 from chartline.derive.endpoint import Endpoint
 from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
@@ -42,7 +43,7 @@ _SCHEMA: dict[str, pl.DataType] = {
 
 def derive_times(
     endpoints: Mapping[str, Endpoint], milestones: pl.DataFrame, populations: Mapping[str, pl.DataFrame]
-) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions USUBJID ITEM QUERY REASON, trace) of PARAMCD -> endpoint.
 
     `populations` has KEY of each endpoint's members.
@@ -50,7 +51,7 @@ def derive_times(
     if not endpoints:
         return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
     plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
-    done = pl.collect_all(plans, engine="in-memory")
+    done = run_all(plans)
     for code, rows in zip(endpoints, done, strict=True):
         if rows.height != populations[code].height:
             raise AssertionError(f"{code}: {rows.height} rows of {populations[code].height} members")
@@ -170,7 +171,7 @@ def _sentence(endpoint: Endpoint) -> pl.Expr:
     return pl.coalesce(event, censored, pl.format("Censored at {} on {}, {}", "CNSDTDSC", day, time))
 
 
-def _reasons(kept: pl.DataFrame, item: pl.Expr) -> list[pl.DataFrame]:
+def _reasons(kept: pl.DataFrame, item: pl.Expr) -> list[pl.LazyFrame]:
     ends = (pl.col("SRCDOM"), pl.col("SRCSEQ"), pl.col("SRCVAR"))
     origins = (pl.col("ORGDOM"), pl.col("ORGSEQ"), pl.col("ORGVAR"))
     return [reason(kept, item, pl.col("AVAL"), pl.col("BECAUSE"), where) for where in (ends, origins)]
