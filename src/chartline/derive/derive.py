@@ -76,13 +76,14 @@ def _times(
 ) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions, trace) over all endpoints."""
     known = pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld])
+    inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
+    members = adsl.select(*KEY, *inside)
     left_out, populations = [], {}
     for code, endpoint in endpoints.items():
         item = f"ADTTE.{code}"
-        member = _membership(endpoint, adsl, protocol)
-        unknown = member.filter(pl.col("MEMBER").is_null())
+        unknown = members.filter(pl.col(code).is_null())
         left_out.append(_unknown_members(item, unknown, known, endpoint, protocol))
-        population = member.filter("MEMBER").select(KEY)
+        population = members.filter(code).select(KEY)
         blocked = blocked_by(queries, endpoint.topics)
         left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
         populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
@@ -90,12 +91,12 @@ def _times(
     return rows, [*left_out, excluded], trace
 
 
-def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
-    """KEY and MEMBER (null: unknown) of an endpoint's population."""
+def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.Expr:
+    """Whether a subject is in an endpoint's population (null: unknown)."""
     if endpoint.population is None:
-        return adsl.select(*KEY, pl.col("TRTSDT").is_not_null().alias("MEMBER"))
+        return pl.col("TRTSDT").is_not_null()
     condition = parse_condition(protocol.sets[endpoint.population].where, f"sets.{endpoint.population}")
-    return adsl.select(*KEY, condition.expr(dict(adsl.schema)).alias("MEMBER"))
+    return condition.expr(dict(adsl.schema))
 
 
 def _unknown_members(
@@ -115,6 +116,6 @@ def _unknown_members(
     return (
         unknown.select("USUBJID", pl.lit(item).alias("ITEM"))
         .join(ids, on="USUBJID", how="left")
-        .with_columns(pl.lit(text).alias("REASON"))
+        .with_columns(pl.col("QUERY").replace("", None), pl.lit(text).alias("REASON"))
         .select(list(WITHHELD_SCHEMA))
     )
