@@ -15,6 +15,7 @@ from chartline.cohort.facts import KEY, Facts, fact_reasons, subject_facts
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import Condition, parse_condition
+from chartline.core.plans import run
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons, reason
 from chartline.counts.model import AttritionStep, AttritionTable, CountKey
@@ -105,7 +106,9 @@ def _verdict(steps: list[tuple[str, str, str]]) -> list[pl.Expr]:
 
 def _decisions(frame: pl.DataFrame, steps: list[tuple[str, str, str]]) -> pl.DataFrame:
     parts = [
-        frame.filter(f"REACH{i}").select(
+        frame.lazy()
+        .filter(f"REACH{i}")
+        .select(
             *KEY,
             pl.lit(s[0]).alias("CRITERION"),
             pl.col(f"MET{i}").alias("MET"),
@@ -113,7 +116,7 @@ def _decisions(frame: pl.DataFrame, steps: list[tuple[str, str, str]]) -> pl.Dat
         )
         for i, s in enumerate(steps)
     ]
-    return pl.concat(parts)
+    return run(pl.concat(parts))
 
 
 def _reasons(frame: pl.DataFrame, facts: Facts, protocol: Protocol) -> list[pl.LazyFrame]:

@@ -29,9 +29,11 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from typing import Protocol as Interface
+from typing import TypeVar
 
 import polars as pl
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 KEYS: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
     "USUBJID": pl.String(),
@@ -190,7 +192,7 @@ def combine(parts: Iterable[ClinicalData]) -> ClinicalData:
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
-def statement(frame: pl.LazyFrame, *names: str) -> pl.LazyFrame:
+def statement(frame: Frame, *names: str) -> Frame:
     """One row a subject: per variable the first non-missing statement, with the SEQ that made it in `<name>__SEQ`.
 
     Shape: CENTRE, USUBJID, then for each name `<name>` and `<name>__SEQ`.

@@ -115,7 +115,7 @@ def _unknown_members(
     text = f"not known whether in the set '{label}'"
     return (
         unknown.select("USUBJID", pl.lit(item).alias("ITEM"))
-        .join(ids, on="USUBJID", how="left")
+        .join(ids, on="USUBJID", how="left", maintain_order="left")
         .with_columns(pl.col("QUERY").replace("", None), pl.lit(text).alias("REASON"))
         .select(list(WITHHELD_SCHEMA))
     )

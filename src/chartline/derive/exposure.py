@@ -80,11 +80,15 @@ def _whole_sum(name: str) -> pl.Expr:
 
 
 def _totals(adex: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
-    sums = adex.lazy().group_by(KEY).agg(
-        pl.col("CYCLE").n_unique().cast(pl.Int64).alias("NCYC"),
-        pl.len().cast(pl.Int64).alias("NDOSE"),
-        _whole_sum("EXDOSM2").alias("CUMDM2"),
-        _whole_sum("EXDOSE").alias("CUMMG"),
+    sums = (
+        adex.lazy()
+        .group_by(KEY)
+        .agg(
+            pl.col("CYCLE").n_unique().cast(pl.Int64).alias("NCYC"),
+            pl.len().cast(pl.Int64).alias("NDOSE"),
+            _whole_sum("EXDOSM2").alias("CUMDM2"),
+            _whole_sum("EXDOSE").alias("CUMMG"),
+        )
     )
     every = subjects.lazy().select(KEY).join(sums, on=KEY, how="left", maintain_order="left")
     return run(every.with_columns(pl.col("NDOSE").fill_null(0), pl.col("NCYC").fill_null(0)))

@@ -50,9 +50,11 @@ def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
     `rows` has LBTESTCD, AVAL, AVAL_OP, ANRLO, ANRHI, BASE and ABNORMAL: whether the test's baseline was above
     normal. Unknown is taken as normal, as CTCAE v5 gives no rule for it (`labs.py` flags such rows BASEASSM).
     """
-    needed = rows.lazy().select(
-        "LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False)
-    ).with_row_index("ROW_ID")
+    needed = (
+        rows.lazy()
+        .select("LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False))
+        .with_row_index("ROW_ID")
+    )
     reference = pl.col("REFERENCE")
     unit = (
         pl.when(reference == "ULN")

@@ -54,15 +54,15 @@ _START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC",
 
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the milestones, one row a subject (columns above, besides KEY)."""
-    plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left")
-    frame = run(plan.join(_statements(data), on=KEY, how="left"))
+    plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left", maintain_order="left")
+    frame = run(plan.join(_statements(data), on=KEY, how="left", maintain_order="left"))
     plan = frame.lazy()
     for milestone, source in (
         (Milestone.TRANSPLANT, protocol.transplant),
         (Milestone.NEW_THERAPY, protocol.new_therapy),
     ):
         events = first_event_after(data, source, frame.lazy(), protocol.partial_dates, milestone)
-        plan = plan.join(events, on=KEY, how="left")
+        plan = plan.join(events, on=KEY, how="left", maintain_order="left")
     happened = [pl.col(f"{m}_KNOWN").fill_null(False) for m in (Milestone.TRANSPLANT, Milestone.NEW_THERAPY)]
     return add_days(run(plan.with_columns(happened)), protocol.partial_dates)
 

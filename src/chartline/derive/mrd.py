@@ -24,13 +24,19 @@ def derive_mrd(
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject, trace)."""
     index = milestones.lazy().select(*KEY, pl.col("first_dose").alias("TRTSDT"))
-    window = best.lazy().join(index, on=KEY).select(
-        *KEY, "STOPDT", "FRSPDT", "RESPFL", pl.coalesce("FRSPDT", "TRTSDT").alias("FROM")
+    window = (
+        best.lazy()
+        .join(index, on=KEY)
+        .select(*KEY, "STOPDT", "FRSPDT", "RESPFL", pl.coalesce("FRSPDT", "TRTSDT").alias("FROM"))
     )
-    taken = assessments.lazy().join(window, on=KEY).filter(
-        (pl.col("MRDVAL").is_not_null() | pl.col("MRDCLASS").is_not_null())
-        & (pl.col("ADT") >= pl.col("FROM"))
-        & (pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT")))
+    taken = (
+        assessments.lazy()
+        .join(window, on=KEY)
+        .filter(
+            (pl.col("MRDVAL").is_not_null() | pl.col("MRDCLASS").is_not_null())
+            & (pl.col("ADT") >= pl.col("FROM"))
+            & (pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT")))
+        )
     )
     taken = taken.with_columns(_negative(rule).alias("NEG"), _adequate(rule).alias("ADEQUATE"))
     hit = pl.col("NEG") & pl.col("ADEQUATE") & (pl.col("RESPFL") == "Y")
@@ -43,7 +49,11 @@ def derive_mrd(
         .agg(pl.col("ADT").first().alias("MRDNEGDT"), pl.col("RSCYCLE").first().alias("MRDNEGCY"))
     )
     tested = samples.lazy().filter("ADEQUATE").select(KEY).unique().with_columns(pl.lit("Y").alias("MRDTSTFL"))
-    joined = window.select(KEY).join(tested, on=KEY, how="left").join(negative, on=KEY, how="left")
+    joined = (
+        window.select(KEY)
+        .join(tested, on=KEY, how="left", maintain_order="left")
+        .join(negative, on=KEY, how="left", maintain_order="left")
+    )
     joined = joined.join(_deep_until(adex.lazy(), rule), on=KEY, how="left", maintain_order="left")
     flagged = joined.with_columns(
         pl.col("MRDTSTFL").fill_null("N"),
@@ -89,11 +99,13 @@ def _reasons(out: pl.DataFrame, samples: pl.DataFrame, best: pl.DataFrame, rule:
     """One sentence a subject, with the sample it rests on: the first negative, else the last one taken."""
     shown = samples.lazy().sort(*KEY, "HIT", "ADT", descending=[False, False, True, False])
     shown = shown.group_by(KEY, maintain_order=True).agg(pl.all().first())
-    rows = out.lazy().join(shown, on=KEY, how="left").with_columns(
-        _sample_sentence().alias("SAMPLE")
+    rows = (
+        out.lazy()
+        .join(shown, on=KEY, how="left", maintain_order="left")
+        .with_columns(_sample_sentence().alias("SAMPLE"))
     )
     responded = pl.col("FRSPDT").is_not_null()
-    told = run(rows.drop("FRSPDT").join(best.lazy().select(*KEY, "FRSPDT"), on=KEY, how="left"))
+    told = run(rows.drop("FRSPDT").join(best.lazy().select(*KEY, "FRSPDT"), on=KEY, how="left", maintain_order="left"))
     because = (
         pl.when(~responded)
         .then(pl.format("no response, so no MRD-negative response; {}", pl.col("SAMPLE").fill_null("not tested")))

@@ -47,7 +47,9 @@ def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFram
     with `<variable>__SEQ` of the row that gave it."""
     recorded = data["RS"].lazy().join(subjects.lazy().select(KEY), on=KEY, how="semi")
     rows = recorded.filter(pl.col("RSDTC").str.len_chars() == 10).sort("CENTRE", "SEQ")
-    variables = [c for c in data["RS"].columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")]
+    variables = [
+        c for c in data["RS"].columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")
+    ]
     columns = []
     for name in variables:
         present = pl.col(name).is_not_null()
@@ -82,9 +84,7 @@ def _on_treatment(
     assessments: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response, types: dict[str, pl.DataType]
 ) -> pl.LazyFrame:
     """Assessments that the protocol's condition keeps, with ANL01FL: after the first dose and before the stop."""
-    stop = milestones.select(
-        *KEY, stop_day(choice.before).alias("STOPDT"), stop_word(choice.before).alias("STOPWORD")
-    )
+    stop = milestones.select(*KEY, stop_day(choice.before).alias("STOPDT"), stop_word(choice.before).alias("STOPWORD"))
     condition = parse_condition(choice.assessments, "response.assessments").expr(types)
     rows = assessments.filter(condition).join(stop, on=KEY)
     before = pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT"))
@@ -155,7 +155,9 @@ def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.
     treated = milestones.filter(pl.col("first_dose").is_not_null()).select(
         *KEY, stop_day(choice.before).alias("STOPDT"), stop_word(choice.before).alias("STOPWORD")
     )
-    out = treated.join(best, on=KEY, how="left").join(first, on=KEY, how="left", maintain_order="left")
+    out = treated.join(best, on=KEY, how="left", maintain_order="left").join(
+        first, on=KEY, how="left", maintain_order="left"
+    )
     bor = pl.col("BOR").fill_null(rules.not_evaluable)
     flag = pl.when(pl.col("FRSPDT").is_not_null()).then(pl.lit("Y")).otherwise(pl.lit("N"))
     # A subject that could not be assessed has no date of best response.

@@ -27,10 +27,14 @@ def count_evidence(
 ) -> pl.DataFrame:
     """Return KEY, ADT (marrow), CNTDT, DAYS (CNTDT - ADT), per test value, _OP and SEQ, per support <name>_FL and
     <name>_GAP (days from the last day of that support up to the count; null: none recorded)."""
-    rows = data["LB"].lazy().filter(
-        pl.col("LBTESTCD").is_in(list(_TESTS))
-        & pl.col("LBSTRESN").is_not_null()
-        & (pl.col("LBDTC").str.len_chars() == 10)
+    rows = (
+        data["LB"]
+        .lazy()
+        .filter(
+            pl.col("LBTESTCD").is_in(list(_TESTS))
+            & pl.col("LBSTRESN").is_not_null()
+            & (pl.col("LBDTC").str.len_chars() == 10)
+        )
     )
     near = (
         rows.with_columns(first_day("LBDTC").alias("CNTDT"))
@@ -53,7 +57,7 @@ def count_evidence(
     days = run(near.group_by(*_DAY, maintain_order=True).agg(pl.col("DAYS").first(), *values, *flags)).lazy()
     out = days
     for name, support in supports.items():
-        out = out.join(_last_support(data, days, name, support), on=_DAY, how="left")
+        out = out.join(_last_support(data, days, name, support), on=_DAY, how="left", maintain_order="left")
     return run(out)
 
 

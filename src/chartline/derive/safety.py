@@ -42,10 +42,8 @@ def _judged(
     """One row a subject: the flag, and per component i MET<i>, SEQ<i>, BECAUSE<i>."""
     rows = window.select(KEY)
     for i, part in enumerate(flag.any_of):
-        if isinstance(part, LabComponent):
-            found = _lab(adlb, adae, part, groups)
-        else:
-            found = _adverse_event(adae, part, groups)
+        lab = isinstance(part, LabComponent)
+        found = _lab(adlb, adae, part, groups) if lab else _adverse_event(adae, part, groups)
         numbered = found.select(*KEY, *[pl.col(c).alias(f"{c}{i}") for c in ("MET", "SEQ", "BECAUSE")])
         rows = rows.join(numbered, on=KEY, how="left", maintain_order="left")
     return rows.with_columns(_nothing_recorded(flag)).with_columns(_verdict(len(flag.any_of)).alias(name))

@@ -167,9 +167,7 @@ def _sentence() -> pl.Expr:
     """`Event: relapse on 2019-10-05, 25 days after first response on 2019-09-10`."""
     time = pl.format("{} days after {} on {}", "AVAL", "ORGWORD", pl.col("STARTDT").cast(pl.String))
     time = time.str.replace(r"^1 days", "1 day")
-    imputed = pl.when(pl.col("ADTF").is_not_null()).then(
-        pl.format(" (recorded as {}; the day is imputed)", "RECORDED")
-    )
+    imputed = pl.when(pl.col("ADTF").is_not_null()).then(pl.format(" (recorded as {}; the day is imputed)", "RECORDED"))
     day = pl.concat_str([pl.col("ADT").cast(pl.String), imputed.fill_null("")])
     alive = pl.format("Censored when last known alive on {}, {}: no {} recorded", day, time, "NOTHING")
     return (

@@ -18,17 +18,23 @@ def derive_transplant(
     milestones: pl.DataFrame, adex: pl.DataFrame, best: pl.DataFrame
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject, trace)."""
-    done = milestones.lazy().filter(pl.col("first_dose").is_not_null()).select(
-        *KEY,
-        pl.col("transplant").alias("HSCTDT"),
-        pl.col("transplant_F").alias("HSCTDTF"),
-        "transplant_SEQ",
-        pl.when(pl.col("transplant_KNOWN")).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("HSCTFL"),
+    done = (
+        milestones.lazy()
+        .filter(pl.col("first_dose").is_not_null())
+        .select(
+            *KEY,
+            pl.col("transplant").alias("HSCTDT"),
+            pl.col("transplant_F").alias("HSCTDTF"),
+            "transplant_SEQ",
+            pl.when(pl.col("transplant_KNOWN")).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("HSCTFL"),
+        )
     )
     before = adex.lazy().join(done, on=KEY).filter(pl.col("ASTDT") <= pl.col("HSCTDT"))
     last = before.group_by(KEY).agg(pl.col("ASTDT").max().alias("LASTDT"), pl.col("SEQ").sort_by("ASTDT").last())
     responses = best.lazy().select(*KEY, "FRSPDT", "FRSP")
-    joined = done.join(last, on=KEY, how="left").join(responses, on=KEY, how="left")
+    joined = done.join(last, on=KEY, how="left", maintain_order="left").join(
+        responses, on=KEY, how="left", maintain_order="left"
+    )
     in_response = (pl.col("FRSPDT") <= pl.col("HSCTDT")).fill_null(False)
     response = pl.when(pl.col("HSCTDT").is_not_null()).then(
         pl.when(in_response).then(pl.lit("Y")).otherwise(pl.lit("N"))
