@@ -42,11 +42,18 @@ def _judged(
     """One row a subject: the flag, and per component i MET<i>, SEQ<i>, BECAUSE<i>."""
     rows = window.select(KEY)
     for i, part in enumerate(flag.any_of):
-        lab = isinstance(part, LabComponent)
-        found = _lab(adlb, adae, part, groups) if lab else _adverse_event(adae, part, groups)
+        found = _component(part, adlb, adae, groups)
         numbered = found.select(*KEY, *[pl.col(c).alias(f"{c}{i}") for c in ("MET", "SEQ", "BECAUSE")])
         rows = rows.join(numbered, on=KEY, how="left", maintain_order="left")
     return rows.with_columns(_nothing_recorded(flag)).with_columns(_verdict(len(flag.any_of)).alias(name))
+
+
+def _component(
+    part: LabComponent | AeComponent, adlb: pl.LazyFrame, adae: pl.LazyFrame, groups: Groups
+) -> pl.LazyFrame:
+    if isinstance(part, LabComponent):
+        return _lab(adlb, adae, part, groups)
+    return _adverse_event(adae, part, groups)
 
 
 def flag_topics(flag: SafetyFlag) -> frozenset[Topic]:
