@@ -83,7 +83,7 @@ def test_png_is_sharp_enough_for_print() -> None:
     png = draw(_figure(*CASES["km"]), "png")
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     width, _ = struct.unpack(">II", png[16:24])
-    assert width / (162 / 25.4) == pytest.approx(220, abs=2)  # dots per inch
+    assert width / (162 / 25.4) == pytest.approx(200, abs=2)  # dots per inch
     assert png == draw(_figure(*CASES["km"]), "png")
 
 

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import docx as python_docx
 import pytest
@@ -18,7 +19,7 @@ from chartline.report.build import build_document
 from chartline.report.document import Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.docx import write_docx
 from chartline.report.html import write_html
-from chartline.report.pdf import write_pdf
+from chartline.report.pdf import breakable, write_pdf
 from chartline.report.write import write_report
 from report_cases import empty_source, tiny_source
 
@@ -161,6 +162,23 @@ def test_docx_gives_a_wide_table_a_landscape_page_with_the_same_header() -> None
     assert {s.header.paragraphs[0].text.strip() for s in made.sections} == {"Notice"}
 
 
+def test_docx_is_a_package_in_which_each_part_is_declared_and_each_relation_leads_somewhere(document: Document) -> None:
+    package = zipfile.ZipFile(BytesIO(write_docx(document)))
+    parts = {name: ElementTree.fromstring(package.read(name)) for name in package.namelist() if ".png" not in name}
+    types = parts["[Content_Types].xml"]
+    declared = {e.get("PartName", "").lstrip("/") for e in types} | {"[Content_Types].xml"}
+    assert {name for name in parts if not name.endswith(".rels")} == declared - {""}
+    targets = [f"word/{e.get('Target')}" for e in parts["word/_rels/document.xml.rels"]]
+    targets += [str(e.get("Target")) for e in parts["_rels/.rels"]]
+    assert set(targets) == set(package.namelist()) - {n for n in package.namelist() if n.endswith((".rels", "s].xml"))}
+    assert {info.date_time for info in package.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_docx_uses_only_styles_it_has(word: Any) -> None:
+    used = set(re.findall(r'<w:pStyle w:val="(\w+)"', word.element.xml))
+    assert used <= {s.style_id for s in word.styles}
+
+
 # --- PDF
 
 
@@ -191,6 +209,19 @@ def test_pdf_has_every_caption_and_the_notice_on_each_page(document: Document, t
 def test_pdf_prints_hostile_text_literally(tmp_path: Path) -> None:
     text = _pdf_text(write_pdf(hostile_document()), tmp_path)
     assert '#panic("x") $y$ *z*' in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("centre_A/chart_review.xlsx", "centre_|A/|chart_|review.|xlsx"),
+        ("Bone marrow, cytogenetics", "Bone marrow, cytogenetics"),  # no word is long
+        ("records.csv!row", "records.csv!row"),  # 15 letters
+        ("x" * 50, "x" * 24 + "|" + "x" * 24 + "|xx"),
+    ],
+)
+def test_pdf_cells_may_be_cut_inside_a_path_or_a_very_long_word(text: str, cut: str) -> None:
+    assert breakable(text).replace("\u200b", "|") == cut
 
 
 def test_pdf_is_written_even_in_a_script_that_no_font_at_hand_shows() -> None:

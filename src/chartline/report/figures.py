@@ -18,7 +18,7 @@ from chartline.report.document import Figure
 
 FOLDER = Path(__file__).parent / "templates"
 _CONTROL = re.compile(r"(\\\\)|\\u00[01][0-9a-f]|\\[bf]|\x7f")  # as JSON escapes them; tab and line ends stay
-PNG_PPI = 220  # 1,386 pixels across the text width: sharp in print, small in a DOCX
+PNG_PPI = 200  # 1,276 pixels across the text width: sharp in print, small in a DOCX
 
 
 @cache
@@ -35,8 +35,11 @@ def fonts() -> Any:
 
 
 @cache
-def compiler() -> Any:
-    """Return the Typst compiler; its root is the folder of the templates, so nothing else can be read."""
+def compiler(of: Literal["figures", "report"]) -> Any:
+    """Return a Typst compiler; its root is the folder of the templates, so nothing else can be read.
+
+    A compiler does one thing at a time; that of the PDF is another than that of the figures, so that both can work.
+    """
     import typst
 
     return typst.Compiler(root=str(FOLDER), font_paths=fonts(), ignore_system_fonts=True)
@@ -56,7 +59,7 @@ def draw(figure: Figure, format: Literal["svg", "png"]) -> bytes:
     if not (FOLDER / "figures" / f"{figure.kind}.typ").is_file() or not figure.kind.isidentifier():
         raise ValueError(f"there is no figure template {figure.kind!r}")
     inputs = {"kind": figure.kind, "data": to_json(figure.data), "fill": "white" if format == "png" else ""}
-    out = compiler().compile(
+    out = compiler("figures").compile(
         input=str(FOLDER / "figures" / "figure.typ"),
         format=format,
         ppi=PNG_PPI if format == "png" else None,

@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
-from chartline.report.document import Document
+from chartline.report.document import Block, Cell, Document, Table
 from chartline.report.figures import FOLDER, compiler, to_json
+
+_LONG_WORD = re.compile(r"\S{16,}")
+_SIGNS = re.compile(r"(?:\W|_)+")
+_LETTERS = re.compile(r"[^\W_]{24}")
+_CUT = "\\g<0>\u200b"  # the same and a space without width
+
+
+def breakable(text: str) -> str:
+    """Return a cell's text with the places where a line may end: a long path after its signs, a word after 24 letters.
+
+    Done here and not in the template, where a pattern costs as much time as a page.
+    """
+    return _LONG_WORD.sub(lambda word: _LETTERS.sub(_CUT, _SIGNS.sub(_CUT, word[0])), text)
+
+
+def _with_breaks(block: Block) -> Block:
+    if not isinstance(block, Table):
+        return block
+    rows = tuple(tuple(_cell_with_breaks(c) for c in row) for row in block.rows)
+    return replace(block, header=tuple(breakable(h) for h in block.header), rows=rows)
+
+
+def _cell_with_breaks(cell: Cell) -> Cell:
+    return cell if len(cell.text) < 16 else replace(cell, text=breakable(cell.text))
 
 
 def _plain(value: Any) -> Any:
     """Return what JSON does not know: dataclasses with their type's name, sets as sorted lists."""
+    if isinstance(value, Cell):
+        return {"text": value.text, "bold": value.bold, "indent": value.indent}
     if isinstance(value, frozenset):
         return sorted(value)
     return {"type": type(value).__name__, **vars(value)}
@@ -27,7 +55,7 @@ def write_pdf(document: Document) -> bytes:
         "notice": document.notice,
         "footer": document.footer,
         "short_title": document.short_title,
-        "blocks": document.blocks,
+        "blocks": [_with_breaks(b) for b in document.blocks],
     }
     text = to_json(inputs, _plain)
     try:
@@ -39,7 +67,7 @@ def write_pdf(document: Document) -> bytes:
 
 
 def _compiled(text: str, standards: list[str]) -> bytes:
-    out = compiler().compile(
+    out = compiler("report").compile(
         input=str(FOLDER / "report.typ"),
         format="pdf",
         sys_inputs={"document": text},

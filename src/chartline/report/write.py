@@ -6,6 +6,8 @@ Each figure is drawn once a format and shared by the writers.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
@@ -15,21 +17,31 @@ from chartline.report.figures import draw
 from chartline.report.html import write_html
 from chartline.report.pdf import write_pdf
 
+Drawings = Mapping[str, bytes]  # by figure name
+
 
 def write_report(document: Document, folder: Path) -> None:
-    """Write every file of the report into `folder`, which exists."""
-    figures = folder / "figures"
-    figures.mkdir(exist_ok=True)
-    svgs = {f.name: draw(f, "svg") for f in document.figures}
-    pngs = {f.name: draw(f, "png") for f in document.figures}
+    """Write every file of the report into `folder`, which exists.
+
+    The PDF is set beside the rest, in a thread of its own: Typst does not hold Python's lock.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        pdf = beside.submit(write_pdf, document)
+        svgs = {f.name: draw(f, "svg") for f in document.figures}
+        pngs = {f.name: draw(f, "png") for f in document.figures}
+        _write_figures(document, svgs, pngs, folder / "figures")
+        (folder / "report.html").write_bytes(write_html(document, svgs))
+        (folder / "report.docx").write_bytes(write_docx(document, pngs))
+        (folder / "report.pdf").write_bytes(pdf.result())
+
+
+def _write_figures(document: Document, svgs: Drawings, pngs: Drawings, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
     for figure in document.figures:
-        (figures / f"{figure.name}.svg").write_bytes(svgs[figure.name])
-        (figures / f"{figure.name}.png").write_bytes(pngs[figure.name])
+        (folder / f"{figure.name}.svg").write_bytes(svgs[figure.name])
+        (folder / f"{figure.name}.png").write_bytes(pngs[figure.name])
         if figure.rows:
-            (figures / f"{figure.name}.csv").write_text(_data_table(figure), encoding="utf-8", newline="")
-    (folder / "report.html").write_bytes(write_html(document, svgs))
-    (folder / "report.docx").write_bytes(write_docx(document, pngs))
-    (folder / "report.pdf").write_bytes(write_pdf(document))
+            (folder / f"{figure.name}.csv").write_text(_data_table(figure), encoding="utf-8", newline="")
 
 
 def warm_up() -> None:

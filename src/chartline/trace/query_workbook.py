@@ -92,7 +92,7 @@ def _write_workbook(queries: Sequence[Query], path: Path, study: str, centre: st
     import xlsxwriter
 
     literal = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), literal) as book:
+    with xlsxwriter.Workbook(str(path), {**literal, "in_memory": True}) as book:  # not by way of temporary files
         book.set_properties({"title": f"Queries, {study}, centre {centre}", "created": _FIXED_DAY})
         _write_readme(book, queries, study, centre)
         _write_sheet(book, queries, study, centre)
