@@ -299,7 +299,7 @@ def test_responses_are_shown_by_their_labels_best_first() -> None:
     bars = tuple(replace(tiny_source().patients[0], subject=f"A-{i}", response=c) for i, c in enumerate(["NR", "CR"]))
     document = build_document(tiny_source(levels={"BOR": labels}, patients=(*bars, tiny_source().patients[1])))
     rows = document.figures[2].data["rows"]
-    assert [r["group"] for r in rows] == ["Complete remission (CR)", "No response", "No response recorded"]
+    assert [r["group"] for r in rows] == ["Complete remission (CR)", "No response", "Withheld: a query is open"]
     assert [r[1] for r in document.figures[2].rows] == [r["group"] for r in rows]
     assert "CR, complete remission." in document.figures[2].notes[0]
 

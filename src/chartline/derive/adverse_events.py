@@ -14,6 +14,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day, last_day
+from chartline.core.plans import run
 from chartline.derive.milestones import KEY
 
 
@@ -21,14 +22,14 @@ def derive_adverse_events(
     data: ClinicalData, window: pl.DataFrame, groups: Mapping[str, tuple[str, ...]]
 ) -> pl.DataFrame:
     """Return ADAE. `window` is `labs.treatment_window`."""
-    rows = data["AE"].filter(pl.col("AETERM").is_not_null()).join(window, on=KEY)
+    rows = data["AE"].lazy().filter(pl.col("AETERM").is_not_null()).join(window.lazy(), on=KEY)
     first, last = first_day("AESTDTC"), last_day("AESTDTC")
     after = _flag(first >= pl.col("TRTSDT"), last < pl.col("TRTSDT"))
     inside = (first >= pl.col("TRTSDT")) & (last <= pl.col("ONTRTEDT"))
     outside = (last < pl.col("TRTSDT")) | (first > pl.col("ONTRTEDT"))
     named: list[pl.Expr] = [pl.when(in_group(words)).then(pl.lit(name)) for name, words in groups.items()]
     group = pl.coalesce([*named, pl.lit(None, dtype=pl.String)])
-    return rows.select(
+    adae = rows.select(
         *KEY,
         "SEQ",
         "AETERM",
@@ -41,7 +42,8 @@ def derive_adverse_events(
         "AEOUT",
         _flag(inside, outside).alias("TRTEMFL"),
         after.alias("AFTERFL"),
-    ).sort(*KEY, "ASTDT", "SEQ", nulls_last=True)
+    )
+    return run(adae.sort(*KEY, "ASTDT", "SEQ", nulls_last=True))
 
 
 def in_group(words: tuple[str, ...]) -> pl.Expr:

@@ -28,7 +28,12 @@ def build(source: ReportSource) -> list[Block]:
         return []
     best = source.levels.get("BOR") or source.protocol.response.responders
     rank = {r: i for i, r in enumerate(best)}
-    ordered = sorted(source.patients, key=lambda p: (rank.get(p.response, len(rank)), -p.end, p.subject))
+
+    def place(bar: PatientBar) -> tuple[int, str, int, str]:
+        group = _response(source, bar)
+        return rank.get(bar.response, len(rank)), group, -bar.end, bar.subject
+
+    ordered = sorted(source.patients, key=place)
     parts = [ordered[i : i + PER_FIGURE] for i in range(0, len(ordered), PER_FIGURE)]
     return [Heading("Patients"), *(_figure(source, part, i, len(parts)) for i, part in enumerate(parts))]
 
@@ -67,7 +72,10 @@ def _notes(source: ReportSource) -> str:
 
 
 def _response(source: ReportSource, bar: PatientBar) -> str:
-    return response_text(source, "BOR", bar.response) if bar.response else "No response recorded"
+    if bar.response:
+        return response_text(source, "BOR", bar.response)
+    withheld = any(w.subject == bar.subject for w in source.withheld)
+    return "Withheld: a query is open" if withheld else "No response recorded"
 
 
 def _row(source: ReportSource, bar: PatientBar) -> dict[str, object]:
