@@ -2,7 +2,8 @@
 
 Nothing is guessed: text that does not have the declared order is `not_a_date`; a day that the calendar does not have
 is `impossible_date`; two numbers, or a year of two digits, are `ambiguous_partial`. Months may be English names,
-which need no order. A time of day after the date is dropped: all dates are local calendar dates.
+which need no order, except under ISO, which is strict: yyyy-mm-dd, yyyy-mm or yyyy. A time of day after the date is
+dropped: all dates are local calendar dates.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def read_dates(text: pl.Series, order: DateOrder) -> tuple[pl.Series, pl.Series]
     left = (text.is_not_null() & iso.is_null() & problem.is_null()).arg_true()
     if not len(left):
         return iso, problem
-    iso_left, problem_left = _named(text.gather(left))
+    read = _unread if order is DateOrder.ISO else _named
+    iso_left, problem_left = read(text.gather(left))
     return iso.scatter(left, iso_left), problem.scatter(left, problem_left)
 
 
@@ -77,9 +79,14 @@ def _named(text: pl.Series) -> tuple[pl.Series, pl.Series]:
             pl.coalesce("d", pl.lit(found["d"])).alias("d"),
         )
     iso, problem = _calendar(parts)
-    rest = pl.Series("problem", [_why_not(t) for t in text.to_list()], dtype=pl.String)
     unread = iso.is_null() & problem.is_null() & text.is_not_null()
-    return iso, rest.zip_with(unread, problem)
+    return iso, _unread(text)[1].zip_with(unread, problem)
+
+
+def _unread(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return no date, and why each text is none."""
+    why = pl.Series("problem", [_why_not(t) for t in text.to_list()], dtype=pl.String)
+    return pl.Series("iso", [None] * len(text), dtype=pl.String), why
 
 
 def _why_not(text: str | None) -> str:
