@@ -89,6 +89,9 @@ def check(
     done = check_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
     for line in done.summary():
         typer.echo(line)
+    if out is None:
+        for line in done.listing():
+            typer.echo(line)
 
 
 @app.command()

@@ -71,6 +71,14 @@ class StudyData:
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
         return out
 
+    def listing(self) -> list[str]:
+        """Return a line a query that asks something, the blocking ones first."""
+        asked = [q for q in self.queries if q.severity is not Severity.NOTE]
+        return [
+            f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{q.addresses[0] if q.addresses else ''}]"
+            for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject))
+        ]
+
 
 @dataclass(frozen=True)
 class StudyRun:
@@ -341,7 +349,8 @@ def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
     if strict and blocking:
         shown = "; ".join(f"{q.subject or q.centre}: {q.message}" for q in blocking[:3])
         raise BlockingQueries(
-            f"{len(blocking)} blocking queries are open: {shown}{' ...' if len(blocking) > 3 else ''}",
+            f"{len(blocking)} blocking {'query is' if len(blocking) == 1 else 'queries are'} open: {shown}"
+            + (" ..." if len(blocking) > 3 else ""),
             expected="none, because --strict was asked for",
             do="see `chartline check STUDY --out DIR`; answer them, or run without --strict",
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chartline.checks.confirmed import close_confirmed
@@ -47,3 +49,9 @@ def test_a_query_is_closed_by_its_id_or_by_all_its_cells(answers: list[Applied],
     assert after.blocks == (not closed)
     if closed:
         assert "data manager on 2026-11-23" in after.message
+
+
+def test_a_value_that_cannot_be_read_cannot_be_confirmed() -> None:
+    unread = replace(QUERY, rule="impossible_date", addresses=(DEATH,))
+    (after,) = close_confirmed([unread], [answer(DEATH), answer(DEATH, unread.id)])
+    assert after == unread

@@ -11,7 +11,7 @@ from chartline.core.query import Topic
 from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from chartline.protocol.load import adsl_variables
+from chartline.protocol.resolve import adsl_types
 from derive_cases import because, block, derive, protocol, row
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1"
@@ -182,7 +182,7 @@ def test_a_doubtful_first_dose_hides_everything_counted_from_it() -> None:
 
 def test_adsl_has_every_variable_that_a_protocol_may_name() -> None:
     adam = follow("N||2020-07-01|N|")
-    names = adsl_variables(protocol())
+    names = adsl_types(protocol())
     assert [n for n in names if n not in adam["ADSL"].columns] == []
     assert [n for n in names if n not in adam.labels] == []
     assert adam.topics["BOR"] >= {Topic.RESPONSE, Topic.COUNTS}

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from chartline.counts.count import count_analyses
+from chartline.errors import ProtocolError
 from chartline.protocol.model import Headline
 from chartline.results.headline import build_headline
 from chartline.results.model import RESULT_COLUMNS, Result, Results
@@ -60,7 +61,7 @@ def test_a_number_that_cannot_be_computed_is_null_with_its_reason(study: Results
 
 def test_a_headline_that_no_result_answers_is_an_error(study: Results) -> None:
     wrong = PROTOCOL.model_copy(update={"headline": {"x": Headline(analysis="rfs", statistic="mode")}})
-    with pytest.raises(KeyError, match="rfs has no statistic `mode`"):
+    with pytest.raises(ProtocolError, match="rfs has no statistic `mode`"):
         build_headline(study, wrong)
 
 

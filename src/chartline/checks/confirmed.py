@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from chartline.core.query import Query, Severity
 from chartline.mapping.amendments import Action, Applied
+from chartline.mapping.problems import UNREADABLE
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:
     """Return the queries with every confirmed one made a note that no longer withholds anybody.
 
     A query is confirmed where an answer `confirm` carries its id, or where every cell it names is confirmed: of two
-    cells that contradict each other one confirmation settles nothing.
+    cells that contradict each other one confirmation settles nothing. A value that could not be read stays asked.
     """
     confirmed = [a.amendment for a in applied if a.amendment.action is Action.CONFIRM]
     by_id = {a.amendment_id: a for a in confirmed}
@@ -22,7 +23,7 @@ def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> lis
     for q in queries:
         cells = [by_cell.get((q.centre, address)) for address in q.addresses]
         answer = by_id.get(q.id) or (cells[0] if cells and all(cells) else None)
-        if answer is None or q.severity is Severity.NOTE:
+        if answer is None or q.severity is Severity.NOTE or q.rule in UNREADABLE:
             out.append(q)
             continue
         who = f"{answer.answered_by or 'the centre'}{f' on {answer.answered_on}' if answer.answered_on else ''}"

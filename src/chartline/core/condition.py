@@ -52,6 +52,17 @@ class Condition:
     def variables(self) -> frozenset[str]:
         return frozenset(n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name) and n.id not in _WORDS)
 
+    @property
+    def comparisons(self) -> tuple[tuple[str, object], ...]:
+        """Every (variable, literal) that is compared."""
+        out: list[tuple[str, object]] = []
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name):
+                right = node.comparators[0]
+                items = right.elts if isinstance(right, ast.Tuple) else [right]
+                out += [(node.left.id, _literal(i)) for i in items if not isinstance(i, ast.Name)]
+        return tuple(out)
+
     def expr(self, dtypes: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
         """Return the Polars boolean expression; null means unknown. `dtypes` lets ISO text meet dates."""
         return _to_expr(self._tree, dtypes or {})

@@ -48,6 +48,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
+# A value of these rules could not be read, so it cannot be right as it stands: no confirmation closes the query.
+UNREADABLE = frozenset(_SENTENCES) - {"partial_date"}
+
+
 @dataclass(frozen=True)
 class Seat:
     """Where a problem sits: centre, subject, address, what the cell shows, and what it is about."""

@@ -43,6 +43,17 @@ DERIVED_VARIABLES: dict[str, str] = {
 }
 
 
+_NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "MRDNEGCY", "HSCTINT")
+_TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP")
+
+
+def type_of(name: str) -> str:
+    """Return text, number, date or flag (Y/N) of a variable that every study has."""
+    if name in _NUMBERS or name in _TEXTS:
+        return "number" if name in _NUMBERS else "text"
+    return "date" if name.endswith("DT") else "flag"
+
+
 def label_of(name: str) -> str | None:
     """Return the label of a variable that every study has."""
     return COHORT_VARIABLES.get(name) or DERIVED_VARIABLES.get(name)

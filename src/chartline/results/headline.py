@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from chartline.errors import ProtocolError
 from chartline.results.model import Result, Results
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def build_headline(results: Results, protocol: Protocol) -> dict[str, Any]:
-    """Return the content of headline.json in the protocol's order. Raises `KeyError` for a result that is not there."""
+    """Return the content of headline.json in the protocol's order.
+
+    Raises `ProtocolError` for a statistic that its analysis does not have, or a unit that is not the statistic's.
+    """
     return {
         "study": protocol.study.id,
         "protocol_digest": results.protocol_digest,
@@ -32,7 +36,19 @@ def build_headline(results: Results, protocol: Protocol) -> dict[str, Any]:
 def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> dict[str, Any]:
     result = results.get(asked.analysis, asked.statistic, asked.at)
     if result is None:
-        raise KeyError(f"headline {key}: {asked.analysis} has no statistic `{asked.statistic}` at {asked.at}")
+        known = dict.fromkeys(r.statistic for r in results.of(asked.analysis) if not r.group)
+        raise ProtocolError(
+            f"{asked.analysis} has no statistic `{asked.statistic}`" + (f" at {asked.at}" if asked.at else ""),
+            where=f"headline.{key}",
+            expected=f"one of: {', '.join(known)}",
+            do="correct the statistic",
+        )
+    if asked.unit and result.unit and asked.unit != result.unit:
+        raise ProtocolError(
+            f"{asked.analysis} {asked.statistic} is in {result.unit}, not in {asked.unit}",
+            where=f"headline.{key}",
+            do=f"write unit: {result.unit}, or leave it out",
+        )
     unit, definition = asked.unit or result.unit, protocol.analysis(asked.analysis).definition
     if result.is_count:
         return {

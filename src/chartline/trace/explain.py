@@ -27,6 +27,9 @@ _ROLES = {
 }
 
 
+_MAIN = ("proportion", "median")  # what an analysis is asked for first
+
+
 class ExplainError(StudyError):
     """What was asked for is not in the out folder."""
 
@@ -83,9 +86,10 @@ def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
         rows = of.filter(pl.col("ITEM") == item)
         first = rows.row(0, named=True)
         yield f"{subject} {item}: {first['VALUE'] if first['VALUE'] is not None else first['ROLE'] or 'missing'}"
-        if first["BECAUSE"]:
-            yield f"  {first['BECAUSE']}"
-        yield from (f"    {line}" for line in _cell_lines(rows.iter_rows(named=True)))
+        for (sentence,), cells in rows.group_by("BECAUSE", maintain_order=True):
+            if sentence:
+                yield f"  {sentence}"
+            yield from (f"    {line}" for line in _cell_lines(cells.iter_rows(named=True)))
 
 
 def _headline(out: Path) -> dict[str, Any]:
@@ -100,16 +104,21 @@ def _headline(out: Path) -> dict[str, Any]:
 
 
 def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame) -> dict[str, Any]:
-    ids = results["result_id"].to_list()
+    if not what:
+        raise ExplainError("Say which number to explain", expected=f"one of {', '.join(headline)}, or a result id")
     wanted = headline[what]["result_id"] if what in headline else what
     hit = results.filter(pl.col("result_id") == wanted)
+    if hit.is_empty():  # an analysis: its own number, not the first of its rows
+        rank = pl.col("statistic").replace_strict({s: i for i, s in enumerate(_MAIN)}, default=len(_MAIN))
+        hit = results.filter((pl.col("analysis") == wanted) & (pl.col("group") == "")).sort(rank, maintain_order=True)
     if hit.is_empty():
         hit = results.filter(pl.col("analysis") == wanted)
     if hit.is_empty():
-        known = [*headline, *sorted(set(results["analysis"].to_list())), *ids]
-        near = difflib.get_close_matches(what or "", known, n=3)
+        known = [*headline, *sorted(set(results["analysis"].to_list())), *results["result_id"].to_list()]
+        by_small = {k.lower(): k for k in reversed(known)}
+        near = [by_small[k] for k in difflib.get_close_matches(what.lower(), by_small, n=3)]
         raise ExplainError(
-            f"There is no result `{what}`" if what else "Say which number to explain",
+            f"There is no result `{what}`",
             expected=f"did you mean {', '.join(near)}?" if near else f"one of {', '.join(headline)}, or a result id",
             do="see headline.json or results.csv for the names",
         )
@@ -135,7 +144,7 @@ def _number(r: dict[str, Any], headline: dict[str, Any], what: str | None) -> It
 def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
     """Add STANDS (how a member stands, in words) and SHOWN (listed without --members)."""
     role = pl.col("ROLE").replace_strict(_ROLES, default=pl.col("ROLE"))
-    if result["statistic"] == "survival" and result["at"] is not None:
+    if result["statistic"] in ("survival", "n_risk", "n_censored_before") and result["at"] is not None:
         day, at = pl.col("VALUE").cast(pl.Float64, strict=False), result["at"] * DAYS_PER_MONTH
         event = pl.col("ROLE") == "event"
         stands = (
@@ -171,7 +180,8 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
 
 def _tally(of: pl.DataFrame) -> Iterator[str]:
     n = of.group_by("GROUP", maintain_order=True).len()
-    yield f"{of.height} patients: " + ", ".join(f"{row[1]} {row[0]}" for row in n.iter_rows())
+    noun = "patient" if of.height == 1 else "patients"
+    yield f"{of.height} {noun}: " + ", ".join(f"{row[1]} {row[0]}" for row in n.iter_rows())
 
 
 def _cells(trace: pl.DataFrame, items: list[str]) -> dict[str, list[str]]:
