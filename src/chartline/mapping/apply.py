@@ -103,7 +103,7 @@ class _Mapper:
     def _ask(self) -> None:
         """Find the rows of every block and ask the stack for its cells."""
         sets: dict[object, tuple[pl.Series, pl.Series]] = {}
-        chosen: dict[str, pl.Series] = {}
+        chosen: dict[str, list[pl.Series]] = {}
         for block in self.plan.blocks:
             view = self.views.get(block.table)
             if view is None:
@@ -121,13 +121,15 @@ class _Mapper:
             self.emissions.append(e)
         self._unmapped_rows(chosen)
 
-    def _rows_of(self, block: Block, view: TableView, chosen: dict[str, pl.Series]) -> tuple[pl.Series, pl.Series]:
+    def _rows_of(
+        self, block: Block, view: TableView, chosen: dict[str, list[pl.Series]]
+    ) -> tuple[pl.Series, pl.Series]:
         rows = self.rows[block.table]
         at = rows.kept
         if block.where:
-            at = at.filter(view.holds(block.where).gather(at))
-        seen = chosen.get(block.table)
-        chosen[block.table] = at if seen is None else pl.concat([seen, at])
+            holds = view.holds(block.where)
+            at = at.filter(holds if len(at) == view.height else holds.gather(at))
+        chosen.setdefault(block.table, []).append(at)
         subject = rows.subject if len(at) == view.height else rows.subject.gather(at)
         return at, subject
 
@@ -137,14 +139,16 @@ class _Mapper:
                 helper = f"{name}#unit"
                 e.asked[helper] = self.stack.ask(view, e.block.table, unit.cell, e.rows, key, (e.number, helper))
 
-    def _unmapped_rows(self, chosen: dict[str, pl.Series]) -> None:
+    def _unmapped_rows(self, chosen: dict[str, list[pl.Series]]) -> None:
         """Tell rows that no block's `where` takes: they would be lost in silence."""
         for name, rows in self.rows.items():
             if not self.mapping.tables[name].records:
                 continue
-            at = rows.kept
-            if name in chosen:
-                at = at.filter(~at.is_in(chosen[name].unique().implode()))
+            at, sets = rows.kept, chosen.get(name, [])
+            if any(len(taken) == len(at) for taken in sets):
+                continue
+            if sets:
+                at = at.filter(~at.is_in(pl.concat(sets).unique().implode()))
             if len(at):
                 self.queries.append(_unmapped(self.views[name], at.to_list(), self.centre))
 
@@ -320,8 +324,9 @@ def _label(domain: str, name: str, test: str | None) -> str:
 
 def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
     """Drop helper columns and number the rows from 1."""
-    kept = frame.select([c for c in frame.columns if "#" not in c])
-    return kept.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("SEQ"))
+    kept = [c for c in frame.get_columns() if "#" not in c.name]
+    number = pl.int_range(1, frame.height + 1, dtype=pl.Int64, eager=True)
+    return pl.DataFrame([*kept, number.alias("SEQ")])
 
 
 def _sexes(dm: pl.DataFrame | None) -> pl.DataFrame:

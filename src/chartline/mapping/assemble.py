@@ -43,18 +43,23 @@ def dtype_of(domain: str, name: str) -> type[pl.DataType]:
 def assemble(domain: str, emissions: list[Emission], stack: Stack, centre: str) -> pl.DataFrame:
     """Return the rows of a domain that exist (some anchor present), in block order then source order."""
     lengths = [len(e.rows) for e in emissions]
-    which = pl.int_range(len(emissions), eager=True).repeat_by(pl.Series(lengths)).explode()
-    columns: dict[str, pl.Series] = {
-        "USUBJID": pl.concat([e.subject.alias("USUBJID") for e in emissions]),
-        "BLOCK": pl.Series("BLOCK", [e.number for e in emissions], dtype=pl.UInt32).gather(which),
-        "ROW": pl.concat([e.rows.alias("ROW") for e in emissions]),
-    }
-    pool = _Nulls(max(lengths))
+    repeated = _Repeated()
+    numbers = [repeated(e.number, pl.UInt32, n) for e, n in zip(emissions, lengths, strict=True)]
+    columns = [
+        repeated(centre, pl.String, sum(lengths)).alias("CENTRE"),
+        _joined("USUBJID", [e.subject for e in emissions]),
+        _joined("BLOCK", numbers),
+        _joined("ROW", [e.rows for e in emissions]),
+    ]
     for name in _names(emissions):
-        columns |= _column(domain, name, emissions, stack, pool, which)
+        columns += _column(domain, name, emissions, stack, repeated)
     exists = _exists(emissions, stack)
-    frame = pl.DataFrame(columns).filter(exists)
-    return frame.select(pl.lit(centre).alias("CENTRE"), pl.all())
+    frame = pl.DataFrame(columns)
+    return frame if exists.all() else frame.filter(exists)
+
+
+def _joined(name: str, chunks: list[pl.Series]) -> pl.Series:
+    return pl.concat([c.alias(name) for c in chunks])
 
 
 def _names(emissions: list[Emission]) -> list[str]:
@@ -66,47 +71,38 @@ def _names(emissions: list[Emission]) -> list[str]:
     return list(seen)
 
 
-class _Nulls:
-    """Slices of one null Series per dtype."""
+class _Repeated:
+    """Makes Series of one value repeated; those of one value are slices of the longest yet made."""
 
-    def __init__(self, longest: int) -> None:
-        self._longest = max(longest, 1)
-        self._made: dict[object, pl.Series] = {}
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, object], pl.Series] = {}
 
-    def __call__(self, dtype: type[pl.DataType], n: int) -> pl.Series:
-        if dtype not in self._made:
-            self._made[dtype] = pl.Series([None], dtype=dtype).new_from_index(0, self._longest)
-        return self._made[dtype].slice(0, n)
+    def __call__(self, value: object, dtype: type[pl.DataType], n: int) -> pl.Series:
+        made = self._made.get((value, dtype))
+        if made is None or len(made) < n:
+            made = self._made[value, dtype] = pl.Series([value], dtype=dtype).new_from_index(0, n)
+        return made.head(n)
 
 
-def _column(
-    domain: str, name: str, emissions: list[Emission], stack: Stack, nulls: _Nulls, index: pl.Series
-) -> dict[str, pl.Series]:
+def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, repeated: _Repeated) -> list[pl.Series]:
     """Return the column of one variable (and `<name>_OP`, `<name>#has_unit` where they say something)."""
     dtype = dtype_of(domain, name)
     chunks: list[pl.Series] = []
     ops: list[pl.Series] = []
-    constants: list[object] = []
     for e in emissions:
         n = len(e.rows)
         request = e.asked.get(name)
         read = None if request is None else stack.read(request)
-        constants.append(_constant(e.block, name, dtype) if read is None else None)
-        chunks.append(nulls(dtype, n) if read is None else _precise(e, name, read.value, request))
-        if dtype is pl.Float64:
-            ops.append(nulls(pl.String, n) if read is None or read.op is None else read.op)
-    value = pl.concat([c.alias(name) for c in chunks])
-    if any(c is not None for c in constants):
-        constant = pl.Series(constants, dtype=dtype).gather(index)
-        value = constant.zip_with(constant.is_not_null(), value).alias(name)
-    out = {name: value}
-    if ops:
-        op = pl.concat([o.alias(f"{name}_OP") for o in ops])
-        if op.null_count() < len(op):
-            out[f"{name}_OP"] = op
+        value = repeated(_constant(e.block, name, dtype), dtype, n) if read is None else read.value
+        chunks.append(_precise(e, name, value, request))
+        ops.append(repeated(None, pl.String, n) if read is None or read.op is None else read.op)
+    out = [_joined(name, chunks)]
+    if any(op.null_count() < len(op) for op in ops):
+        out.append(_joined(f"{name}_OP", ops))
     if name.endswith("#unit"):
-        declared = pl.Series([name.removesuffix("#unit") in e.block.units for e in emissions])
-        out[name.replace("#unit", "#has_unit")] = declared.gather(index)
+        variable = name.removesuffix("#unit")
+        declared = [repeated(variable in e.block.units, pl.Boolean, len(e.rows)) for e in emissions]
+        out.append(_joined(f"{variable}#has_unit", declared))
     return out
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from chartline.core.query import Query, Severity, Topic
-from chartline.mapping.date_text import read_dates
+from chartline.mapping.date_text import read_date
 from chartline.mapping.model import DateOrder
 from chartline.mapping.rows import Rows
 from chartline.mapping.stack import Request
@@ -41,16 +41,16 @@ def _of_column(
     if kind is None or not (kind == Kind.DATE).any():
         return []
     at = rows.data
-    true = (kind.gather(at) == Kind.DATE).fill_null(False)
+    kinds = kind.gather(at)
+    true = kinds == Kind.DATE
     if not true.any():
         return []
-    other = true | (kind.gather(at) == Kind.AMENDED).fill_null(False)
-    text = view.text(column).gather(at).set(other, None)
-    complete = (read_dates(text, order)[0].str.len_chars() == 10).fill_null(False)
+    text = view.text(column).gather(at).filter(~(true | (kinds == Kind.AMENDED)))
+    complete = sum(len(read_date(t, order)[0] or "") == 10 for t in text.to_list() if t is not None)
     true_rows = at.filter(true).to_list()
     out = [_swapped(view, column, rows, r, centre, topics) for r in true_rows] if swap else []
-    if complete.any():
-        out.append(_column(view, column, true_rows, int(complete.sum()), swap, centre, topics))
+    if complete:
+        out.append(_column(view, column, true_rows, complete, swap, centre, topics))
     return out
 
 

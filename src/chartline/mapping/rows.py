@@ -6,6 +6,8 @@ a subject where one was declared.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,7 +86,7 @@ def _subjects(
     """Return the subject of every row (null where there is none) and the queries of rows without one."""
     column = cell.columns[0]
     read = read_cells(cell.reading, view.raw(column), view.kind(column), lookup)
-    subject = read.value.set(~data, None)
+    subject = read.value if data.all() else read.value.set(~data, None)
     queries: list[Query] = []
     unknown: dict[str, list[int]] = {}
     for row, _ in read.problems:
@@ -93,14 +95,13 @@ def _subjects(
     for shown, rows in unknown.items():
         queries.append(_unknown_subject(view, mapping, cell, shown, rows))
     if mapping.subject_pattern is not None:
-        odd = (subject.is_not_null() & ~subject.str.contains(mapping.subject_pattern)).fill_null(False)
-        queries += [_odd_subject(view, mapping, cell, row) for row in odd.arg_true().to_list()]
-        subject = subject.set(odd, None)
+        odd = ~subject.str.contains(mapping.subject_pattern)
+        if odd.any():
+            queries += [_odd_subject(view, mapping, cell, row) for row in odd.arg_true().to_list()]
+            subject = subject.set(odd.fill_null(False), None)
     blank = data & ~read.present
     if blank.any():
-        cells = pl.select(
-            pl.any_horizontal(*(pl.lit(view.text(c).is_not_null()) for c in view.table.columns))
-        ).to_series()
+        cells = functools.reduce(operator.or_, (view.text(c).is_not_null() for c in view.table.columns))
         queries += [_no_subject(view, mapping, cell, row) for row in (blank & cells).arg_true().to_list()]
     return (mapping.subject_prefix + subject if mapping.subject_prefix else subject), queries
 

@@ -13,7 +13,7 @@ import polars as pl
 from chartline.errors import MappingError
 from chartline.mapping.blocks import CellSpec
 from chartline.mapping.values import Read, Reading, read_cells
-from chartline.mapping.views import TableView
+from chartline.mapping.views import Columns, TableView
 
 Lookups = dict[tuple[str, str, str], dict[str, str]]
 
@@ -30,20 +30,16 @@ class Request:
     users: list[tuple[int, str]] = field(default_factory=list)
     offset: int = 0
 
-    def text(self, taken: pl.DataFrame) -> pl.Series:
-        """Return the cells, given the frame of this request's rows."""
-        if self.cell.date_parts:
-            return self._parts()
-        return self._column(taken)
+    def text(self, taken: Columns) -> pl.Series:
+        """Return the cells, given the columns of this request's rows."""
+        return self._parts() if self.cell.date_parts else self._column(taken)
 
-    def kind(self, kinds: pl.DataFrame | None) -> pl.Series | None:
+    def kind(self, kinds: Columns | None) -> pl.Series | None:
         return None if kinds is None or self.cell.date_parts else self._column(kinds)
 
-    def _column(self, frame: pl.DataFrame) -> pl.Series:
-        column = self.cell.columns[0]
-        if column in frame.columns:
-            return frame[column]
-        return pl.Series(column, [None], dtype=pl.String).new_from_index(0, len(self.rows))
+    def _column(self, columns: Columns) -> pl.Series:
+        found = columns.get(self.cell.columns[0])
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(self.rows)) if found is None else found
 
     def _parts(self) -> pl.Series:
         """Join year, month and day to ISO text; a missing part makes the date partial."""
@@ -91,7 +87,7 @@ class Stack:
             lookup = self._lookups[reading.lookup] if reading.lookup else None
             self._read[reading] = read_cells(reading, text, kinds, lookup)
 
-    def _take(self) -> dict[tuple[str, object], tuple[pl.DataFrame, pl.DataFrame | None]]:
+    def _take(self) -> dict[tuple[str, object], tuple[Columns, Columns | None]]:
         """Gather, once for each set of rows, all columns that are asked of it."""
         asked: dict[tuple[str, object], tuple[Request, dict[str, None]]] = {}
         for request in self._by_key.values():

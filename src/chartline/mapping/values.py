@@ -1,7 +1,9 @@
 """Cells -> values. In: a Series of cells that are all read the same way, and how. Out: values and problems.
 
 A `Reading` is everything that decides what a cell means. Cells with equal readings, from whatever table, are
-stacked and read at once (`apply.py`), so the cost is a few vector operations per reading and not per column.
+stacked and read together (`stack.py`), and every distinct cell is read once, in plain Python: columns repeat
+themselves, so a million cells are some thousand texts, and on a small column one vector operation costs more than
+all its cells.
 
 A cell that does not fit its reading gives null and a problem code, never a guess. A cell that an answer has laid
 over the source (`Kind.AMENDED`) is read in chartline's own words first (ISO date, canonical term, plain number).
@@ -10,18 +12,20 @@ over the source (`Kind.AMENDED`) is read in chartline's own words first (ISO dat
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
+from typing import NamedTuple
 
 import polars as pl
 
-from chartline.mapping.date_text import is_iso, read_dates
+from chartline.mapping.date_text import is_iso, read_date
 from chartline.mapping.model import DateOrder
-from chartline.mapping.views import filled
 from chartline.sources.base import Kind
 
-_NUMBER = r"^(<=|>=|=<|=>|<|>|≤|≥|=)?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%)?$"
-_PLAIN = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
-_OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
+_NUMBER = re.compile(r"(<=|>=|=<|=>|<|>|≤|≥|=)?\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(%)?")
+_OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "=": None}
+MANY = 20_000  # cells; from here on a join brings outcomes back to their cells faster than a dict does
 
 
 @dataclass(frozen=True)
@@ -52,158 +56,192 @@ class Read:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
 
-def read_cells(reading: Reading, text: pl.Series, kind: pl.Series | None, lookup: dict[str, str] | None = None) -> Read:
+class Outcome(NamedTuple):
+    """What one cell gave."""
+
+    value: str | float | int | None
+    op: str | None = None
+    problem: str | None = None
+    present: bool = True
+
+
+_BLANK = Outcome(None, present=False)
+_UNFIT = Outcome(None, problem="not_in_expected_form")
+_DTYPES: dict[str, type[pl.DataType]] = {"number": pl.Float64, "integer": pl.Int64}
+Key = tuple[str | None, str | None]  # text and kind of a cell
+
+
+def read_cells(
+    reading: Reading, text: pl.Series, kind: pl.Series | None, lookup: Mapping[str, str] | None = None
+) -> Read:
     """Read stacked cells. `kind` holds `Kind` letters, or is None where nothing is known of the cells."""
+    dtype = _DTYPES.get(reading.type, pl.String)
+    if len(text) >= MANY:
+        return _read_many(reading, text, kind, lookup, dtype)
+    texts = text.to_list()
+    keys: list[Key] = list(zip(texts, [None] * len(texts) if kind is None else kind.to_list(), strict=True))
+    known = read_distinct(reading, set(keys), lookup)
+    outcomes = [known[k] for k in keys]
+    ops = [o.op for o in outcomes]
+    return Read(
+        pl.Series("value", [o.value for o in outcomes], dtype=dtype),
+        pl.Series("op", ops, dtype=pl.String) if any(ops) else None,
+        pl.Series("present", [o.present for o in outcomes], dtype=pl.Boolean),
+        [(i, o.problem) for i, o in enumerate(outcomes) if o.problem is not None],
+    )
+
+
+def _read_many(
+    reading: Reading,
+    text: pl.Series,
+    kind: pl.Series | None,
+    lookup: Mapping[str, str] | None,
+    dtype: type[pl.DataType],
+) -> Read:
+    """Read plain cells as a column; of all others read the distinct ones, and join what they gave."""
+    unknown = pl.Series([None], dtype=pl.String)
+    cells = pl.DataFrame({"text": text, "kind": unknown.new_from_index(0, len(text)) if kind is None else kind})
+    if reading.type == "date":
+        cells = cells.with_columns(pl.when(_UNMARKED).then(_DATE_ONLY).otherwise("text").alias("text"))
+    value = cells.select(pl.when(_UNMARKED).then(_plain(reading, lookup)).cast(dtype)).to_series()
+    at = value.is_null().arg_true()
+    others = cells[at]
+    known = read_distinct(reading, others.unique().iter_rows(), lookup)
+    table = pl.DataFrame(
+        [(*key, *outcome) for key, outcome in known.items()],
+        schema={**others.schema, "value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
+        orient="row",
+    )
+    read = others.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
+    odd = read["problem"].is_not_null()
+    problems = list(zip(at.filter(odd).to_list(), read["problem"].filter(odd).to_list(), strict=True))
+    op = unknown.new_from_index(0, len(text)).scatter(at, read["op"]) if read["op"].null_count() < len(at) else None
+    present = pl.Series([True]).new_from_index(0, len(text)).scatter(at, read["present"])
+    return Read(value.scatter(at, read["value"]), op, present, problems)
+
+
+_UNMARKED = pl.col("kind").is_null() | pl.col("kind").is_in([Kind.TEXT, Kind.NUMBER])
+_DATE_ONLY = pl.col("text").str.replace(r"^([^:]*)[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$", "${1}")
+
+
+def _plain(reading: Reading, lookup: Mapping[str, str] | None) -> pl.Expr:
+    """Text without a list of terms, and numbers of digits and a point; null where `read_distinct` is needed."""
+    text = pl.col("text").str.strip_chars()
+    text = pl.when((text != "") & ~text.str.to_lowercase().is_in(list(reading.missing))).then(text)
+    if lookup is not None:
+        text = text.replace_strict(list(lookup), list(lookup.values()), default=None, return_dtype=pl.String)
+    if reading.extract is not None:
+        text = text.str.extract(reading.extract, 1).str.strip_chars()
+    if reading.type == "number" and reading.decimal == ".":
+        digits = text.str.contains(r"^-?[0-9]{1,15}(?:\.[0-9]{0,15})?$")
+        return pl.when(digits).then(text.cast(pl.Float64, strict=False))
+    free = reading.type in ("text", "code", "flag") and reading.codes is None and reading.terms is None
+    return text if free else pl.lit(None, pl.String)
+
+
+def read_distinct(reading: Reading, keys: Iterable[Key], lookup: Mapping[str, str] | None = None) -> dict[Key, Outcome]:
+    """Return what each (text, kind) gives; null text gives a blank."""
     # A word of the column's own code list is a value, even where the centre uses it elsewhere for "no value".
     missing = reading.missing - {w for w, _ in reading.codes or ()}
-    text = text.to_frame("text").select(filled("text", missing))["text"]
-    problem = pl.Series("problem", [None], dtype=pl.String).new_from_index(0, len(text))
-    present = text.is_not_null()
-    kind, amended = _special(kind)
-    if kind is not None and (errors := (kind == Kind.ERROR).fill_null(False)).any():
-        problem = problem.zip_with(~errors, pl.Series(["error_cell"]))
-        text, present = text.set(errors, None), present | errors
-    if lookup is not None:
-        text, problem = _looked_up(text, problem, lookup)
-    cell = text
-    if reading.extract is not None:
-        text, problem, present = _extracted(reading, text, problem, present)
-    value, op, problem = _READERS[reading.type](reading, text, kind, problem)
-    if kind is not None and amended:
-        value, op, problem = _in_own_words(reading, cell, kind, value, op, problem)
-    at = problem.is_not_null().arg_true()
-    return Read(value, op, present, list(zip(at.to_list(), problem.gather(at).to_list(), strict=True)))
+    read = _of_type(reading)
+    present = reading.extract is None or not reading.extract_optional
+    out: dict[Key, Outcome] = {}
+    cells: list[tuple[Key, str]] = []  # with their trimmed text
+    for key in keys:
+        text = trimmed(key[0], missing)
+        if key[1] == Kind.ERROR:
+            out[key] = Outcome(None, None, "error_cell", present)
+        elif text is None:
+            out[key] = _BLANK
+        elif lookup is not None and text not in lookup:
+            out[key] = Outcome(None, None, "unknown_lookup", present)
+        else:
+            cells.append((key, text if lookup is None else lookup[text]))
+    parts = _parts(reading, [text for _, text in cells])
+    for (key, text), part in zip(cells, parts, strict=True):
+        nothing = _UNFIT if present else _BLANK
+        outcome = nothing if part is None else read(part, key[1])
+        if key[1] == Kind.AMENDED and (reading.extract is None or outcome.value is None):
+            outcome = _in_own_words(reading, text, outcome)
+        out[key] = outcome
+    return out
 
 
-def _special(kind: pl.Series | None) -> tuple[pl.Series | None, bool]:
-    """Return the kinds, or None where no cell is more than text; and whether any cell is amended."""
-    if kind is None:
-        return None, False
-    cell = pl.col(kind.name)
-    any_special, any_amended = (
-        kind.to_frame()
-        .select((cell != Kind.TEXT).any().alias("special"), (cell == Kind.AMENDED).any().alias("amended"))
-        .row(0)
-    )
-    return (kind if any_special else None), any_amended
+def trimmed(text: str | None, missing: Iterable[str]) -> str | None:
+    """Return text without the blanks around it; None where nothing is left or it is a word of `missing`."""
+    text = text.strip() if text else ""
+    return None if not text or text.lower() in missing else text
 
 
-def _looked_up(text: pl.Series, problem: pl.Series, lookup: dict[str, str]) -> tuple[pl.Series, pl.Series]:
-    found = text.replace_strict(list(lookup), list(lookup.values()), default=None, return_dtype=pl.String)
-    return found, _mark(problem, text.is_not_null() & found.is_null(), "unknown_lookup")
+def _parts(reading: Reading, texts: list[str]) -> list[str | None]:
+    """Return the part of each text that is the value, by the mapping's own pattern where it has one."""
+    if reading.extract is None or not texts:
+        return list(texts)
+    parts = pl.Series(texts, dtype=pl.String).str.extract(reading.extract, 1).to_list()
+    return [None if part is None else part.strip() for part in parts]
 
 
-def _extracted(
-    reading: Reading, text: pl.Series, problem: pl.Series, present: pl.Series
-) -> tuple[pl.Series, pl.Series, pl.Series]:
-    assert reading.extract is not None
-    part = text.str.extract(reading.extract, 1)
-    part = part.str.strip_chars()
-    if reading.extract_optional:
-        return part, problem, part.is_not_null()
-    return part, _mark(problem, text.is_not_null() & part.is_null(), "not_in_expected_form"), present
-
-
-def _mark(problem: pl.Series, where: pl.Series, code: str) -> pl.Series:
-    return problem.set(where & problem.is_null(), code) if where.any() else problem
-
-
-def _read_text(
-    reading: Reading, text: pl.Series, kind: pl.Series | None, problem: pl.Series
-) -> tuple[pl.Series, pl.Series | None, pl.Series]:
+def _of_type(reading: Reading) -> Callable[[str, str | None], Outcome]:
+    """Return the function that reads one trimmed text, of a cell of some kind."""
+    if reading.type == "date":
+        return lambda text, kind: _read_date(reading, text, kind)
+    if reading.type == "number":
+        return lambda text, kind: _read_number(reading, text, kind)
+    if reading.type == "integer":
+        return lambda text, kind: _read_integer(reading, text, kind)
     if reading.codes is not None:
-        words, terms = zip(*reading.codes, strict=True) if reading.codes else ((), ())
-        value = text.str.to_lowercase().replace_strict(list(words), list(terms), default=None, return_dtype=pl.String)
-    elif reading.terms is not None:
-        value = text.replace_strict(list(reading.terms), list(reading.terms), default=None, return_dtype=pl.String)
+        words = dict(reading.codes)
+        return lambda text, kind: _listed(words.get(text.lower()))
+    if reading.terms is not None:
+        terms = {t: t for t in reading.terms}
+        return lambda text, kind: _listed(terms.get(text))
+    return lambda text, kind: Outcome(text)
+
+
+def _listed(term: str | None) -> Outcome:
+    return Outcome(term, problem="value_not_in_code_list" if term is None else None)
+
+
+def _read_date(reading: Reading, text: str, kind: str | None) -> Outcome:
+    if kind == Kind.DATE:
+        true = f"{text[:4]}-{text[8:10]}-{text[5:7]}" if reading.swap else text[:10]
+        value, problem = read_date(true, DateOrder.ISO)
     else:
-        return text, None, problem
-    return value, None, _mark(problem, text.is_not_null() & value.is_null(), "value_not_in_code_list")
+        value, problem = read_date(text, reading.order)
+    if value is not None and len(value) < 10 and not reading.partial:
+        return Outcome(None, problem="partial_date")
+    return Outcome(value, problem=problem)
 
 
-def _read_date(
-    reading: Reading, text: pl.Series, kind: pl.Series | None, problem: pl.Series
-) -> tuple[pl.Series, pl.Series | None, pl.Series]:
-    cells = (kind == Kind.DATE).fill_null(False) if kind is not None else None
-    if cells is None or not cells.any():
-        value, why = read_dates(text, reading.order)
-    else:
-        day, month = text.str.slice(8, 2), text.str.slice(5, 2)
-        true = text.str.slice(0, 4) + "-" + day + "-" + month if reading.swap else text.str.slice(0, 10)
-        true, true_why = read_dates(true.set(~cells, None), DateOrder.ISO)
-        value, why = read_dates(text.set(cells, None), reading.order)
-        value, why = true.zip_with(cells, value), true_why.zip_with(cells, why)
-    problem = problem.zip_with(problem.is_not_null(), why)
-    if not reading.partial:
-        short = (value.str.len_chars() < 10).fill_null(False)
-        problem, value = _mark(problem, short, "partial_date"), value.set(short, None)
-    return value, None, problem
+def _read_number(reading: Reading, text: str, kind: str | None) -> Outcome:
+    found = _NUMBER.fullmatch(_with_point(reading, text, kind))
+    if not found or (found[3] and not reading.percent):
+        return Outcome(None, problem="not_a_number")
+    value, op = float(found[2]), _OPERATORS.get(found[1], found[1])
+    return Outcome(value, op) if isfinite(value) else Outcome(None, op, "not_a_number")
 
 
-def _read_number(
-    reading: Reading, text: pl.Series, kind: pl.Series | None, problem: pl.Series
-) -> tuple[pl.Series, pl.Series | None, pl.Series]:
-    plain = _with_point(reading, text, kind)
-    value = plain.set(~plain.str.contains(_PLAIN), None).cast(pl.Float64, strict=False)
-    left = (text.is_not_null() & value.is_null()).arg_true()
-    op = None
-    if len(left):
-        parts = plain.gather(left).str.extract_groups(_NUMBER).struct.unnest()
-        allowed = parts["3"].is_null() | reading.percent
-        number = parts["2"].set(~allowed, None).cast(pl.Float64, strict=False)
-        sign = parts["1"].replace(_OPERATORS).replace({"=": None}).set(number.is_null(), None)
-        value = value.scatter(left, number)
-        op = pl.Series("op", [None], dtype=pl.String).new_from_index(0, len(text)).scatter(left, sign)
-    value = value.set(value.is_infinite(), None)
-    return value, op, _mark(problem, text.is_not_null() & value.is_null(), "not_a_number")
-
-
-def _with_point(reading: Reading, text: pl.Series, kind: pl.Series | None) -> pl.Series:
+def _with_point(reading: Reading, text: str, kind: str | None) -> str:
     """Text under a decimal comma gets a point; a point in it makes it unreadable. Number cells are as they are."""
-    if reading.decimal == ".":
+    if reading.decimal == "." or kind == Kind.NUMBER:
         return text
-    comma = text.set(text.str.contains(".", literal=True), "?").str.replace(",", ".", literal=True)
-    if kind is None:
-        return comma
-    return text.zip_with((kind == Kind.NUMBER).fill_null(False), comma)
+    return "?" if "." in text else text.replace(",", ".", 1)
 
 
-def _read_integer(
-    reading: Reading, text: pl.Series, kind: pl.Series | None, problem: pl.Series
-) -> tuple[pl.Series, pl.Series | None, pl.Series]:
-    number, op, problem = _read_number(reading, text, kind, problem)
-    bad = ((number != number.floor()) | (number.abs() >= 2.0**53)).fill_null(False)
-    if op is not None:
-        bad = bad | op.is_not_null()
-    return number.set(bad, None).cast(pl.Int64), None, _mark(problem, bad, "not_an_integer")
+def _read_integer(reading: Reading, text: str, kind: str | None) -> Outcome:
+    number, op, problem, _ = _read_number(reading, text, kind)
+    if number is None:
+        return Outcome(None, problem=problem)
+    whole = float(number)
+    if op is not None or not whole.is_integer() or abs(whole) >= 2.0**53:
+        return Outcome(None, problem="not_an_integer")
+    return Outcome(int(whole))
 
 
-_READERS = {
-    "text": _read_text,
-    "code": _read_text,
-    "flag": _read_text,
-    "date": _read_date,
-    "number": _read_number,
-    "integer": _read_integer,
-}
-
-
-def _in_own_words(
-    reading: Reading, cell: pl.Series, kind: pl.Series, value: pl.Series, op: pl.Series | None, problem: pl.Series
-) -> tuple[pl.Series, pl.Series | None, pl.Series]:
-    """Re-read the amended cells (few) in chartline's own words; where that fails the source's words stand."""
-    for i in (kind == Kind.AMENDED).fill_null(False).arg_true().to_list():
-        text = cell[i]
-        if text is None or (reading.extract and value[i] is not None):
-            continue
-        own, sign = own_words(reading, text)
-        if own is None:
-            continue
-        value, problem = value.scatter(i, own), problem.scatter(i, None)
-        if op is not None or sign is not None:
-            op = op if op is not None else pl.Series("op", [None], dtype=pl.String).new_from_index(0, len(value))
-            op = op.scatter(i, sign)
-    return value, op, problem
+def _in_own_words(reading: Reading, text: str, outcome: Outcome) -> Outcome:
+    """Re-read an amended cell in chartline's own words; where that fails the source's words stand."""
+    own, op = own_words(reading, text)
+    return outcome if own is None else Outcome(own, op, None, outcome.present)
 
 
 def own_words(reading: Reading, text: str) -> tuple[str | float | int | None, str | None]:
@@ -211,10 +249,10 @@ def own_words(reading: Reading, text: str) -> tuple[str | float | int | None, st
     if reading.type == "date":
         return (text if is_iso(text) and (reading.partial or len(text) == 10) else None), None
     if reading.type in ("number", "integer"):
-        hit = re.match(_NUMBER, text)
+        hit = _NUMBER.fullmatch(text)
         if not hit or (hit[3] and not reading.percent):
             return None, None
-        number, sign = float(hit[2]), _OPERATORS.get(hit[1], hit[1]) if hit[1] != "=" else None
+        number, sign = float(hit[2]), _OPERATORS.get(hit[1], hit[1])
         if reading.type == "number":
             return number, sign
         return (int(number) if number.is_integer() and sign is None else None), None

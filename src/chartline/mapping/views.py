@@ -15,7 +15,10 @@ import polars as pl
 
 from chartline.errors import MappingError
 from chartline.mapping.model import Mapping, Match, Table
+from chartline.mapping.values import Reading, read_cells, trimmed
 from chartline.sources.base import SourceTable
+
+Columns = dict[str, pl.Series]
 
 
 def wild(patterns: Iterable[str]) -> re.Pattern[str]:
@@ -23,23 +26,14 @@ def wild(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(p).replace(r"\*", ".*") for p in patterns) or r"(?!)", re.DOTALL)
 
 
-def filled(name: str, missing: Iterable[str]) -> pl.Expr:
-    """Return trimmed text; blank and the words of `missing` (small letters) are null."""
-    text = pl.col(name).str.strip_chars()
-    nothing = text == ""
-    words = list(missing)
-    if words:
-        nothing = nothing | text.str.to_lowercase().is_in(words)
-    return pl.when(~nothing).then(text).alias(name)
-
-
 class TableView:
     """One table with its cells trimmed on demand. Columns that are declared optional and absent read as blank."""
 
     def __init__(self, table: SourceTable, missing: Iterable[str]) -> None:
         self.table = table
-        self._missing = [w.strip().lower() for w in missing]
+        self._reading = Reading("text", missing=frozenset(w.strip().lower() for w in missing))
         self._text: dict[str, pl.Series] = {}
+        self._stripped: dict[str, pl.Series] = {}
 
     @cached_property
     def height(self) -> int:
@@ -61,21 +55,31 @@ class TableView:
     def text(self, column: str) -> pl.Series:
         """Return the trimmed cells; blank is null, and so are the centre's missing words."""
         if column not in self._text:
-            self._text[column] = self.raw(column).to_frame("c").select(filled("c", self._missing))["c"]
+            self._text[column] = read_cells(self._reading, self.raw(column), None).value
         return self._text[column]
+
+    def stripped(self, column: str) -> pl.Series:
+        """Return the trimmed cells; a missing word is a word like any other."""
+        if column not in self._stripped:
+            self._stripped[column] = self.raw(column).str.strip_chars()
+        return self._stripped[column]
 
     def row(self, row: int) -> dict[str, str | None]:
         """Return one row's trimmed cells; blank and missing words are None."""
-        cells = {c: (t or "").strip() for c, t in self.table.frame.row(row, named=True).items()}
-        return {c: None if t == "" or t.lower() in self._missing else t for c, t in cells.items()}
+        cells = self.table.frame.row(row, named=True)
+        return {c: trimmed(t, self._reading.missing) for c, t in cells.items()}
 
-    def taken(self, columns: list[str], rows: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    def taken(self, columns: list[str], rows: pl.Series) -> tuple[Columns, Columns | None]:
         """Return some rows of some columns, and their kinds; an absent optional column is not in the result."""
         here = [c for c in columns if c in self.columns]
         kinds = self.table.kinds
-        if len(rows) == self.height:
-            return self.table.frame.select(here), None if kinds is None else kinds.select(here)
-        return self.table.frame.select(here)[rows], None if kinds is None else kinds.select(here)[rows]
+        return self._taken(self.table.frame, here, rows), None if kinds is None else self._taken(kinds, here, rows)
+
+    def _taken(self, frame: pl.DataFrame, columns: list[str], rows: pl.Series) -> Columns:
+        cells = [frame[c] for c in columns]
+        if cells and len(rows) < self.height:
+            cells = pl.DataFrame(cells)[rows].get_columns()
+        return dict(zip(columns, cells, strict=True))
 
     def holds(self, where: Iterable[tuple[str, object]]) -> pl.Series:
         """Return, for every row, whether all tests hold (never null)."""
@@ -85,9 +89,9 @@ class TableView:
         return out
 
     def _one(self, column: str, test: object) -> pl.Series:
-        cells = self.raw(column).str.strip_chars()
+        cells = self.stripped(column)
         if isinstance(test, str):
-            return (cells == test).fill_null(False)
+            return cells.eq_missing(test)
         if isinstance(test, tuple):
             return cells.is_in(list(test)).fill_null(False)
         assert isinstance(test, Match)

@@ -15,6 +15,7 @@ from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
+from chartline.mapping.amendments import Action
 from chartline.protocol.describe import describe_protocol
 from chartline.protocol.model import Analysis, FollowUp, Protocol, Survival
 from chartline.report.source import (
@@ -156,4 +157,5 @@ def _population_items(analysis: Analysis, protocol: Protocol) -> list[str]:
 
 def _amendment(a: Any) -> AmendmentLine:
     of = a.amendment
-    return AmendmentLine(of.centre, of.subject, of.address, a.was, a.now, of.reason, of.answered_by, of.answered_on)
+    now = "(right as it stands)" if of.action is Action.CONFIRM else a.now
+    return AmendmentLine(of.centre, of.subject, of.address, a.was, now, of.reason, of.answered_by, of.answered_on)

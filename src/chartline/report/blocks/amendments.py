@@ -13,9 +13,7 @@ def build(source: ReportSource) -> list[Block]:
     if not source.amendments:
         return [Heading("Amendments"), Paragraph("No value was amended.")]
     n = len(source.amendments)
-    text = (
-        f"{fmt.plural(n, 'value was', 'values were')} amended by the centres' answers. The source files are unchanged."
-    )
+    text = f"{fmt.plural(n, 'cell was', 'cells were')} answered for by the centres. The source files are unchanged."
     if not source.protocol.report.patient_level:
         return [Heading("Amendments"), Paragraph(text)]
     rows = [

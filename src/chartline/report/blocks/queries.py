@@ -84,7 +84,8 @@ def _counts(source: ReportSource) -> Table:
         align="ll" + "r" * (len(centres) + 1),
         widths=(3.4, 1.1, *(0.9,) * len(centres), 0.7),
         notes=(
-            "block: withholds the patient from the analyses touched; warn: asked; what can be read is used, what cannot is missing; note: told only.",
+            "block: withholds the patient from the analyses touched; warn: asked; what can be read is used, "
+            "what cannot is missing; note: told only.",
         ),
         wide=len(centres) > 7,
     )
