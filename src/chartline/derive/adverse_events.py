@@ -16,6 +16,7 @@ import polars as pl
 from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import PartialPolicy
+from chartline.core.plans import run
 from chartline.derive.milestones import KEY, day_between, observed_until
 
 
@@ -27,14 +28,14 @@ def derive_adverse_events(
     policy: PartialPolicy,
 ) -> pl.DataFrame:
     """Return ADAE. `window` is `labs.treatment_window`."""
-    rows = data["AE"].filter(pl.col("AETERM").is_not_null()).join(window, on=KEY)
-    rows = rows.join(milestones.select(*KEY, observed_until().alias("SEENTO")), on=KEY)
+    rows = data["AE"].lazy().filter(pl.col("AETERM").is_not_null()).join(window.lazy(), on=KEY)
+    rows = rows.join(milestones.lazy().select(*KEY, observed_until().alias("SEENTO")), on=KEY)
     onset = day_between("AESTDTC", policy, pl.col("TRTSDT"), pl.col("SEENTO"))
     rows = rows.with_columns(onset.alias("ASTDT"))
     after = pl.col("ASTDT") >= pl.col("TRTSDT")
     named: list[pl.Expr] = [pl.when(in_group(words)).then(pl.lit(name)) for name, words in groups.items()]
     group = pl.coalesce([*named, pl.lit(None, dtype=pl.String)])
-    return rows.select(
+    adae = rows.select(
         *KEY,
         "SEQ",
         "AETERM",
@@ -48,7 +49,8 @@ def derive_adverse_events(
         "AEOUT",
         _flag(after & (pl.col("ASTDT") <= pl.col("ONTRTEDT"))).alias("TRTEMFL"),
         _flag(after).alias("AFTERFL"),
-    ).sort(*KEY, "ASTDT", "SEQ", nulls_last=True)
+    )
+    return run(adae.sort(*KEY, "ASTDT", "SEQ", nulls_last=True))
 
 
 def in_group(words: tuple[str, ...]) -> pl.Expr:
