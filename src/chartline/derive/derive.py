@@ -45,7 +45,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     later, why_later = later_events(milestones)
     window = treatment_window(milestones, protocol.laboratory)
     adlb = derive_labs(data, window, protocol.laboratory)
-    adae = derive_adverse_events(data, window, protocol.ae_groups)
+    adae = derive_adverse_events(data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = derive_safety(adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
     adsl = assemble(cohort.subjects, [exposure, *response_columns(responses), mrd, transplant, later, safety])
     topics = adsl_topics(protocol)

@@ -108,6 +108,6 @@ def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame, treatment: Treatment
         because = doses
         if unit:
             total = pl.format("{} {}: {}", number_text(name), pl.lit(unit), doses)
-            because = total.fill_null(pl.format("not known: a dose of the {} is not recorded", doses))
+            because = total.fill_null(pl.format(f"not known: {unit} of a dose is not recorded ({{}})", doses))
         out.append(reason(rows, f"ADSL.{name}", pl.col(name), because, ("EX", pl.col("SEQ"), variable)))
     return out

@@ -20,7 +20,7 @@ import polars as pl
 from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
-from chartline.core.dates import PartialPolicy, first_day, last_day, one_day
+from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
 from chartline.core.index import index_doses
 from chartline.core.plans import run
 from chartline.errors import ProtocolError
@@ -96,15 +96,31 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
     first_dose = pl.col(f"{Milestone.FIRST_DOSE}_LO")
     contact = _complete(Milestone.LAST_ALIVE)
     floor = first_dose if not_before is None else not_before
-    ceiling = pl.max_horizontal(_complete(Milestone.DEATH), contact)
+    ceiling = observed_until()
     if milestone is Milestone.DEATH:
         floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
     if milestone is Milestone.LAST_ALIVE:
         ceiling = _complete(Milestone.DEATH)
-    low = pl.max_horizontal(pl.col(f"{milestone}_LO"), floor)
-    high = pl.min_horizontal(pl.col(f"{milestone}_HI"), ceiling)
-    kept = pl.max_horizontal(low, pl.min_horizontal(high, day))
-    return pl.when(pl.col(f"{milestone}_F").is_not_null() & (low <= high)).then(kept).otherwise(day)
+    bounds = (pl.col(f"{milestone}_LO"), pl.col(f"{milestone}_HI"))
+    return pl.when(pl.col(f"{milestone}_F").is_not_null()).then(_within(day, bounds, floor, ceiling)).otherwise(day)
+
+
+def observed_until() -> pl.Expr:
+    """Return the last day on which anything can have been seen: that of death or last contact, where complete."""
+    return pl.max_horizontal(_complete(Milestone.DEATH), _complete(Milestone.LAST_ALIVE))
+
+
+def day_between(dtc: str, policy: PartialPolicy, floor: pl.Expr, ceiling: pl.Expr) -> pl.Expr:
+    """Return the day that stands for a date under `policy`; an imputed one is kept between floor and ceiling."""
+    day = one_day(dtc, policy)
+    kept = _within(day, (first_day(dtc), last_day(dtc)), floor, ceiling)
+    return pl.when(is_partial(dtc)).then(kept).otherwise(day)
+
+
+def _within(day: pl.Expr, bounds: tuple[pl.Expr, pl.Expr], floor: pl.Expr, ceiling: pl.Expr) -> pl.Expr:
+    """Move `day` between floor and ceiling as far as its bounds allow; where they do not meet it stays."""
+    low, high = pl.max_horizontal(bounds[0], floor), pl.min_horizontal(bounds[1], ceiling)
+    return pl.when(low <= high).then(pl.max_horizontal(low, pl.min_horizontal(high, day))).otherwise(day)
 
 
 def _complete(milestone: Milestone) -> pl.Expr:
