@@ -50,7 +50,7 @@ def test_totals_are_decimal_sums_and_missing_where_a_dose_is_missing() -> None:
     ex = "USUBJID|EXSTDTC|EXDOSM2|EXDOSE\nP1|2020-01-01|0.8|1.46\nP1|2020-01-08|0.5|0.91\nP1|2020-01-15|0.5|"
     adam = derive({"EX": ex})
     assert row(adam["ADSL"], "CUMDM2", "CUMMG") == (1.8, None)
-    assert because(adam, "ADSL.CUMMG") == ["not known: a dose of the 3 doses in 1 cycle is not recorded"]
+    assert because(adam, "ADSL.CUMMG") == ["not known: mg of a dose is not recorded (3 doses in 1 cycle)"]
 
 
 def test_another_drug_is_no_dose() -> None:

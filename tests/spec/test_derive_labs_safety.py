@@ -146,7 +146,8 @@ def test_liver_toxicity_is_not_counted_where_every_severe_event_was_called_unrel
         ("VENO-OCCLUSIVE DISEASE|2020-09-01|4|N", "Y"),  # whatever the case of the letters
         ("Veno-occlusive disease|2020-09-01|2|Y", "N"),
         ("Veno-occlusive disease|2020-01-09|3|Y", "N"),  # before the first dose
-        ("Veno-occlusive disease|2020-01|3|Y", None),  # may be before or after it
+        ("Veno-occlusive disease|2020-01|3|Y", "Y"),  # a month: its 15th
+        ("Veno-occlusive disease|2019-12|3|Y", "N"),
         ("Veno-occlusive disease||3|Y", None),
         ("Veno-occlusive disease|2020-09-01||Y", None),  # no grade
         ("Nausea|2020-09-01|3|Y", "N"),
@@ -154,6 +155,30 @@ def test_liver_toxicity_is_not_counted_where_every_severe_event_was_called_unrel
 )
 def test_vod(event: str, flag: str | None) -> None:
     assert row(labs(AE=AE + event)["ADSL"], "VODFL") == (flag,)
+
+
+@pytest.mark.parametrize(
+    ("onset", "day", "flag", "treatment", "after"),
+    [
+        ("2020-01-20", dt.date(2020, 1, 20), None, "Y", "Y"),
+        ("2020-02", dt.date(2020, 2, 15), "D", "Y", "Y"),  # the window closes on 28 February
+        ("2020", dt.date(2020, 3, 20), "M", "N", "Y"),  # 1 July is after the death
+        ("2019", dt.date(2019, 7, 1), "M", "N", "N"),  # wholly before the first dose: not moved to it
+        ("", None, None, None, None),  # stays undecided, and is asked for
+    ],
+)
+def test_a_partial_onset_stands_for_one_day(
+    onset: str, day: dt.date | None, flag: str | None, treatment: str | None, after: str | None
+) -> None:
+    ss = "USUBJID|LKADTC|DTHFL|DTHDTC\nP1|2020-03-20|Y|2020-03-20"
+    adae = labs(AE=AE + f"Nausea|{onset}|2|Y", SS=ss)["ADAE"]
+    assert row(adae, "ASTDT", "ASTDTF", "TRTEMFL", "AFTERFL") == (day, flag, treatment, after)
+
+
+@pytest.mark.parametrize(("first", "day"), [("2020-01-10", 15), ("2020-01-20", 20)])
+def test_an_onset_in_the_month_of_the_first_dose_is_not_put_before_it(first: str, day: int) -> None:
+    adam = derive({"EX": f"USUBJID|EXSTDTC|EXCYCLE\nP1|{first}|1", "AE": AE + "Nausea|2020-01|2|Y"})
+    assert row(adam["ADAE"], "ASTDT", "TRTEMFL") == (dt.date(2020, 1, day), "Y")
 
 
 def test_myelosuppression_is_worsening_from_baseline() -> None:

@@ -26,7 +26,7 @@ def date_of(cell: str, **dates: object) -> tuple[str | None, list[str]]:
         ("ISO", "2020-04", "2020-04"),
         ("DMY", "15-Mar-2020", "2020-03-15"),
         ("MDY", "15 March 2020", "2020-03-15"),
-        ("ISO", "Mar 5, 2020", "2020-03-05"),
+        ("YMD", "Mar 5, 2020", "2020-03-05"),
         ("DMY", "29/02/2020", "2020-02-29"),
         ("DMY", "2020-01-04!d", "2020-01-04"),  # a true date cell
     ],
@@ -46,6 +46,9 @@ def test_a_date_is_read_in_the_declared_order(order: str, cell: str, iso: str) -
         ("DMY", "03/04/20", "ambiguous_partial"),
         ("DMY", "2020-04-03", "not_a_date"),
         ("ISO", "03/04/2020", "not_a_date"),
+        ("ISO", "5 Jun 1970", "not_a_date"),  # ISO is strict
+        ("ISO", "2020/04/03", "not_a_date"),
+        ("ISO", "03/04/20", "ambiguous_partial"),
         ("DMY", "early April", "not_a_date"),
         ("DMY", "43924!n", "not_a_date"),  # a spreadsheet's serial number
         ("DMY", "#REF!!e", "error_cell"),
@@ -53,6 +56,13 @@ def test_a_date_is_read_in_the_declared_order(order: str, cell: str, iso: str) -
 )
 def test_a_date_that_does_not_fit_is_queried_and_left_missing(order: str, cell: str, rule: str) -> None:
     assert date_of(cell, order=order) == (None, [rule])
+
+
+def test_a_birth_date_in_doubt_touches_age_and_not_who_the_patient_is() -> None:
+    _, [query] = mapped(
+        "id | born\nP1 | 30 Feb 1990", [{"domain": "DM", "variables": {"BRTHDTC": "born"}}], dates={"order": "DMY"}
+    )
+    assert (query.rule, query.severity, query.topics) == ("impossible_date", Severity.BLOCK, {Topic.ELIGIBILITY})
 
 
 def test_a_month_alone_is_queried_where_complete_dates_were_declared() -> None:

@@ -13,10 +13,11 @@ from functools import cached_property
 import polars as pl
 
 from chartline.checks.laboratory import laboratory_tests
-from chartline.core.clinical import ClinicalData, variables
+from chartline.core.clinical import ClinicalData, Frame, variables
 from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day, last_day
 from chartline.core.index import index_doses
+from chartline.core.plans import run
 from chartline.protocol.model import Protocol
 
 SUBJECT = ["CENTRE", "USUBJID"]
@@ -29,7 +30,7 @@ def _bounds() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def days(frame: pl.DataFrame) -> pl.DataFrame:
+def days(frame: Frame) -> Frame:
     """Add LO and HI, the first and last day that VALUE can mean."""
     return frame.with_columns(first_day("VALUE").alias("LO"), last_day("VALUE").alias("HI"))
 
@@ -40,36 +41,58 @@ class Context:
     def __init__(self, data: ClinicalData, protocol: Protocol) -> None:
         self.data, self.protocol = data, protocol
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
+        self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 
     def statements(self, domain: str, variable: str) -> pl.DataFrame:
         """Return every non-missing value of a variable, in mapping order (dates with LO and HI)."""
         key = (domain, variable)
         if key not in self._statements:
-            frame = self.data[domain].filter(pl.col(variable).is_not_null())
-            frame = frame.with_columns(pl.col(variable).alias("VALUE")).select(_CELL)
-            is_date = variables()[domain][variable].type == "date"
-            self._statements[key] = days(frame) if is_date else frame
+            if variables()[domain][variable].type == "date":
+                self._statements |= self._dates
+            else:
+                self._statements[key] = run(self._present(domain, variable))
         return self._statements[key]
+
+    def _present(self, domain: str, variable: str) -> pl.LazyFrame:
+        value = pl.col(variable)
+        return self.data[domain].lazy().filter(value.is_not_null()).select(*SUBJECT, value.alias("VALUE"), *_CELL[3:])
+
+    @cached_property
+    def _dates(self) -> dict[tuple[str, str], pl.DataFrame]:
+        """The statements of every date, read together and cut apart again."""
+        names = [(d, v.name) for d, named in variables().items() for v in named.values() if v.type == "date"]
+        plans = [
+            self._present(d, v).with_columns(pl.lit(d).alias("DOMAIN"), pl.lit(v).alias("VARIABLE")) for d, v in names
+        ]
+        every = run(days(pl.concat(plans)))
+        parts = every.partition_by("DOMAIN", "VARIABLE", as_dict=True, include_key=False)
+        none = every.clear().drop("DOMAIN", "VARIABLE")
+        return {name: parts.get(name, none) for name in names}
 
     def stated(self, domain: str, variable: str) -> pl.DataFrame:
         """Return one row a subject: the first non-missing statement, which is the one that is used."""
-        return self.statements(domain, variable).unique(SUBJECT, keep="first", maintain_order=True)
+        key = (domain, variable)
+        if key not in self._stated:
+            every = self.statements(domain, variable)
+            self._stated[key] = every.unique(SUBJECT, keep="first", maintain_order=True)
+        return self._stated[key]
 
     @cached_property
     def first_dose(self) -> pl.DataFrame:
         """One row a treated subject: the first dose of the index drug that has a full date."""
         index = index_doses(self.data, self.protocol.treatment.drug)
-        cells = self.data["EX"].select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col("EXSTDTC").alias("VALUE"))
-        first = index.select(*SUBJECT, pl.col("TRTSSEQ").alias("SEQ"))
-        return days(first.join(cells, on=["CENTRE", "SEQ"], how="left", maintain_order="left").select(_CELL))
+        cells = self.data["EX"].lazy().select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col("EXSTDTC").alias("VALUE"))
+        first = index.lazy().select(*SUBJECT, pl.col("TRTSSEQ").alias("SEQ"))
+        return run(days(first.join(cells, on=["CENTRE", "SEQ"], how="left", maintain_order="left").select(_CELL)))
 
     @cached_property
     def second_dose(self) -> pl.DataFrame:
         """One row a subject: DAY, the first day after that of the first dose on which the index drug was given."""
         drug = pl.col("EXTRT") == self.protocol.treatment.drug
-        doses = self.data["EX"].filter(drug).select(*SUBJECT, first_day("EXSTDTC").alias("DAY"))
-        later = doses.join(self.first_dose.select(*SUBJECT, "LO"), on=SUBJECT).filter(pl.col("DAY") > pl.col("LO"))
-        return later.group_by(SUBJECT, maintain_order=True).agg(pl.col("DAY").min())
+        doses = self.data["EX"].lazy().filter(drug).select(*SUBJECT, first_day("EXSTDTC").alias("DAY"))
+        first = self.first_dose.lazy().select(*SUBJECT, "LO")
+        later = doses.join(first, on=SUBJECT, maintain_order="left").filter(pl.col("DAY") > pl.col("LO"))
+        return run(later.group_by(SUBJECT, maintain_order=True).agg(pl.col("DAY").min()))
 
     @cached_property
     def birth(self) -> pl.DataFrame:
@@ -104,21 +127,19 @@ class Context:
     def first_response(self) -> pl.DataFrame:
         """One row a subject: the earliest on-treatment assessment that the treating team called a response."""
         is_one = pl.col("ON") & pl.col("INVRESP").is_in(list(self.protocol.response.responders))
-        rows = self.assessments.filter(is_one & pl.col("RSDTC").is_not_null()).select(_CELL)
-        return days(rows).sort("LO", maintain_order=True).unique(SUBJECT, keep="first", maintain_order=True)
+        rows = days(self.assessments.lazy().filter(is_one & pl.col("RSDTC").is_not_null()).select(_CELL))
+        return run(rows.sort("LO", maintain_order=True).unique(SUBJECT, keep="first", maintain_order=True))
 
     @cached_property
     def dated(self) -> pl.DataFrame:
         """Every dated value but the date of birth, with DOMAIN and VARIABLE; start and end dates both."""
-        parts = [
-            self.statements(domain, v.name).with_columns(
-                pl.lit(domain).alias("DOMAIN"), pl.lit(v.name).alias("VARIABLE")
+        return run(
+            pl.concat(
+                frame.lazy().with_columns(pl.lit(domain).alias("DOMAIN"), pl.lit(variable).alias("VARIABLE"))
+                for (domain, variable), frame in self._dates.items()
+                if variable != "BRTHDTC"
             )
-            for domain, named in variables().items()
-            for v in named.values()
-            if v.type == "date" and v.name != "BRTHDTC"
-        ]
-        return pl.concat(parts)
+        )
 
     @cached_property
     def laboratory(self) -> pl.DataFrame:
@@ -126,22 +147,22 @@ class Context:
 
         BELIEVABLE is whether the value lies within the test's bounds LOW and HIGH in `vocabulary/tests.csv`.
         """
-        rows = self.data["LB"].filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
+        rows = self.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
         value = pl.col("LBSTRESN").alias("VALUE")
         kept = ("LBTESTCD", value, "LBORRESU", "LBSUMM", "LBDTC", "BLOCK", "ROW")
         dated = rows.select(*SUBJECT, *kept, first_day("LBDTC").alias("LO"), last_day("LBDTC").alias("HI"))
-        return dated.join(_bounds(), on="LBTESTCD", how="left", maintain_order="left").with_columns(
-            pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True).alias("BELIEVABLE")
-        )
+        bounded = dated.join(_bounds().lazy(), on="LBTESTCD", how="left", maintain_order="left")
+        believable = pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True)
+        return run(bounded.with_columns(believable.alias("BELIEVABLE")))
 
     @cached_property
     def subjects(self) -> pl.DataFrame:
         """Every subject that any domain speaks of, with the cell (row) of the first record that names it."""
         parts = [
-            f.select("CENTRE", "USUBJID", "BLOCK", "ROW", pl.lit(d).alias("DOMAIN"))
+            f.lazy().select("CENTRE", "USUBJID", "BLOCK", "ROW", pl.lit(d).alias("DOMAIN"))
             for d, f in self.data.domains.items()
         ]
-        return pl.concat(parts).unique(SUBJECT, keep="first", maintain_order=True)
+        return run(pl.concat(parts).unique(SUBJECT, keep="first", maintain_order=True))
 
     def age_decides(self, ages: pl.DataFrame, a: str, b: str) -> pl.Series:
         """Return, per row, whether an eligibility criterion on AGE alone would differ between columns `a` and `b`."""

@@ -10,6 +10,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
+from chartline.core.plans import run
 from chartline.protocol.model import Duplicates
 
 _KEY = ["CENTRE", "USUBJID"]
@@ -23,24 +24,26 @@ def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -
     first.
     """
     match = list(rule.match)
-    whole = frame.filter(pl.all_horizontal(pl.col(match).is_not_null()))
-    twins = whole.filter(pl.col("CENTRE").n_unique().over(match) > 1)
+    whole = frame.lazy().filter(pl.all_horizontal(pl.col(match).is_not_null()))
+    twins = run(whole.filter(pl.col("CENTRE").n_unique().over(match) > 1))
     if twins.is_empty():
         empty = pl.lit(None, pl.String)
         return frame.with_columns(empty.alias("DUPOF"), pl.lit("no other record of this person").alias("DUPWHY"))
-    twins = twins.join(_treatment_records(twins, data), on=_KEY, how="left").with_columns(pl.col("NREC").fill_null(0))
+    counted = twins.lazy().join(_treatment_records(twins.lazy(), data), on=_KEY, how="left", maintain_order="left")
+    twins = run(counted.with_columns(pl.col("NREC").fill_null(0)))
     first = ["NREC", "CENTRE_ORDER", "USUBJID"] if rule.keep == "most_records" else ["CENTRE_ORDER", "USUBJID"]
     descending = [name == "NREC" for name in first]
     kept = (
-        twins.sort(first, descending=descending)
+        twins.lazy()
+        .sort(first, descending=descending)
         .group_by(match, maintain_order=True)
         .agg(pl.col("USUBJID").first().alias("KEPT"), pl.col("NREC").first().alias("KEPTN"), pl.col("USUBJID"))
     )
-    named = twins.select(*_KEY, *match, "NREC").join(kept, on=match).with_columns(_sentence(match))
+    named = twins.lazy().select(*_KEY, *match, "NREC").join(kept, on=match).with_columns(_sentence(match))
     is_kept = pl.col("USUBJID") == pl.col("KEPT")
     verdict = named.select(*_KEY, pl.when(~is_kept).then("KEPT").alias("DUPOF"), "DUPWHY")
-    out = frame.join(verdict, on=_KEY, how="left", maintain_order="left")
-    return out.with_columns(pl.col("DUPWHY").fill_null("no other record of this person"))
+    out = frame.lazy().join(verdict, on=_KEY, how="left", maintain_order="left")
+    return run(out.with_columns(pl.col("DUPWHY").fill_null("no other record of this person")))
 
 
 def _sentence(match: list[str]) -> pl.Expr:
@@ -56,17 +59,21 @@ def _sentence(match: list[str]) -> pl.Expr:
     return pl.when(pl.col("USUBJID") == pl.col("KEPT")).then(kept).otherwise(dropped).alias("DUPWHY")
 
 
-def _treatment_records(twins: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
+def _treatment_records(twins: pl.LazyFrame, data: ClinicalData) -> pl.LazyFrame:
     """Doses, assessments and laboratory days up to the end of treatment (the last dose in any of the
     records).
     """
     end = twins.select(*_KEY, pl.col("TRTEDT").max().over("TRTSDT").alias("END"))
     days = pl.concat(
         [
-            data["EX"].select(*_KEY, pl.col("EXSTDTC").alias("DTC"), pl.concat_str(pl.lit("EX"), "SEQ").alias("WHAT")),
-            data["RS"].select(*_KEY, pl.col("RSDTC").alias("DTC"), pl.concat_str(pl.lit("RS"), "SEQ").alias("WHAT")),
-            data["LB"].select(*_KEY, pl.col("LBDTC").alias("DTC"), pl.lit("LB").alias("WHAT")).unique(),
+            _dated(data, "EX", "EXSTDTC", pl.concat_str(pl.lit("EX"), "SEQ")),
+            _dated(data, "RS", "RSDTC", pl.concat_str(pl.lit("RS"), "SEQ")),
+            _dated(data, "LB", "LBDTC", pl.lit("LB")).unique(),
         ]
     )
     until = days.join(end, on=_KEY).filter(first_day("DTC") <= pl.col("END"))
     return until.group_by(_KEY).agg(pl.len().alias("NREC"))
+
+
+def _dated(data: ClinicalData, domain: str, date: str, what: pl.Expr) -> pl.LazyFrame:
+    return data[domain].lazy().select(*_KEY, pl.col(date).alias("DTC"), what.alias("WHAT"))

@@ -16,6 +16,7 @@ from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, age_in_years, first_day, is_partial, last_day, one_day
 from chartline.core.index import index_doses
+from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
 from chartline.protocol.model import Characteristic, Protocol
 
@@ -37,8 +38,13 @@ def subject_facts(data: ClinicalData, protocol: Protocol) -> Facts:
     """Return the facts of every record that has a row in DM or EX, ordered by centre (as in the protocol)
     and id.
     """
-    frame = _records(data, protocol).join(_person(data), on=KEY, how="left")
-    frame = frame.join(index_doses(data, protocol.treatment.drug), on=KEY, how="left").with_columns(_age())
+    index = index_doses(data, protocol.treatment.drug).lazy()
+    plan = (
+        _records(data, protocol)
+        .join(_person(data), on=KEY, how="left", maintain_order="left")
+        .join(index, on=KEY, how="left", maintain_order="left")
+    )
+    plan = plan.with_columns(_age())
     sources = {
         "BRTHDT": [("DM", "BRTHDTC__SEQ", "BRTHDTC")],
         "SEX": [("DM", "SEX__SEQ", "SEX")],
@@ -49,15 +55,15 @@ def subject_facts(data: ClinicalData, protocol: Protocol) -> Facts:
     phrases = _phrases(protocol)
     for name, c in protocol.characteristics.items():
         values = _characteristic(data, name, c, protocol.partial_dates)
-        frame = frame.join(values, on=KEY, how="left", maintain_order="left")
+        plan = plan.join(values, on=KEY, how="left", maintain_order="left")
         if c.take == "count":
-            frame = frame.with_columns(pl.col(name).fill_null(0))
+            plan = plan.with_columns(pl.col(name).fill_null(0))
         sources[name] = [(c.source, f"{name}__SEQ", c.value)]
         phrases[name] = _characteristic_phrase(name, c)
-    return Facts(frame, sources, phrases)
+    return Facts(run(plan), sources, phrases)
 
 
-def fact_reasons(facts: Facts, protocol: Protocol) -> list[pl.DataFrame]:
+def fact_reasons(facts: Facts, protocol: Protocol) -> list[pl.LazyFrame]:
     """Return the trace of each fact: one row a record and source cell."""
     out = []
     names = ["BRTHDT", "SEX", "AGE", "TRTSDT", "TRTEDT", *protocol.characteristics]
@@ -68,15 +74,15 @@ def fact_reasons(facts: Facts, protocol: Protocol) -> list[pl.DataFrame]:
     return out
 
 
-def _records(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
+def _records(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
     rank = {c.id: i for i, c in enumerate(protocol.data.centres)}
-    both = pl.concat([data["DM"].select(KEY), data["EX"].select(KEY)]).unique()
+    both = pl.concat([data["DM"].lazy().select(KEY), data["EX"].lazy().select(KEY)]).unique()
     order = pl.col("CENTRE").replace_strict(rank, default=len(rank), return_dtype=pl.Int64)
     return both.with_columns(order.alias("CENTRE_ORDER")).sort("CENTRE_ORDER", "CENTRE", "USUBJID")
 
 
-def _person(data: ClinicalData) -> pl.DataFrame:
-    said = statement(data["DM"].sort("CENTRE", "SEQ"), "BRTHDTC", "SEX", "AGE")
+def _person(data: ClinicalData) -> pl.LazyFrame:
+    said = statement(data["DM"].lazy().sort("CENTRE", "SEQ"), "BRTHDTC", "SEX", "AGE")
     complete = ~is_partial("BRTHDTC")
     return said.rename({"AGE": "AGEREC", "AGE__SEQ": "AGEREC__SEQ"}).with_columns(
         pl.when(complete).then(first_day("BRTHDTC")).alias("BRTHDT")
@@ -119,13 +125,13 @@ def _phrases(protocol: Protocol) -> dict[str, pl.Expr]:
     }
 
 
-def _characteristic(data: ClinicalData, name: str, c: Characteristic, policy: PartialPolicy) -> pl.DataFrame:
+def _characteristic(data: ClinicalData, name: str, c: Characteristic, policy: PartialPolicy) -> pl.LazyFrame:
     """Return CENTRE, USUBJID, `name`, `name`__SEQ, `name`__RAW and for a date `name`F, for those who have a
     row.
     """
-    rows = data[c.source]
+    rows = data[c.source].lazy()
     if c.where:
-        rows = rows.filter(parse_condition(c.where).expr(dict(rows.schema)))
+        rows = rows.filter(parse_condition(c.where).expr(dict(data[c.source].schema)))
     if c.take == "count":
         counted = rows.group_by(KEY).agg(pl.len().cast(pl.Int64).alias(name), pl.col("SEQ").min())
         return counted.rename({"SEQ": f"{name}__SEQ"}).with_columns(pl.lit(None, pl.String).alias(f"{name}__RAW"))

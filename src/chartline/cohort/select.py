@@ -15,8 +15,9 @@ from chartline.cohort.facts import KEY, Facts, fact_reasons, subject_facts
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import Condition, parse_condition
+from chartline.core.plans import run
 from chartline.core.query import Query, Topic
-from chartline.core.reasons import reason
+from chartline.core.reasons import all_reasons, reason
 from chartline.counts.model import AttritionStep, AttritionTable, CountKey
 from chartline.protocol.model import Criterion, Protocol
 
@@ -47,7 +48,7 @@ def select_cohort(data: ClinicalData, protocol: Protocol, queries: Sequence[Quer
     steps += [(c.id, c.label, c.excluded_as or c.label) for c in protocol.eligibility]
     frame = frame.with_columns(_reached(len(steps))).with_columns(_verdict(steps))
     decisions = _decisions(frame, steps)
-    trace = pl.concat(
+    trace = all_reasons(
         fact_reasons(Facts(frame, facts.sources, facts.phrases), protocol) + _reasons(frame, facts, protocol)
     )
     return Cohort(_subjects(frame, protocol), decisions, _attrition(frame, steps, protocol_digest), trace)
@@ -105,7 +106,9 @@ def _verdict(steps: list[tuple[str, str, str]]) -> list[pl.Expr]:
 
 def _decisions(frame: pl.DataFrame, steps: list[tuple[str, str, str]]) -> pl.DataFrame:
     parts = [
-        frame.filter(f"REACH{i}").select(
+        frame.lazy()
+        .filter(f"REACH{i}")
+        .select(
             *KEY,
             pl.lit(s[0]).alias("CRITERION"),
             pl.col(f"MET{i}").alias("MET"),
@@ -113,17 +116,17 @@ def _decisions(frame: pl.DataFrame, steps: list[tuple[str, str, str]]) -> pl.Dat
         )
         for i, s in enumerate(steps)
     ]
-    return pl.concat(parts)
+    return run(pl.concat(parts))
 
 
-def _reasons(frame: pl.DataFrame, facts: Facts, protocol: Protocol) -> list[pl.DataFrame]:
+def _reasons(frame: pl.DataFrame, facts: Facts, protocol: Protocol) -> list[pl.LazyFrame]:
     eligible = pl.col("ELIGREAS").fill_null("met every criterion")
     out = [
         reason(frame, f"ELIG.{DUPLICATE}", _yes_no("MET0"), pl.col("WHY0")),
         reason(frame, "ADSL.ELIGFL", pl.col("ELIGFL"), eligible),
     ]
     for i, criterion in enumerate(protocol.eligibility, 1):
-        reached = frame.filter(f"REACH{i}")
+        reached = frame.lazy().filter(f"REACH{i}")
         for name in _names(parse_condition(criterion.require), facts):
             for domain, seq, variable in facts.sources.get(name, []):
                 place = (domain, pl.col(seq), variable)

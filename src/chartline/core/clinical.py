@@ -29,9 +29,11 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from typing import Protocol as Interface
+from typing import TypeVar
 
 import polars as pl
 
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 KEYS: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
     "USUBJID": pl.String(),
@@ -197,17 +199,13 @@ def combine(parts: Iterable[ClinicalData]) -> ClinicalData:
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
-def statement(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+def statement(frame: Frame, *names: str) -> Frame:
     """One row a subject: per variable the first non-missing statement, with the SEQ that made it in `<name>__SEQ`.
 
     Shape: CENTRE, USUBJID, then for each name `<name>` and `<name>__SEQ`.
     """
-    out = frame.select("CENTRE", "USUBJID").unique(maintain_order=True)
+    columns = []
     for name in names:
-        first = (
-            frame.filter(pl.col(name).is_not_null())
-            .group_by("CENTRE", "USUBJID", maintain_order=True)
-            .agg(pl.col(name).first(), pl.col("SEQ").first().alias(f"{name}__SEQ"))
-        )
-        out = out.join(first, on=["CENTRE", "USUBJID"], how="left", maintain_order="left")
-    return out
+        present = pl.col(name).is_not_null()
+        columns += [pl.col(name).filter(present).first(), pl.col("SEQ").filter(present).first().alias(f"{name}__SEQ")]
+    return frame.group_by("CENTRE", "USUBJID", maintain_order=True).agg(columns)

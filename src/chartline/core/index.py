@@ -6,6 +6,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
+from chartline.core.plans import run
 
 
 def index_doses(data: ClinicalData, drug: str) -> pl.DataFrame:
@@ -16,13 +17,15 @@ def index_doses(data: ClinicalData, drug: str) -> pl.DataFrame:
     """
     doses = (
         data["EX"]
+        .lazy()
         .filter((pl.col("EXTRT") == drug) & (pl.col("EXSTDTC").str.len_chars() == 10))
         .with_columns(first_day("EXSTDTC").alias("DAY"))
         .sort("CENTRE", "USUBJID", "DAY", "SEQ")
     )
-    return doses.group_by("CENTRE", "USUBJID", maintain_order=True).agg(
+    index = doses.group_by("CENTRE", "USUBJID", maintain_order=True).agg(
         pl.col("DAY").first().alias("TRTSDT"),
         pl.col("SEQ").first().alias("TRTSSEQ"),
         pl.col("DAY").last().alias("TRTEDT"),
         pl.col("SEQ").last().alias("TRTESEQ"),
     )
+    return run(index)

@@ -7,7 +7,11 @@ are null.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
+
+from chartline.core.plans import run
 
 TRACE_SCHEMA: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
@@ -28,19 +32,19 @@ def _literal(text: Text | None) -> pl.Expr:
 
 
 def reason(
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | pl.LazyFrame,
     item: Text,
     value: pl.Expr,
     because: Text,
     source: tuple[Text | None, pl.Expr | None, Text | None] = (None, None, None),
-) -> pl.DataFrame:
-    """Return trace rows, one per row of `frame` (which has CENTRE and USUBJID).
+) -> pl.LazyFrame:
+    """Return trace rows as a plan, one per row of `frame` (which has CENTRE and USUBJID).
 
     `source` is (domain, SEQ, variable); where SEQ is null the domain and variable are set null as well.
     """
     domain, seq, variable = source
     number = pl.lit(None, dtype=pl.Int64) if seq is None else seq.cast(pl.Int64)
-    return frame.select(
+    return frame.lazy().select(
         "CENTRE",
         "USUBJID",
         _literal(item).alias("ITEM"),
@@ -52,9 +56,9 @@ def reason(
     )
 
 
-def no_reasons() -> pl.DataFrame:
-    """Return an empty trace."""
-    return pl.DataFrame(schema=TRACE_SCHEMA)
+def all_reasons(parts: Iterable[pl.LazyFrame]) -> pl.DataFrame:
+    """Return the trace that `reason` planned, in that order."""
+    return run(pl.concat([pl.LazyFrame(schema=TRACE_SCHEMA), *parts]))
 
 
 def number_text(value: str | pl.Expr) -> pl.Expr:

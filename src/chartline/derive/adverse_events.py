@@ -1,9 +1,10 @@
 """Adverse events as recorded by the treating team.
 
-In: AE rows, the treatment window, the protocol's groups. Out: ADAE, one row an event: AETERM, AEGRP (first group
-whose words it is), ASTDT (where the onset is a complete date), AETOXGR, AEREL, AESER, AEOUT, TRTEMFL (Y on treatment:
-from the first dose to the end of the window; null where a missing or partial onset leaves it open) and AFTERFL
-(Y from the first dose on, without an end).
+In: AE rows, the treatment window, the milestones, the protocol's groups and its policy for partial dates. Out: ADAE,
+one row an event: AETERM, AEGRP (first group whose words it is), ASTDT (the day that stands for the onset; a partial
+one is kept between the first dose and death or last contact) and ASTDTF (what was imputed of it: D the day, M the
+month too), AETOXGR, AEREL, AESER, AEOUT, TRTEMFL (Y on treatment: from the first dose to the end of the window) and
+AFTERFL (Y from the first dose on, without an end). Both are null where no onset is recorded; `checks/` asks for it.
 """
 
 from __future__ import annotations
@@ -12,36 +13,44 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData
-from chartline.core.dates import first_day, last_day
-from chartline.derive.milestones import KEY
+from chartline.core.dates import PartialPolicy
+from chartline.core.plans import run
+from chartline.derive.milestones import KEY, day_between, observed_until
 
 
 def derive_adverse_events(
-    data: ClinicalData, window: pl.DataFrame, groups: Mapping[str, tuple[str, ...]]
+    data: ClinicalData,
+    window: pl.DataFrame,
+    milestones: pl.DataFrame,
+    groups: Mapping[str, tuple[str, ...]],
+    policy: PartialPolicy,
 ) -> pl.DataFrame:
     """Return ADAE. `window` is `labs.treatment_window`."""
-    rows = data["AE"].filter(pl.col("AETERM").is_not_null()).join(window, on=KEY)
-    first, last = first_day("AESTDTC"), last_day("AESTDTC")
-    after = _flag(first >= pl.col("TRTSDT"), last < pl.col("TRTSDT"))
-    inside = (first >= pl.col("TRTSDT")) & (last <= pl.col("ONTRTEDT"))
-    outside = (last < pl.col("TRTSDT")) | (first > pl.col("ONTRTEDT"))
+    rows = data["AE"].lazy().filter(pl.col("AETERM").is_not_null()).join(window.lazy(), on=KEY)
+    rows = rows.join(milestones.lazy().select(*KEY, observed_until().alias("SEENTO")), on=KEY)
+    onset = day_between("AESTDTC", policy, pl.col("TRTSDT"), pl.col("SEENTO"))
+    rows = rows.with_columns(onset.alias("ASTDT"))
+    after = pl.col("ASTDT") >= pl.col("TRTSDT")
     named: list[pl.Expr] = [pl.when(in_group(words)).then(pl.lit(name)) for name, words in groups.items()]
     group = pl.coalesce([*named, pl.lit(None, dtype=pl.String)])
-    return rows.select(
+    adae = rows.select(
         *KEY,
         "SEQ",
         "AETERM",
         group.alias("AEGRP"),
-        pl.when(pl.col("AESTDTC").str.len_chars() == 10).then(first).alias("ASTDT"),
+        "ASTDT",
+        imputation_flag("AESTDTC").alias("ASTDTF"),
         pl.col("AESTDTC").alias("ASTDTC"),
         "AETOXGR",
         "AEREL",
         "AESER",
         "AEOUT",
-        _flag(inside, outside).alias("TRTEMFL"),
-        after.alias("AFTERFL"),
-    ).sort(*KEY, "ASTDT", "SEQ", nulls_last=True)
+        _flag(after & (pl.col("ASTDT") <= pl.col("ONTRTEDT"))).alias("TRTEMFL"),
+        _flag(after).alias("AFTERFL"),
+    )
+    return run(adae.sort(*KEY, "ASTDT", "SEQ", nulls_last=True))
 
 
 def in_group(words: tuple[str, ...]) -> pl.Expr:
@@ -49,5 +58,5 @@ def in_group(words: tuple[str, ...]) -> pl.Expr:
     return pl.col("AETERM").str.strip_chars().str.to_lowercase().is_in([w.lower() for w in words])
 
 
-def _flag(yes: pl.Expr, no: pl.Expr) -> pl.Expr:
-    return pl.when(yes).then(pl.lit("Y")).when(no).then(pl.lit("N"))
+def _flag(yes: pl.Expr) -> pl.Expr:
+    return pl.when(yes).then(pl.lit("Y")).when(~yes).then(pl.lit("N"))

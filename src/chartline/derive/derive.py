@@ -14,12 +14,13 @@ from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
+from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
 from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
-from chartline.derive.model import TRACE_SCHEMA, WITHHELD_SCHEMA, Adam
+from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
 from chartline.derive.response import derive_response, merge_assessments, with_first_response
 from chartline.derive.response_tables import response_columns, response_reasons, response_table, stop_doubts
@@ -44,7 +45,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     later, why_later = later_events(milestones)
     window = treatment_window(milestones, protocol.laboratory)
     adlb = derive_labs(data, window, protocol.laboratory)
-    adae = derive_adverse_events(data, window, protocol.ae_groups)
+    adae = derive_adverse_events(data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = derive_safety(adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
     adsl = assemble(cohort.subjects, [exposure, *response_columns(responses), mrd, transplant, later, safety])
     topics = adsl_topics(protocol)
@@ -58,7 +59,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     trace += [*response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety, *why_times]
     return Adam(
         tables=tables,
-        trace=pl.concat([pl.DataFrame(schema=TRACE_SCHEMA), *trace]),
+        trace=all_reasons(trace),
         withheld=pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld, *left_out]),
         labels=adsl_labels(protocol) | {code: e.label for code, e in endpoints.items()},
         topics=topics | {code: e.topics for code, e in endpoints.items()},
@@ -72,16 +73,17 @@ def _times(
     protocol: Protocol,
     queries: Sequence[Query],
     withheld: list[pl.DataFrame],
-) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions, trace) over all endpoints."""
     known = pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld])
+    inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
+    members = adsl.select(*KEY, *inside)
     left_out, populations = [], {}
     for code, endpoint in endpoints.items():
         item = f"ADTTE.{code}"
-        member = _membership(endpoint, adsl, protocol)
-        unknown = member.filter(pl.col("MEMBER").is_null())
+        unknown = members.filter(pl.col(code).is_null())
         left_out.append(_unknown_members(item, unknown, known, endpoint, protocol))
-        population = member.filter("MEMBER").select(KEY)
+        population = members.filter(code).select(KEY)
         blocked = blocked_by(queries, endpoint.topics)
         left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
         populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
@@ -89,12 +91,12 @@ def _times(
     return rows, [*left_out, excluded], trace
 
 
-def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
-    """KEY and MEMBER (null: unknown) of an endpoint's population."""
+def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.Expr:
+    """Whether a subject is in an endpoint's population (null: unknown)."""
     if endpoint.population is None:
-        return adsl.select(*KEY, pl.col("TRTSDT").is_not_null().alias("MEMBER"))
+        return pl.col("TRTSDT").is_not_null()
     condition = parse_condition(protocol.sets[endpoint.population].where, f"sets.{endpoint.population}")
-    return adsl.select(*KEY, condition.expr(dict(adsl.schema)).alias("MEMBER"))
+    return condition.expr(dict(adsl.schema))
 
 
 def _unknown_members(
@@ -113,7 +115,7 @@ def _unknown_members(
     text = f"not known whether in the set '{label}'"
     return (
         unknown.select("USUBJID", pl.lit(item).alias("ITEM"))
-        .join(ids, on="USUBJID", how="left")
-        .with_columns(pl.lit(text).alias("REASON"))
+        .join(ids, on="USUBJID", how="left", maintain_order="left")
+        .with_columns(pl.col("QUERY").replace("", None), pl.lit(text).alias("REASON"))
         .select(list(WITHHELD_SCHEMA))
     )

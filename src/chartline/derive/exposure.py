@@ -12,6 +12,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
+from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
 from chartline.protocol.model import CycleRule, Treatment
 
@@ -20,18 +21,18 @@ KEY = ["CENTRE", "USUBJID"]
 
 def derive_exposure(
     data: ClinicalData, subjects: pl.DataFrame, treatment: Treatment
-) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
     """Return (ADEX, one row a subject with the totals, trace)."""
-    rows = data["EX"].filter(pl.col("EXTRT") == treatment.drug).join(subjects.select(KEY), on=KEY, how="semi")
+    rows = data["EX"].lazy().filter(pl.col("EXTRT") == treatment.drug)
+    rows = rows.join(subjects.lazy().select(KEY), on=KEY, how="semi")
     complete = pl.when(pl.col("EXSTDTC").str.len_chars() == 10).then(first_day("EXSTDTC"))
-    doses = rows.with_columns(complete.alias("ASTDT")).sort(*KEY, "ASTDT", "SEQ", nulls_last=True)
-    doses = _rebuild_cycles(doses, treatment.cycle)
-    adex = _with_cycle_totals(doses)
+    doses = run(rows.with_columns(complete.alias("ASTDT")).sort(*KEY, "ASTDT", "SEQ", nulls_last=True))
+    adex = run(_with_cycle_totals(_rebuild_cycles(doses, treatment.cycle)))
     per_subject = _totals(adex, subjects)
     return adex, per_subject, _reasons(adex, per_subject, treatment)
 
 
-def _rebuild_cycles(doses: pl.DataFrame, rule: CycleRule) -> pl.DataFrame:
+def _rebuild_cycles(doses: pl.DataFrame, rule: CycleRule) -> pl.LazyFrame:
     """Add CYBUILT, the cycle by rule. Loops over cycle numbers (a handful), never over subjects."""
     left = doses.filter(pl.col("ASTDT").is_not_null()).select(*KEY, "SEQ", "ASTDT")
     built: list[pl.DataFrame] = []
@@ -45,11 +46,11 @@ def _rebuild_cycles(doses: pl.DataFrame, rule: CycleRule) -> pl.DataFrame:
         left = left.filter(~pl.col("IN")).drop("IN")
         cycle += 1
     if not built:
-        return doses.with_columns(pl.lit(None, dtype=pl.Int64).alias("CYBUILT"))
-    return doses.join(pl.concat(built), on=[*KEY, "SEQ"], how="left", maintain_order="left")
+        return doses.lazy().with_columns(pl.lit(None, dtype=pl.Int64).alias("CYBUILT"))
+    return doses.lazy().join(pl.concat(built).lazy(), on=[*KEY, "SEQ"], how="left", maintain_order="left")
 
 
-def _with_cycle_totals(doses: pl.DataFrame) -> pl.DataFrame:
+def _with_cycle_totals(doses: pl.LazyFrame) -> pl.LazyFrame:
     doses = doses.with_columns(
         pl.coalesce("EXCYCLE", "CYBUILT").alias("CYCLE"),
         pl.when(pl.col("EXCYCLE").is_not_null()).then(pl.lit("recorded")).otherwise(pl.lit("rebuilt")).alias("CYORIG"),
@@ -79,20 +80,21 @@ def _whole_sum(name: str) -> pl.Expr:
 
 
 def _totals(adex: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
-    sums = adex.group_by(KEY).agg(
-        pl.col("CYCLE").n_unique().cast(pl.Int64).alias("NCYC"),
-        pl.len().cast(pl.Int64).alias("NDOSE"),
-        _whole_sum("EXDOSM2").alias("CUMDM2"),
-        _whole_sum("EXDOSE").alias("CUMMG"),
+    sums = (
+        adex.lazy()
+        .group_by(KEY)
+        .agg(
+            pl.col("CYCLE").n_unique().cast(pl.Int64).alias("NCYC"),
+            pl.len().cast(pl.Int64).alias("NDOSE"),
+            _whole_sum("EXDOSM2").alias("CUMDM2"),
+            _whole_sum("EXDOSE").alias("CUMMG"),
+        )
     )
-    return (
-        subjects.select(KEY)
-        .join(sums, on=KEY, how="left", maintain_order="left")
-        .with_columns(pl.col("NDOSE").fill_null(0), pl.col("NCYC").fill_null(0))
-    )
+    every = subjects.lazy().select(KEY).join(sums, on=KEY, how="left", maintain_order="left")
+    return run(every.with_columns(pl.col("NDOSE").fill_null(0), pl.col("NCYC").fill_null(0)))
 
 
-def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame, treatment: Treatment) -> list[pl.DataFrame]:
+def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame, treatment: Treatment) -> list[pl.LazyFrame]:
     rows = adex.select(*KEY, "SEQ").join(per_subject, on=KEY)
     doses = pl.format("{} doses in {} cycles", "NDOSE", "NCYC")
     doses = doses.str.replace(r"^1 doses", "1 dose").str.replace(r" 1 cycles$", " 1 cycle")
@@ -106,6 +108,6 @@ def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame, treatment: Treatment
         because = doses
         if unit:
             total = pl.format("{} {}: {}", number_text(name), pl.lit(unit), doses)
-            because = total.fill_null(pl.format("not known: a dose of the {} is not recorded", doses))
+            because = total.fill_null(pl.format(f"not known: {unit} of a dose is not recorded ({{}})", doses))
         out.append(reason(rows, f"ADSL.{name}", pl.col(name), because, ("EX", pl.col("SEQ"), variable)))
     return out

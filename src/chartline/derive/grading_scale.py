@@ -12,6 +12,7 @@ from importlib.resources import files
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.derive.compare import OPERATORS, holds
 from chartline.errors import ProtocolError
 
@@ -49,9 +50,11 @@ def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
     `rows` has LBTESTCD, AVAL, AVAL_OP, ANRLO, ANRHI, BASE and ABNORMAL: whether the test's baseline was above
     normal. Unknown is taken as normal, as CTCAE v5 gives no rule for it (`labs.py` flags such rows BASEASSM).
     """
-    needed = rows.select(
-        "LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False)
-    ).with_row_index("ROW_ID")
+    needed = (
+        rows.lazy()
+        .select("LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", pl.col("ABNORMAL").fill_null(False))
+        .with_row_index("ROW_ID")
+    )
     reference = pl.col("REFERENCE")
     unit = (
         pl.when(reference == "ULN")
@@ -63,7 +66,7 @@ def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
         .otherwise(1.0)
     )
     judged = (
-        needed.join(scale, on=["LBTESTCD", "ABNORMAL"])
+        needed.join(scale.lazy(), on=["LBTESTCD", "ABNORMAL"])
         .with_columns((pl.col("THRESHOLD") * unit).alias("LIMIT"))
         .select("ROW_ID", "GRADE", _met(scale).alias("MET"))
     )
@@ -71,7 +74,7 @@ def grade(rows: pl.DataFrame, scale: pl.DataFrame) -> pl.Series:
     doubtful = pl.col("GRADE").filter(pl.col("MET").is_null()).max().fill_null(0)
     graded = judged.group_by("ROW_ID").agg(pl.when(doubtful <= met).then(met).alias("ATOXGR"))
     out = needed.select("ROW_ID").join(graded, on="ROW_ID", how="left", maintain_order="left")
-    return out["ATOXGR"].cast(pl.Int64)
+    return run(out.select(pl.col("ATOXGR").cast(pl.Int64)))["ATOXGR"]
 
 
 def _met(scale: pl.DataFrame) -> pl.Expr:

@@ -22,6 +22,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
+from chartline.core.plans import run
 from chartline.derive.grading_scale import grade, load_scale
 from chartline.derive.milestones import KEY, stop_day
 from chartline.protocol.model import Laboratory
@@ -33,34 +34,36 @@ def treatment_window(milestones: pl.DataFrame, rule: Laboratory) -> pl.DataFrame
     """Return KEY, TRTSDT, TRTEDT and ONTRTEDT, the last day on treatment."""
     end = pl.col("last_dose").dt.offset_by(f"{rule.on_treatment_days}d")
     stop = stop_day(rule.before).dt.offset_by("-1d")
-    return milestones.filter(pl.col("first_dose").is_not_null()).select(
+    treated = milestones.lazy().filter(pl.col("first_dose").is_not_null())
+    window = treated.select(
         *KEY,
         pl.col("first_dose").alias("TRTSDT"),
         pl.col("last_dose").alias("TRTEDT"),
         pl.min_horizontal(end, stop).alias("ONTRTEDT"),
     )
+    return run(window)
 
 
 def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
     """Return ADLB. `window` is `treatment_window`."""
-    rows = _values(data, window, rule)
-    rows = rows.join(_baselines(rows, rule), on=_TEST, how="left", maintain_order="left")
+    values = run(_values(data, window.lazy()))
+    joined = values.lazy().join(_baselines(values.lazy(), rule), on=_TEST, how="left", maintain_order="left")
     is_base = (pl.col("SEQ") == pl.col("BASESEQ")).fill_null(False)
-    rows = rows.with_columns(
+    judged = joined.with_columns(
         (pl.col("AVAL") - pl.col("BASE")).round(6).alias("CHG"),
         pl.when(is_base).then(pl.lit("Y")).alias("ABLFL"),
         pl.when(pl.col("BASE").is_null()).then(pl.lit("Y")).alias("BASEASSM"),
         # A baseline has no baseline of its own: it is graded against the limits of normal.
         (~is_base & (pl.col("BASE") > pl.col("BASEHI"))).alias("ABNORMAL"),
     )
-    rows = rows.with_columns(grade(rows, load_scale(rule.grading)).alias("ATOXGR"))
+    rows = run(judged)
     own = pl.col("ATOXGR").filter(pl.col("ABLFL") == "Y").first()
-    rows = rows.with_columns(own.over(_TEST).alias("BTOXGR"))
-    return _worst(rows).drop("TRTSDT", "ONTRTEDT", "ABNORMAL")
+    graded = rows.with_columns(grade(rows, load_scale(rule.grading)).alias("ATOXGR"))
+    return _worst(graded.with_columns(own.over(_TEST).alias("BTOXGR"))).drop("TRTSDT", "ONTRTEDT", "ABNORMAL")
 
 
-def _values(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
-    rows = data["LB"].filter(pl.col("LBSTRESN").is_not_null()).join(window.drop("TRTEDT"), on=KEY)
+def _values(data: ClinicalData, window: pl.LazyFrame) -> pl.LazyFrame:
+    rows = data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null()).join(window.drop("TRTEDT"), on=KEY)
     complete = pl.when(pl.col("LBDTC").str.len_chars() == 10).then(first_day("LBDTC"))
     rows = rows.select(
         *KEY,
@@ -81,7 +84,7 @@ def _values(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.Da
     return rows.with_columns(pl.when(on).then(pl.lit("Y")).alias("ANL01FL"))
 
 
-def _baselines(rows: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
+def _baselines(rows: pl.LazyFrame, rule: Laboratory) -> pl.LazyFrame:
     """One row a subject and test. Of two values of that day, the one with limits of normal, then the later row."""
     since = (pl.col("TRTSDT") - pl.col("ADT")).dt.total_days()
     before = since.is_between(0, rule.baseline_days).fill_null(pl.col("LBSUMM") == "BASELINE").fill_null(False)
@@ -97,10 +100,9 @@ def _baselines(rows: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
 
 def _worst(rows: pl.DataFrame) -> pl.DataFrame:
     """Mark the first on-treatment row with the highest grade of each test, and say the shift."""
-    on = rows.filter((pl.col("ANL01FL") == "Y") & pl.col("ATOXGR").is_not_null())
+    on = rows.lazy().filter((pl.col("ANL01FL") == "Y") & pl.col("ATOXGR").is_not_null())
     top = on.sort("ATOXGR", "ADT", "SEQ", descending=[True, False, False], nulls_last=True)
     top = top.group_by(_TEST, maintain_order=True).agg(pl.col("SEQ").first()).with_columns(pl.lit("Y").alias("WORSTFL"))
     shift = pl.format("{} to {}", pl.col("BTOXGR").cast(pl.String).fill_null("not graded"), "ATOXGR")
-    return rows.join(top, on=[*_TEST, "SEQ"], how="left", maintain_order="left").with_columns(
-        pl.when(pl.col("ANL01FL") == "Y").then(shift).alias("SHIFT")
-    )
+    marked = rows.lazy().join(top, on=[*_TEST, "SEQ"], how="left", maintain_order="left")
+    return run(marked.with_columns(pl.when(pl.col("ANL01FL") == "Y").then(shift).alias("SHIFT")))

@@ -20,8 +20,9 @@ import polars as pl
 from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
-from chartline.core.dates import PartialPolicy, first_day, last_day, one_day
+from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
 from chartline.core.index import index_doses
+from chartline.core.plans import run
 from chartline.errors import ProtocolError
 from chartline.protocol.model import EventSource, Milestone, Protocol
 
@@ -53,34 +54,33 @@ _START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC",
 
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the milestones, one row a subject (columns above, besides KEY)."""
-    frame = subjects.select(KEY)
-    frame = frame.join(_doses(data, protocol), on=KEY, how="left").join(_statements(data), on=KEY, how="left")
+    plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left", maintain_order="left")
+    frame = run(plan.join(_statements(data), on=KEY, how="left", maintain_order="left"))
+    plan = frame.lazy()
     for milestone, source in (
         (Milestone.TRANSPLANT, protocol.transplant),
         (Milestone.NEW_THERAPY, protocol.new_therapy),
     ):
-        events = first_event_after(data, source, frame, protocol.partial_dates, milestone)
-        frame = frame.join(events, on=KEY, how="left")
-    frame = frame.with_columns(
-        pl.col(f"{m}_KNOWN").fill_null(False) for m in (Milestone.TRANSPLANT, Milestone.NEW_THERAPY)
-    )
-    return add_days(frame, protocol.partial_dates)
+        events = first_event_after(data, source, frame.lazy(), protocol.partial_dates, milestone)
+        plan = plan.join(events, on=KEY, how="left", maintain_order="left")
+    happened = [pl.col(f"{m}_KNOWN").fill_null(False) for m in (Milestone.TRANSPLANT, Milestone.NEW_THERAPY)]
+    return add_days(run(plan.with_columns(happened)), protocol.partial_dates)
 
 
 def add_days(frame: pl.DataFrame, policy: PartialPolicy) -> pl.DataFrame:
     """Add the bounds of every milestone (`<m>_LO`, `<m>_HI`, `<m>_<policy>`), then `<m>` and `<m>_F`."""
     present = [m for m in Milestone if f"{m}_DTC" in frame.columns]
-    bounds = [
-        e
-        for m in present
-        for e in (
-            first_day(f"{m}_DTC").alias(f"{m}_LO"),
-            last_day(f"{m}_DTC").alias(f"{m}_HI"),
-            *[one_day(f"{m}_DTC", p).alias(f"{m}_{p}") for p in PartialPolicy],
-            imputation_flag(f"{m}_DTC").alias(f"{m}_F"),
-        )
-    ]
-    return frame.with_columns(bounds).with_columns(day_of(m, policy).alias(m) for m in present)
+    # All milestones below each other: the dates are read once, not once a milestone.
+    texts = pl.concat([frame.lazy().select(pl.col(f"{m}_DTC").alias("DTC")) for m in present])
+    read = texts.select(
+        first_day("DTC").alias("LO"),
+        last_day("DTC").alias("HI"),
+        *[one_day("DTC", p).alias(p) for p in PartialPolicy],
+        imputation_flag("DTC").alias("F"),
+    )
+    n, columns = frame.height, run(read).get_columns()
+    bounds = [c.slice(i * n, n).alias(f"{m}_{c.name}") for i, m in enumerate(present) for c in columns]
+    return run(frame.with_columns(bounds).lazy().with_columns(day_of(m, policy).alias(m) for m in present))
 
 
 def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | None = None) -> pl.Expr:
@@ -96,23 +96,39 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
     first_dose = pl.col(f"{Milestone.FIRST_DOSE}_LO")
     contact = _complete(Milestone.LAST_ALIVE)
     floor = first_dose if not_before is None else not_before
-    ceiling = pl.max_horizontal(_complete(Milestone.DEATH), contact)
+    ceiling = observed_until()
     if milestone is Milestone.DEATH:
         floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
     if milestone is Milestone.LAST_ALIVE:
         ceiling = _complete(Milestone.DEATH)
-    low = pl.max_horizontal(pl.col(f"{milestone}_LO"), floor)
-    high = pl.min_horizontal(pl.col(f"{milestone}_HI"), ceiling)
-    kept = pl.max_horizontal(low, pl.min_horizontal(high, day))
-    return pl.when(pl.col(f"{milestone}_F").is_not_null() & (low <= high)).then(kept).otherwise(day)
+    bounds = (pl.col(f"{milestone}_LO"), pl.col(f"{milestone}_HI"))
+    return pl.when(pl.col(f"{milestone}_F").is_not_null()).then(_within(day, bounds, floor, ceiling)).otherwise(day)
+
+
+def observed_until() -> pl.Expr:
+    """Return the last day on which anything can have been seen: that of death or last contact, where complete."""
+    return pl.max_horizontal(_complete(Milestone.DEATH), _complete(Milestone.LAST_ALIVE))
+
+
+def day_between(dtc: str, policy: PartialPolicy, floor: pl.Expr, ceiling: pl.Expr) -> pl.Expr:
+    """Return the day that stands for a date under `policy`; an imputed one is kept between floor and ceiling."""
+    day = one_day(dtc, policy)
+    kept = _within(day, (first_day(dtc), last_day(dtc)), floor, ceiling)
+    return pl.when(is_partial(dtc)).then(kept).otherwise(day)
+
+
+def _within(day: pl.Expr, bounds: tuple[pl.Expr, pl.Expr], floor: pl.Expr, ceiling: pl.Expr) -> pl.Expr:
+    """Move `day` between floor and ceiling as far as its bounds allow; where they do not meet it stays."""
+    low, high = pl.max_horizontal(bounds[0], floor), pl.min_horizontal(bounds[1], ceiling)
+    return pl.when(low <= high).then(pl.max_horizontal(low, pl.min_horizontal(high, day))).otherwise(day)
 
 
 def _complete(milestone: Milestone) -> pl.Expr:
     return pl.when(pl.col(f"{milestone}_F").is_null()).then(f"{milestone}_LO")
 
 
-def _doses(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
-    doses = index_doses(data, protocol.treatment.drug)
+def _doses(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
+    doses = index_doses(data, protocol.treatment.drug).lazy()
     columns = []
     for m, day, seq in (
         (Milestone.FIRST_DOSE, "TRTSDT", "TRTSSEQ"),
@@ -123,9 +139,10 @@ def _doses(data: ClinicalData, protocol: Protocol) -> pl.DataFrame:
     return doses.select(*KEY, *columns)
 
 
-def _statements(data: ClinicalData) -> pl.DataFrame:
+def _statements(data: ClinicalData) -> pl.LazyFrame:
     """Relapse, death and last contact, from the statements of SS (first non-missing wins)."""
-    said = statement(data["SS"].sort("CENTRE", "SEQ"), "RELAPSE", "RELDTC", "LKADTC", "DTHFL", "DTHDTC")
+    stated = data["SS"].lazy().sort("CENTRE", "SEQ")
+    said = statement(stated, "RELAPSE", "RELDTC", "LKADTC", "DTHFL", "DTHDTC")
     columns = []
     for m, flag, date in (
         (Milestone.RELAPSE, "RELAPSE", "RELDTC"),
@@ -154,10 +171,10 @@ def _statements(data: ClinicalData) -> pl.DataFrame:
 def first_event_after(
     data: ClinicalData,
     source: EventSource | None,
-    subjects: pl.DataFrame,
+    subjects: pl.LazyFrame,
     policy: PartialPolicy,
     milestone: Milestone,
-) -> pl.DataFrame:
+) -> pl.LazyFrame:
     """Return the first event of `source` after the first dose: KEY, <m>_DTC, <m>_SEQ, <m>_KNOWN.
 
     A record flagged as not done is none. A partial date that straddles the first dose goes by the recorded timing
@@ -167,7 +184,7 @@ def first_event_after(
     names = [f"{milestone}_DTC", f"{milestone}_SEQ", f"{milestone}_KNOWN"]
     empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
     if source is None:
-        return pl.DataFrame(schema=empty | {names[2]: pl.Boolean()})
+        return pl.LazyFrame(schema=empty | {names[2]: pl.Boolean()})
     if source.source not in _START_OF:
         raise ProtocolError(
             f"Rows of {source.source} have no start date",
@@ -175,12 +192,12 @@ def first_event_after(
             expected=f"one of the domains {', '.join(_START_OF)}",
             do="name the domain that holds the event",
         )
-    rows = data[source.source]
+    types = dict(data[source.source].schema)
     start = _START_OF[source.source]
-    rows = rows.filter(parse_condition(source.where).expr(dict(rows.schema)))
-    done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in rows.columns else pl.lit(True)
+    rows = data[source.source].lazy().filter(parse_condition(source.where).expr(types))
+    done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in types else pl.lit(True)
     first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
-    if "PRTIMING" in rows.columns:
+    if "PRTIMING" in types:
         said = {"AFTER": True, "BEFORE": False}
         undecided = pl.col("PRTIMING").replace_strict(said, default=None, return_dtype=pl.Boolean)
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
@@ -20,32 +21,46 @@ _NEGATIVE, _CONTRADICTS = "NEGATIVE", "POSITIVE"  # MRDCLASS as the mapping writ
 
 def derive_mrd(
     assessments: pl.DataFrame, best: pl.DataFrame, adex: pl.DataFrame, milestones: pl.DataFrame, rule: Mrd
-) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject, trace)."""
-    window = best.join(milestones.select(*KEY, pl.col("first_dose").alias("TRTSDT")), on=KEY).select(
-        *KEY, "STOPDT", "FRSPDT", "RESPFL", pl.coalesce("FRSPDT", "TRTSDT").alias("FROM")
+    index = milestones.lazy().select(*KEY, pl.col("first_dose").alias("TRTSDT"))
+    window = (
+        best.lazy()
+        .join(index, on=KEY)
+        .select(*KEY, "STOPDT", "FRSPDT", "RESPFL", pl.coalesce("FRSPDT", "TRTSDT").alias("FROM"))
     )
-    samples = assessments.join(window, on=KEY).filter(
-        (pl.col("MRDVAL").is_not_null() | pl.col("MRDCLASS").is_not_null())
-        & (pl.col("ADT") >= pl.col("FROM"))
-        & (pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT")))
+    taken = (
+        assessments.lazy()
+        .join(window, on=KEY)
+        .filter(
+            (pl.col("MRDVAL").is_not_null() | pl.col("MRDCLASS").is_not_null())
+            & (pl.col("ADT") >= pl.col("FROM"))
+            & (pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT")))
+        )
     )
-    samples = samples.with_columns(_negative(rule).alias("NEG"), _adequate(rule).alias("ADEQUATE"))
-    samples = samples.with_columns((pl.col("NEG") & pl.col("ADEQUATE") & (pl.col("RESPFL") == "Y")).alias("HIT"))
+    taken = taken.with_columns(_negative(rule).alias("NEG"), _adequate(rule).alias("ADEQUATE"))
+    hit = pl.col("NEG") & pl.col("ADEQUATE") & (pl.col("RESPFL") == "Y")
+    samples = run(taken.with_columns(hit.alias("HIT")))
     negative = (
-        samples.filter("HIT")
+        samples.lazy()
+        .filter("HIT")
         .sort(*KEY, "ADT")
         .group_by(KEY, maintain_order=True)
         .agg(pl.col("ADT").first().alias("MRDNEGDT"), pl.col("RSCYCLE").first().alias("MRDNEGCY"))
     )
-    tested = samples.filter("ADEQUATE").select(KEY).unique().with_columns(pl.lit("Y").alias("MRDTSTFL"))
-    out = window.select(KEY).join(tested, on=KEY, how="left").join(negative, on=KEY, how="left")
-    out = out.join(_deep_until(adex, rule), on=KEY, how="left", maintain_order="left")
-    out = out.with_columns(
+    tested = samples.lazy().filter("ADEQUATE").select(KEY).unique().with_columns(pl.lit("Y").alias("MRDTSTFL"))
+    joined = (
+        window.select(KEY)
+        .join(tested, on=KEY, how="left", maintain_order="left")
+        .join(negative, on=KEY, how="left", maintain_order="left")
+    )
+    joined = joined.join(_deep_until(adex.lazy(), rule), on=KEY, how="left", maintain_order="left")
+    flagged = joined.with_columns(
         pl.col("MRDTSTFL").fill_null("N"),
         _yes(pl.col("MRDNEGDT").is_not_null()).alias("MRDNEGFL"),
         _yes((pl.col("MRDNEGDT") <= pl.col("DEEPDT")).fill_null(False)).alias("DEEPFL"),
     )
+    out = run(flagged)
     return out.drop("DEEPDT", "DEEPWORD"), _reasons(out, samples, best, rule)
 
 
@@ -68,7 +83,7 @@ def _adequate(rule: Mrd) -> pl.Expr:
     return holds("MRDSENS", "<=", rule.sensitivity).fill_null(False) | positive.fill_null(False)
 
 
-def _deep_until(adex: pl.DataFrame, rule: Mrd) -> pl.DataFrame:
+def _deep_until(adex: pl.LazyFrame, rule: Mrd) -> pl.LazyFrame:
     """End of the cycle: day 1 of the next cycle, else so many days after the last dose."""
     after = pl.col("ASTDT").filter(pl.col("CYCLE") == rule.deep_by_cycle + 1).min()
     last = pl.col("ASTDT").max().dt.offset_by(f"{rule.deep_after_last_dose_days}d")
@@ -80,15 +95,17 @@ def _deep_until(adex: pl.DataFrame, rule: Mrd) -> pl.DataFrame:
     )
 
 
-def _reasons(out: pl.DataFrame, samples: pl.DataFrame, best: pl.DataFrame, rule: Mrd) -> list[pl.DataFrame]:
+def _reasons(out: pl.DataFrame, samples: pl.DataFrame, best: pl.DataFrame, rule: Mrd) -> list[pl.LazyFrame]:
     """One sentence a subject, with the sample it rests on: the first negative, else the last one taken."""
-    shown = samples.sort(*KEY, "HIT", "ADT", descending=[False, False, True, False])
+    shown = samples.lazy().sort(*KEY, "HIT", "ADT", descending=[False, False, True, False])
     shown = shown.group_by(KEY, maintain_order=True).agg(pl.all().first())
-    rows = out.join(shown.drop("MRDTSTFL", strict=False), on=KEY, how="left").with_columns(
-        _sample_sentence().alias("SAMPLE")
+    rows = (
+        out.lazy()
+        .join(shown, on=KEY, how="left", maintain_order="left")
+        .with_columns(_sample_sentence().alias("SAMPLE"))
     )
     responded = pl.col("FRSPDT").is_not_null()
-    rows = rows.drop("FRSPDT", strict=False).join(best.select(*KEY, "FRSPDT"), on=KEY, how="left")
+    told = run(rows.drop("FRSPDT").join(best.lazy().select(*KEY, "FRSPDT"), on=KEY, how="left", maintain_order="left"))
     because = (
         pl.when(~responded)
         .then(pl.format("no response, so no MRD-negative response; {}", pl.col("SAMPLE").fill_null("not tested")))
@@ -104,7 +121,7 @@ def _reasons(out: pl.DataFrame, samples: pl.DataFrame, best: pl.DataFrame, rule:
     )
     source = ("RS", pl.coalesce("MRDVAL__SEQ", "MRDCLASS__SEQ"), "MRDVAL")
     items = {n: because for n in ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY")} | {"DEEPFL": deep}
-    return [reason(rows, f"ADSL.{n}", pl.col(n), sentence, source) for n, sentence in items.items()]
+    return [reason(told, f"ADSL.{n}", pl.col(n), sentence, source) for n, sentence in items.items()]
 
 
 def _sample_sentence() -> pl.Expr:

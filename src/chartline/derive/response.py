@@ -15,6 +15,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
+from chartline.core.plans import run, run_all
 from chartline.core.reasons import number_text
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY, stop_day, stop_word
@@ -44,17 +45,19 @@ class Assessed:
 def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFrame:
     """Return one row per subject and complete assessment date, the first non-missing value of each variable,
     with `<variable>__SEQ` of the row that gave it."""
-    rows = data["RS"].join(subjects.select(KEY), on=KEY, how="semi").filter(pl.col("RSDTC").str.len_chars() == 10)
-    rows = rows.sort("CENTRE", "SEQ")
-    variables = [c for c in rows.columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")]
+    recorded = data["RS"].lazy().join(subjects.lazy().select(KEY), on=KEY, how="semi")
+    rows = recorded.filter(pl.col("RSDTC").str.len_chars() == 10).sort("CENTRE", "SEQ")
+    variables = [
+        c for c in data["RS"].columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")
+    ]
     columns = []
     for name in variables:
         present = pl.col(name).is_not_null()
         columns += [pl.col(name).filter(present).first(), pl.col("SEQ").filter(present).first().alias(f"{name}__SEQ")]
-        if f"{name}_OP" in rows.columns:
+        if f"{name}_OP" in data["RS"].columns:
             columns.append(pl.col(f"{name}_OP").filter(present).first())
     merged = rows.group_by(*KEY, "RSDTC", maintain_order=True).agg(pl.col("SEQ").first(), *columns)
-    return merged.with_columns(first_day("RSDTC").alias("ADT")).sort(*KEY, "ADT")
+    return run(merged.with_columns(first_day("RSDTC").alias("ADT")).sort(*KEY, "ADT"))
 
 
 def derive_response(
@@ -62,49 +65,50 @@ def derive_response(
 ) -> dict[str, Assessed]:
     """Return the response under the protocol's choices (key "") and under each variant (key: its name)."""
     choices = {"": protocol.response, **protocol.response_variants}
-    known = milestones.select(*KEY, pl.col("first_dose").alias("TRTSDT"))
-    candidates = assessments.join(known, on=KEY).filter(pl.col("ADT") > pl.col("TRTSDT"))
+    known = milestones.lazy().select(*KEY, pl.col("first_dose").alias("TRTSDT"))
+    dated = assessments.lazy().join(known, on=KEY)
+    candidates = dated.filter(pl.col("ADT") > pl.col("TRTSDT"))
     low = min(r.counts_window_days[0] for r in choices.values())
     high = max(r.counts_window_days[1] for r in choices.values())
     supports = {k: s for r in choices.values() for k, s in load_rules(r.criteria).support.items()}
     evidence = count_evidence(data, candidates, (low, high), supports)
-    return {name: _assess(assessments, milestones, r, evidence) for name, r in choices.items()}
+    judged = dated.join(run(_baseline(dated)).lazy(), on=KEY, how="left", maintain_order="left")
+    types = dict(assessments.schema)
+    visits = run_all(_visits(judged, milestones.lazy(), r, evidence.lazy(), types) for r in choices.values())
+    pairs = list(zip(visits, choices.values(), strict=True))
+    bests = run_all(_best(rows.lazy(), milestones.lazy(), r) for rows, r in pairs)
+    return {name: Assessed(rows, best) for name, rows, best in zip(choices, visits, bests, strict=True)}
 
 
-def _on_treatment(assessments: pl.DataFrame, milestones: pl.DataFrame, choice: Response) -> pl.DataFrame:
+def _on_treatment(
+    assessments: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response, types: dict[str, pl.DataType]
+) -> pl.LazyFrame:
     """Assessments that the protocol's condition keeps, with ANL01FL: after the first dose and before the stop."""
-    known = milestones.select(
-        *KEY,
-        pl.col("first_dose").alias("TRTSDT"),
-        stop_day(choice.before).alias("STOPDT"),
-        stop_word(choice.before).alias("STOPWORD"),
-    )
-    condition = parse_condition(choice.assessments, "response.assessments").expr(dict(assessments.schema))
-    rows = assessments.filter(condition).join(known, on=KEY)
+    stop = milestones.select(*KEY, stop_day(choice.before).alias("STOPDT"), stop_word(choice.before).alias("STOPWORD"))
+    condition = parse_condition(choice.assessments, "response.assessments").expr(types)
+    rows = assessments.filter(condition).join(stop, on=KEY)
     before = pl.col("STOPDT").is_null() | (pl.col("ADT") < pl.col("STOPDT"))
     counted = before & (pl.col("ADT") > pl.col("TRTSDT"))
     return rows.with_columns(pl.when(counted).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("ANL01FL"))
 
 
-def _assess(
-    assessments: pl.DataFrame,
-    milestones: pl.DataFrame,
+def _visits(
+    assessments: pl.LazyFrame,
+    milestones: pl.LazyFrame,
     choice: Response,
-    evidence: pl.DataFrame,
-) -> Assessed:
+    evidence: pl.LazyFrame,
+    types: dict[str, pl.DataType],
+) -> pl.LazyFrame:
     rules = load_rules(choice.criteria)
-    rows = _on_treatment(assessments, milestones, choice)
-    rows = rows.join(_baseline(assessments, milestones), on=KEY, how="left", maintain_order="left")
+    rows = _on_treatment(assessments, milestones, choice, types)
     rows = rows.join(recovery(evidence, rules, choice), on=[*KEY, "ADT"], how="left", maintain_order="left")
     rows = rows.with_columns(_category(rules).alias("AVALC"))
-    rows = rows.with_columns(visit_sentence(rules, choice).alias("BECAUSE"))
-    return Assessed(rows, _best(rows, milestones, rules, choice))
+    return rows.with_columns(visit_sentence(choice).alias("BECAUSE"))
 
 
-def _baseline(assessments: pl.DataFrame, milestones: pl.DataFrame) -> pl.DataFrame:
+def _baseline(assessments: pl.LazyFrame) -> pl.LazyFrame:
     """Marrow blasts at the last assessment up to and including the first dose."""
-    before = assessments.join(milestones.select(*KEY, pl.col("first_dose").alias("TRTSDT")), on=KEY)
-    before = before.filter((pl.col("ADT") <= pl.col("TRTSDT")) & pl.col("BMBLAST").is_not_null())
+    before = assessments.filter((pl.col("ADT") <= pl.col("TRTSDT")) & pl.col("BMBLAST").is_not_null())
     return before.group_by(KEY, maintain_order=True).agg(
         pl.col("BMBLAST").last().alias("BASE"), pl.col("ADT").last().alias("BASEDT")
     )
@@ -129,8 +133,9 @@ def _shown(requirement: Requirement) -> pl.Expr:
     return met.fill_null(pl.col(requirement.variable).is_null() & pl.lit(requirement.if_available))
 
 
-def _best(rows: pl.DataFrame, milestones: pl.DataFrame, rules: ResponseRules, choice: Response) -> pl.DataFrame:
+def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.LazyFrame:
     """BOR and first response of every treated subject, each with the row of its assessment."""
+    rules = load_rules(choice.criteria)
     rank = {code: i for i, code in enumerate(rules.best)}
     counted = rows.filter(pl.col("ANL01FL") == "Y").with_columns(
         pl.col("AVALC").replace_strict(rank, return_dtype=pl.Int64).alias("RANK")
@@ -150,7 +155,9 @@ def _best(rows: pl.DataFrame, milestones: pl.DataFrame, rules: ResponseRules, ch
     treated = milestones.filter(pl.col("first_dose").is_not_null()).select(
         *KEY, stop_day(choice.before).alias("STOPDT"), stop_word(choice.before).alias("STOPWORD")
     )
-    out = treated.join(best, on=KEY, how="left").join(first, on=KEY, how="left", maintain_order="left")
+    out = treated.join(best, on=KEY, how="left", maintain_order="left").join(
+        first, on=KEY, how="left", maintain_order="left"
+    )
     bor = pl.col("BOR").fill_null(rules.not_evaluable)
     flag = pl.when(pl.col("FRSPDT").is_not_null()).then(pl.lit("Y")).otherwise(pl.lit("N"))
     # A subject that could not be assessed has no date of best response.
@@ -158,7 +165,7 @@ def _best(rows: pl.DataFrame, milestones: pl.DataFrame, rules: ResponseRules, ch
     return out.with_columns(bor.alias("BOR"), flag.alias("RESPFL"), dated.alias("BORDT"))
 
 
-def visit_sentence(rules: ResponseRules, choice: Response) -> pl.Expr:
+def visit_sentence(choice: Response) -> pl.Expr:
     """Say why an assessment has its category, as a haematologist would."""
     findings = [
         pl.format("marrow {} {}", pl.col("RSDTC"), _blasts()),
@@ -196,7 +203,7 @@ def _extramedullary() -> pl.Expr:
 def with_first_response(milestones: pl.DataFrame, response: Assessed) -> pl.DataFrame:
     """Add the milestone `first_response`, dated on the marrow that showed it."""
     name, day = Milestone.FIRST_RESPONSE, pl.col("FRSPDT")
-    first = response.best.select(
+    first = response.best.lazy().select(
         *KEY,
         day.cast(pl.String).alias(f"{name}_DTC"),
         pl.col("FRSPSEQ").alias(f"{name}_SEQ"),
@@ -204,4 +211,4 @@ def with_first_response(milestones: pl.DataFrame, response: Assessed) -> pl.Data
         pl.lit(None, dtype=pl.String).alias(f"{name}_F"),
         *[day.alias(column) for column in (name, *[f"{name}_{policy}" for policy in PartialPolicy])],
     )
-    return milestones.join(first, on=KEY, how="left", maintain_order="left")
+    return run(milestones.lazy().join(first, on=KEY, how="left", maintain_order="left"))

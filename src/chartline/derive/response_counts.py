@@ -11,6 +11,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day, last_day
+from chartline.core.plans import run
 from chartline.core.reasons import number_text
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
@@ -22,14 +23,18 @@ _DAY = [*KEY, "ADT", "CNTDT"]
 
 
 def count_evidence(
-    data: ClinicalData, assessments: pl.DataFrame, window: tuple[int, int], supports: dict[str, Support]
+    data: ClinicalData, assessments: pl.LazyFrame, window: tuple[int, int], supports: dict[str, Support]
 ) -> pl.DataFrame:
     """Return KEY, ADT (marrow), CNTDT, DAYS (CNTDT - ADT), per test value, _OP and SEQ, per support <name>_FL and
     <name>_GAP (days from the last day of that support up to the count; null: none recorded)."""
-    rows = data["LB"].filter(
-        pl.col("LBTESTCD").is_in(list(_TESTS))
-        & pl.col("LBSTRESN").is_not_null()
-        & (pl.col("LBDTC").str.len_chars() == 10)
+    rows = (
+        data["LB"]
+        .lazy()
+        .filter(
+            pl.col("LBTESTCD").is_in(list(_TESTS))
+            & pl.col("LBSTRESN").is_not_null()
+            & (pl.col("LBDTC").str.len_chars() == 10)
+        )
     )
     near = (
         rows.with_columns(first_day("LBDTC").alias("CNTDT"))
@@ -49,18 +54,19 @@ def count_evidence(
             pl.col("SEQ").filter(of).get(lowest).alias(f"{test}_SEQ"),
         ]
     flags = [(pl.col(s.flag) == "Y").any().alias(f"{name}_FL") for name, s in supports.items()]
-    days = near.group_by(*_DAY, maintain_order=True).agg(pl.col("DAYS").first(), *values, *flags)
+    days = run(near.group_by(*_DAY, maintain_order=True).agg(pl.col("DAYS").first(), *values, *flags)).lazy()
+    out = days
     for name, support in supports.items():
-        days = days.join(_last_support(data, days, name, support), on=_DAY, how="left")
-    return days
+        out = out.join(_last_support(data, days, name, support), on=_DAY, how="left", maintain_order="left")
+    return run(out)
 
 
-def _last_support(data: ClinicalData, days: pl.DataFrame, name: str, support: Support) -> pl.DataFrame:
+def _last_support(data: ClinicalData, days: pl.LazyFrame, name: str, support: Support) -> pl.LazyFrame:
     """Days from the last day of support up to each count day; a partial date is read as its whole interval."""
     end = last_day("CMENDTC")
     if support.without_end == "one day":
         end = pl.coalesce(end, last_day("CMSTDTC"))
-    given = data["CM"].filter(pl.col("CMCAT") == support.medication)
+    given = data["CM"].lazy().filter(pl.col("CMCAT") == support.medication)
     given = given.select(*KEY, first_day("CMSTDTC").alias("FROM"), end.alias("TO"))
     met = days.select(_DAY).join(given, on=KEY).filter(pl.col("FROM") <= pl.col("CNTDT"))
     last = pl.min_horizontal(pl.coalesce("TO", "CNTDT"), "CNTDT")
@@ -68,7 +74,7 @@ def _last_support(data: ClinicalData, days: pl.DataFrame, name: str, support: Su
     return met.group_by(_DAY).agg(gap.min().alias(f"{name}_GAP"))
 
 
-def recovery(evidence: pl.DataFrame, rules: ResponseRules, choice: Response) -> pl.DataFrame:
+def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> pl.LazyFrame:
     """Return one row an assessment: KEY, ADT, `<list>_all` and `<list>_any`, CNTDT, the counts' SEQ, COUNTS."""
     inside = evidence.filter(pl.col("DAYS").is_between(*choice.counts_window_days))
     met = [

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
@@ -40,19 +41,19 @@ def response_table(responses: Responses, protocol: Protocol) -> pl.DataFrame:
         choice = protocol.response_variants[name] if name else protocol.response
         rules = load_rules(choice.criteria)
         end = f"_{name}" if name else ""
-        visits = r.visits.select(
+        visits = r.visits.lazy().select(
             *KEY, pl.lit(f"OVR{end}").alias("PARAMCD"), pl.lit(f"Response ({rules.label})").alias("PARAM"),
             "ADT", "AVALC", *_SHOWN, "SEQ", "BECAUSE",
         )  # fmt: skip
-        best = r.best.select(
+        best = r.best.lazy().select(
             *KEY, pl.lit(f"BOR{end}").alias("PARAMCD"), pl.lit(f"Best response ({rules.label})").alias("PARAM"),
             pl.col("BORDT").alias("ADT"), pl.col("BOR").alias("AVALC"), pl.lit("Y").alias("ANL01FL"),
         )  # fmt: skip
         parts += [visits, best]
-    return pl.concat(parts, how="diagonal").sort(*KEY, "PARAMCD", "ADT", nulls_last=True)
+    return run(pl.concat(parts, how="diagonal").sort(*KEY, "PARAMCD", "ADT", nulls_last=True))
 
 
-def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.DataFrame]:
+def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.LazyFrame]:
     """Return why each subject has its best and its first response, down to blasts, disease and counts."""
     out = []
     for name, r in responses.items():
@@ -67,8 +68,8 @@ def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.DataFr
 
 def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.DataFrame:
     """One row a subject with the assessment of `day` and the sentence about it."""
-    counted = r.visits.filter(pl.col("ANL01FL") == "Y").rename({"BECAUSE": "VISITWHY"})
-    left = r.best.with_columns(day.alias("ON"))
+    counted = r.visits.lazy().filter(pl.col("ANL01FL") == "Y").rename({"BECAUSE": "VISITWHY"})
+    left = r.best.lazy().with_columns(day.alias("ON"))
     visit = counted.drop("STOPDT", "STOPWORD").with_columns(pl.col("ADT").alias("ON"))
     rows = left.join(visit, on=[*KEY, "ON"], how="left", maintain_order="left")
     response = pl.col("AVALC").is_in(responders)
@@ -81,17 +82,17 @@ def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.Da
         .then(pl.format("Counted as {}: {}", "AVALC", "VISITWHY"))
         .otherwise(pl.format("not a response ({}): best {}", "AVALC", "VISITWHY"))
     )
-    return rows.with_columns(sentence.alias("WHY"), response.fill_null(False).alias("RESPONSE"))
+    return run(rows.with_columns(sentence.alias("WHY"), response.fill_null(False).alias("RESPONSE")))
 
 
-def _cells(rows: pl.DataFrame, names: list[str], variant: str) -> list[pl.DataFrame]:
+def _cells(rows: pl.DataFrame, names: list[str], variant: str) -> list[pl.LazyFrame]:
     sources = [("RS", v) for v in ("BMBLAST", "PBBLAST", "EMD")] + [("LB", t) for t in ("ANC", "PLT")]
     out = []
     for name in names:
         value = pl.col(name.removesuffix(f"_{variant}") if variant else name)
         for domain, variable in sources:
             seq = pl.col(f"{variable}__SEQ" if domain == "RS" else f"{variable}_SEQ")
-            told = rows if variable == "BMBLAST" else rows.filter(seq.is_not_null())
+            told = rows.lazy() if variable == "BMBLAST" else rows.lazy().filter(seq.is_not_null())
             if domain == "LB":  # counts decide only between responses
                 told = told.filter("RESPONSE")
             where = (domain, seq, variable if domain == "RS" else "LBSTRESN")

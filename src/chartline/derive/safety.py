@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.core.plans import run, run_all
 from chartline.core.query import Topic
 from chartline.core.reasons import number_text, reason
 from chartline.derive.adverse_events import in_group
@@ -26,29 +27,33 @@ Groups = Mapping[str, tuple[str, ...]]
 
 def derive_safety(
     adlb: pl.DataFrame, adae: pl.DataFrame, window: pl.DataFrame, flags: Mapping[str, SafetyFlag], groups: Groups
-) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject with every flag, trace)."""
-    subjects = window.select(KEY)
-    out, trace = subjects, []
-    adlb = adlb.filter(pl.col("ANL01FL") == "Y")
-    for name, flag in flags.items():
-        rows = subjects
-        for i, part in enumerate(flag.any_of):
-            if isinstance(part, LabComponent):
-                found = _lab(adlb, adae, part, groups)
-            else:
-                found = _adverse_event(adae, part, groups)
-            rows = rows.join(
-                found.select(*KEY, *[pl.col(c).alias(f"{c}{i}") for c in ("MET", "SEQ", "BECAUSE")]),
-                on=KEY,
-                how="left",
-                maintain_order="left",
-            )
-        rows = rows.with_columns(_nothing_recorded(flag))
-        rows = rows.with_columns(_verdict(len(flag.any_of)).alias(name))
-        out = out.with_columns(rows[name])
-        trace += _reasons(rows, name, flag)
-    return out, trace
+    on_treatment = run(adlb.lazy().filter(pl.col("ANL01FL") == "Y")).lazy()
+    plans = [_judged(name, f, window.lazy(), on_treatment, adae.lazy(), groups) for name, f in flags.items()]
+    done = dict(zip(flags, run_all(plans), strict=True))
+    out = window.select(KEY).with_columns(rows[name] for name, rows in done.items())
+    return out, [part for name, rows in done.items() for part in _reasons(rows, name, flags[name])]
+
+
+def _judged(
+    name: str, flag: SafetyFlag, window: pl.LazyFrame, adlb: pl.LazyFrame, adae: pl.LazyFrame, groups: Groups
+) -> pl.LazyFrame:
+    """One row a subject: the flag, and per component i MET<i>, SEQ<i>, BECAUSE<i>."""
+    rows = window.select(KEY)
+    for i, part in enumerate(flag.any_of):
+        found = _component(part, adlb, adae, groups)
+        numbered = found.select(*KEY, *[pl.col(c).alias(f"{c}{i}") for c in ("MET", "SEQ", "BECAUSE")])
+        rows = rows.join(numbered, on=KEY, how="left", maintain_order="left")
+    return rows.with_columns(_nothing_recorded(flag)).with_columns(_verdict(len(flag.any_of)).alias(name))
+
+
+def _component(
+    part: LabComponent | AeComponent, adlb: pl.LazyFrame, adae: pl.LazyFrame, groups: Groups
+) -> pl.LazyFrame:
+    if isinstance(part, LabComponent):
+        return _lab(adlb, adae, part, groups)
+    return _adverse_event(adae, part, groups)
 
 
 def flag_topics(flag: SafetyFlag) -> frozenset[Topic]:
@@ -85,7 +90,7 @@ def lab_sentence() -> pl.Expr:
     return pl.format("{} {} {} {}, {} ({}{})", label, value, unit, when, grade, base, limits)
 
 
-def _lab(adlb: pl.DataFrame, adae: pl.DataFrame, part: LabComponent, groups: Groups) -> pl.DataFrame:
+def _lab(adlb: pl.LazyFrame, adae: pl.LazyFrame, part: LabComponent, groups: Groups) -> pl.LazyFrame:
     """KEY, MET, SEQ, BECAUSE of subjects with a value that could be judged: the worst that counts, else the worst."""
     rows = adlb.filter(pl.col("LBTESTCD").is_in(part.tests))
     hit = pl.col("ATOXGR") >= (part.min_grade or 1)
@@ -103,7 +108,7 @@ def _lab(adlb: pl.DataFrame, adae: pl.DataFrame, part: LabComponent, groups: Gro
     return found.with_columns(pl.col("MET") & ~waived, because.alias("BECAUSE"))
 
 
-def _all_unrelated(adae: pl.DataFrame, words: tuple[str, ...], min_grade: int) -> pl.DataFrame:
+def _all_unrelated(adae: pl.LazyFrame, words: tuple[str, ...], min_grade: int) -> pl.LazyFrame:
     """Subjects with events of the group at the grade or more, every one of them called unrelated."""
     severe = adae.filter(in_group(words) & (pl.col("AETOXGR") >= min_grade))
     said = pl.concat_str(pl.col("AETERM").first(), pl.lit(" was called unrelated by the treating team"))
@@ -112,7 +117,7 @@ def _all_unrelated(adae: pl.DataFrame, words: tuple[str, ...], min_grade: int) -
     )
 
 
-def _adverse_event(adae: pl.DataFrame, part: AeComponent, groups: Groups) -> pl.DataFrame:
+def _adverse_event(adae: pl.LazyFrame, part: AeComponent, groups: Groups) -> pl.LazyFrame:
     """KEY, MET, SEQ, BECAUSE of subjects with an event of the group: one that counts, one in doubt, or the first."""
     rows = adae.filter(in_group(groups[part.group]))
     timing = pl.col("TRTEMFL" if part.window == "on_treatment" else "AFTERFL") == "Y"
@@ -153,11 +158,11 @@ def _verdict(n: int) -> pl.Expr:
     return pl.when(met).then(pl.lit("Y")).when(~met).then(pl.lit("N"))
 
 
-def _reasons(rows: pl.DataFrame, name: str, flag: SafetyFlag) -> list[pl.DataFrame]:
+def _reasons(rows: pl.DataFrame, name: str, flag: SafetyFlag) -> list[pl.LazyFrame]:
     """A row per component: those that made it Y; where none did, every component with its nearest miss."""
     out = []
     for i, part in enumerate(flag.any_of):
-        told = rows.filter((pl.col(name) != "Y").fill_null(True) | pl.col(f"MET{i}"))
+        told = rows.lazy().filter((pl.col(name) != "Y").fill_null(True) | pl.col(f"MET{i}"))
         source = ("LB", "LBSTRESN") if isinstance(part, LabComponent) else ("AE", "AETERM")
         where = (source[0], pl.col(f"SEQ{i}"), source[1])
         out.append(reason(told, f"ADSL.{name}", pl.col(name), pl.col(f"BECAUSE{i}"), where))

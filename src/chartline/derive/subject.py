@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
@@ -92,7 +93,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
     return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
 
 
-def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT with their imputation flags, trace)."""
     columns, trace = [], []
     for milestone, (flag, date, word, (domain, dated, undated)) in _LATER.items():
@@ -123,8 +124,8 @@ def _sentence(milestone: str, word: str) -> pl.Expr:
 
 def assemble(subjects: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Join one-row-a-subject parts to the cohort's subjects."""
-    out = subjects.with_columns(pl.col("CENTRE").alias("SITEID"), pl.col("USUBJID").alias("SUBJID"))
+    out = subjects.lazy().with_columns(pl.col("CENTRE").alias("SITEID"), pl.col("USUBJID").alias("SUBJID"))
     for part in parts:
-        out = out.join(part, on=KEY, how="left", maintain_order="left")
+        out = out.join(part.lazy(), on=KEY, how="left", maintain_order="left")
     leading = [*KEY, "SITEID", "SUBJID", "AGE", "SEX", "BRTHDT", "TRTSDT", "TRTEDT", "ELIGFL", "ELIGREAS"]
-    return out.select(*leading, pl.exclude(leading))
+    return run(out.select(*leading, pl.exclude(leading)))

@@ -14,12 +14,16 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.core.reasons import reason
 from chartline.derive.endpoint import Endpoint
 from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
 from chartline.derive.model import WITHHELD_SCHEMA
 from chartline.protocol.model import Milestone
 
+_WORD = {str(m): word for m, word in WORDS.items()}
+# What ADTTE keeps of the milestone that ends the time: column -> suffix among the milestones.
+_OF_END = {"ADT": "DAY", "ADTF": "F", "SRCSEQ": "SEQ", "RECORDED": "DTC"}
 _SCHEMA: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
     "USUBJID": pl.String(),
@@ -42,7 +46,7 @@ _SCHEMA: dict[str, pl.DataType] = {
 
 def derive_times(
     endpoints: Mapping[str, Endpoint], milestones: pl.DataFrame, populations: Mapping[str, pl.DataFrame]
-) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions USUBJID ITEM QUERY REASON, trace) of PARAMCD -> endpoint.
 
     `populations` has KEY of each endpoint's members.
@@ -50,11 +54,11 @@ def derive_times(
     if not endpoints:
         return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
     plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
-    done = pl.collect_all(plans, engine="in-memory")
-    for code, rows in zip(endpoints, done, strict=True):
-        if rows.height != populations[code].height:
-            raise AssertionError(f"{code}: {rows.height} rows of {populations[code].height} members")
-    rows = pl.concat(done)
+    rows = run(_told(pl.concat(plans)))
+    heights = dict(rows.group_by("PARAMCD").len().iter_rows())
+    for code, population in populations.items():
+        if heights.get(code, 0) != population.height:
+            raise AssertionError(f"{code}: {heights.get(code, 0)} rows of {population.height} members")
     kept, out = rows.filter(pl.col("REASON").is_null()), rows.filter(pl.col("REASON").is_not_null())
     item = pl.concat_str(pl.lit("ADTTE."), "PARAMCD").alias("ITEM")
     excluded = out.select("USUBJID", item, pl.lit(None, pl.String).alias("QUERY"), "REASON")
@@ -62,31 +66,37 @@ def derive_times(
 
 
 def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame) -> pl.LazyFrame:
-    ends = [*endpoint.events, *endpoint.censor_at, endpoint.last]
+    """What differs between endpoints: which milestone ENDs each member's time, and what is known of it."""
+    ends = list(dict.fromkeys([*endpoint.events, *endpoint.censor_at, endpoint.last]))
+    origin = pl.col(endpoint.origin)
+    days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in ends]
     rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
-    rows = _ended(rows, endpoint, ends).with_columns(_exclusion(endpoint).alias("REASON"))
-    timed = rows.with_columns(_described(code, endpoint, ends)).with_columns(_sentence(endpoint).alias("BECAUSE"))
+    rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
+    words = {"ORGWORD": WORDS[endpoint.origin], "LASTWORD": WORDS[endpoint.last]}
+    words["NOTHING"] = " or ".join(WORDS[m] for m in endpoint.events)
     domain, variable = SOURCES[endpoint.origin]
-    return timed.select(
-        *_SCHEMA,
-        "REASON",
+    return rows.select(
+        *KEY,
+        pl.lit(code).alias("PARAMCD"),
+        pl.lit(endpoint.label).alias("PARAM"),
+        "STARTDT",
+        "END",
+        _censored(endpoint).alias("CNSR"),
+        *[_pick(ends, suffix).alias(name) for name, suffix in _OF_END.items()],
+        _undated(endpoint).alias("UNDATED"),
+        f"{Milestone.LAST_ALIVE}_VAR",
+        *[pl.lit(word).alias(name) for name, word in words.items()],
         pl.lit(domain).alias("ORGDOM"),
         pl.lit(variable).alias("ORGVAR"),
         pl.col(f"{endpoint.origin}_SEQ").alias("ORGSEQ"),
     )
 
 
-def _ended(rows: pl.LazyFrame, endpoint: Endpoint, ends: list[Milestone]) -> pl.LazyFrame:
-    """Add STARTDT, the day of every milestone, END (the one that ends the time), ADT and AVAL."""
-    origin = pl.col(endpoint.origin)
-    days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in dict.fromkeys(ends)]
+def _told(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Add to the plans of all endpoints what is said alike of each: AVAL, REASON, descriptions, source, sentence."""
     time = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
-    return (
-        rows.with_columns(origin.alias("STARTDT"), *days)
-        .with_columns(_end(endpoint).alias("END"))
-        .with_columns(_pick(ends, "DAY").alias("ADT"))
-        .with_columns(time.alias("AVAL"))
-    )
+    rows = rows.with_columns(time.alias("AVAL"), pl.col("END").replace_strict(_WORD).alias("WORD"))
+    return rows.with_columns(_exclusion().alias("REASON"), *_described(), _sentence().alias("BECAUSE"))
 
 
 def _end(endpoint: Endpoint) -> pl.Expr:
@@ -103,74 +113,73 @@ def _end(endpoint: Endpoint) -> pl.Expr:
 
 
 def _pick(ends: list[Milestone], suffix: str) -> pl.Expr:
-    return pl.coalesce([pl.when(pl.col("END") == str(m)).then(pl.col(f"{m}_{suffix}")) for m in dict.fromkeys(ends)])
+    return pl.coalesce([pl.when(pl.col("END") == str(m)).then(pl.col(f"{m}_{suffix}")) for m in ends])
 
 
-def _exclusion(endpoint: Endpoint) -> pl.Expr:
-    """Why a member has no time, in words; null where it has one."""
-    origin, last = WORDS[endpoint.origin], WORDS[endpoint.last]
-    undated = [
+def _undated(endpoint: Endpoint) -> pl.Expr:
+    """Which milestone of the endpoint is known to have happened, but not when; null where none is."""
+    texts = [
         pl.when(pl.col(f"{m}_KNOWN").fill_null(False) & pl.col(f"{m}_DTC").is_null()).then(
             pl.lit(f"{WORDS[m]} is recorded without a date")
         )
         for m in (*endpoint.events, *endpoint.censor_at)
     ]
-    end = pl.col("END").replace_strict({str(m): w for m, w in WORDS.items()})
-    negative = pl.format(
-        f"{{}} on {{}} is before {origin} on {{}}",
-        end,
-        pl.col("ADT").cast(pl.String),
-        pl.col("STARTDT").cast(pl.String),
-    )
-    return pl.coalesce(
-        pl.when(pl.col("STARTDT").is_null()).then(pl.lit(f"no date of {origin}")),
-        *undated,
-        pl.when(pl.col("ADT").is_null()).then(pl.lit(f"no event, and no date of {last}")),
-        pl.when(pl.col("AVAL") < 0).then(negative),
-    )
+    return pl.coalesce(texts)
 
 
-def _described(code: str, endpoint: Endpoint, ends: list[Milestone]) -> list[pl.Expr]:
-    end = pl.col("END")
-    word = end.replace_strict({str(m): w for m, w in WORDS.items()})
-    is_event = end.is_in([str(m) for m in endpoint.events])
-    code_of = {str(endpoint.last): 1} | {str(m): i for i, m in enumerate(endpoint.censor_at, 2)}
+def _censored(endpoint: Endpoint) -> pl.Expr:
+    """CNSR: 0 for an event, else what censors."""
+    is_event = pl.col("END").is_in([str(m) for m in endpoint.events])
     if endpoint.last in endpoint.events:
         is_event = is_event & pl.col(f"{endpoint.last}_DAY").is_not_null()
-    censored = end.replace_strict(code_of, default=1, return_dtype=pl.Int64)
+    censored: pl.Expr = pl.lit(1)
+    if endpoint.censor_at:
+        code_of = {str(endpoint.last): 1} | {str(m): i for i, m in enumerate(endpoint.censor_at, 2)}
+        censored = pl.col("END").replace_strict(code_of, default=1, return_dtype=pl.Int64)
+    return pl.when(is_event).then(0).otherwise(censored).cast(pl.Int64)
+
+
+def _exclusion() -> pl.Expr:
+    """Why a member has no time, in words; null where it has one."""
+    day, start = pl.col("ADT").cast(pl.String), pl.col("STARTDT").cast(pl.String)
+    return pl.coalesce(
+        pl.when(pl.col("STARTDT").is_null()).then(pl.format("no date of {}", "ORGWORD")),
+        "UNDATED",
+        pl.when(pl.col("ADT").is_null()).then(pl.format("no event, and no date of {}", "LASTWORD")),
+        pl.when(pl.col("AVAL") < 0).then(pl.format("{} on {} is before {} on {}", "WORD", day, "ORGWORD", start)),
+    )
+
+
+def _described() -> list[pl.Expr]:
+    end, is_event = pl.col("END"), pl.col("CNSR") == 0
     variable = end.replace_strict({str(m): SOURCES[m][1] for m in Milestone})
     death_as_contact = pl.when(end == str(Milestone.LAST_ALIVE)).then(f"{Milestone.LAST_ALIVE}_VAR")
     return [
-        pl.lit(code).alias("PARAMCD"),
-        pl.lit(endpoint.label).alias("PARAM"),
-        pl.when(is_event).then(0).otherwise(censored).cast(pl.Int64).alias("CNSR"),
-        pl.when(is_event).then(word).alias("EVNTDESC"),
-        pl.when(~is_event).then(word).alias("CNSDTDSC"),
+        pl.when(is_event).then("WORD").alias("EVNTDESC"),
+        pl.when(~is_event).then("WORD").alias("CNSDTDSC"),
         pl.when(is_event).then(end).alias("CAUSE"),
-        _pick(ends, "F").alias("ADTF"),
         end.replace_strict({str(m): SOURCES[m][0] for m in Milestone}).alias("SRCDOM"),
         pl.coalesce(death_as_contact, variable).alias("SRCVAR"),
-        _pick(ends, "SEQ").alias("SRCSEQ"),
     ]
 
 
-def _sentence(endpoint: Endpoint) -> pl.Expr:
+def _sentence() -> pl.Expr:
     """`Event: relapse on 2019-10-05, 25 days after first response on 2019-09-10`."""
-    start = pl.format(f"{WORDS[endpoint.origin]} on {{}}", pl.col("STARTDT").cast(pl.String))
-    time = pl.format("{} days after {}", "AVAL", start).str.replace(r"^1 days", "1 day")
-    imputed = pl.when(pl.col("ADTF").is_not_null()).then(
-        pl.format(" (recorded as {}; the day is imputed)", _pick(list(endpoint.milestones), "DTC"))
-    )
+    time = pl.format("{} days after {} on {}", "AVAL", "ORGWORD", pl.col("STARTDT").cast(pl.String))
+    time = time.str.replace(r"^1 days", "1 day")
+    imputed = pl.when(pl.col("ADTF").is_not_null()).then(pl.format(" (recorded as {}; the day is imputed)", "RECORDED"))
     day = pl.concat_str([pl.col("ADT").cast(pl.String), imputed.fill_null("")])
-    nothing = " or ".join(WORDS[m] for m in endpoint.events)
-    censored = pl.when(pl.col("CNSR") == 1).then(
-        pl.format(f"Censored when last known alive on {{}}, {{}}: no {nothing} recorded", day, time)
+    alive = pl.format("Censored when last known alive on {}, {}: no {} recorded", day, time, "NOTHING")
+    return (
+        pl.when(pl.col("CNSR") == 0)
+        .then(pl.format("Event: {} on {}, {}", "WORD", day, time))
+        .when(pl.col("CNSR") == 1)
+        .then(alive)
+        .otherwise(pl.format("Censored at {} on {}, {}", "WORD", day, time))
     )
-    event = pl.format("Event: {} on {}, {}", pl.col("EVNTDESC"), day, time)
-    return pl.coalesce(event, censored, pl.format("Censored at {} on {}, {}", "CNSDTDSC", day, time))
 
 
-def _reasons(kept: pl.DataFrame, item: pl.Expr) -> list[pl.DataFrame]:
+def _reasons(kept: pl.DataFrame, item: pl.Expr) -> list[pl.LazyFrame]:
     ends = (pl.col("SRCDOM"), pl.col("SRCSEQ"), pl.col("SRCVAR"))
     origins = (pl.col("ORGDOM"), pl.col("ORGSEQ"), pl.col("ORGVAR"))
     return [reason(kept, item, pl.col("AVAL"), pl.col("BECAUSE"), where) for where in (ends, origins)]

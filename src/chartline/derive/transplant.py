@@ -9,36 +9,43 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.core.plans import run
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 
 
 def derive_transplant(
     milestones: pl.DataFrame, adex: pl.DataFrame, best: pl.DataFrame
-) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject, trace)."""
-    rows = milestones.filter(pl.col("first_dose").is_not_null()).select(
-        *KEY,
-        pl.col("transplant").alias("HSCTDT"),
-        pl.col("transplant_F").alias("HSCTDTF"),
-        "transplant_SEQ",
-        pl.when(pl.col("transplant_KNOWN")).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("HSCTFL"),
+    done = (
+        milestones.lazy()
+        .filter(pl.col("first_dose").is_not_null())
+        .select(
+            *KEY,
+            pl.col("transplant").alias("HSCTDT"),
+            pl.col("transplant_F").alias("HSCTDTF"),
+            "transplant_SEQ",
+            pl.when(pl.col("transplant_KNOWN")).then(pl.lit("Y")).otherwise(pl.lit("N")).alias("HSCTFL"),
+        )
     )
-    before = adex.join(rows, on=KEY).filter(pl.col("ASTDT") <= pl.col("HSCTDT"))
+    before = adex.lazy().join(done, on=KEY).filter(pl.col("ASTDT") <= pl.col("HSCTDT"))
     last = before.group_by(KEY).agg(pl.col("ASTDT").max().alias("LASTDT"), pl.col("SEQ").sort_by("ASTDT").last())
-    rows = rows.join(last, on=KEY, how="left").join(best.select(*KEY, "FRSPDT", "FRSP"), on=KEY, how="left")
+    responses = best.lazy().select(*KEY, "FRSPDT", "FRSP")
+    joined = done.join(last, on=KEY, how="left", maintain_order="left").join(
+        responses, on=KEY, how="left", maintain_order="left"
+    )
     in_response = (pl.col("FRSPDT") <= pl.col("HSCTDT")).fill_null(False)
     response = pl.when(pl.col("HSCTDT").is_not_null()).then(
         pl.when(in_response).then(pl.lit("Y")).otherwise(pl.lit("N"))
     )
-    rows = rows.with_columns(
-        (pl.col("HSCTDT") - pl.col("LASTDT")).dt.total_days().alias("HSCTINT"), response.alias("HSCTRESP")
-    )
+    interval = (pl.col("HSCTDT") - pl.col("LASTDT")).dt.total_days()
+    rows = run(joined.with_columns(interval.alias("HSCTINT"), response.alias("HSCTRESP")))
     names = ["HSCTFL", "HSCTDT", "HSCTDTF", "HSCTINT", "HSCTRESP"]
     return rows.select(*KEY, *names), _reasons(rows)
 
 
-def _reasons(rows: pl.DataFrame) -> list[pl.DataFrame]:
+def _reasons(rows: pl.DataFrame) -> list[pl.LazyFrame]:
     day = pl.col("HSCTDT").cast(pl.String)
     done = pl.coalesce(
         pl.format("allogeneic transplantation on {}, after the first dose", day),

@@ -2,7 +2,8 @@
 
 Nothing is guessed: text that does not have the declared order is `not_a_date`; a day that the calendar does not have
 is `impossible_date`; two numbers, or a year of two digits, are `ambiguous_partial`. Months may be English names,
-which need no order. A time of day after the date is dropped: all dates are local calendar dates.
+which need no order, except under ISO, which is strict: yyyy-mm-dd, yyyy-mm or yyyy. A time of day after the date is
+dropped: all dates are local calendar dates.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read_date(text: str, order: DateOrder) -> DateRead:
     if found:
         return _calendar(found["y"], found["m"], found["d"])
     lower = text.lower()
-    for pattern in _NAMED:
+    for pattern in () if order is DateOrder.ISO else _NAMED:
         found = pattern.fullmatch(lower)
         if found:
             return _calendar(found["y"], str(_MONTHS[found["name"]]), found["d"])

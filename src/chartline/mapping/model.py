@@ -100,7 +100,7 @@ class Dates(_Declared):
     order: DateOrder = Field(
         DateOrder.ISO,
         description="Order of day, month and year in dates that stand as text. Separators may be - / . or a space; "
-        "English month names are understood; a year has four digits. ISO is strict: yyyy-mm-dd, yyyy-mm or yyyy.",
+        "English month names are understood; a year has four digits. ISO is strict: only yyyy-mm-dd, yyyy-mm or yyyy.",
         examples=["DMY"],
     )
     partial: bool = Field(

@@ -10,7 +10,7 @@ from chartline.core.query import Severity, Topic
 
 _ANY = ""
 _BY_VARIABLE: dict[tuple[str, str], frozenset[Topic]] = {
-    ("DM", "BRTHDTC"): frozenset({Topic.ELIGIBILITY, Topic.IDENTITY}),
+    ("DM", "BRTHDTC"): frozenset({Topic.ELIGIBILITY}),
     ("DM", _ANY): frozenset({Topic.BASELINE}),
     ("MH", _ANY): frozenset({Topic.BASELINE}),
     ("CM", _ANY): frozenset({Topic.NEW_THERAPY}),

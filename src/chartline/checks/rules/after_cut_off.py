@@ -13,6 +13,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -42,8 +43,10 @@ _ASKED = {
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject and date that begins after the cut-off."""
-    births = context.statements("DM", "BRTHDTC").with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
-    late = pl.concat([context.dated, births]).filter(pl.col("LO") > context.protocol.data.cut_off)
+    births = context.statements("DM", "BRTHDTC").lazy()
+    births = births.with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
+    every = pl.concat([context.dated.lazy(), births])
+    late = run(every.filter(pl.col("LO") > context.protocol.data.cut_off))
     rows = late.group_by(*SUBJECT, "VALUE", maintain_order=True).agg("DOMAIN", "VARIABLE", "BLOCK", "ROW")
     return [_finding(r, str(context.protocol.data.cut_off)) for r in rows.iter_rows(named=True)]
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -26,8 +27,8 @@ _SHOWN = 5  # cells of records quoted; the count is in the message
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject with a record that ends before the first day the birth can mean."""
-    birth = context.birth.select(*SUBJECT, pl.col("LO").alias("BORN"))
-    dated = context.dated.join(birth, on=SUBJECT, maintain_order="left")
+    birth = context.birth.lazy().select(*SUBJECT, pl.col("LO").alias("BORN"))
+    dated = context.dated.lazy().join(birth, on=SUBJECT, maintain_order="left")
     early = (
         dated.with_columns(pl.len().over(SUBJECT).alias("ALL"))
         .filter(pl.col("HI") < pl.col("BORN"))
@@ -38,7 +39,7 @@ def find(context: Context) -> list[Finding]:
             *(pl.col(c) for c in ("DOMAIN", "VARIABLE", "VALUE", "BLOCK", "ROW")),
         )
     )
-    rows = context.birth.join(early, on=SUBJECT, suffix="_AT", maintain_order="left")
+    rows = run(context.birth.lazy().join(early, on=SUBJECT, suffix="_AT", maintain_order="left"))
     return [_finding(r) for r in rows.iter_rows(named=True)]
 
 

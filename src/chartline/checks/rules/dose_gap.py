@@ -14,6 +14,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -30,8 +31,10 @@ def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     """Return one finding a pair of consecutive doses with an unexpected gap."""
     expected = context.protocol.treatment.first_to_second_dose_days
     low, high = expected or (1, long_gap)
-    doses = context.data["EX"].filter(
-        (pl.col("EXTRT") == context.protocol.treatment.drug) & (pl.col("EXSTDTC").str.len_chars() == 10)
+    doses = (
+        context.data["EX"]
+        .lazy()
+        .filter((pl.col("EXTRT") == context.protocol.treatment.drug) & (pl.col("EXSTDTC").str.len_chars() == 10))
     )
     days = pl.col("EXSTDTC").str.to_date("%Y-%m-%d", strict=False).alias("DAY")
     pairs = (
@@ -49,7 +52,7 @@ def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     )
     same = (pl.col("EXCYCLE") == pl.col("EXCYCLE_PRIOR")).fill_null(False)
     odd = (same & ~pl.col("GAP").is_between(low, high)) | (pl.col("GAP") > long_gap)
-    rows = pairs.with_columns(same.alias("SAME")).filter(odd)
+    rows = run(pairs.with_columns(same.alias("SAME")).filter(odd))
     alone = _alone(context, rows, near)
     return [_finding(r, expected, high, a) for r, a in zip(rows.iter_rows(named=True), alone, strict=True)]
 

@@ -9,6 +9,8 @@ import polars as pl
 
 from chartline.checks.context import Context, days
 from chartline.checks.model import Finding, Rule, cell
+from chartline.core.dates import first_day
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -32,12 +34,12 @@ def find(context: Context) -> list[Finding]:
 
 def _of_domain(context: Context, domain: str, start: str, end: str, what: str, topic: Topic) -> list[Finding]:
     frame = context.data[domain].filter(pl.col(start).is_not_null() & pl.col(end).is_not_null())
+    if frame.is_empty():
+        return []
     kept = ("CENTRE", "USUBJID", "BLOCK", "ROW", pl.col(what).alias("WHAT"))
-    rows = days(frame.select(*kept, pl.col(end).alias("VALUE"), pl.col(start)))
-    begun = days(rows.select(pl.col(start).alias("VALUE")))
-    rows = rows.with_columns(
-        begun["VALUE"].alias("VALUE_START"), begun["LO"].alias("BEGUN"), BLOCK_START="BLOCK", ROW_START="ROW"
-    ).filter(pl.col("HI") < pl.col("BEGUN"))
+    ended = days(frame.lazy().select(*kept, pl.col(end).alias("VALUE"), pl.col(start).alias("VALUE_START")))
+    begun = ended.with_columns(first_day("VALUE_START").alias("BEGUN"), BLOCK_START="BLOCK", ROW_START="ROW")
+    rows = run(begun.filter(pl.col("HI") < pl.col("BEGUN")))
     return [
         Finding(
             r["CENTRE"],

@@ -10,6 +10,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Finding, Rule, cell
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -24,11 +25,11 @@ RULE = Rule(
 
 def find(context: Context, *, near: float, long_gap: float) -> list[Finding]:
     """Return one finding a subject with samples or marrows, none of them near the first dose."""
-    first = context.first_dose.rename({"LO": "DAY"})
-    doses = context.statements("EX", "EXSTDTC").select(*SUBJECT, pl.col("LO").alias("OTHER"))
+    first = context.first_dose.rename({"LO": "DAY"}).lazy()
+    doses = context.statements("EX", "EXSTDTC").lazy().select(*SUBJECT, pl.col("LO").alias("OTHER"))
     gap = (pl.col("OTHER") - pl.col("DAY")).dt.total_days()
     stranded = first.join(doses, on=SUBJECT).filter(gap > 0).group_by(SUBJECT).agg(gap.min().alias("GAP"))
-    records = context.dated.filter(pl.col("DOMAIN").is_in(["LB", "RS"])).select(*SUBJECT, "LO")
+    records = context.dated.lazy().filter(pl.col("DOMAIN").is_in(["LB", "RS"])).select(*SUBJECT, "LO")
     away = (pl.col("LO") - pl.col("DAY")).dt.total_days().abs()
     nearest = first.join(records, on=SUBJECT).group_by(SUBJECT).agg(away.min().alias("AWAY"))
     rows = (
@@ -43,5 +44,5 @@ def find(context: Context, *, near: float, long_gap: float) -> list[Finding]:
             (cell(r, "EX", "EXSTDTC", label="First dose"),),
             f"The nearest laboratory value or marrow is {r['AWAY']} days from the first dose.",
         )
-        for r in rows.iter_rows(named=True)
+        for r in run(rows).iter_rows(named=True)
     ]

@@ -21,6 +21,7 @@ from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import LIVER_TESTS, at_stake, laboratory_test, likely_slips, middle, value_cells
 from chartline.checks.model import Finding, Rule
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 _RATIOS = {"ANC": 8, "WBC": 8, "PLT": 8, "ALT": 15, "AST": 15}
@@ -47,13 +48,13 @@ def find(
     rows = _beside_neighbours(context, days).filter(
         before.is_not_null() & after.is_not_null() & together & (pl.max_horizontal(high, low) >= needed)
     )
-    return [_finding(r) for r in rows.iter_rows(named=True)]
+    return [_finding(r) for r in run(rows).iter_rows(named=True)]
 
 
-def _beside_neighbours(context: Context, days: float) -> pl.DataFrame:
+def _beside_neighbours(context: Context, days: float) -> pl.LazyFrame:
     """Return one row a subject, test, day and value, with the value BEFORE and AFTER it in time."""
     value, day = pl.col("VALUE"), pl.col("LO")
-    believed = context.laboratory.filter(pl.col("BELIEVABLE") & (value > 0) & (day == pl.col("HI")))
+    believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0) & (day == pl.col("HI")))
     series = believed.sort(*_TEST, "LO", "VALUE", maintain_order=True)
     first = pl.struct(*_TEST, "LO", "VALUE").rle_id()  # the same value of one day in two places is one value
     series = series.group_by(first.alias("ONE"), maintain_order=True).agg(

@@ -16,6 +16,7 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context, days
 from chartline.checks.model import Cell, Finding, Rule, cell
 from chartline.checks.wording import term_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -30,16 +31,16 @@ RULE = Rule(
 
 def find(context: Context, *, long_gap: float) -> list[Finding]:
     """Return one finding a procedure whose date contradicts its recorded timing."""
-    frame = context.data["PR"].filter(pl.col("PRSTDTC").is_not_null() & pl.col("PRTIMING").is_not_null())
+    frame = context.data["PR"].lazy().filter(pl.col("PRSTDTC").is_not_null() & pl.col("PRTIMING").is_not_null())
     rows = days(frame.select(*SUBJECT, "BLOCK", "ROW", "PRTIMING", "PRTRT", pl.col("PRSTDTC").alias("VALUE")))
-    rows = rows.join(context.first_dose, on=SUBJECT, suffix="_DOSE", maintain_order="left").join(
-        context.second_dose, on=SUBJECT, how="left", maintain_order="left"
+    rows = rows.join(context.first_dose.lazy(), on=SUBJECT, suffix="_DOSE", maintain_order="left").join(
+        context.second_dose.lazy(), on=SUBJECT, how="left", maintain_order="left"
     )
     early = (pl.col("PRTIMING") == "AFTER") & (pl.col("HI") < pl.col("LO_DOSE"))
     late = (pl.col("PRTIMING") == "BEFORE") & (pl.col("LO") > pl.col("LO_DOSE"))
     stranded = (pl.col("DAY") > pl.col("HI")) & ((pl.col("DAY") - pl.col("LO_DOSE")).dt.total_days() > long_gap)
     rows = rows.filter(early | late).with_columns((late & stranded).fill_null(False).alias("DOSE_IN_DOUBT"))
-    return [_finding(r) for r in rows.iter_rows(named=True)]
+    return [_finding(r) for r in run(rows).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:

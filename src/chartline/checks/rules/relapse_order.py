@@ -11,6 +11,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Finding, Rule, cell
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -25,15 +26,16 @@ RULE = Rule(
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject whose relapse ends before the first dose or the first response."""
     rows = (
-        context.relapse.join(context.first_dose, on=SUBJECT, how="left", suffix="_DOSE")
-        .join(context.first_response, on=SUBJECT, how="left", suffix="_RESPONSE")
+        context.relapse.lazy()
+        .join(context.first_dose.lazy(), on=SUBJECT, how="left", suffix="_DOSE", maintain_order="left")
+        .join(context.first_response.lazy(), on=SUBJECT, how="left", suffix="_RESPONSE", maintain_order="left")
         .with_columns(
             (pl.col("HI") < pl.col("LO_DOSE")).fill_null(False).alias("BEFORE_DOSE"),
             (pl.col("HI") < pl.col("LO_RESPONSE")).fill_null(False).alias("BEFORE_RESPONSE"),
         )
         .filter(pl.col("BEFORE_DOSE") | pl.col("BEFORE_RESPONSE"))
     )
-    return [_finding(r) for r in rows.iter_rows(named=True)]
+    return [_finding(r) for r in run(rows).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, object]) -> Finding:

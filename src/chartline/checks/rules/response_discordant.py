@@ -17,6 +17,7 @@ import polars as pl
 from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Rule
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -45,17 +46,17 @@ def find(context: Context, *, blasts: float, block_from: float) -> list[Finding]
     }
     rows = _assessments(context).with_columns(e.fill_null(False).alias(n) for n, e in reasons.items())
     rows = rows.filter(pl.any_horizontal(*reasons))
-    return [_finding(r, blasts, block_from) for r in rows.iter_rows(named=True)]
+    return [_finding(r, blasts, block_from) for r in run(rows).iter_rows(named=True)]
 
 
-def _assessments(context: Context) -> pl.DataFrame:
+def _assessments(context: Context) -> pl.LazyFrame:
     """One row an assessment day: each finding with the cell it is from, though they may stand in several rows."""
     first = [
         pl.col(c).filter(pl.col(name).is_not_null()).first().alias(f"{name}{c}" if c != name else name)
         for name in _PARTS
         for c in (name, "BLOCK", "ROW")
     ]
-    return context.assessments.group_by("CENTRE", "USUBJID", "DAY", maintain_order=True).agg(*first)
+    return context.assessments.lazy().group_by("CENTRE", "USUBJID", "DAY", maintain_order=True).agg(*first)
 
 
 def _finding(r: dict[str, Any], blasts: float, block_from: float) -> Finding:

@@ -16,6 +16,7 @@ from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test, likely_slips, unit_factors, value_cells
 from chartline.checks.model import Finding, Rule
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -33,12 +34,15 @@ _TEST = [*SUBJECT, "LBTESTCD"]
 def find(context: Context, *, within: float, others: float, agree: float) -> list[Finding]:
     """Return one finding a first or last value of a test that is another unit's distance from all others."""
     value = pl.col("VALUE")
-    rows = context.laboratory.filter(
-        pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_in(_TESTS)
-    ).sort(*_TEST, "LO", maintain_order=True)
+    rows = (
+        context.laboratory.lazy()
+        .filter(pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_in(_TESTS))
+        .sort(*_TEST, "LO", maintain_order=True)
+    )
     day = pl.col("LO")
     edge = (day == day.min().over(_TEST)) ^ (day == day.max().over(_TEST))
-    rows = rows.with_columns(edge.alias("EDGE"), value.median().over("CENTRE", "LBTESTCD").alias("CENTRE_USUAL"))
+    usual = value.median().over("CENTRE", "LBTESTCD")
+    rows = run(rows.with_columns(edge.alias("EDGE"), usual.alias("CENTRE_USUAL"))).lazy()
     rest = (
         rows.filter(~pl.col("EDGE"))
         .group_by(_TEST)
@@ -61,7 +65,7 @@ def find(context: Context, *, within: float, others: float, agree: float) -> lis
         for code in _TESTS
         for factor in unit_factors(code)
     )
-    return [_finding(r) for r in rows.filter(odd).iter_rows(named=True)]
+    return [_finding(r) for r in run(rows.filter(odd)).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
