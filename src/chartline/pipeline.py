@@ -111,6 +111,7 @@ def read_study(
     from chartline.checks.confirmed import close_confirmed
     from chartline.checks.engine import check_data
     from chartline.mapping.amendments import apply_amendments, read_amendments
+    from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.mapping.load import load_mapping
     from chartline.sources.read import read_centre
@@ -143,6 +144,7 @@ def read_study(
             check_fit(source, mapping)  # a renamed column is the mapping's fault, not the answer's
             raise
         data, found = map_centre(source, mapping)
+        check_subjects(done, source, data, mapping)
         parts.append(data)
         queries += found
         applied += done
