@@ -13,6 +13,7 @@ from chartline.report.build import build_document
 from chartline.report.document import Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.typeset import typeset
 from chartline.results.model import Result, Results
+from chartline.trace.listings import response_labels
 from report_cases import TINY, empty_source, tiny_results, tiny_source
 
 
@@ -86,7 +87,7 @@ def test_each_bound_number_has_a_result_and_a_title(document: Document) -> None:
 
 def test_table_1_counts_the_missing_in_their_own_row(document: Document) -> None:
     table = _tables(document)["Baseline characteristics"]
-    assert table.header == ("Characteristic", "All (N\u00a0=\u00a04)", "Centre A (n\u00a0=\u00a04)")
+    assert table.header == ("Characteristic", "All\n(N\u00a0=\u00a04)", "Centre A\n(n\u00a0=\u00a04)")
     assert _rows(table) == [
         ["Age at first dose, years", "", ""],
         ["Median (IQR)", "45 (35–55)", "45 (35–55)"],
@@ -200,7 +201,7 @@ def test_an_empty_study_is_still_a_report() -> None:
     curve = next(f for f in document.figures if f.name == "os")
     assert curve.data["note"] == "No patient in this analysis"
     assert "No query is open." in _text(document) and "No value was amended." in _text(document)
-    assert _rows(_tables(document)["Response"])[0][:4] == ["CR or CRi", "0/0", "not estimable", "–"]
+    assert _rows(_tables(document)["Response rates"])[0][:4] == ["CR or CRi", "0/0", "not estimable", "–"]
 
 
 def test_a_report_of_nothing_but_a_title() -> None:
@@ -234,6 +235,8 @@ def test_figures_have_alternative_text_and_data(document: Document) -> None:
         ("platelets at least 100 x 10^9/L", "platelets at least 100 × 10⁹/L"),
         ("Cumulative dose, mg/m2", "Cumulative dose, mg/m²"),
         ("below 10^-4", "below 10⁻⁴"),
+        ("Grade 3-4 toxicity, grades 1-2", "Grade 3–4 toxicity, grades 1-2"),
+        ("below 5 % of cells", "below 5% of cells"),
         ("Body surface area, m2", "Body surface area, m²"),
         ("cm2m2x, m20, 10^ and x 3", "cm2m2x, m20, 10^ and x 3"),
     ],
@@ -265,4 +268,51 @@ def test_a_query_with_many_places_is_cut_short() -> None:
     source = tiny_source()
     wide = replace(source.queries[0], places=tuple(f"f!S!C{i}" for i in range(9)))
     table = _tables(build_document(replace(source, queries=(wide,))))["Open queries that withhold a patient"]
-    assert _rows(table)[0][4] == "f!S!C0; f!S!C1; f!S!C2; f!S!C3; and 5 more"
+    assert _rows(table)[0][4] == "f!S!C0, C1, C2; and 6 more (see queries.csv)"
+
+
+def test_a_query_that_lists_many_dates_is_cut_after_the_third() -> None:
+    source = tiny_source()
+    days = [f"2020-01-{i:02d}" for i in range(1, 41)]
+    message = f"The counts were taken on {', '.join(days[:-1])} and {days[-1]}."
+    saw = f"Marrow: 4 %; Dates: {', '.join(days)}"
+    long = replace(source.queries[0], message=message, saw=saw)
+    short = replace(long, message="On 2020-01-01, 2020-01-02 and 2020-01-03, once, twice, or not.", saw="4 %")
+    table = _tables(build_document(replace(source, queries=(long, short))))["Open queries that withhold a patient"]
+    assert _rows(table)[0][2:4] == [
+        "The counts were taken on 2020-01-01, 2020-01-02, 2020-01-03 and 37 more (see queries.csv).",
+        "Marrow: 4 %; Dates: 2020-01-01, 2020-01-02, 2020-01-03 and 37 more (see queries.csv)",
+    ]
+    assert _rows(table)[1][2] == short.message
+
+
+def test_what_a_query_does_is_said_in_words() -> None:
+    source = tiny_source()
+    kinds = ("note", "warn", "block")
+    queries = tuple(replace(source.queries[0], id=f"Q-{s}", severity=s) for s in kinds)
+    table = _tables(build_document(replace(source, queries=queries)))["Open queries"]
+    assert _rows(table)[0] == ["Date before birth", "Withholds, asks or tells", "3", "3"]
+
+
+def test_responses_are_shown_by_their_labels_best_first() -> None:
+    labels = {"CR": "Complete remission", "PR/SD": "Partial response or stable disease", "NR": "No response"}
+    bars = tuple(replace(tiny_source().patients[0], subject=f"A-{i}", response=c) for i, c in enumerate(["NR", "CR"]))
+    document = build_document(tiny_source(levels={"BOR": labels}, patients=(*bars, tiny_source().patients[1])))
+    rows = document.figures[2].data["rows"]
+    assert [r["group"] for r in rows] == ["Complete remission (CR)", "No response", "Withheld: a query is open"]
+    assert [r[1] for r in document.figures[2].rows] == [r["group"] for r in rows]
+    assert "CR, complete remission." in document.figures[2].notes[0]
+
+
+def test_a_withheld_patient_names_six_analyses_and_how_many_more() -> None:
+    source = tiny_source()
+    line = replace(source.withheld[0], analyses=tuple(f"Analysis {i}" for i in range(9)))
+    tables = _tables(build_document(replace(source, withheld=(line,))))
+    table = tables["Patients withheld, and the analyses they are left out of"]
+    assert _rows(table)[0][1] == "; ".join(f"Analysis {i}" for i in range(6)) + "; and 3 more"
+
+
+def test_the_report_gets_the_labels_of_the_rule_set_best_first() -> None:
+    labels = response_labels(Protocol.model_validate(TINY))
+    assert list(labels) == ["CR", "CRi", "NOCR", "PR/SD", "NR", "NE"]
+    assert labels["CRi"] == "Complete remission with incomplete count recovery" and labels["NE"] == "Not evaluable"

@@ -162,6 +162,23 @@ def test_docx_gives_a_wide_table_a_landscape_page_with_the_same_header() -> None
     assert {s.header.paragraphs[0].text.strip() for s in made.sections} == {"Notice"}
 
 
+def wide_under_heading() -> Document:
+    table = Table("Table 1", "Wide", ("a", "b"), ((Cell("1"), Cell("2")),), "lr", wide=True)
+    return Document("T", "", "", (Paragraph("before"), Heading("Baseline"), table, Paragraph("after")))
+
+
+def test_docx_takes_the_heading_of_a_wide_table_to_the_landscape_page() -> None:
+    body = python_docx.Document(BytesIO(write_docx(wide_under_heading()))).element.body
+    texts = ["".join(t.text or "" for t in e.iter() if t.tag.endswith("}t")) or e.tag.rpartition("}")[2] for e in body]
+    assert texts[1:4] == ["before", "p", "Baseline"]  # the empty paragraph ends the portrait section
+
+
+def test_docx_keeps_a_note_with_the_last_row_of_its_table() -> None:
+    table = Table("Table 1", "c", ("a",), ((Cell("1"),), (Cell("2"),)), "l", notes=("A note.",))
+    made = python_docx.Document(BytesIO(write_docx(Document("T", "", "", (table,)))))
+    assert made.tables[0].rows[-1].cells[0].paragraphs[0].paragraph_format.keep_with_next
+
+
 def test_docx_is_a_package_in_which_each_part_is_declared_and_each_relation_leads_somewhere(document: Document) -> None:
     package = zipfile.ZipFile(BytesIO(write_docx(document)))
     parts = {name: ElementTree.fromstring(package.read(name)) for name in package.namelist() if ".png" not in name}
@@ -229,7 +246,31 @@ def test_pdf_is_written_even_in_a_script_that_no_font_at_hand_shows() -> None:
     assert data.startswith(b"%PDF-") and b"pdfuaid" not in data  # and does not claim what it cannot keep
 
 
+def test_pdf_takes_the_heading_of_a_wide_table_to_the_landscape_page(tmp_path: Path) -> None:
+    pages = _pdf_text(write_pdf(wide_under_heading()), tmp_path).split("\f")
+    assert ["Baseline" in page for page in pages[:3]] == [False, True, False]
+
+
 # --- all three
+
+
+def named_rows() -> Document:
+    rows = ((Cell("Age, years"), Cell("")), (Cell("Median", indent=1), Cell("45")))
+    return Document("T", "", "", (Table("Table 1", "c", ("x", "Centre A\n(n = 8)"), rows, "lr"),))
+
+
+def test_a_row_that_only_names_the_next_ones_is_set_across_the_table() -> None:
+    row = python_docx.Document(BytesIO(write_docx(named_rows()))).tables[0].rows[1]
+    assert row.cells[0]._tc is row.cells[1]._tc  # one cell over both columns
+    spans = [a.get("colspan") for t, a in _Reader(write_html(named_rows()).decode()).tags if t == "th"]
+    assert spans == [None, None, "2", None]
+
+
+def test_a_line_end_in_a_header_is_kept() -> None:
+    made = python_docx.Document(BytesIO(write_docx(named_rows())))
+    assert made.tables[0].rows[0].cells[1].text == "Centre A\n(n = 8)"
+    html = write_html(named_rows()).decode()
+    assert "Centre A\n(n = 8)</th>" in html and re.search(r"thead th \{ white-space: pre-line", html)
 
 
 @pytest.mark.parametrize("write", [write_html, write_docx, write_pdf], ids=["html", "docx", "pdf"])

@@ -283,18 +283,17 @@ class _Overlay:
         kinds = table.kinds
         if cells:
             if kinds is None:
-                kinds = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in frame.columns)
+                unknown = pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
+                kinds = pl.DataFrame([unknown.alias(c) for c in frame.columns])
             columns: dict[str, list[int]] = {}
             for row, column in cells:
                 columns.setdefault(column, []).append(row)
-            texts, marks = [], []
+            texts, marks = ({c.name: c for c in f.get_columns()} for f in (frame, kinds))
             for column, rows in columns.items():
-                texts.append(frame[column].scatter(rows, [cells[r, column] for r in rows]))
-                kind = kinds[column].cast(pl.String)
-                marks.append(
-                    kind.scatter(rows, [None if cells[r, column] is None else Kind.AMENDED.value for r in rows])
-                )
-            frame, kinds = frame.with_columns(texts), kinds.with_columns(marks)
+                now = [cells[r, column] for r in rows]
+                texts[column] = texts[column].scatter(rows, now)
+                marks[column] = marks[column].scatter(rows, [None if t is None else Kind.AMENDED.value for t in now])
+            frame, kinds = pl.DataFrame(list(texts.values())), pl.DataFrame(list(marks.values()))
         amended = replace(table, frame=frame, kinds=kinds, stated_units=units)
         deleted = self._deleted.get(table.name)
         return _without(amended, deleted) if deleted else amended

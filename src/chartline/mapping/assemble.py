@@ -81,24 +81,26 @@ class _Repeated:
         made = self._made.get((value, dtype))
         if made is None or len(made) < n:
             made = self._made[value, dtype] = pl.Series([value], dtype=dtype).new_from_index(0, n)
-        return made.head(n)
+        return made if len(made) == n else made.head(n)
 
 
 def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, repeated: _Repeated) -> list[pl.Series]:
     """Return the column of one variable (and `<name>_OP`, `<name>#has_unit` where they say something)."""
     dtype = dtype_of(domain, name)
     chunks: list[pl.Series] = []
-    ops: list[pl.Series] = []
+    ops: list[pl.Series | None] = []
     for e in emissions:
         n = len(e.rows)
         request = e.asked.get(name)
         read = None if request is None else stack.read(request)
         value = repeated(_constant(e.block, name, dtype), dtype, n) if read is None else read.value
         chunks.append(_precise(e, name, value, request))
-        ops.append(repeated(None, pl.String, n) if read is None or read.op is None else read.op)
+        ops.append(None if read is None else read.op)
     out = [_joined(name, chunks)]
-    if any(op.null_count() < len(op) for op in ops):
-        out.append(_joined(f"{name}_OP", ops))
+    if any(op is not None and op.null_count() < len(op) for op in ops):
+        blanks = (repeated(None, pl.String, len(e.rows)) for e in emissions)
+        filled = [blank if op is None else op for op, blank in zip(ops, blanks, strict=True)]
+        out.append(_joined(f"{name}_OP", filled))
     if name.endswith("#unit"):
         variable = name.removesuffix("#unit")
         declared = [repeated(variable in e.block.units, pl.Boolean, len(e.rows)) for e in emissions]

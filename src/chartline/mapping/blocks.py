@@ -37,6 +37,7 @@ RANGE_VARIABLES = {
     "UNIT": Variable("RANGE", "UNIT", "text", "Unit", "", False),
 }
 NUMBER_OF_RESULT = "LBORRES#number"  # the number read from LBORRES, before its unit is applied
+_COLUMN_ALONE = ValueSpec.model_construct()  # how a value is read that is given as the name of its column
 # Variables that mapping itself makes, so that nobody maps them by hand.
 _DERIVED = {("LB", "LBSTRESN"): "LBORRES", ("LB", "LBORRESU"): "the unit of LBORRES"}
 
@@ -189,22 +190,18 @@ def _fill_test(test: object, names: dict[str, str]) -> object:
 
 def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, str], place: str) -> CellSpec | None:
     """Return where and how a value is read; None for a constant."""
-    if isinstance(value, str):
-        value = ValueSpec.model_construct(column=value)
-    if value.constant is not None:
+    spec = _COLUMN_ALONE if isinstance(value, str) else value
+    if spec.constant is not None:
         return None
-    spec = value
-    patch = spec.dates or DatePatch()
-    dates = mapping.dates
-    true_dates = patch.true_dates or dates.true_dates
     if spec.date_parts is not None:
         if variable.type != "date":
             raise MappingError(f"{variable.name} is not a date.", where=place, do="use `column`")
         parts = spec.date_parts
         columns = tuple(_fill(c, names) for c in (parts.year, parts.month, parts.day) if c is not None)
     else:
-        assert spec.column is not None
-        columns = (_fill(spec.column, names),)
+        column = value if isinstance(value, str) else spec.column
+        assert column is not None
+        columns = (_fill(column, names),)
     closed = terms(variable.domain, variable.name, variable.type)
     codes = _codes(mapping, spec.codes, names, place)
     _check_terms(codes, closed, variable, place)
@@ -218,6 +215,8 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         lookup=None if spec.lookup is None else (spec.lookup.table, spec.lookup.key, spec.lookup.value),
     )
     if variable.type == "date":
+        patch, dates = spec.dates or DatePatch(), mapping.dates
+        true_dates = patch.true_dates or dates.true_dates
         order = patch.order or dates.order
         partial = dates.partial if patch.partial is None else patch.partial
         reading = replace(reading, order=order, partial=partial, swap=true_dates is TrueDates.SWAP)

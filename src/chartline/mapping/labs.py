@@ -22,6 +22,8 @@ _RANGES = {"TEST": pl.String, "SEX": pl.String, "LO": pl.Float64, "HI": pl.Float
 
 def factors(unit: pl.Series, test: pl.Series | None, standard: str) -> pl.Series:
     """Return the factor of each row to the standard unit (of its test); null where there is none."""
+    if unit.null_count() == len(unit):
+        return pl.Series([None], dtype=pl.Float64).new_from_index(0, len(unit))
     none = pl.Series([None], dtype=pl.String)
     pairs = pl.DataFrame({"unit": unit, "test": none.new_from_index(0, len(unit)) if test is None else test})
     known = pairs.unique()
@@ -52,7 +54,7 @@ def _unit(frame: pl.DataFrame, variable: str) -> pl.Series:
 
 
 def _where(mask: pl.Series, rule: str, variable: str) -> list[Fault]:
-    return [(rule, i, variable) for i in mask.fill_null(False).arg_true().to_list()]
+    return [(rule, i, variable) for i in mask.fill_null(False).arg_true().to_list()] if mask.any() else []
 
 
 def finish_labs(frame: pl.DataFrame, ranges: pl.DataFrame, sexes: pl.DataFrame) -> tuple[pl.DataFrame, list[Fault]]:
@@ -74,7 +76,7 @@ def finish_labs(frame: pl.DataFrame, ranges: pl.DataFrame, sexes: pl.DataFrame) 
         faults += more
     frame = _filled(frame, ranges, sexes)
     unit = _unit(frame, "LBORRES")
-    times_uln = (unit.str.to_lowercase() == units.X_ULN.lower()).fill_null(False)
+    times_uln = unit.str.to_lowercase().eq_missing(units.X_ULN.lower())
     by = factors(unit, test, "")
     by = frame["LBSTNRHI"].zip_with(times_uln, by) if times_uln.any() else by
     number = frame[NUMBER_OF_RESULT]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from chartline.protocol.names import label_of
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
+from chartline.report.typeset import typeset
 from chartline.results.model import Result
 
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
@@ -72,11 +74,23 @@ def extremes(source: ReportSource, analysis: str, group: str = "") -> str:
     return low if low == fmt.DASH else fmt.between(low, high)
 
 
-def level_text(level: str) -> str:
-    """Return how readers see a level: "Male" for M, "Relapsed" for RELAPSED."""
-    if level in _LEVELS:
-        return _LEVELS[level]
+def level_text(level: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return how readers see a level: its own label, else "Male" for M, "Relapsed" for RELAPSED."""
+    if level in labels or level in _LEVELS:
+        return labels[level] if level in labels else _LEVELS[level]
     return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+
+
+def response_text(source: ReportSource, variable: str, code: str) -> str:
+    """Return a response as readers see it, with its abbreviation where the text uses it: "Complete remission (CR)"."""
+    shown = typeset(level_text(code, source.levels.get(variable, {})))
+    return f"{shown} ({code})" if shown != code and code in source.protocol.response.responders else shown
+
+
+def response_abbreviations(source: ReportSource) -> str:
+    """Return "CR, complete remission; CRi, ...", of the responses that the text abbreviates."""
+    labels = source.levels.get("BOR", {})
+    return "; ".join(f"{c}, {sentence_case(labels[c])}" for c in source.protocol.response.responders if c in labels)
 
 
 def levels(source: ReportSource, analysis: str, variable: str, order: Iterable[str] = ()) -> list[tuple[str, Result]]:

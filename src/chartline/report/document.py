@@ -50,7 +50,10 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """A three-line table. `align` has one letter a column (l, r, c); `span_rows` are full-width sub-headings."""
+    """A three-line table. `align` has one letter a column (l, r, c); `span_rows` are full-width sub-headings.
+
+    A line end in a header is kept: "Centre A\\n(n = 8)".
+    """
 
     number: str  # "Table 1"
     caption: str
@@ -61,6 +64,15 @@ class Table:
     notes: tuple[str, ...] = ()
     span_rows: frozenset[int] = frozenset()  # indices of rows that are sub-headings (first cell only)
     wide: bool = False  # may use a landscape page
+
+    @property
+    def dense(self) -> bool:
+        """Whether it has so many columns that it is set smaller."""
+        return len(self.header) >= 7
+
+    def is_name(self, i: int) -> bool:
+        """Whether row i has text in its first cell only, so that it may be set across the table."""
+        return len(self.header) > 1 and not any(c.text for c in self.rows[i][1:])
 
 
 @dataclass(frozen=True)

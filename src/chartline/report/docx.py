@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from chartline.report.document import Block, Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.docx_package import (
@@ -36,7 +37,8 @@ def _run(words: str, bold: bool = False, size: float = 0, colour: str = "") -> s
     """Return a run; size in points."""
     props = ("<w:b/>" if bold else "") + (f'<w:color w:val="{colour}"/>' if colour else "")
     props += f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{round(size * 2)}"/>' if size else ""
-    return f'<w:r><w:rPr>{props}</w:rPr><w:t xml:space="preserve">{text(words)}</w:t></w:r>'
+    lines = (f'<w:t xml:space="preserve">{text(line)}</w:t>' for line in words.split("\n"))
+    return f"<w:r><w:rPr>{props}</w:rPr>{'<w:br/>'.join(lines)}</w:r>"
 
 
 def _paragraph(style: str, runs: str, extra: str = "") -> str:
@@ -58,14 +60,14 @@ def _caption(number: str, caption: str, keep: bool) -> str:
 
 
 def _cell(
-    cell: Cell, width: int, align: str, style: str, keep: bool, borders: str = "", span: int = 1, left: int = 0
+    cell: Cell, width: int, align: str, keep: bool, size: float, borders: str = "", span: int = 1, left: int = 0
 ) -> str:
     grid = f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
     edge = f"<w:tcBorders>{borders}</w:tcBorders>" if borders else ""
     room = 200 * cell.indent + left
     indent = f'<w:ind w:left="{room}"/>' if room else ""
     props = ("<w:keepNext/>" if keep else "") + indent + f'<w:jc w:val="{_JC[align]}"/>'
-    body = _paragraph(style, _run(cell.text, cell.bold), props)
+    body = _paragraph("TableText", _run(cell.text, cell.bold, size), props)
     return f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{grid}{edge}</w:tcPr>{body}</w:tc>'
 
 
@@ -96,9 +98,14 @@ def _cells(table: Table, row: Iterable[Cell], widths: list[int], keep: bool, bor
     """Return the cells of a row; text right of a number starts a little further in."""
     before = f"l{table.align}"
     return "".join(
-        _cell(c, w, a, "TableText", keep, borders, left=140 if a == "l" and b == "r" else 0)
+        _cell(c, w, a, keep, _size(table), borders, left=140 if a == "l" and b == "r" else 0)
         for c, w, a, b in zip(row, widths, table.align, before, strict=False)
     )
+
+
+def _size(table: Table) -> float:
+    """Return the size of its text in points, 0 for that of the style."""
+    return 7.5 if table.dense else 0
 
 
 def _table_rows(table: Table, widths: list[int]) -> str:
@@ -107,14 +114,16 @@ def _table_rows(table: Table, widths: list[int]) -> str:
     short = len(table.rows) <= _KEEP_TOGETHER
     for i, row in enumerate(table.rows):
         following = table.rows[i + 1][0].indent if i + 1 < len(table.rows) else 0
-        keep = (short and i < len(table.rows) - 1) or i in table.span_rows or (row[0].indent == 0 and following > 0)
-        if i in table.span_rows:
-            one = Cell(row[0].text, bold=True)
-            rows.append(_row(_cell(one, sum(widths), "l", "TableText", keep, span=len(widths))))
+        last = i == len(table.rows) - 1
+        keep = (short and not last) or i in table.span_rows or (row[0].indent == 0 and following > 0)
+        keep = keep or (last and bool(table.notes))
+        if i in table.span_rows or table.is_name(i):
+            one = replace(row[0], bold=row[0].bold or i in table.span_rows)
+            rows.append(_row(_cell(one, sum(widths), "l", keep, _size(table), span=len(widths))))
         else:
             rows.append(_row(_cells(table, row, widths, keep)))
     if not table.rows:
-        rows.append(_row(_cell(Cell("None."), sum(widths), "l", "TableText", False, span=len(widths))))
+        rows.append(_row(_cell(Cell("None."), sum(widths), "l", False, 0, span=len(widths))))
     return "".join(rows)
 
 
@@ -135,7 +144,18 @@ def _table(table: Table) -> str:
     notes = "".join(_paragraph("Notes", _run(n)) for n in table.notes)
     body = _caption(table.number, table.caption, keep=True) + _frame(widths, _table_rows(table, widths), borders)
     body += notes or _paragraph("Notes", "")
-    return _section_end(False) + body + _section_end(True) if table.wide else body
+    return body + _section_end(True) if table.wide else body
+
+
+def _starts_landscape(blocks: tuple[Block, ...], i: int) -> bool:
+    """Whether a landscape page starts before block i: a wide table, or the heading right above one."""
+
+    def wide(block: Block) -> bool:
+        return isinstance(block, Table) and block.wide
+
+    under_heading = i > 0 and isinstance(blocks[i - 1], Heading)
+    above_wide = isinstance(blocks[i], Heading) and wide(blocks[min(i + 1, len(blocks) - 1)])
+    return above_wide or (wide(blocks[i]) and not under_heading)
 
 
 def _key_numbers(block: KeyNumbers) -> str:
@@ -205,10 +225,12 @@ def write_docx(document: Document, drawings: Mapping[str, bytes] | None = None) 
     body = [_paragraph("Title", _run(document.title))]
     if document.subtitle:
         body.append(_paragraph("Subtitle", _run(document.subtitle)))
-    for block in document.blocks:
+    for i, block in enumerate(document.blocks):
         if isinstance(block, Figure):
             pictures.append(_picture(block, made.get(block.name) or draw(block, "png")))
             body.append(_paragraph("FigurePicture", picture_run(pictures[-1], len(pictures)), "<w:keepNext/>"))
+        if _starts_landscape(document.blocks, i):
+            body.append(_section_end(False))
         body.append(_xml(block))
     body.append(_section(False))
     return write_package("".join(body), _header(document), _footer(document), pictures, document.title)

@@ -13,6 +13,7 @@ from html import escape
 from chartline.report.document import Block, Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.figures import FOLDER, draw
 
+_SHORT, _LETTERS = 14, 900  # a table of so few rows and letters is not cut by the end of a printed page
 Titles = Mapping[str, str]  # result id -> its definition and method
 
 _PAGE = """<!doctype html>
@@ -35,7 +36,7 @@ _PAGE = """<!doctype html>
 {contents}
 </ol>
 </nav>
-<main id="content">
+<main id="content" tabindex="-1">
 <header class="title">
 <h1>{title}</h1>
 {subtitle}</header>
@@ -157,7 +158,7 @@ def _table(table: Table, anchor: str, titles: Titles) -> str:
     none = f'<tr><td colspan="{len(table.header)}" class="none">None.</td></tr>'
     return "\n".join(
         (
-            f'<div class="table{" wide" if table.wide else ""}" id="{anchor}">',
+            f'<div class="{_table_class(table)}" id="{anchor}">',
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.number)}">',
             f"<table>\n<caption>{_caption(table)}</caption>\n<colgroup>{columns}</colgroup>",
             f"<thead><tr>{head}</tr></thead>\n<tbody>",
@@ -165,6 +166,12 @@ def _table(table: Table, anchor: str, titles: Titles) -> str:
             f"</tbody>\n</table>\n</div>\n{_notes(table)}</div>",
         )
     )
+
+
+def _table_class(table: Table) -> str:
+    short = len(table.rows) <= _SHORT and sum(max(len(c.text) for c in row) for row in table.rows) < _LETTERS
+    marks = {"wide": table.wide, "dense": table.dense, "short": short}
+    return " ".join(("table", *(name for name, is_so in marks.items() if is_so)))
 
 
 def _column_classes(align: str) -> list[str]:
@@ -178,11 +185,16 @@ def _row(table: Table, i: int, classes: list[str], titles: Titles) -> str:
     if i in table.span_rows:
         words = _number(first, titles)
         return f'<tr class="span"><th scope="rowgroup" colspan="{len(table.header)}">{words}</th></tr>'
+    followed = i + 1 < len(table.rows) and table.rows[i + 1][0].indent > first.indent
+    open_tag = '<tr class="name">' if followed else "<tr>"
     name = (f" indent-{first.indent}" if first.indent else "") + (" bold" if first.bold else "")
+    if table.is_name(i):
+        across = f'scope="rowgroup" colspan="{len(table.header)}"'
+        return f'{open_tag}<th {across} class="{classes[0]}{name}">{_number(first, titles)}</th></tr>'
     cells = [f'<th scope="row" class="{classes[0]}{name}">{_number(first, titles)}</th>']
     for c, cell in zip(classes[1:], others, strict=False):
         cells.append(f'<td class="{c}{" bold" if cell.bold else ""}">{_number(cell, titles)}</td>')
-    return f"<tr>{''.join(cells)}</tr>"
+    return f"{open_tag}{''.join(cells)}</tr>"
 
 
 def _figure(figure: Figure, anchor: str, svg: bytes) -> str:
@@ -190,7 +202,8 @@ def _figure(figure: Figure, anchor: str, svg: bytes) -> str:
     return "\n".join(
         (
             f'<figure id="{anchor}">',
-            f'<div class="drawing" role="img" aria-label="{escape(figure.alt)}">{svg.decode()}</div>',
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(figure.number)}">',
+            f'<div class="drawing" role="img" aria-label="{escape(figure.alt)}">{svg.decode()}</div></div>',
             f"<figcaption>{_caption(figure)}</figcaption>",
             f"{_notes(figure)}{_data(figure) if figure.rows else ''}</figure>",
         )

@@ -119,6 +119,9 @@ class ReportSource:
     withheld: tuple[WithheldLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+    levels: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"
 
     def result(self, analysis: str, statistic: str, at: float | None = None, group: str = "") -> Result | None:
         """Return one result by its key, or None (a dictionary look-up, not a search)."""

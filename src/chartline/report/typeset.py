@@ -1,4 +1,7 @@
-"""Units as print sets them: mg/m², 10⁹/L, ×. For the study's own words; what a source file says is quoted as it is."""
+"""Units and ranges as print sets them: mg/m², 10⁹/L, ×, 5%, grade 3–4.
+
+For the study's own words; what a source file says is quoted as it is.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,16 @@ from chartline.report.document import Block, Cell, Figure, Heading, KeyNumbers, 
 _POWERS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _POWER = re.compile(r"10\^(-?\d+)")
 _TIMES = re.compile(r"(?<=\d) x (?=(?:10[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]|ULN\b))")
+_GRADES = re.compile(r"(?<=[Gg]rade )(\d)-(\d)\b")
+_PERCENT = re.compile(r"(?<=\d) %")
 _SQUARE = re.compile(r"\b(k?g|mg|g|IU)/m2\b|\bm2\b")
 
 
 def typeset(text: str) -> str:
-    """Return `text` with its units set: "100 x 10^9/L" gives "100 × 10⁹/L"."""
+    """Return `text` with its units and ranges set: "100 x 10^9/L" gives "100 × 10⁹/L", "grade 3-4" "grade 3–4"."""
     text = _POWER.sub(lambda m: "10" + m[1].translate(_POWERS), text)
     text = _TIMES.sub(" × ", text)
+    text = _PERCENT.sub("%", _GRADES.sub("\\1–\\2", text))
     return _SQUARE.sub(lambda m: m[0][:-1] + "²", text)
 
 

@@ -57,9 +57,8 @@ def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8"
     rows, numbers = _parse(file, data, delimiter, header_row)
     _check_delimiter(file, rows, delimiter)
     cells, body = rows.row(0), rows.slice(1)
-    filled = body.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
-    kept = int(filled[-1]) + 1 if len(filled) else 0
-    body = body.head(kept)
+    kept = _to_last_filled(body)
+    body = body.slice(0, kept)
     has_data = [series.null_count() < body.height for series in body]
     heads = name_columns(cells, has_data)
     notes = tuple(
@@ -67,8 +66,16 @@ def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8"
         for head in heads
         if head.problem
     )
-    frame = body.select(pl.nth(head.index).alias(head.name) for head in heads)
+    frame = pl.DataFrame([body.to_series(head.index).alias(head.name) for head in heads])
     return Records(frame, numbers[:kept], notes)
+
+
+def _to_last_filled(body: pl.DataFrame) -> int:
+    """Return how many records there are up to the last that holds a value."""
+    if any(series.null_count() == 0 for series in body):
+        return body.height
+    filled = body.select(pl.any_horizontal(pl.all().is_not_null())).to_series().arg_true()
+    return int(filled[-1]) + 1 if len(filled) else 0
 
 
 def _as_utf8(file: SourceFile, raw: bytes, encoding: str) -> bytes:
@@ -119,7 +126,8 @@ def _parse(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tu
     )
     if rows.height != len(widths) - header_row + 1:  # never seen; a shifted row number would be worse than slow
         return _parse_slowly(file, data, delimiter, header_row)
-    rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
+    if b'""' in data:  # an empty value in quotation marks is text to Polars
+        rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
     return rows, list(range(header_row + 1, len(widths) + 1))
 
 

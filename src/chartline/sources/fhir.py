@@ -234,7 +234,7 @@ def _table(kind: str, rows: list[_Row]) -> SourceTable:
     return SourceTable(
         file=rows[0].file if one_file else "",
         name=kind,
-        frame=pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String), strict=False),
+        frame=pl.DataFrame([pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]),
         places={name: name for name in columns},
         row_labels=[row.label if one_file else row.address for row in rows],
     )
@@ -246,23 +246,29 @@ def _flatten(path: str, value: Any, columns: dict[str, list[str | None]], row: i
         for name, child in value.items():
             _flatten(f"{path}.{name}", child, columns, row)
     elif isinstance(value, list):
-        for key, child in _keyed(path, value):
+        for key, child in _keyed(path.rpartition(".")[2], value):
             _flatten(f"{path}[{key}]", child, columns, row)
     elif value is not None and value != "":
-        cells = columns.setdefault(path, [])
-        cells.extend([None] * (row - len(cells)))
+        cells = columns.get(path)
+        if cells is None:
+            cells = columns[path] = []
+        if len(cells) < row:
+            cells.extend([None] * (row - len(cells)))
         cells.append(value if isinstance(value, str) else "true" if value else "false")
 
 
-def _keyed(path: str, elements: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the elements of an array, each with its key: the discriminator (without it inside), or its
+def _keyed(name: str, elements: list[Any]) -> Iterable[tuple[str | int, Any]]:
+    """Return the elements of the array `name`, each with its key: the discriminator (without it inside), or its
     position."""
-    name = path.rpartition(".")[2]
+    return _sliced(name, elements) if name in _BY or name == "component" else enumerate(elements)
+
+
+def _sliced(name: str, elements: list[Any]) -> Iterator[tuple[str | int, Any]]:
     seen: dict[str, int] = {}
     for position, element in enumerate(elements):
         key = _discriminator(name, element)
         if key is None:
-            yield str(position), element
+            yield position, element
             continue
         seen[key] = seen.get(key, 0) + 1
         yield key if seen[key] == 1 else f"{key}#{seen[key]}", _without(name, element)

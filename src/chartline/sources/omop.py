@@ -128,16 +128,13 @@ def _rows(frame: pl.DataFrame) -> list[str]:
 
 def _whole_ids(file: SourceFile, frame: pl.DataFrame, notes: list[SourceNote]) -> pl.DataFrame:
     """Take the '.0' off ids, which are integers in the CDM; a decimal id would match no other table."""
-    changed = []
-    for name in frame.columns:
-        if not name.lower().endswith("_id"):
-            continue
-        whole = frame[name].str.contains(r"^-?\d+\.0+$")
-        if whole.any():
-            changed.append(frame[name].str.replace(r"\.0+$", "").alias(name))
-            message = f"{whole.sum()} id(s) are written as decimals ('8507.0'); they are read without the '.0'."
-            notes.append(SourceNote("decimal_id", f"{file.name}!{name}", message))
-    return frame.with_columns(changed)
+    ids = [name for name in frame.columns if name.lower().endswith("_id")]
+    whole = frame.select(pl.col(name).str.contains(r"^-?\d+\.0+$").sum() for name in ids)
+    changed = [name for name in ids if whole[name][0]]
+    for name in changed:
+        message = f"{whole[name][0]} id(s) are written as decimals ('8507.0'); they are read without the '.0'."
+        notes.append(SourceNote("decimal_id", f"{file.name}!{name}", message))
+    return frame.with_columns(pl.col(changed).str.replace(r"\.0+$", "")) if changed else frame
 
 
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
@@ -221,7 +218,7 @@ def _number_text(value: pl.Expr) -> pl.Expr:
 
 def _table(raw: _Raw, notes: list[SourceNote]) -> SourceTable:
     names = _lower(raw)
-    frame = raw.frame.rename(names)
+    frame = raw.frame if list(names) == list(names.values()) else raw.frame.rename(names)
     places = {new: old for old, new in names.items()}
     return SourceTable(raw.file, raw.name, frame, places, _labels(raw, frame, notes))
 

@@ -27,7 +27,6 @@ from chartline.sources.instruments import (
     filled,
     parse_choices,
 )
-from chartline.sources.odm import read_odm
 from chartline.sources.spec import SourceSpec
 
 # The dictionary's columns as the project page downloads them, and as the API exports them.
@@ -50,6 +49,8 @@ def read_redcap(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     together.
     """
     if spec.odm is not None:
+        from chartline.sources.odm import read_odm  # XML: only where a project travels so
+
         return read_odm(centre.file(spec.odm))
     records_file, dictionary_file = centre.file(spec.records or ""), centre.file(spec.dictionary or "")
     fields = _fields(dictionary_file, read_records(dictionary_file, ",", spec.encoding))
@@ -97,11 +98,16 @@ class _Project:
 
     def tables(self) -> SourceData:
         tables: dict[str, SourceTable] = {}
-        seen = pl.lit(False)
+        mine = self.frame.select(
+            "#",
+            *(
+                belongs(form, self._own(columns), self.repeats).fill_null(False).alias(form)
+                for form, columns in self.forms.items()
+            ),
+        )
         for form, columns in self.forms.items():
-            mine = belongs(form, self._own(columns), self.repeats)
-            add_table(tables, self._table(form, columns, mine))
-            seen = seen | mine.fill_null(False)
+            add_table(tables, self._table(form, columns, mine[form]))
+        seen = mine.select(pl.any_horizontal(pl.exclude("#"))).to_series()
         notes = [*self.records.notes, *self._not_exported(), *self._strays(), *self._empty(seen)]
         return SourceData(tables, tuple(notes))
 
@@ -109,16 +115,15 @@ class _Project:
         """The columns of a form that can show that it was filled: all but the record id."""
         return [name for name in columns if name != self.record_id]
 
-    def _table(self, form: str, columns: list[str], mine: pl.Expr) -> RedcapTable:
-        rows = self.frame.filter(mine)
+    def _table(self, form: str, columns: list[str], mine: pl.Series) -> RedcapTable:
         names = [*self.keys, *self._own(columns)]
         mine_only = {name for name in columns} | {name.split("___")[0] for name in columns}
         return RedcapTable(
             file=self.file.name,
             name=form,
-            frame=rows.select(names),
+            frame=pl.DataFrame([self.frame[name] for name in names]).filter(mine),
             places={name: name for name in names},
-            row_labels=[self.records.label(i) for i in rows["#"]],
+            row_labels=[self.records.label(i) for i in self.frame["#"].filter(mine)],
             choices={name: codes for name, codes in choices_of(self.fields).items() if name in mine_only},
         )
 
@@ -160,17 +165,26 @@ class _Project:
         """Values that stand in a row of another, repeating instrument: REDCap never writes such a row."""
         if not self.repeats:
             return
-        for form, columns in self.forms.items():
-            elsewhere = pl.col(REPEAT).is_not_null() & (pl.col(REPEAT) != form)
-            rows = self.frame.filter(elsewhere & filled(form, self._own(columns)))["#"]
+        strays = self.frame.select(
+            "#",
+            *(
+                (pl.col(REPEAT).is_not_null() & (pl.col(REPEAT) != form) & filled(form, self._own(columns))).alias(form)
+                for form, columns in self.forms.items()
+            ),
+        )
+        for form in self.forms:
+            rows = self.frame["#"].filter(strays[form])
             if len(rows):
                 label = self.records.label(rows[0])
                 message = f"{len(rows)} row(s) of another instrument hold values of {form!r}; these are not read."
                 yield SourceNote("value_outside_instrument", f"{self.file.name}!{label}", message)
 
-    def _empty(self, seen: pl.Expr) -> Iterator[SourceNote]:
+    def _empty(self, seen: pl.Series) -> Iterator[SourceNote]:
         """Records that have no value in any instrument, and so are in no table."""
-        state = self.frame.group_by(self.record_id, maintain_order=True).agg(pl.col("#").first(), seen=seen.any())
+        if seen.all():
+            return
+        rows = pl.DataFrame([self.frame[self.record_id], self.frame["#"], seen.alias("seen")])
+        state = rows.group_by(self.record_id, maintain_order=True).agg(pl.col("#").first(), pl.col("seen").any())
         for row in state.filter(~pl.col("seen")).iter_rows(named=True):
             address = f"{self.file.name}!{self.records.label(row['#'])}!{self.record_id}"
             yield SourceNote("empty_record", address, f"Record {row[self.record_id]} has no value in any form.")

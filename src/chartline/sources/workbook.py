@@ -270,6 +270,5 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 
 def _frame(columns: dict[str, list[CellText]], part: int) -> pl.DataFrame:
     return pl.DataFrame(
-        {name: [cell[part] for cell in cells] for name, cells in columns.items()},
-        schema=dict.fromkeys(columns, pl.String),
+        [pl.Series(name, [cell[part] for cell in cells], dtype=pl.String) for name, cells in columns.items()]
     )

@@ -53,7 +53,14 @@ def report_source(run: StudyRun) -> ReportSource:
             ("protocol digest", study.protocol_digest),
             ("data digest", study.data_digest),
         ),
+        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
     )
+
+
+def response_labels(protocol: Protocol) -> dict[str, str]:
+    """Return code -> label of the rule set's categories, best first."""
+    rules = load_rules(protocol.response.criteria)
+    return {code: rules.labels.get(code, "Not evaluable") for code in rules.best}
 
 
 def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -37,7 +37,7 @@ def build(source: ReportSource) -> list[Block]:
             header=("Item", "As published", "As computed", "Agrees", "Estimate (95% CI)", "Definition used here"),
             rows=tuple(rows),
             align="llllll",
-            widths=(1.9, 1.5, 1.5, 0.95, 1.8, 3.8),
+            widths=(1.9, 1.6, 1.6, 0.85, 2.0, 3.6),
             notes=(
                 "As computed: our value written as the publication wrote its own. Agrees: equal at the precision "
                 "printed. The publication printed no definitions unless noted; the definition is ours.",

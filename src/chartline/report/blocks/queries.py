@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from chartline.report import format as fmt
@@ -10,7 +11,12 @@ from chartline.report.document import Block, Cell, Heading, Paragraph, Table
 from chartline.report.source import QueryLine, ReportSource
 
 _LISTED = 60  # blocking queries printed one by one; all are in queries.csv
-_PARTS = 4  # values and places of a query that are printed
+_PARTS = 3  # values and places of a query that are printed
+_ANALYSES = 6  # analyses that are named for a withheld patient
+_LIST = re.compile(r"[^\s,;]+(?:, [^\s,;]+){5,}(?: and [^\s,;]+)?")  # six or more single words: dates, numbers
+_WHOM = "For each number, whom it lacks and why: chartline explain NUMBER --members."
+_ELSEWHERE = "(see queries.csv)"
+_SEVERITIES = {"block": "withholds", "warn": "asks", "note": "tells"}  # in the order of their weight
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -30,7 +36,7 @@ def build(source: ReportSource) -> list[Block]:
 
 def _withheld(source: ReportSource) -> list[Table]:
     """Return the table of the patients that are left out, of what, and by which queries."""
-    rows = [(Cell(w.subject), Cell("; ".join(w.analyses)), Cell(", ".join(w.queries))) for w in source.withheld]
+    rows = [(Cell(w.subject), Cell(_short(w.analyses, _ANALYSES)), Cell(", ".join(w.queries))) for w in source.withheld]
     if not rows:
         return []
     return [
@@ -41,7 +47,7 @@ def _withheld(source: ReportSource) -> list[Table]:
             rows=tuple(rows[:_LISTED]),
             align="lll",
             widths=(1, 6, 1.9),
-            notes=_cut(len(rows), "patient", "patients"),
+            notes=(_WHOM, *_cut(len(rows), "patient", "patients")),
         )
     ]
 
@@ -51,8 +57,34 @@ def _cut(n: int, one: str, many: str) -> tuple[str, ...]:
     return (f"{fmt.plural(n - _LISTED, f'further {one}', f'further {many}')} in queries.csv.",) if n > _LISTED else ()
 
 
-def _short(texts: tuple[str, ...], most: int) -> str:
-    return "; ".join(texts[:most]) + (f"; and {len(texts) - most} more" if len(texts) > most else "")
+def _short(texts: tuple[str, ...], most: int, where: str = "") -> str:
+    """Return the first texts, and how many more there are (and where)."""
+    return "; ".join(texts[:most]) + _more(len(texts) - most, where)
+
+
+def _more(n: int, where: str = _ELSEWHERE) -> str:
+    return f"; and {n} more {where}".rstrip() if n > 0 else ""
+
+
+def _places(places: tuple[str, ...]) -> str:
+    """Return the first places; those of one sheet or line share its name: "f.xlsx!Sheet!C3, C4"."""
+    grouped: dict[str, list[str]] = {}
+    for place in places[:_PARTS]:
+        table, _, cell = place.rpartition("!")
+        grouped.setdefault(table, []).append(cell)
+    named = (f"{table}!{', '.join(cells)}" if table else ", ".join(cells) for table, cells in grouped.items())
+    return "; ".join(named) + _more(len(places) - _PARTS)
+
+
+def _cut_lists(text: str) -> str:
+    """Return a sentence in which a list of six dates or numbers and more is cut after the third."""
+
+    def cut(found: re.Match[str]) -> str:
+        items = re.split(", | and ", found[0])
+        stop = "." if items[-1].endswith(".") else ""
+        return f"{', '.join(items[:_PARTS])} and {len(items) - _PARTS} more {_ELSEWHERE}{stop}"
+
+    return _LIST.sub(cut, text)
 
 
 def _counts(source: ReportSource) -> Table:
@@ -63,12 +95,12 @@ def _counts(source: ReportSource) -> Table:
     severities: dict[str, set[str]] = {}
     for q in source.queries:
         severities.setdefault(q.rule, set()).add(q.severity)
-    rank = {"block": 0, "warn": 1, "note": 2}
+    rank = {s: i for i, s in enumerate(_SEVERITIES)}
     rules = sorted(severities, key=lambda r: (min(rank.get(s, 3) for s in severities[r]), r))
     rows = [
         (
             Cell(_words(rule)),
-            Cell(fmt.joined(sorted(severities[rule], key=lambda s: rank.get(s, 3)), "or")),
+            Cell(_weights(severities[rule])),
             *(Cell(fmt.whole(seen[rule, c]) if seen[rule, c] else "") for c in centres),
             Cell(fmt.whole(sum(seen[rule, c] for c in centres))),
         )
@@ -79,16 +111,21 @@ def _counts(source: ReportSource) -> Table:
     return Table(
         number="Table",
         caption="Open queries by rule and centre.",
-        header=("Rule", "Severity", *(labels.get(c, c or "Study") for c in centres), "All"),
+        header=("Rule", "What it does", *(labels.get(c, c or "Study") for c in centres), "All"),
         rows=tuple(rows),
         align="ll" + "r" * (len(centres) + 1),
-        widths=(3.4, 1.1, *(0.9,) * len(centres), 0.7),
+        widths=(3.1, 1.6, *(0.9,) * len(centres), 0.7),
         notes=(
-            "block: withholds the patient from the analyses touched; warn: asked; what can be read is used, "
-            "what cannot is missing; note: told only.",
+            "Withholds: the patient is left out of the analyses touched. Asks: what can be read is used, what cannot "
+            "is missing. Tells: no answer is needed.",
         ),
         wide=len(centres) > 7,
     )
+
+
+def _weights(severities: set[str]) -> str:
+    """Return "Withholds or asks"."""
+    return fmt.joined([words for s, words in _SEVERITIES.items() if s in severities], "or").capitalize()
 
 
 def _words(rule: str) -> str:
@@ -101,9 +138,9 @@ def _list(blocking: list[QueryLine]) -> Table:
         (
             Cell(q.id),
             Cell(q.subject or fmt.DASH),
-            Cell(q.message),
-            Cell(_short(tuple(q.saw.split("; ")), _PARTS)),
-            Cell(_short(q.places, _PARTS)),
+            Cell(_cut_lists(q.message)),
+            Cell(_cut_lists(_short(tuple(q.saw.split("; ")), _PARTS, _ELSEWHERE))),
+            Cell(_places(q.places)),
         )
         for q in blocking[:_LISTED]
     ]

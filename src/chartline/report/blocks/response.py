@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import level_text, levels, rate
+from chartline.report.cells import levels, rate, response_abbreviations, response_text
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -18,7 +18,7 @@ def build(source: ReportSource) -> list[Block]:
         Heading("Response"),
         Table(
             number="Table",
-            caption="Response.",
+            caption="Response rates by definition.",
             header=("", "n/N", "%", "95% CI", "Definition"),
             rows=tuple(rows),
             align="lrrrl",
@@ -39,7 +39,8 @@ def _row(source: ReportSource, analysis: str) -> tuple[Cell, ...]:
 
 def _notes(source: ReportSource) -> tuple[str, ...]:
     methods = {r.method for a in source.protocol.report.response if (r := source.result(a, "proportion")) is not None}
-    return (f"CI, confidence interval ({fmt.joined(sorted(methods), 'or')}).",)
+    parts = (f"CI, confidence interval ({fmt.joined(sorted(methods), 'or')})", response_abbreviations(source))
+    return (". ".join(p for p in parts if p) + ".",)
 
 
 def _distributions(source: ReportSource) -> list[Block]:
@@ -52,12 +53,12 @@ def _distributions(source: ReportSource) -> list[Block]:
     for a in source.protocol.analyses:
         if a.kind != "categories" or a.variable not in variables:
             continue
-        found = levels(source, a.id, a.variable)
+        found = levels(source, a.id, a.variable, source.levels.get(a.variable, ()))
         if found:
             spans.add(len(rows))
             rows.append((Cell(a.label), Cell(""), Cell("")))
             rows += [
-                (Cell(level_text(lv), indent=1), Cell(fmt.ratio(r.n, r.N), r.id), Cell(_percent(r.n, r.N), r.id))
+                (_named(source, a.variable, lv), Cell(fmt.ratio(r.n, r.N), r.id), Cell(_percent(r.n, r.N), r.id))
                 for lv, r in found
             ]
     if not rows:
@@ -69,10 +70,14 @@ def _distributions(source: ReportSource) -> list[Block]:
             header=("", "n/N", "%"),
             rows=tuple(rows),
             align="lrr",
-            widths=(6, 1, 1),
+            widths=(4, 1, 1),
             span_rows=frozenset(spans),
         )
     ]
+
+
+def _named(source: ReportSource, variable: str, level: str) -> Cell:
+    return Cell(response_text(source, variable, level), indent=1)
 
 
 def _percent(n: int | None, total: int | None) -> str:

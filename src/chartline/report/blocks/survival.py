@@ -136,7 +136,7 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
         number="Figure",
         name=analysis.replace(".", "_"),
         kind="km",
-        caption=f"{declared.label}.",
+        caption=f"{declared.label}: Kaplan-Meier estimate" + (f" in {fmt.plural(n, 'patient')}." if n else "."),
         alt=_alt(declared.label, median, n),
         data=data,
         notes=(

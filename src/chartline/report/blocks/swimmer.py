@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chartline.report import format as fmt
+from chartline.report.cells import response_abbreviations, response_text
 from chartline.report.document import Block, Figure, Heading
 from chartline.report.source import PatientBar, ReportSource
 
@@ -18,14 +19,21 @@ MARKERS = {
     "alive": "Alive at last contact",
 }
 PER_FIGURE = 80  # rows that stay legible on one page
+_HOW = "Bars run from first dose to death or last contact"
 _STEPS = (1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
 
 
 def build(source: ReportSource) -> list[Block]:
     if not source.protocol.report.patient_level or not source.patients:
         return []
-    rank = {r: i for i, r in enumerate(source.protocol.response.responders)}
-    ordered = sorted(source.patients, key=lambda p: (rank.get(p.response, len(rank)), -p.end, p.subject))
+    best = source.levels.get("BOR") or source.protocol.response.responders
+    rank = {r: i for i, r in enumerate(best)}
+
+    def place(bar: PatientBar) -> tuple[int, str, int, str]:
+        group = _response(source, bar)
+        return rank.get(bar.response, len(rank)), group, -bar.end, bar.subject
+
+    ordered = sorted(source.patients, key=place)
     parts = [ordered[i : i + PER_FIGURE] for i in range(0, len(ordered), PER_FIGURE)]
     return [Heading("Patients"), *(_figure(source, part, i, len(parts)) for i, part in enumerate(parts))]
 
@@ -50,19 +58,32 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
             "ticks": list(range(0, last + 1, step)),
             "segments": [[k, v] for k, v in SEGMENTS.items() if k in used],
             "markers": [[k, v] for k, v in MARKERS.items() if k in used],
-            "rows": [_row(b) for b in bars],
+            "rows": [_row(source, b) for b in bars],
         },
+        notes=(_notes(source),),
         columns=("Patient", "Best response", "Follow-up, months", "Status", "Events (months)"),
-        rows=tuple(_line(b) for b in bars),
+        rows=tuple(_line(source, b) for b in bars),
     )
 
 
-def _row(bar: PatientBar) -> dict[str, object]:
+def _notes(source: ReportSource) -> str:
+    parts = (_HOW, response_abbreviations(source), "MRD, measurable residual disease")
+    return ". ".join(p for p in parts if p) + "."
+
+
+def _response(source: ReportSource, bar: PatientBar) -> str:
+    if bar.response:
+        return response_text(source, "BOR", bar.response)
+    withheld = any(w.subject == bar.subject for w in source.withheld)
+    return "Withheld: a query is open" if withheld else "No response recorded"
+
+
+def _row(source: ReportSource, bar: PatientBar) -> dict[str, object]:
     order = list(MARKERS)
     markers = sorted(bar.markers, key=lambda m: (m[1], order.index(m[0]) if m[0] in order else 99))
     return {
         "id": bar.subject,
-        "group": bar.response,
+        "group": _response(source, bar),
         "end": fmt.months(bar.end),
         "alive": bar.alive,
         "segments": [(k, fmt.months(a), fmt.months(b)) for k, a, b in bar.segments],
@@ -70,12 +91,12 @@ def _row(bar: PatientBar) -> dict[str, object]:
     }
 
 
-def _line(bar: PatientBar) -> tuple[str, ...]:
+def _line(source: ReportSource, bar: PatientBar) -> tuple[str, ...]:
     events = [f"{MARKERS.get(k, k)} {fmt.number(fmt.months(d))}" for k, d in sorted(bar.markers, key=lambda m: m[1])]
     status = "Alive" if bar.alive else "Died"
     return (
         bar.subject,
-        bar.response or fmt.DASH,
+        _response(source, bar),
         fmt.number(fmt.months(bar.end)),
         status,
         "; ".join(events) or fmt.DASH,

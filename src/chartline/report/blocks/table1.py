@@ -7,6 +7,8 @@ from chartline.report.cells import centre_labels, extremes, group_of, level_text
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
+_CENTRE = ("SITEID", "CENTRE")
+
 
 def build(source: ReportSource) -> list[Block]:
     report = source.protocol.report
@@ -20,15 +22,16 @@ def build(source: ReportSource) -> list[Block]:
     total = _size(source, "")
     header = ["Characteristic", _headed("All", "N", total)]
     header += [_headed(labels.get(c, level_text(c)), "n", _size(source, c)) for c in columns[1:]]
+    by_centre = len(columns) > 1 and report.table1_by in _CENTRE
     return [
         Heading("Baseline characteristics"),
         Table(
             number="Table",
-            caption="Baseline characteristics.",
+            caption="Baseline characteristics" + (" by centre." if by_centre else "."),
             header=tuple(header),
             rows=tuple(rows),
             align="l" + "r" * (len(header) - 1),
-            widths=(2.05, *(1.3,) * (len(header) - 1)),
+            widths=(1.8, *(1.3,) * (len(header) - 1)),
             notes=(
                 "Numbers of patients are n (%). Percentages are of patients with a value; IQR, interquartile range; "
                 "patients without one are counted as missing.",
@@ -39,8 +42,8 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _headed(label: str, letter: str, size: int) -> str:
-    """Return a column's head; the number stays on one line (no-break spaces)."""
-    return f"{label} ({letter}\u00a0=\u00a0{fmt.whole(size)})"
+    """Return a column's head: its name and below it the number, on one line (no-break spaces)."""
+    return f"{label}\n({letter}\u00a0=\u00a0{fmt.whole(size)})"
 
 
 def _columns(source: ReportSource) -> list[str]:
@@ -53,7 +56,7 @@ def _columns(source: ReportSource) -> list[str]:
         for r in source.results.of(_analysis(variable)):
             if r.group.startswith(f"{by}="):
                 seen[r.group.split(";")[0].removeprefix(f"{by}=")] = None
-    order = [c for c in centre_labels(source) if c in seen] if by in ("SITEID", "CENTRE") else []
+    order = [c for c in centre_labels(source) if c in seen] if by in _CENTRE else []
     return [*order, *(c for c in seen if c not in order)]
 
 
