@@ -30,7 +30,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "numpy": ("stats", "sources/csvtext.py", "sources/omop.py"),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "trace", "pipeline.py"),
+        *("counts/count.py", "counts/members.py", "trace", "publish.py", "pipeline.py"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),

@@ -234,7 +234,17 @@ def first_event_after(
 
 
 def stop_day(before: tuple[Milestone, ...]) -> pl.Expr:
-    """Return the first day of the milestones that end an observation window (null where none happened)."""
+    """Return the first day of the milestones that end an observation window (null where none happened).
+
+    Raises `ProtocolError` for birth, before which nothing is observed.
+    """
+    if Milestone.BIRTH in before:
+        raise ProtocolError(
+            "Birth cannot end a window",
+            where="before",
+            expected="milestones after the first dose",
+            do="remove `birth` from `before` of `response` or `laboratory`",
+        )
     present = [pl.col(m) for m in before]
     return pl.min_horizontal(*present) if present else pl.lit(None, dtype=pl.Date)
 
