@@ -12,21 +12,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chartline.core.clinical import ClinicalData, combine
-from chartline.core.digest import digest_file, digest_value
+from chartline.core.digest import digest_file
 from chartline.core.query import Query, Severity
 from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
+from chartline.study import StudyData, StudyRun
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
@@ -34,74 +31,12 @@ if TYPE_CHECKING:
     from chartline.mapping.model import Mapping
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
-    from chartline.stats.kaplan_meier import Curve
 
 Tell = Callable[[str], None]
 
 
 def _silent(step: str) -> None:
     return None
-
-
-@dataclass(frozen=True)
-class StudyData:
-    """What the centres sent, mapped, amended and checked."""
-
-    protocol: Protocol
-    protocol_digest: str
-    data: ClinicalData
-    queries: tuple[Query, ...]
-    applied: tuple[Applied, ...]
-    inputs: dict[str, str]  # path relative to the study -> sha256
-    signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
-
-    @property
-    def data_digest(self) -> str:
-        """Of every centre file, mapping and answer; the protocol has its own."""
-        return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
-
-    def summary(self) -> list[str]:
-        """Return a few lines for a person: how many queries of which weight, by centre."""
-        n = len(self.queries)
-        out = [f"{self.protocol.study.id}: {n} {'query' if n == 1 else 'queries'}"]
-        for severity in Severity:
-            of = Counter(q.centre for q in self.queries if q.severity is severity)
-            if of:
-                by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
-                out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
-        return out
-
-    def listing(self) -> list[str]:
-        """Return a line a query that asks something, the blocking ones first."""
-        asked = [q for q in self.queries if q.severity is not Severity.NOTE]
-        return [
-            f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{q.addresses[0] if q.addresses else ''}]"
-            for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject))
-        ]
-
-
-@dataclass(frozen=True)
-class StudyRun:
-    """Everything of one run, still in memory."""
-
-    study: StudyData
-    cohort: Cohort
-    adam: Adam
-    counts: Counts
-    results: Results
-    curves: dict[str, dict[str, Curve]]  # analysis -> group -> curve
-    headline: dict[str, Any]
-    out: Path
-
-    def summary(self) -> list[str]:
-        """Return the key numbers and where the report lies, for the terminal."""
-        from chartline.report.format import format_headline
-
-        out = self.study.summary()
-        for entry in self.headline["headline"].values():
-            out.append(f"  {entry['label']:<48} {format_headline(entry)}")
-        out.append(f"Report: {self.out / 'report.html'}")
-        return out
 
 
 def read_study(
@@ -111,6 +46,7 @@ def read_study(
     from chartline.checks.confirmed import close_confirmed
     from chartline.checks.engine import check_data
     from chartline.mapping.amendments import apply_amendments, read_amendments
+    from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.mapping.load import load_mapping
     from chartline.sources.read import read_centre
@@ -143,6 +79,7 @@ def read_study(
             check_fit(source, mapping)  # a renamed column is the mapping's fault, not the answer's
             raise
         data, found = map_centre(source, mapping)
+        check_subjects(done, source, data, mapping)
         parts.append(data)
         queries += found
         applied += done
@@ -174,10 +111,11 @@ def check_study(
     done = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
     if out is not None:
         from chartline.outputs import staged
+        from chartline.publish import write_lock, write_queries
 
         with staged(out) as folder:
-            _write_queries(done, folder)
-            _write_lock(done, folder)
+            write_queries(done, folder)
+            write_lock(done, folder)
     tell("")
     _stop_if_blocked(done.queries, strict)
     return done
@@ -214,6 +152,7 @@ def run_study(
 ) -> StudyRun:
     """Run the whole study and put its outputs at `out`, all or none of them."""
     from chartline.outputs import staged
+    from chartline.publish import write_lock, write_run
     from chartline.report.worker import ReportWorker
 
     with staged(out) as folder, ReportWorker() as reporter:
@@ -223,8 +162,8 @@ def run_study(
         done = _estimated(data, out)
         tell("Writing the report")
         reporter.write(_report_source(done), folder)
-        _write_run(done, folder)
-        _write_lock(data, folder)
+        write_run(done, folder)
+        write_lock(data, folder)
         reporter.wait()
     tell("")
     return done
@@ -239,15 +178,6 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
     return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
-
-
-def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:
-    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
-    from io import BytesIO
-
-    parquet = BytesIO()
-    table.write_parquet(parquet, metadata=metadata)
-    file.write_bytes(parquet.getbuffer())
 
 
 def _report_source(run: StudyRun) -> ReportSource:
@@ -354,51 +284,3 @@ def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
             expected="none, because --strict was asked for",
             do="see `chartline check STUDY --out DIR`; answer them, or run without --strict",
         )
-
-
-def _write_queries(study: StudyData, folder: Path) -> None:
-    from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
-
-    write_queries_csv(study.queries, folder / "queries.csv")
-    (folder / "queries").mkdir()
-    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id)
-
-
-def _write_run(run: StudyRun, folder: Path) -> None:
-    import json
-
-    import polars as pl
-
-    from chartline.counts.serialise import counts_to_json
-    from chartline.results.serialise import result_rows
-    from chartline.trace.adam import labels_of, published_tables
-    from chartline.trace.build import build_trace
-
-    _write_queries(run.study, folder)
-    (folder / "counts.json").write_text(counts_to_json(run.counts), encoding="utf-8")
-    (folder / "headline.json").write_text(
-        json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
-    _write_parquet(rows, folder / "results.parquet")
-    rows.write_csv(folder / "results.csv")
-    (folder / "adam").mkdir()
-    for name, table in published_tables(run.study.data, run.adam).items():
-        labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
-        file = folder / "adam" / f"{name.lower()}.parquet"
-        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
-    trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
-    _write_parquet(trace, folder / "trace.parquet")
-
-
-def _write_lock(study: StudyData, folder: Path) -> None:
-    import json
-
-    lock = {
-        "chartline": version("chartline"),
-        "study": study.protocol.study.id,
-        "protocol_digest": study.protocol_digest,
-        "data_digest": study.data_digest,
-        "inputs": dict(sorted(study.inputs.items())),
-    }
-    (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")

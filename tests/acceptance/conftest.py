@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from chartline.pipeline import StudyRun
+    from chartline.study import StudyRun
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
 

@@ -17,7 +17,7 @@ import pytest
 from chartline.cli import main
 
 if TYPE_CHECKING:
-    from chartline.pipeline import StudyRun
+    from chartline.study import StudyRun
 
 CLI = Callable[..., tuple[int, str, str]]
 

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 if TYPE_CHECKING:
-    from chartline.pipeline import StudyRun
+    from chartline.study import StudyRun
 
 pytestmark = pytest.mark.shared
 SHARED = Path(__file__).resolve().parents[3] / "shared"

@@ -13,7 +13,7 @@ import pytest
 from chartline.pipeline import run_study
 
 if TYPE_CHECKING:
-    from chartline.pipeline import StudyRun
+    from chartline.study import StudyRun
 
 
 def numbers(run: StudyRun) -> dict[str, Any]:

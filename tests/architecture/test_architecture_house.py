@@ -23,12 +23,14 @@ SOURCE = ROOT / "src" / "chartline"
 
 # Third-party library -> the only places (files or folders below src/chartline) that import it.
 ADDRESSES: dict[str, tuple[str, ...]] = {
+    "docx": ("report/docx.py",),
     "duckdb": ("sources/omop.py", "sources/fhir.py"),
     "font_source_sans_pro": ("report",),
+    "jinja2": ("report/html.py",),
     "numpy": ("stats", "sources/csvtext.py", "sources/omop.py"),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "trace", "pipeline.py"),
+        *("counts/count.py", "counts/members.py", "trace", "publish.py", "pipeline.py"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),
@@ -38,13 +40,15 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "typst": ("report",),
     "xlsxwriter": ("trace/query_workbook.py",),
 }
-DISTRIBUTIONS = {"ruamel.yaml": "ruamel"}  # where the import has another name
+DISTRIBUTIONS = {"python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
     "polars",
     "duckdb",
     "numpy",
     "pydantic",
+    "docx",
     "typst",
+    "jinja2",
     "xlsxwriter",
     "python_calamine",
     "rich.console",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query
 from chartline.errors import AmendmentError
 from chartline.mapping.amendments import Action, Amendment, apply_amendments, read_amendments, with_variables
+from chartline.mapping.answered_subjects import check_subjects
 from chartline.mapping.apply import map_centre
 from chartline.sources.base import SourceData
 from mapping_tables import mapping, source, table, values
@@ -158,7 +160,10 @@ def test_the_file_is_read(tmp_path: Path) -> None:
         ("A1,Z,P1,x,was,clear,y,,r,DM,d\n", "takes no value"),
         ("A1,Z,P1,x,,delete_row,,,r,DM,d\n", "must quote"),
         ("A1,Z,P1,,was,clear,,,r,DM,d\n", "no address"),
-        ("A1,Z,P1,x,was,clear,,,r,DM,d\nA1,Z,P1,x,was,clear,,,r,DM,d\n", "lines 2 and 3"),
+        ("A1,Z,P1,x,was,clear,,,r,DM,\nA1,Z,P1,x,was,clear,,,r,DM,2024-02-01\n", "lines 2 and 3"),
+        ("A1,Z,P1,x,was,clear,,,r,DM,1 Feb 2024\n", "`1 Feb 2024`, which is not a date"),
+        ("A1,Z,P1,x,was,clear,,,r,DM,2024-02-30\n", "`2024-02-30`, which is not a date"),
+        ("A1,Z,P1,x,was,clear,,,r,DM,2024-02\n", "`2024-02`, which is not a date"),
         ("A1,Z,P1,x,was,clear\n", "one value for each heading"),
     ],
 )
@@ -167,8 +172,42 @@ def test_a_bad_line_is_named(tmp_path: Path, body: str, told: str) -> None:
         read_amendments(answers(tmp_path, body))
     assert told in str(e.value)
     assert "line" in str(e.value)
+    assert "answers.csv" in str(e.value)
 
 
 def test_wrong_headings(tmp_path: Path) -> None:
     with pytest.raises(AmendmentError, match="note"):
         read_amendments(answers(tmp_path, "", HEAD.replace("reason", "note")))
+
+
+def test_a_file_separated_by_semicolons_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(AmendmentError, match="separated by ';'"):
+        read_amendments(answers(tmp_path, "", HEAD.replace(",", ";")))
+
+
+def test_a_fault_of_an_answer_names_its_file_and_line(tmp_path: Path) -> None:
+    read = read_amendments(answers(tmp_path, "A1,Z,P1,book.xlsx!S!B2,x,set,y,,,DM,2024-02-01\n"))
+    with pytest.raises(AmendmentError, match=r"A1 \(line 2 of .*answers\.csv\)"):
+        apply_amendments(sheet(), read)
+
+
+def named(subject: str, *amendments: Amendment) -> None:
+    """Apply amendments that all name one subject, map, and check whose rows they are."""
+    data, applied = apply_amendments(sheet(), [replace(a, subject=subject) for a in amendments])
+    keys = {"subject": "id", "records": [{"domain": "AE", "variables": {"AETERM": "mrd"}}]}
+    plan = mapping({"S": keys | {"ignore": {"day": "not used", "v": "not used"}}})
+    check_subjects(applied, data, map_centre(data, plan)[0], plan)
+
+
+def test_an_answer_that_names_another_patient_is_refused() -> None:
+    named("P1", amend("C2", "NEGTIVE", value="NEG"))
+    named("", amend("C2", "NEGTIVE", value="NEG"))  # names nobody
+    named("P1", amend("row 3", "id=P2; v=0.5", "delete_row"))  # makes no row that could be checked
+    for answer in (amend("C2", "NEGTIVE", value="NEG"), amend("C2", "NEGTIVE", "confirm"), amend("D2", "7.0", "clear")):
+        with pytest.raises(AmendmentError, match="is a cell of P1, but the answer names P2"):
+            named("P2", answer)
+
+
+def test_an_answer_that_corrects_whose_row_it_is_may_name_either() -> None:
+    for subject in ("P1", "P9"):
+        named(subject, amend("A2", "P1", value="P9"), amend("C2", "NEGTIVE", value="NEG", name="A2"))

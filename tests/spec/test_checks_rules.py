@@ -93,12 +93,12 @@ def test_a_record_after_death(ask) -> None:
         P2      | Y     | 2020-03-01 | 2020-03-01
     """
     lb = """
-        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN
-        P1      | ALT      | 2020-01-02 | 20      | 20
-        P1      | ALT      | 2020-06-01 | 20      | 20
-        P2      | ALT      | 2020-01-02 | 20      | 20
-        P2      | ALT      | 2020-03-02 | 20      | 20
-        P2      | ALT      | 2020-03-05 | 20      | 20
+        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN | LBSTNRHI
+        P1      | ALT      | 2020-01-02 | 20      | 20 | 40
+        P1      | ALT      | 2020-06-01 | 20      | 20 | 40
+        P2      | ALT      | 2020-01-02 | 20      | 20 | 40
+        P2      | ALT      | 2020-03-02 | 20      | 20 | 40
+        P2      | ALT      | 2020-03-05 | 20      | 20 | 40
     """
     q = only(ask(SS=ss, LB=lb), "after_death", BLOCK, Topic.DEATH)
     assert q.addresses == ("ss.csv!row 3!DTHDTC", "ss.csv!row 3!LKADTC", "lb.csv!row 6!LBDTC")
@@ -179,11 +179,11 @@ def test_a_procedure_on_the_wrong_side_of_the_first_dose(ask) -> None:
 
 def test_a_living_patient_last_seen_before_the_last_record(ask) -> None:
     lb = """
-        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN
-        P1      | ALT      | 2020-01-02 | 20      | 20
-        P1      | ALT      | 2021-01-01 | 20      | 20
-        P2      | ALT      | 2020-01-02 | 20      | 20
-        P2      | ALT      | 2021-01-02 | 20      | 20
+        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN | LBSTNRHI
+        P1      | ALT      | 2020-01-02 | 20      | 20 | 40
+        P1      | ALT      | 2021-01-01 | 20      | 20 | 40
+        P2      | ALT      | 2020-01-02 | 20      | 20 | 40
+        P2      | ALT      | 2021-01-02 | 20      | 20 | 40
     """
     q = only(ask(LB=lb), "alive_too_early", WARN, Topic.FOLLOW_UP)
     assert q.addresses == ("ss.csv!row 3!LKADTC", "lb.csv!row 5!LBDTC")
@@ -237,8 +237,8 @@ def test_a_gap_after_the_first_dose_blocks(ask) -> None:
 def test_a_first_dose_with_nothing_around_it_is_said_so(ask) -> None:
     ex = DOSES + "    P2      | 2020-09-01 |         |         | 0.5     | 1.0\n"
     lb = """
-        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN
-        P2      | ALT      | 2020-09-02 | 20      | 20
+        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN | LBSTNRHI
+        P2      | ALT      | 2020-09-02 | 20      | 20 | 40
     """
     q = only(ask(EX=ex, LB=lb), "dose_gap", BLOCK, Topic.FIRST_DOSE)
     assert "near the later one" in q.message
@@ -269,9 +269,9 @@ def test_a_prior_transplant_after_a_doubtful_first_dose_is_asked_of_the_dose(ask
 
 def test_samples_far_from_the_only_dose(ask) -> None:
     lb = """
-        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN
-        P1      | ALT      | 2020-01-31 | 20      | 20
-        P2      | ALT      | 2020-02-01 | 20      | 20
+        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN | LBSTNRHI
+        P1      | ALT      | 2020-01-31 | 20      | 20 | 40
+        P2      | ALT      | 2020-02-01 | 20      | 20 | 40
     """
     assert "31 days" in only(ask(LB=lb), "first_dose_alone", WARN, Topic.FIRST_DOSE).message
 
@@ -308,8 +308,8 @@ def test_no_dose_of_the_drug(ask) -> None:
 
 
 def bilirubin(*values: float, unit: str = "umol/L") -> str:
-    rows = [f"P2 | BILI | 2020-01-{day:02} | {v} | {unit} | {v}" for day, v in enumerate(values, start=1)]
-    return "\n".join(["USUBJID | LBTESTCD | LBDTC | LBORRES | LBORRESU | LBSTRESN", *rows])
+    rows = [f"P2 | BILI | 2020-01-{day:02} | {v} | {unit} | {v} | 17.1" for day, v in enumerate(values, start=1)]
+    return "\n".join(["USUBJID | LBTESTCD | LBDTC | LBORRES | LBORRESU | LBSTRESN | LBSTNRHI", *rows])
 
 
 def test_a_value_that_jumps_and_returns(ask) -> None:
@@ -498,7 +498,8 @@ def test_neither_death_nor_last_contact(ask) -> None:
 
 def test_undated_marrow_and_sample(ask) -> None:
     rs = "USUBJID | RSDTC | BMBLAST\nP2 | | 3"
-    lb = "USUBJID | LBTESTCD | LBORRES | LBSTRESN | LBSUMM\nP1 | ALT | 20 | 20 | WORST\nP2 | ALT | 20 | 20 |"
+    lb = "USUBJID | LBTESTCD | LBORRES | LBSTRESN | LBSTNRHI | LBSUMM\n"
+    lb += "P1 | ALT | 20 | 20 | 40 | WORST\nP2 | ALT | 20 | 20 | 40 |"
     only(ask(RS=rs), "date_missing", WARN, Topic.RESPONSE)
     only(ask(LB=lb), "date_missing", WARN, Topic.BLOOD_COUNTS)
 
@@ -516,8 +517,38 @@ def test_a_subject_that_demographics_do_not_know(ask) -> None:
 
 @pytest.mark.parametrize("grade", ["0", "6", "-1", "8"])
 def test_a_grade_that_does_not_exist(ask, grade: str) -> None:
-    ae = f"USUBJID | AETERM | AETOXGR\nP1 | Nausea | 5\nP1 | Nausea |\nP2 | Nausea | {grade}"
+    day = "2020-01-05"
+    ae = f"USUBJID | AETERM | AESTDTC | AETOXGR\nP1 | Nausea | {day} | 5\nP1 | Nausea | {day} |\n"
+    ae += f"P2 | Nausea | {day} | {grade}"
     assert only(ask(AE=ae), "grade_out_of_range", WARN, Topic.ADVERSE_EVENTS).addresses == ("ae.csv!row 4!AETOXGR",)
+
+
+@pytest.mark.parametrize("onset", ["2020-01-05", "2020-01", "2020", ""])
+def test_an_adverse_event_without_an_onset_cannot_be_placed(ask, onset: str) -> None:
+    queries = ask(AE=f"USUBJID | AETERM | AESTDTC\nP1 | Nausea | 2020-01-05\nP2 | Rash | {onset}")
+    if onset:
+        assert queries == []
+        return
+    q = only(queries, "ae_undated", WARN, Topic.ADVERSE_EVENTS)
+    assert (q.subject, q.addresses) == ("P2", ("ae.csv!row 3!AESTDTC", "ae.csv!row 3!AETERM"))
+    assert q.message == "The adverse event Rash has no onset date, so it cannot be placed."
+
+
+def test_a_liver_test_without_any_upper_limit_is_asked_of_the_centre(ask) -> None:
+    lb = """
+        USUBJID | LBTESTCD | LBDTC      | LBORRES | LBSTRESN | LBSTNRHI
+        P1      | ALT      | 2020-01-05 | 20      | 20       |
+        P2      | ALT      | 2020-01-05 | 20      | 20       | 40
+        P1      | BILI     | 2020-01-05 | 11      | 11       |
+        P2      | BILI     | 2020-01-05 | 12      | 12       |
+        P2      | BILI     | 2020-01-06 | 13      | 13       |
+        P2      | BILI     | 2020-01-07 | 14      | 14       |
+        P2      | PLT      | 2020-01-07 | 90      | 90       |
+    """
+    q = only(ask(LB=lb), "limit_missing", WARN, Topic.LIVER)
+    assert q.subject == ""
+    assert q.message == "BILI: 4 values of 2 patients have no upper limit of normal, so they cannot be graded."
+    assert q.addresses == tuple(f"lb.csv!row {i}!LBSTRESN" for i in (4, 5, 6))
 
 
 # --- the engine

@@ -215,3 +215,25 @@ def test_an_endpoint_of_its_own_and_a_wrong_name() -> None:
     with pytest.raises(ProtocolError, match="no endpoint `overall_survivall`"):
         derive({"EX": EX}, endpoints=[{"id": "OS", "use": "overall_survivall"}])
     assert shipped_endpoints() == ("duration_of_response", "overall_survival", "relapse_free_survival")
+
+
+def born(**more: object) -> Adam:
+    """Everyone is born on 1 January 1980; dies on 1 March 2020."""
+    endpoint = {"id": "AGEDTH", "label": "Age at death", "origin": "birth", "events": ["death"]} | more
+    return derive({"EX": EX, "SS": SS + "Y|2020|2020-03-01|Y|2020-03-01"}, endpoints=[endpoint], analyses=[])
+
+
+def test_time_can_start_at_birth() -> None:
+    adam = born()
+    assert time(adam, "AGEDTH") == (14670, 0, "death")  # 40 x 365 + 10 leap days + 31 + 29
+    assert because(adam, "ADTTE.AGEDTH") == ["Event: death on 2020-03-01, 14670 days after birth on 1980-01-01"]
+    cells = adam.trace.filter(pl.col("ITEM") == "ADTTE.AGEDTH").select("SRCDOM", "SRCVAR").rows()
+    assert cells == [("SS", "DTHDTC"), ("DM", "BRTHDTC")]
+    early = born(events=["relapse"], partial_dates="first")
+    assert row(early["ADTTE"], "ADT", PARAMCD="AGEDTH") == (dt.date(2020, 1, 1),)  # not before the first dose
+
+
+@pytest.mark.parametrize("more", [{"events": ["birth"]}, {"censor_at": ["birth"]}, {"last": "birth"}])
+def test_birth_ends_no_time(more: dict[str, object]) -> None:
+    with pytest.raises(ProtocolError, match="Birth cannot end a time"):
+        born(**more)

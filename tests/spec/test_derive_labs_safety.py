@@ -209,3 +209,9 @@ def test_a_blocking_query_hides_the_flags_that_rest_on_its_topic() -> None:
 def test_an_unknown_scale_is_refused_by_name() -> None:
     with pytest.raises(ProtocolError, match="no grading scale `ctcae_v9`"):
         labs("ALT|2020-01-20|500||40", version="ctcae_v9")
+
+
+def test_birth_ends_no_window() -> None:
+    laboratory = protocol().laboratory.model_dump(mode="json") | {"before": ["birth"]}
+    with pytest.raises(ProtocolError, match="Birth cannot end a window"):
+        derive({"EX": EX}, laboratory=laboratory)

@@ -68,6 +68,25 @@ def test_where_chooses_rows_and_rows_chosen_by_no_block_are_told() -> None:
     )
     assert values(data, "AE", "AETERM") == [("Rash",)]
     assert [(q.rule, q.addresses) for q in queries] == [("row_not_mapped", ("book.xlsx!S!row 3", "book.xlsx!S!row 4"))]
+    assert queries[0].message == (
+        "2 rows of book.xlsx!S fit no block of the mapping and are not used: kind = Ae (1 row); kind = other (1 row)."
+    )
+
+
+def test_values_that_no_block_takes_are_listed_with_their_rows() -> None:
+    text = "id | item | visit | t\n" + "P1 | BM blasts | C1 | 3\n" * 2 + "P1 | bm blast | C2 | 4\nP1 | | C1 | 5"
+    block = {**AE[0], "where": {"item": "bm blast", "visit": "C2"}}
+    _, [q] = mapped(text, [block])
+    assert q.saw == "item = BM blasts (2 rows); item = (blank) (1 row); visit = C1 (3 rows)"
+    _, [q] = mapped(text + "\n" + "\n".join(f"P1 | item {i} | C1 | x" for i in range(10)), [block])
+    assert q.saw.count(" = ") == 8
+    assert q.saw.endswith("; and 5 more")  # 13 values in all
+
+
+def test_where_every_value_alone_is_taken_the_combinations_are_listed() -> None:
+    text = "id | item | visit | t\nP1 | a | 1 | x\nP1 | b | 2 | x\nP1 | a | 2 | x"
+    blocks = [{**AE[0], "where": {"item": "a", "visit": "1"}}, {**AE[0], "where": {"item": "b", "visit": "2"}}]
+    assert mapped(text, blocks)[1][0].saw == "item = a and visit = 2 (1 row)"
 
 
 @pytest.mark.parametrize(

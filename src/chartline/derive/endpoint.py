@@ -74,7 +74,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol) -> Endpoint:
     where = f"endpoint {declared.id}"
     over.setdefault("partial_dates", protocol.partial_dates)
     if declared.use is not None:
-        return replace(_shipped(declared.use, where), **over)
+        return _sound(replace(_shipped(declared.use, where), **over), where)
     missing = [name for name in ("label", "origin", "events") if name not in over]
     if missing:
         raise ProtocolError(
@@ -83,7 +83,19 @@ def resolve_endpoint(declared: Declared, protocol: Protocol) -> Endpoint:
             expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
             do="add what is missing",
         )
-    return Endpoint(**over)
+    return _sound(Endpoint(**over), where)
+
+
+def _sound(endpoint: Endpoint, where: str) -> Endpoint:
+    """Refuse birth as an end: it is before everything else."""
+    if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last):
+        raise ProtocolError(
+            "Birth cannot end a time",
+            where=where,
+            expected="`birth` as `origin` only",
+            do="name another milestone in `events`, `censor_at` and `last`",
+        )
+    return endpoint
 
 
 def _shipped(name: str, where: str) -> Endpoint:

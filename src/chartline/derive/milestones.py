@@ -55,7 +55,9 @@ _START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC",
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the milestones, one row a subject (columns above, besides KEY)."""
     plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left", maintain_order="left")
-    frame = run(plan.join(_statements(data), on=KEY, how="left", maintain_order="left"))
+    for known in (_statements(data), _birth(data)):
+        plan = plan.join(known, on=KEY, how="left", maintain_order="left")
+    frame = run(plan)
     plan = frame.lazy()
     for milestone, source in (
         (Milestone.TRANSPLANT, protocol.transplant),
@@ -87,7 +89,7 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
     """Return the day that stands for a milestone under `policy`.
 
     The imputed day of a partial date is kept within what the subject's other dates allow: a relapse, transplant or
-    new therapy not before the first dose (or `not_before`) and not after death or last contact; a death not before
+    new therapy not before the first dose (nor `not_before`) and not after death or last contact; a death not before
     the last contact. A complete date is never moved.
     """
     day = pl.col(f"{milestone}_{policy}")
@@ -95,7 +97,7 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
         return day
     first_dose = pl.col(f"{Milestone.FIRST_DOSE}_LO")
     contact = _complete(Milestone.LAST_ALIVE)
-    floor = first_dose if not_before is None else not_before
+    floor = first_dose if not_before is None else pl.max_horizontal(first_dose, not_before)
     ceiling = observed_until()
     if milestone is Milestone.DEATH:
         floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
@@ -125,6 +127,14 @@ def _within(day: pl.Expr, bounds: tuple[pl.Expr, pl.Expr], floor: pl.Expr, ceili
 
 def _complete(milestone: Milestone) -> pl.Expr:
     return pl.when(pl.col(f"{milestone}_F").is_null()).then(f"{milestone}_LO")
+
+
+def _birth(data: ClinicalData) -> pl.LazyFrame:
+    said = statement(data["DM"].lazy().sort("CENTRE", "SEQ"), "BRTHDTC")
+    m, born = Milestone.BIRTH, pl.col("BRTHDTC")
+    return said.select(
+        *KEY, born.alias(f"{m}_DTC"), pl.col("BRTHDTC__SEQ").alias(f"{m}_SEQ"), born.is_not_null().alias(f"{m}_KNOWN")
+    )
 
 
 def _doses(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
@@ -224,7 +234,17 @@ def first_event_after(
 
 
 def stop_day(before: tuple[Milestone, ...]) -> pl.Expr:
-    """Return the first day of the milestones that end an observation window (null where none happened)."""
+    """Return the first day of the milestones that end an observation window (null where none happened).
+
+    Raises `ProtocolError` for birth, before which nothing is observed.
+    """
+    if Milestone.BIRTH in before:
+        raise ProtocolError(
+            "Birth cannot end a window",
+            where="before",
+            expected="milestones after the first dose",
+            do="remove `birth` from `before` of `response` or `laboratory`",
+        )
     present = [pl.col(m) for m in before]
     return pl.min_horizontal(*present) if present else pl.lit(None, dtype=pl.Date)
 

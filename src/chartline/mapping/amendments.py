@@ -15,6 +15,7 @@ import csv
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -53,6 +54,12 @@ class Amendment:
     answered_by: str
     answered_on: str
     line: int = 0
+    file: str = ""
+
+    @property
+    def where(self) -> str:
+        """Where it stands, for messages."""
+        return f"{self.amendment_id} (line {self.line} of {self.file or 'the answers'})"
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,9 @@ class Applied:
     now: str
     superseded_by: str = ""
     variables: tuple[str, ...] = ()  # 'SS.RELDTC'; see `with_variables`
+    table: str = ""  # the cell: its table, the label of its row, its column ('' for a row)
+    label: str = ""
+    column: str = ""
 
 
 def read_amendments(path: Path) -> tuple[Amendment, ...]:
@@ -76,6 +86,13 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
         ) from None
     reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
     names = tuple(reader.fieldnames or ())
+    if len(names) == 1 and len(names[0].split(";")) == len(COLUMNS):
+        raise AmendmentError(
+            "The answers seem to be separated by ';'.",
+            where=f"{path}, line 1",
+            expected="columns separated by ','",
+            do="save the file as CSV with commas",
+        )
     if set(names) != set(COLUMNS):
         odd = sorted(set(names) ^ set(COLUMNS))
         raise AmendmentError(
@@ -123,7 +140,21 @@ def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
         raise AmendmentError(
             "`delete_row` must quote what stands in the row.", where=where, expected="column=content; column=content"
         )
-    return Amendment(**fields, action=action, line=line)
+    if fields["answered_on"] and not _is_day(fields["answered_on"]):
+        raise AmendmentError(
+            f"answered_on is `{fields['answered_on']}`, which is not a date.",
+            where=where,
+            expected="yyyy-mm-dd, or nothing",
+            do="write the day as yyyy-mm-dd",
+        )
+    return Amendment(**fields, action=action, line=line, file=str(path))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> tuple[SourceData, list[Applied]]:
@@ -155,6 +186,10 @@ class _Overlay:
 
     def apply(self, a: Amendment) -> Applied:
         table, row, column = self._find(a)
+        done = self._apply(a, table, row, column)
+        return replace(done, table=table.name, label=table.row_labels[row], column=column)
+
+    def _apply(self, a: Amendment, table: SourceTable, row: int, column: str) -> Applied:
         name = table.name
         self.last[a.address] = a.amendment_id
         if a.action is Action.DELETE_ROW:
@@ -163,7 +198,7 @@ class _Overlay:
             return Applied(a, a.was, "(row left out)")
         if not column:
             raise AmendmentError(
-                f"`{a.action}` needs the address of a cell.", where=_where(a), expected=f"{a.address}!column"
+                f"`{a.action}` needs the address of a cell.", where=a.where, expected=f"{a.address}!column"
             )
         raw = table.raw(row, column)
         now = self._cells.get(name, {}).get((row, column), raw)
@@ -191,7 +226,7 @@ class _Overlay:
 
     def _no_such_place(self, a: Amendment) -> AmendmentError:
         """Say which part of an address the centre's files do not have."""
-        where, do = f"{_where(a)}: {a.address}", "correct the address"
+        where, do = f"{a.where}: {a.address}", "correct the address"
         for table in self._data.tables.values():
             column = a.address.rsplit("!", 1)[-1]
             place = _within(table, a.address)
@@ -232,7 +267,7 @@ class _Overlay:
             column, _, content = (x.strip() for x in part.partition("="))
             if column not in table.columns:
                 raise AmendmentError(
-                    f"The row has no column `{column}`.", where=_where(a), expected="column=content; column=content"
+                    f"The row has no column `{column}`.", where=a.where, expected="column=content; column=content"
                 )
             if _shown(table.raw(row, column)) != content:
                 raise _changed(a, f"{column}={_shown(table.raw(row, column))}")
@@ -289,15 +324,11 @@ def _shown(text: str | None) -> str:
     return "" if text is None else text.strip()
 
 
-def _where(a: Amendment) -> str:
-    return f"{a.amendment_id} (line {a.line} of the answers)"
-
-
 def _changed(a: Amendment, now: str | None) -> AmendmentError:
     return AmendmentError(
         f"{a.address} holds `{_shown(now) or '(blank)'}`, but the answer was given about `{a.was or '(blank)'}`: "
         "the file has changed since the answer.",
-        where=_where(a),
+        where=a.where,
         expected=f"`{a.was or '(blank)'}` in the cell",
         do="ask the centre again about the new content, and remove this line",
     )

@@ -24,11 +24,10 @@ from chartline.mapping.problems import Seat, is_loinc_shaped, loinc_hint, merged
 from chartline.mapping.rows import Rows, Touches, select_rows
 from chartline.mapping.stack import Request, Stack, read_lookups
 from chartline.mapping.topics import severity_of, topics_of
+from chartline.mapping.unmapped import unmapped_query
 from chartline.mapping.values import Reading
 from chartline.mapping.views import TableView, view_tables
 from chartline.sources.base import SourceData
-
-_SHOWN = 20
 
 
 def map_centre(data: SourceData, mapping: Mapping) -> tuple[ClinicalData, list[Query]]:
@@ -147,10 +146,11 @@ class _Mapper:
             at, sets = rows.kept, chosen.get(name, [])
             if any(len(taken) == len(at) for taken in sets):
                 continue
-            if sets:
-                at = at.filter(~at.is_in(pl.concat(sets).unique().implode()))
-            if len(at):
-                self.queries.append(_unmapped(self.views[name], at.to_list(), self.centre))
+            taken = pl.concat(sets).unique() if sets else at.clear()
+            left = at.filter(~at.is_in(taken.implode()))
+            if len(left):
+                columns = list(dict.fromkeys(c for b in self.plan.blocks if b.table == name for c, _ in b.where))
+                self.queries.append(unmapped_query(self.views[name], left, taken, columns, self.centre))
 
     # frames -----------------------------------------------------------------------------------------------------
 
@@ -344,18 +344,3 @@ def _with_answer_unit(frame: pl.DataFrame, name: str, block: int, row: int, unit
     if f"{name}#unit" in frame.columns:
         return frame.with_columns((pl.col(f"{name}#has_unit") | here).alias(f"{name}#has_unit"))
     return frame.with_columns(pl.lit(None, pl.String).alias(f"{name}#unit"), here.alias(f"{name}#has_unit"))
-
-
-def _unmapped(view: TableView, rows: list[int], centre: str) -> Query:
-    places = tuple(view.table.address(r) for r in rows[:_SHOWN])
-    count = f"{len(rows)} row{'s' if len(rows) > 1 else ''}"
-    return Query(
-        "row_not_mapped",
-        Severity.WARN,
-        centre,
-        "",
-        places,
-        count,
-        f"{count} of {view.table.sheet} fit no block of the mapping and are not used.",
-        "Map them, or exclude them with the reason.",
-    )

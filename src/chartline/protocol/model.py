@@ -422,32 +422,27 @@ class Categories(_Analysis):
     variable: str = Field(description="ADSL variable.", examples=["BOR"])
 
 
-class Survival(_Analysis):
+class _Timed(_Analysis):
+    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    interval: Literal["log-log", "log", "plain"] = Field(
+        "log-log",
+        description="Transformation of the confidence interval, as R's conf.type.",
+        examples=["log-log"],
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
+
+
+class Survival(_Timed):
     """Kaplan-Meier: median, quartiles, survival at landmarks, curve."""
 
     kind: Literal["survival"] = Field("survival", description="Kaplan-Meier.", examples=["survival"])
-    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
-    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
-    interval: Literal["log-log", "log", "plain"] = Field(
-        "log-log",
-        description="Transformation of the confidence interval, as R's conf.type.",
-        examples=["log-log"],
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
 
 
-class FollowUp(_Analysis):
+class FollowUp(_Timed):
     """Follow-up by reverse Kaplan-Meier of an endpoint."""
 
     kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
-    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
-    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
-    interval: Literal["log-log", "log", "plain"] = Field(
-        "log-log",
-        description="Transformation of the confidence interval, as R's conf.type.",
-        examples=["log-log"],
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
 
 
 Analysis = Annotated[Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")]

@@ -1,150 +1,86 @@
 """The report as a Word file: real headings, captions that Word can list, three-line tables, page numbers.
 
-Blocks become WordprocessingML here; `docx_package.py` puts styles, header, footer and pictures around it.
+python-docx makes the file, its styles, sections and pictures; `docx_body.py` writes the text. The zip is packed again
+with fixed dates, so equal documents give equal bytes.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import datetime as dt
+from collections.abc import Mapping
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, cast
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from chartline.report.document import Block, Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
-from chartline.report.docx_package import (
+from chartline.report.document import Block, Document, Figure, Heading, Table
+from chartline.report.docx_body import (
     ACCENT,
     INK,
-    REFERENCES,
+    NAMESPACE,
     SOFT,
-    WARN,
-    Picture,
-    attribute,
-    picture_run,
-    text,
-    write_package,
+    TEXT_WIDTH,
+    block_xml,
+    footer_xml,
+    header_xml,
+    legible,
+    title_xml,
 )
 from chartline.report.figures import draw
 
-TEXT_WIDTH = 9072  # twips: 160 mm, A4 with 25 mm margins
-WIDE_WIDTH = 14004  # twips: 247 mm, the same page in landscape
-_TAB = "<w:r><w:tab/></w:r>"
-_TABS = f'<w:tabs><w:tab w:val="right" w:pos="{TEXT_WIDTH}"/></w:tabs>'
-_JC = {"l": "left", "r": "right", "c": "center"}
-_HEADER = 115  # letters that fit side by side in the header
-_KEEP_TOGETHER = 16  # tables of up to this many rows are kept on one page
+if TYPE_CHECKING:
+    from docx.document import Document as WordDocument
+    from docx.styles.style import ParagraphStyle
+
+_FACE = "Arial"  # every machine has it or a twin of the same widths; Calibri has none on many
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date a zip can hold
 
 
-def _run(words: str, bold: bool = False, size: float = 0, colour: str = "") -> str:
-    """Return a run; size in points."""
-    props = ("<w:b/>" if bold else "") + (f'<w:color w:val="{colour}"/>' if colour else "")
-    props += f'<w:sz w:val="{round(size * 2)}"/><w:szCs w:val="{round(size * 2)}"/>' if size else ""
-    lines = (f'<w:t xml:space="preserve">{text(line)}</w:t>' for line in words.split("\n"))
-    return f"<w:r><w:rPr>{props}</w:rPr>{'<w:br/>'.join(lines)}</w:r>"
+def write_docx(document: Document, drawings: Mapping[str, bytes] | None = None) -> bytes:
+    """Return `document` as DOCX bytes. `drawings` are PNGs already made, by figure name; others are drawn here."""
+    import docx as python_docx
+
+    made = drawings or {}
+    docx = python_docx.Document()
+    _language(docx)
+    _styles(docx)
+    _page(docx, document)
+    _properties(docx, document)
+    _add(docx, title_xml(document))
+    for i, block in enumerate(document.blocks):
+        if isinstance(block, Figure):
+            _add_picture(docx, block, made.get(block.name) or draw(block, "png"))
+        if _starts_landscape(document.blocks, i):
+            _turn_page(docx)
+        _add(docx, block_xml(block))
+        if isinstance(block, Table) and block.wide:
+            _turn_page(docx)
+    out = BytesIO()
+    docx.save(out)
+    return _repacked(out.getvalue())
 
 
-def _paragraph(style: str, runs: str, extra: str = "") -> str:
-    return f'<w:p><w:pPr><w:pStyle w:val="{style}"/>{extra}</w:pPr>{runs}</w:p>'
+def _parsed(xml: str) -> list[Any]:
+    """Return the elements of `xml`, which may be several."""
+    from docx.oxml import parse_xml
+
+    return list(parse_xml(f'<w:body xmlns:w="{NAMESPACE}">{xml}</w:body>'))
 
 
-def _field(instruction: str, shown: str, props: str = "") -> str:
-    """Return a field with its last result, so that no reader has to be asked to update it."""
-    run = f"<w:r>{props}<w:t>{text(shown)}</w:t></w:r>"
-    return f'<w:fldSimple w:instr=" {attribute(instruction)} ">{run}</w:fldSimple>'
+def _add(docx: WordDocument, xml: str) -> None:
+    end = docx.element.body[-1]  # the section's properties stay last
+    for element in _parsed(xml):
+        end.addprevious(element)
 
 
-def _caption(number: str, caption: str, keep: bool) -> str:
-    word, _, n = number.rpartition(" ")
-    label = f'<w:r><w:rPr><w:b/></w:rPr><w:t xml:space="preserve">{text(word)} </w:t></w:r>'
-    label += _field(f"SEQ {word} \\* ARABIC", n, "<w:rPr><w:b/></w:rPr>")
-    lead = label + _run(". ", bold=True) if word else ""
-    return _paragraph("Caption", lead + _run(caption), "<w:keepNext/>" if keep else "")
+def _add_picture(docx: WordDocument, figure: Figure, png: bytes) -> None:
+    """Add the drawing, as wide as the text, with its alternative text."""
+    from docx.shared import Twips
 
-
-def _cell(
-    cell: Cell, width: int, align: str, keep: bool, size: float, borders: str = "", span: int = 1, left: int = 0
-) -> str:
-    grid = f'<w:gridSpan w:val="{span}"/>' if span > 1 else ""
-    edge = f"<w:tcBorders>{borders}</w:tcBorders>" if borders else ""
-    room = 200 * cell.indent + left
-    indent = f'<w:ind w:left="{room}"/>' if room else ""
-    props = ("<w:keepNext/>" if keep else "") + indent + f'<w:jc w:val="{_JC[align]}"/>'
-    body = _paragraph("TableText", _run(cell.text, cell.bold, size), props)
-    return f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{grid}{edge}</w:tcPr>{body}</w:tc>'
-
-
-def _row(cells: str, header: bool = False) -> str:
-    return f"<w:tr><w:trPr><w:cantSplit/>{'<w:tblHeader/>' if header else ''}</w:trPr>{cells}</w:tr>"
-
-
-def _frame(widths: list[int], rows: str, borders: str) -> str:
-    grid = "".join(f'<w:gridCol w:w="{w}"/>' for w in widths)
-    margin = '<w:left w:w="0" w:type="dxa"/><w:right w:w="100" w:type="dxa"/>'
-    return (
-        f'<w:tbl><w:tblPr><w:tblW w:w="{sum(widths)}" w:type="dxa"/><w:tblBorders>{borders}</w:tblBorders>'
-        f'<w:tblLayout w:type="fixed"/><w:tblCellMar>{margin}</w:tblCellMar></w:tblPr>'
-        f"<w:tblGrid>{grid}</w:tblGrid>{rows}</w:tbl>"
-    )
-
-
-def _rule(edge: str, eighths: int) -> str:
-    return f'<w:{edge} w:val="single" w:sz="{eighths}" w:space="0" w:color="{INK}"/>'
-
-
-def _column_widths(table: Table, total: int) -> list[int]:
-    shares = table.widths or (1.0,) * len(table.header)
-    return [round(total * s / sum(shares)) for s in shares]
-
-
-def _cells(table: Table, row: Iterable[Cell], widths: list[int], keep: bool, borders: str = "") -> str:
-    """Return the cells of a row; text right of a number starts a little further in."""
-    before = f"l{table.align}"
-    return "".join(
-        _cell(c, w, a, keep, _size(table), borders, left=140 if a == "l" and b == "r" else 0)
-        for c, w, a, b in zip(row, widths, table.align, before, strict=False)
-    )
-
-
-def _size(table: Table) -> float:
-    """Return the size of its text in points, 0 for that of the style."""
-    return 7.5 if table.dense else 0
-
-
-def _table_rows(table: Table, widths: list[int]) -> str:
-    head = (Cell(h, bold=True) for h in table.header)
-    rows = [_row(_cells(table, head, widths, True, _rule("bottom", 6)), header=True)]
-    short = len(table.rows) <= _KEEP_TOGETHER
-    for i, row in enumerate(table.rows):
-        following = table.rows[i + 1][0].indent if i + 1 < len(table.rows) else 0
-        last = i == len(table.rows) - 1
-        keep = (short and not last) or i in table.span_rows or (row[0].indent == 0 and following > 0)
-        keep = keep or (last and bool(table.notes))
-        if i in table.span_rows or table.is_name(i):
-            one = replace(row[0], bold=row[0].bold or i in table.span_rows)
-            rows.append(_row(_cell(one, sum(widths), "l", keep, _size(table), span=len(widths))))
-        else:
-            rows.append(_row(_cells(table, row, widths, keep)))
-    if not table.rows:
-        rows.append(_row(_cell(Cell("None."), sum(widths), "l", False, 0, span=len(widths))))
-    return "".join(rows)
-
-
-def _section(landscape: bool) -> str:
-    """Return the properties of a section of this orientation, A4."""
-    size = 'w:w="16838" w:h="11906" w:orient="landscape"' if landscape else 'w:w="11906" w:h="16838"'
-    margins = 'w:top="1360" w:right="1417" w:bottom="1300" w:left="1417" w:header="620" w:footer="560" w:gutter="0"'
-    return f"<w:sectPr>{REFERENCES}<w:pgSz {size}/><w:pgMar {margins}/></w:sectPr>"
-
-
-def _section_end(landscape: bool) -> str:
-    return f"<w:p><w:pPr>{_section(landscape)}</w:pPr></w:p>"
-
-
-def _table(table: Table) -> str:
-    widths = _column_widths(table, WIDE_WIDTH if table.wide else TEXT_WIDTH)
-    borders = _rule("top", 10) + _rule("bottom", 10)
-    notes = "".join(_paragraph("Notes", _run(n)) for n in table.notes)
-    body = _caption(table.number, table.caption, keep=True) + _frame(widths, _table_rows(table, widths), borders)
-    body += notes or _paragraph("Notes", "")
-    return body + _section_end(True) if table.wide else body
+    paragraph = docx.add_paragraph(style="FigurePicture")
+    paragraph.paragraph_format.keep_with_next = True
+    inline = paragraph.add_run().add_picture(BytesIO(png), width=Twips(TEXT_WIDTH))._inline
+    inline.docPr.set("descr", legible(figure.alt))
+    inline.docPr.set("name", legible(figure.name))
 
 
 def _starts_landscape(blocks: tuple[Block, ...], i: int) -> bool:
@@ -158,79 +94,122 @@ def _starts_landscape(blocks: tuple[Block, ...], i: int) -> bool:
     return above_wide or (wide(blocks[i]) and not under_heading)
 
 
-def _key_numbers(block: KeyNumbers) -> str:
-    columns = min(3, max(1, len(block.items)))
-    width = TEXT_WIDTH // columns
-    rows = []
-    for start in range(0, len(block.items), columns):
-        cells = ""
-        for number, label, note, _ in block.items[start : start + columns]:
-            value, _, unit = number.partition(" ")
-            large = _run(value) + (_run(f" {unit}", size=11, colour=ACCENT) if unit else "")
-            body = _paragraph("KeyNumber", large, "<w:keepNext/>")
-            body += _paragraph("TableText", _run(label, bold=True), "<w:keepNext/>") + _paragraph("Notes", _run(note))
-            rule = f'<w:tcBorders><w:top w:val="single" w:sz="12" w:space="0" w:color="{ACCENT}"/></w:tcBorders>'
-            cells += f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{rule}</w:tcPr>{body}</w:tc>'
-        missing = columns - len(block.items[start : start + columns])
-        cells += f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/></w:tcPr><w:p/></w:tc>' * missing
-        rows.append(_row(cells))
-    return _frame([width] * columns, "".join(rows), "") + _paragraph("Normal", "")
+def _turn_page(docx: WordDocument) -> None:
+    """Start a section of the other orientation; its header and footer are those of the section before."""
+    from docx.enum.section import WD_ORIENT
+
+    section = docx.add_section()
+    section.page_width, section.page_height = section.page_height, section.page_width
+    upright = section.orientation == WD_ORIENT.PORTRAIT
+    section.orientation = WD_ORIENT.LANDSCAPE if upright else WD_ORIENT.PORTRAIT
 
 
-def _prose(block: Paragraph) -> str:
-    style = {"body": "Normal", "lead": "Lead", "small": "Notes", "notice": "NoticeBox"}[block.style]
-    runs = "".join(_run(r.text, r.bold) for r in block.runs) if block.runs else _run(block.text)
-    return _paragraph(style, runs)
+def _style(
+    docx: WordDocument,
+    name: str,
+    size: float,
+    colour: str = INK,
+    *,
+    before: float = 0,
+    after: float = 0,
+    line: float = 1,
+    bold: bool = False,
+) -> ParagraphStyle:
+    """Make or change a paragraph style and return it; sizes in points, `line` in lines."""
+    from docx.enum.style import WD_STYLE_TYPE
+    from docx.oxml.ns import qn
+    from docx.shared import Pt, RGBColor
+
+    styles: Any = docx.styles
+    style = styles[name] if name in styles else styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
+    style.font.name, style.font.size, style.font.color.rgb = _FACE, Pt(size), RGBColor.from_string(colour)
+    style.font.bold, style.font.italic = bold, False
+    fonts = style.element.rPr.rFonts
+    fonts.attrib.clear()  # the template's faces, by theme
+    for script in ("ascii", "hAnsi", "eastAsia", "cs"):
+        fonts.set(qn(f"w:{script}"), _FACE)
+    paragraph = style.paragraph_format
+    paragraph.space_before, paragraph.space_after, paragraph.line_spacing = Pt(before), Pt(after), float(line)
+    return cast("ParagraphStyle", style)
 
 
-def _xml(block: Block) -> str:
-    match block:
-        case Heading():
-            return _paragraph(f"Heading{max(1, block.level)}", _run(block.text))
-        case Paragraph():
-            return _prose(block)
-        case KeyNumbers():
-            return _key_numbers(block)
-        case Table():
-            return _table(block)
-        case Figure():
-            return _caption(block.number, block.caption, keep=bool(block.notes)) + "".join(
-                _paragraph("Notes", _run(n)) for n in block.notes
-            )
+def _styles(docx: WordDocument) -> None:
+    _style(docx, "Normal", 10, after=6, line=1.15)
+    _unadorned(_style(docx, "Title", 18, after=6, bold=True))
+    _unadorned(_style(docx, "Subtitle", 11, SOFT, after=14))
+    for level, (size, before, after) in enumerate(((15, 20, 6), (12, 14, 4), (10.5, 10, 3)), start=1):
+        heading = _style(docx, f"Heading {level}", size, before=before, after=after, bold=True)
+        heading.paragraph_format.keep_with_next = True
+    _style(docx, "Caption", 9, before=10, after=5)
+    for name in ("Header", "Footer"):
+        _untabbed(_style(docx, name, 8, SOFT))
+    _style(docx, "TableText", 8, before=1.5, after=1.5)
+    _style(docx, "Notes", 7.5, SOFT, before=2, after=2)
+    _style(docx, "Lead", 11.5, after=8, line=1.15)
+    _style(docx, "KeyNumber", 20, ACCENT, before=4, after=1, bold=True)
+    _style(docx, "FigurePicture", 10, before=10, after=2)
+    _boxed(_style(docx, "NoticeBox", 9.5, "5C3500", before=8, after=8))
 
 
-def _picture(figure: Figure, png: bytes) -> Picture:
-    """Return the drawing, as wide as the text."""
-    width, height = struct.unpack(">II", png[16:24])  # from the PNG's header
-    across = TEXT_WIDTH * 635  # a twip is 635 EMU
-    return Picture(figure.name, figure.alt, png, across, round(across * height / width))
+def _unadorned(style: ParagraphStyle) -> None:
+    """Take away the rules and the letter spacing that the library's template gives its titles."""
+    element: Any = style.element
+    for found in element.xpath("w:pPr/w:pBdr | w:rPr/w:spacing | w:rPr/w:kern"):
+        found.getparent().remove(found)
 
 
-def _header(document: Document) -> str:
-    runs = _run(document.notice, True, 8, WARN)
-    if len(document.notice) + len(document.short_title) < _HEADER:
-        runs += _TAB + _run(document.short_title, False, 8, SOFT)
-    return _paragraph("Header", runs, _TABS)
+def _untabbed(style: ParagraphStyle) -> None:
+    """Take away the template's tab stops, which are those of another paper."""
+    style.paragraph_format.tab_stops.clear_all()
 
 
-def _footer(document: Document) -> str:
-    pages = _run("Page ", False, 8, SOFT) + _field("PAGE", "1") + _run(" of ", False, 8, SOFT) + _field("NUMPAGES", "1")
-    return _paragraph("Footer", _run(document.footer, False, 8, SOFT) + _TAB + pages, _TABS)
+def _boxed(style: ParagraphStyle) -> None:
+    """Set text on a shade, with a bar at its left: nothing in the library does."""
+    element: Any = style.element
+    frame = '<w:pBdr><w:left w:val="single" w:sz="24" w:space="8" w:color="D98F1F"/></w:pBdr>'
+    for part in _parsed(frame + '<w:shd w:val="clear" w:color="auto" w:fill="FFF6E6"/>'):
+        element.pPr.spacing.addprevious(part)  # before the spacing, as the schema has it
 
 
-def write_docx(document: Document, drawings: Mapping[str, bytes] | None = None) -> bytes:
-    """Return `document` as DOCX bytes. `drawings` are PNGs already made, by figure name; others are drawn here."""
-    made = drawings or {}
-    pictures: list[Picture] = []
-    body = [_paragraph("Title", _run(document.title))]
-    if document.subtitle:
-        body.append(_paragraph("Subtitle", _run(document.subtitle)))
-    for i, block in enumerate(document.blocks):
-        if isinstance(block, Figure):
-            pictures.append(_picture(block, made.get(block.name) or draw(block, "png")))
-            body.append(_paragraph("FigurePicture", picture_run(pictures[-1], len(pictures)), "<w:keepNext/>"))
-        if _starts_landscape(document.blocks, i):
-            body.append(_section_end(False))
-        body.append(_xml(block))
-    body.append(_section(False))
-    return write_package("".join(body), _header(document), _footer(document), pictures, document.title)
+def _language(docx: WordDocument) -> None:
+    """Set British English, and the layout of Word 2013 and later, not the template's compatibility with Word 2010."""
+    from docx.oxml.ns import qn
+
+    styles, settings = docx.styles.element, docx.settings.element
+    for lang in styles.xpath("w:docDefaults//w:lang"):
+        lang.set(qn("w:val"), "en-GB")
+    for mode in settings.xpath("w:compat/w:compatSetting[@w:name='compatibilityMode']"):
+        mode.set(qn("w:val"), "15")
+
+
+def _page(docx: WordDocument, document: Document) -> None:
+    """Set A4, the notice in the header, the footer's text and page numbers."""
+    from docx.shared import Mm
+
+    section = docx.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.left_margin = section.right_margin = Mm(25)
+    section.top_margin, section.bottom_margin = Mm(24), Mm(23)
+    section.header_distance, section.footer_distance = Mm(11), Mm(10)
+    for part, xml in ((section.header, header_xml(document)), (section.footer, footer_xml(document))):
+        old = part.paragraphs[0]._p
+        old.getparent().replace(old, _parsed(xml)[0])
+
+
+def _properties(docx: WordDocument, document: Document) -> None:
+    """Set the file's properties; dates are fixed, because the same study must give the same file."""
+    core = docx.core_properties
+    core.title, core.author, core.comments = legible(document.title)[:255], "chartline", ""
+    core.language, core.revision = "en-GB", 1
+    core.created = core.modified = dt.datetime(1980, 1, 1)
+
+
+def _repacked(data: bytes) -> bytes:
+    """Return the same zip with fixed dates: python-docx writes the clock's."""
+    out = BytesIO()
+    with ZipFile(BytesIO(data)) as old, ZipFile(out, "w") as new:
+        for name in old.namelist():
+            info = ZipInfo(name, _EPOCH)
+            info.compress_type = ZIP_DEFLATED
+            new.writestr(info, old.read(name), compresslevel=4)
+    return out.getvalue()

@@ -29,7 +29,7 @@ from chartline.report.source import (
 from chartline.trace.build import items_of
 
 if TYPE_CHECKING:
-    from chartline.pipeline import StudyRun
+    from chartline.study import StudyRun
 
 
 def report_source(run: StudyRun) -> ReportSource:

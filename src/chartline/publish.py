@@ -1,0 +1,72 @@
+"""The files of a run besides its report: queries, counts, results, derived tables, trace and the lock.
+
+In: a StudyData or StudyRun and a folder that exists and is empty. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from chartline.study import StudyData, StudyRun
+
+
+def write_queries(study: StudyData, folder: Path) -> None:
+    from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
+
+    write_queries_csv(study.queries, folder / "queries.csv")
+    (folder / "queries").mkdir()
+    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id)
+
+
+def write_run(run: StudyRun, folder: Path) -> None:
+    import json
+
+    import polars as pl
+
+    from chartline.counts.serialise import counts_to_json
+    from chartline.results.serialise import result_rows
+    from chartline.trace.adam import labels_of, published_tables
+    from chartline.trace.build import build_trace
+
+    write_queries(run.study, folder)
+    (folder / "counts.json").write_text(counts_to_json(run.counts), encoding="utf-8")
+    (folder / "headline.json").write_text(
+        json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
+    _write_parquet(rows, folder / "results.parquet")
+    rows.write_csv(folder / "results.csv")
+    (folder / "adam").mkdir()
+    for name, table in published_tables(run.study.data, run.adam).items():
+        labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
+        file = folder / "adam" / f"{name.lower()}.parquet"
+        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
+    trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
+    _write_parquet(trace, folder / "trace.parquet")
+
+
+def write_lock(study: StudyData, folder: Path) -> None:
+    import json
+
+    lock = {
+        "chartline": version("chartline"),
+        "study": study.protocol.study.id,
+        "protocol_digest": study.protocol_digest,
+        "data_digest": study.data_digest,
+        "inputs": dict(sorted(study.inputs.items())),
+    }
+    (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:
+    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
+    from io import BytesIO
+
+    parquet = BytesIO()
+    table.write_parquet(parquet, metadata=metadata)
+    file.write_bytes(parquet.getbuffer())

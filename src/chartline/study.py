@@ -1,0 +1,82 @@
+"""StudyData and StudyRun: what a run knows at the wall and at its end, and what it says on a terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chartline.core.clinical import ClinicalData
+from chartline.core.digest import digest_value
+from chartline.core.query import Query, Severity
+from chartline.protocol.model import Protocol
+
+if TYPE_CHECKING:
+    from chartline.cohort.model import Cohort
+    from chartline.counts.model import Counts
+    from chartline.derive.model import Adam
+    from chartline.mapping.amendments import Applied
+    from chartline.results.model import Results
+    from chartline.stats.kaplan_meier import Curve
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What the centres sent, mapped, amended and checked."""
+
+    protocol: Protocol
+    protocol_digest: str
+    data: ClinicalData
+    queries: tuple[Query, ...]
+    applied: tuple[Applied, ...]
+    inputs: dict[str, str]  # path relative to the study -> sha256
+    signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
+
+    @property
+    def data_digest(self) -> str:
+        """Of every centre file, mapping and answer; the protocol has its own."""
+        return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
+
+    def summary(self) -> list[str]:
+        """Return a few lines for a person: how many queries of which weight, by centre."""
+        n = len(self.queries)
+        out = [f"{self.protocol.study.id}: {n} {'query' if n == 1 else 'queries'}"]
+        for severity in Severity:
+            of = Counter(q.centre for q in self.queries if q.severity is severity)
+            if of:
+                by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
+                out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
+        return out
+
+    def listing(self) -> list[str]:
+        """Return a line a query that asks something, the blocking ones first."""
+        asked = [q for q in self.queries if q.severity is not Severity.NOTE]
+        return [
+            f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{q.addresses[0] if q.addresses else ''}]"
+            for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject))
+        ]
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Everything of one run, still in memory."""
+
+    study: StudyData
+    cohort: Cohort
+    adam: Adam
+    counts: Counts
+    results: Results
+    curves: dict[str, dict[str, Curve]]  # analysis -> group -> curve
+    headline: dict[str, Any]
+    out: Path
+
+    def summary(self) -> list[str]:
+        """Return the key numbers and where the report lies, for the terminal."""
+        from chartline.report.format import format_headline
+
+        out = self.study.summary()
+        for entry in self.headline["headline"].values():
+            out.append(f"  {entry['label']:<48} {format_headline(entry)}")
+        out.append(f"Report: {self.out / 'report.html'}")
+        return out
