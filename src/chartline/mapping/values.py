@@ -101,7 +101,7 @@ def _read_many(
     """Read the distinct cells and join what they gave to all; or all, where few are alike."""
     unknown = pl.Series([None], dtype=pl.String)
     cells = pl.DataFrame({"text": text, "kind": unknown.new_from_index(0, len(text)) if kind is None else kind})
-    if 2 * text.approx_n_unique() < len(text):
+    if 2 * text.n_unique() < len(text):
         outcomes = _outcomes(reading, cells.unique(), lookup, dtype)
         outcomes = cells.join(outcomes, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
     else:
@@ -122,9 +122,13 @@ def _outcomes(
     if reading.type == "date":
         others = others.with_columns(pl.when(_UNMARKED).then(_DATE_ONLY).otherwise("text").alias("text"))
     known = read_distinct(reading, others.unique().iter_rows(), lookup)
-    columns = {"value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean}
     table = pl.DataFrame(
-        [(*key, *outcome) for key, outcome in known.items()], schema={**others.schema, **columns}, orient="row"
+        [(*key, *outcome) for key, outcome in known.items()],
+        schema={
+            **{"text": pl.String, "kind": pl.String},
+            **{"value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
+        },
+        orient="row",
     )
     read = others.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
     blank = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
