@@ -98,26 +98,44 @@ def _read_many(
     lookup: Mapping[str, str] | None,
     dtype: type[pl.DataType],
 ) -> Read:
-    """Read plain cells as a column; of all others read the distinct ones, and join what they gave."""
+    """Read the distinct cells and join what they gave to all; or all, where few are alike."""
     unknown = pl.Series([None], dtype=pl.String)
     cells = pl.DataFrame({"text": text, "kind": unknown.new_from_index(0, len(text)) if kind is None else kind})
-    if reading.type == "date":
-        cells = cells.with_columns(pl.when(_UNMARKED).then(_DATE_ONLY).otherwise("text").alias("text"))
-    value = cells.select(pl.when(_UNMARKED).then(_plain(reading, lookup)).cast(dtype)).to_series()
+    if 2 * text.approx_n_unique() < len(text):
+        outcomes = _outcomes(reading, cells.unique(), lookup, dtype)
+        outcomes = cells.join(outcomes, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
+    else:
+        outcomes = _outcomes(reading, cells, lookup, dtype)
+    at = outcomes["problem"].is_not_null().arg_true()
+    problems = list(zip(at.to_list(), outcomes["problem"].gather(at).to_list(), strict=True))
+    op = outcomes["op"]
+    return Read(outcomes["value"], op if op.null_count() < len(op) else None, outcomes["present"], problems)
+
+
+def _outcomes(
+    reading: Reading, cells: pl.DataFrame, lookup: Mapping[str, str] | None, dtype: type[pl.DataType]
+) -> pl.DataFrame:
+    """Return the cells with value, op, problem and present; plain ones are read as a column, others one by one."""
+    value = cells.select(pl.when(_UNMARKED).then(_plain(reading, lookup)).cast(dtype).alias("value")).to_series()
     at = value.is_null().arg_true()
     others = cells[at]
+    if reading.type == "date":
+        others = others.with_columns(pl.when(_UNMARKED).then(_DATE_ONLY).otherwise("text").alias("text"))
     known = read_distinct(reading, others.unique().iter_rows(), lookup)
+    columns = {"value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean}
     table = pl.DataFrame(
-        [(*key, *outcome) for key, outcome in known.items()],
-        schema={**others.schema, "value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
-        orient="row",
+        [(*key, *outcome) for key, outcome in known.items()], schema={**others.schema, **columns}, orient="row"
     )
     read = others.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
-    odd = read["problem"].is_not_null()
-    problems = list(zip(at.filter(odd).to_list(), read["problem"].filter(odd).to_list(), strict=True))
-    op = unknown.new_from_index(0, len(text)).scatter(at, read["op"]) if read["op"].null_count() < len(at) else None
-    present = pl.Series([True]).new_from_index(0, len(text)).scatter(at, read["present"])
-    return Read(value.scatter(at, read["value"]), op, present, problems)
+    blank = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
+    return cells.hstack(
+        [
+            value.scatter(at, read["value"]),
+            blank.alias("op").scatter(at, read["op"]),
+            blank.alias("problem").scatter(at, read["problem"]),
+            pl.Series("present", [True]).new_from_index(0, cells.height).scatter(at, read["present"]),
+        ]
+    )
 
 
 _UNMARKED = pl.col("kind").is_null() | pl.col("kind").is_in([Kind.TEXT, Kind.NUMBER])
