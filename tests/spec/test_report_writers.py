@@ -148,6 +148,14 @@ def test_docx_figures_have_alternative_text(document: Document, word: Any) -> No
     assert [s._inline.docPr.get("descr") for s in word.inline_shapes] == [f.alt for f in document.figures]
 
 
+def test_docx_figures_begin_and_end_with_the_text(word: Any) -> None:
+    section = word.sections[0]
+    text = section.page_width - section.left_margin - section.right_margin
+    for shape in word.inline_shapes:
+        assert abs(shape.width - text) < 12700  # a point
+        assert [shape._inline.get(f"dist{side}") for side in "TBLR"] == ["0"] * 4
+
+
 def test_docx_has_the_notice_in_its_header_and_page_numbers(word: Any) -> None:
     section = word.sections[0]
     assert "Not real." in section.header.paragraphs[0].text

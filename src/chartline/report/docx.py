@@ -81,6 +81,8 @@ def _add_picture(docx: WordDocument, figure: Figure, png: bytes) -> None:
     inline = paragraph.add_run().add_picture(BytesIO(png), width=Twips(TEXT_WIDTH))._inline
     inline.docPr.set("descr", legible(figure.alt))
     inline.docPr.set("name", legible(figure.name))
+    for side in "TBLR":  # LibreOffice takes a distance left out for 3 mm
+        inline.set(f"dist{side}", "0")
 
 
 def _starts_landscape(blocks: tuple[Block, ...], i: int) -> bool:
