@@ -101,7 +101,8 @@ def _read_many(
     """Read the distinct cells and join what they gave to all; or all, where few are alike."""
     unknown = pl.Series([None], dtype=pl.String)
     cells = pl.DataFrame({"text": text, "kind": unknown.new_from_index(0, len(text)) if kind is None else kind})
-    if 2 * text.n_unique() < len(text):
+    distinct: int = cells.select(pl.col("text").approx_n_unique()).item()
+    if 2 * distinct < len(text):
         outcomes = _outcomes(reading, cells.unique(), lookup, dtype)
         outcomes = cells.join(outcomes, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
     else:
@@ -143,7 +144,8 @@ def _outcomes(
 
 
 _UNMARKED = pl.col("kind").is_null() | pl.col("kind").is_in([Kind.TEXT, Kind.NUMBER])
-_DATE_ONLY = pl.col("text").str.replace(r"^([^:]*)[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$", "${1}")
+_TIMED = r"^([0-9./-]+)[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
+_DATE_ONLY = pl.coalesce(pl.col("text").str.extract(_TIMED, 1), "text")  # days repeat themselves, moments do not
 
 
 def _plain(reading: Reading, lookup: Mapping[str, str] | None) -> pl.Expr:
