@@ -10,6 +10,7 @@ Started with `python -m`, not with multiprocessing, which would run the caller's
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def main() -> None:
         stopped = e
     pickle.dump(stopped, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+    os._exit(0)  # all is written and said; the run waits for the pipe to close, not for libraries to tidy up
 
 
 if __name__ == "__main__":
