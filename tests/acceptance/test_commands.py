@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -48,6 +49,21 @@ def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
         code, text, _ = cli(verb, "--help")
         assert code == 0
         assert "Example" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "out", "err"),
+    [
+        (["--version"], 0, "chartline 0.", ""),
+        (["check", "nowhere"], 10, "", "nowhere"),
+        (["check"], 2, "", "STUDY"),
+    ],
+)
+def test_the_console_script_gives_its_code_and_says_all(args: list[str], code: int, out: str, err: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "chartline.cli", *args], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert out in done.stdout
+    assert err in done.stderr
 
 
 def test_version(cli: CLI) -> None:
