@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -59,7 +61,8 @@ class ReportWorker:
 
 
 def main() -> None:
-    """The worker's end."""
+    """The worker's end. Ctrl-C reaches it too, but it is the run that decides and ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     from chartline.report.build import build_document
     from chartline.report.write import warm_up, write_report
 
@@ -73,8 +76,9 @@ def main() -> None:
         write_report(build_document(source), folder)
     except Exception as e:  # whatever it is, the run must hear of it
         stopped = e
-    pickle.dump(stopped, sys.stdout.buffer)
-    sys.stdout.buffer.flush()
+    with suppress(BrokenPipeError):  # the run was interrupted and no longer listens
+        pickle.dump(stopped, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
     os._exit(0)  # all is written and said; the run waits for the pipe to close, not for libraries to tidy up
 
 
