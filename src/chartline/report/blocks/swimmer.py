@@ -80,7 +80,10 @@ def _response(source: ReportSource, bar: PatientBar) -> str:
 
 def _row(source: ReportSource, bar: PatientBar) -> dict[str, object]:
     order = list(MARKERS)
-    markers = sorted(bar.markers, key=lambda m: (m[1], order.index(m[0]) if m[0] in order else 99))
+    # Later ones are drawn over earlier ones: a response must stay visible on the MRD sample of the same day.
+    markers = sorted(
+        bar.markers, key=lambda m: (m[0] != "mrd_negative", m[1], order.index(m[0]) if m[0] in order else 99)
+    )
     return {
         "id": bar.subject,
         "group": _response(source, bar),
