@@ -248,7 +248,7 @@ def tiny_source(**changes: Any) -> ReportSource:
                 300,
                 False,
                 (("treatment", 0, 60), ("follow_up", 60, 300)),
-                (("response_cr", 30), ("death", 300)),
+                (("response_first", 30), ("death", 300)),
             ),
             PatientBar("A-2", "", 400, True, (("treatment", 0, 30), ("follow_up", 30, 400)), ()),
         ),

@@ -11,7 +11,7 @@ import pytest
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query
 from chartline.errors import AmendmentError
-from chartline.mapping.amendments import Action, Amendment, apply_amendments, read_amendments, with_variables
+from chartline.mapping.amendments import Action, Amendment, apply_amendments, read_amendments
 from chartline.mapping.answered_subjects import check_subjects
 from chartline.mapping.apply import map_centre
 from chartline.sources.base import SourceData
@@ -123,15 +123,6 @@ def test_the_later_of_two_answers_wins_and_the_earlier_says_so() -> None:
     assert [(a.amendment.amendment_id, a.superseded_by) for a in applied] == [("A1", "A2"), ("A2", "")]
     chain = amend("D2", "0.8", value="0.7", name="A2")  # or quoting what the first answer said
     assert values(mapped(apply_amendments(sheet(), [first, chain])[0])[0], "LB", "LBSTRESN")[0] == (11.97,)
-
-
-def test_the_variables_an_answer_touched() -> None:
-    data, applied = apply_amendments(
-        sheet(), [amend("D2", "7.0", value="0.7"), amend("B2", "03/04/2020", "confirm", name="A2")]
-    )
-    touched = with_variables(applied, mapped(data)[0])
-    assert touched[0].variables == ("LB.LBORRES", "LB.LBSTRESN")
-    assert touched[1].variables == ("RS.RSDTC",)
 
 
 def test_an_answer_in_a_file_without_cell_kinds() -> None:

@@ -10,7 +10,6 @@ import pytest
 from chartline.core.dates import (
     PartialPolicy,
     age_in_years,
-    days_between,
     first_day,
     is_partial,
     last_day,
@@ -42,11 +41,6 @@ def test_a_partial_date_is_an_interval(text: str, lo: D, hi: D, mid: D, last: D)
     assert one(one_day("d", PartialPolicy.FIRST), text) == lo
     assert one(one_day("d", PartialPolicy.LAST), text) == last
     assert one(is_partial("d"), text) == (None if text is None else len(text) != 10)
-
-
-def test_time_is_end_minus_start_in_days() -> None:
-    frame = pl.DataFrame({"a": [D(2019, 12, 30), D(2020, 2, 28)], "b": [D(2019, 12, 30), D(2020, 3, 1)]})
-    assert frame.select(days_between("a", "b")).to_series().to_list() == [0, 2]  # 2020 is a leap year
 
 
 @pytest.mark.parametrize(

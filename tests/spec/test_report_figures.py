@@ -29,9 +29,9 @@ def _km(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def _swimmer(n: int, label: str = "P") -> dict[str, Any]:
     segments = [["treatment", 0, 2], ["follow_up", 2, 10]]
-    markers = [["response_cr", 1], ["relapse", 5], ["a kind nobody knows", 6]]
+    markers = [["response_first", 1], ["relapse", 5], ["a kind nobody knows", 6]]
     row = {"id": label, "group": "CR", "end": 10.0, "alive": True, "segments": segments, "markers": markers}
-    legend = {"segments": [["treatment", "On treatment"]], "markers": [["response_cr", "CR"]]}
+    legend = {"segments": [["treatment", "On treatment"]], "markers": [["response_first", "CR"]]}
     return {"x_label": "Months", "x_max": 12, "ticks": [0, 6, 12], "rows": [row] * n} | legend
 
 

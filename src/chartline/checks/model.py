@@ -12,8 +12,6 @@ from typing import Any
 
 from chartline.core.query import Severity, Topic
 
-NO_TOPICS: frozenset[Topic] = frozenset()
-
 
 @dataclass(frozen=True)
 class Rule:

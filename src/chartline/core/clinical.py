@@ -41,7 +41,6 @@ KEYS: dict[str, pl.DataType] = {
     "BLOCK": pl.UInt32(),
     "ROW": pl.UInt32(),
 }
-STATEMENT_DOMAINS = ("DM", "SS")
 _DTYPES: dict[str, pl.DataType] = {
     "text": pl.String(),
     "code": pl.String(),

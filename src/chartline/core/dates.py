@@ -13,7 +13,6 @@ from enum import StrEnum
 import polars as pl
 
 DAYS_PER_MONTH = 30.4375
-ISO_PARTIAL = r"^\d{4}(-\d{2}(-\d{2})?)?$"
 
 
 class PartialPolicy(StrEnum):
@@ -84,11 +83,6 @@ def one_day(column: str | pl.Expr, policy: PartialPolicy = PartialPolicy.MID) ->
         .then(_day(text + year_day))
         .otherwise(interval.cast(pl.Date))
     )
-
-
-def days_between(start: str | pl.Expr, end: str | pl.Expr) -> pl.Expr:
-    """Return end - start in whole days (Int64). No +1: death on the day of the first dose is 0."""
-    return (_as_expr(end) - _as_expr(start)).dt.total_days()
 
 
 def age_in_years(birth: str | pl.Expr, on: str | pl.Expr) -> pl.Expr:

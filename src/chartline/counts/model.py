@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 Pattern = tuple[tuple[str, str], ...]  # covariate pattern: (("SITEID", "A"), ...); () is everyone
 
@@ -26,9 +26,6 @@ class CountKey:
     analysis: str  # id of the analysis in the protocol
     protocol_digest: str
     unit: str = ""  # grid or unit of the values: "day", "years", "10^9/L", ...
-
-
-T = TypeVar("T", bound="_Counted")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,6 @@ from pathlib import Path
 
 import polars as pl
 
-from chartline.core.clinical import ClinicalData
 from chartline.errors import AmendmentError
 from chartline.sources.base import Kind, SourceData, SourceTable
 
@@ -70,7 +69,6 @@ class Applied:
     was: str
     now: str
     superseded_by: str = ""
-    variables: tuple[str, ...] = ()  # 'SS.RELDTC'; see `with_variables`
     table: str = ""  # the cell: its table, the label of its row, its column ('' for a row)
     label: str = ""
     column: str = ""
@@ -332,29 +330,3 @@ def _changed(a: Amendment, now: str | None) -> AmendmentError:
         expected=f"`{a.was or '(blank)'}` in the cell",
         do="ask the centre again about the new content, and remove this line",
     )
-
-
-def with_variables(applied: Sequence[Applied], clinical: ClinicalData) -> list[Applied]:
-    """Return the same list with the variables that were made from each amended cell ('SS.RELDTC')."""
-    domain_of: dict[int, str] = {}
-    for domain, frame in clinical.domains.items():
-        domain_of |= dict.fromkeys(frame["BLOCK"].unique().to_list(), domain)
-    out = []
-    for x in applied:
-        touched: dict[str, None] = {}
-        for number, (table, made) in enumerate(clinical.origins.blocks):
-            assert isinstance(table, SourceTable)
-            place = _within(table, x.amendment.address)
-            if place is None or number not in domain_of:
-                continue
-            for variable, columns in made.items():
-                if any(_is_place(table, place, c) for c in columns):
-                    touched[f"{domain_of[number]}.{variable}"] = None
-        out.append(replace(x, variables=tuple(touched)))
-    return out
-
-
-def _is_place(table: SourceTable, place: str, column: str) -> bool:
-    if table.grid:
-        return place.rstrip("0123456789") == table.places[column]
-    return place.partition("!")[2] == table.places[column]

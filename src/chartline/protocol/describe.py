@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.model import (
     AeComponent,
@@ -66,11 +65,6 @@ def variable_labels(p: Protocol) -> dict[str, str]:
 
 def _label(p: Protocol, name: str) -> str:
     return variable_labels(p).get(name) or label_of(name) or name
-
-
-def _english(p: Protocol, condition: str) -> str:
-    parsed = parse_condition(condition)
-    return parsed.english({v: _lower(_label(p, v)) for v in parsed.variables})
 
 
 def _lower(text: str) -> str:

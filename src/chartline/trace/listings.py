@@ -42,7 +42,7 @@ def report_source(run: StudyRun) -> ReportSource:
         curves=run.curves,
         methods=methods_text(study.protocol),
         attrition=run.cohort.attrition,
-        patients=patient_bars(run.adam["ADSL"]),
+        patients=patient_bars(run.adam["ADSL"], study.protocol.response.responders),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
@@ -80,8 +80,11 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((heading, tuple(sentences)) for heading, sentences in text)
 
 
-def patient_bars(adsl: pl.DataFrame) -> tuple[PatientBar, ...]:
-    """Return one bar a subject of the analysis: eligible and with a known end of follow-up. Days from first dose."""
+def patient_bars(adsl: pl.DataFrame, responders: tuple[str, ...]) -> tuple[PatientBar, ...]:
+    """Return one bar a subject of the analysis: eligible and with a known end of follow-up. Days from first dose.
+
+    The first of `responders` has a marker of its own, the others share one.
+    """
     days = {
         name: (pl.col(column) - pl.col("TRTSDT")).dt.total_days().alias(name)
         for name, column in {
@@ -96,10 +99,10 @@ def patient_bars(adsl: pl.DataFrame) -> tuple[PatientBar, ...]:
         }.items()
     }
     rows = adsl.filter(pl.col("ELIGFL") == "Y").select("USUBJID", "BOR", "FRSP", "DTHFL", **days).sort("USUBJID")
-    return tuple(bar for row in rows.iter_rows(named=True) if (bar := _bar(row)) is not None)
+    return tuple(bar for row in rows.iter_rows(named=True) if (bar := _bar(row, responders)) is not None)
 
 
-def _bar(row: dict[str, Any]) -> PatientBar | None:
+def _bar(row: dict[str, Any], responders: tuple[str, ...]) -> PatientBar | None:
     known = [d for d in (row["end"], row["death"]) if d is not None]
     if not known or max(known) < 0:
         return None
@@ -109,7 +112,7 @@ def _bar(row: dict[str, Any]) -> PatientBar | None:
     transplant = row["transplant"]
     if transplant is not None and dosed <= transplant <= end:
         segments[1:] = [("follow_up", dosed, transplant), ("after_transplant", transplant, end)]
-    first = "response_cr" if row["FRSP"] == "CR" else "response_cri"
+    first = "response_first" if row["FRSP"] in responders[:1] else "response_other"
     markers = [(first, row["response"])] if row["FRSP"] else []
     markers += [(k, row[k]) for k in ("mrd_negative", "transplant", "new_therapy", "relapse", "death")]
     return PatientBar(

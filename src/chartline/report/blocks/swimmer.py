@@ -9,8 +9,8 @@ from chartline.report.source import PatientBar, ReportSource
 
 SEGMENTS = {"treatment": "On treatment", "follow_up": "Follow-up", "after_transplant": "After transplantation"}
 MARKERS = {
-    "response_cr": "First response: CR",
-    "response_cri": "First response: CRi",
+    "response_first": "First response",
+    "response_other": "First response",
     "mrd_negative": "First MRD-negative sample",
     "transplant": "Transplantation",
     "new_therapy": "New therapy",
@@ -57,7 +57,7 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
             "x_max": last,
             "ticks": list(range(0, last + 1, step)),
             "segments": [[k, v] for k, v in SEGMENTS.items() if k in used],
-            "markers": [[k, v] for k, v in MARKERS.items() if k in used],
+            "markers": [[k, v] for k, v in _markers(source).items() if k in used],
             "rows": [_row(source, b) for b in bars],
         },
         notes=(_notes(source),),
@@ -78,6 +78,13 @@ def _response(source: ReportSource, bar: PatientBar) -> str:
     return "Withheld: a query is open" if withheld else "No response recorded"
 
 
+def _markers(source: ReportSource) -> dict[str, str]:
+    """Return marker -> its name; the two kinds of response are named by the protocol's responders."""
+    first, *others = (*source.protocol.response.responders, "")
+    named = {"response_first": first, "response_other": " or ".join(o for o in others if o)}
+    return {k: f"{v}: {named[k]}" if named.get(k) else v for k, v in MARKERS.items()}
+
+
 def _row(source: ReportSource, bar: PatientBar) -> dict[str, object]:
     order = list(MARKERS)
     # Later ones are drawn over earlier ones: a response must stay visible on the MRD sample of the same day.
@@ -95,7 +102,8 @@ def _row(source: ReportSource, bar: PatientBar) -> dict[str, object]:
 
 
 def _line(source: ReportSource, bar: PatientBar) -> tuple[str, ...]:
-    events = [f"{MARKERS.get(k, k)} {fmt.number(fmt.months(d))}" for k, d in sorted(bar.markers, key=lambda m: m[1])]
+    names = _markers(source)
+    events = [f"{names.get(k, k)} {fmt.number(fmt.months(d))}" for k, d in sorted(bar.markers, key=lambda m: m[1])]
     status = "Alive" if bar.alive else "Died"
     return (
         bar.subject,
