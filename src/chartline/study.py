@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
     from chartline.results.model import Results
-    from chartline.stats.kaplan_meier import Curve
+    from chartline.stats.survival.kaplan_meier import Curve
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from chartline.stats.proportion import clopper_pearson, wilson
-from chartline.stats.summary import quantile, summarise
+from chartline.stats.proportions.proportion import clopper_pearson, wilson
+from chartline.stats.values.summary import quantile, summarise
 
 
 def test_none_of_n_has_a_closed_form() -> None:

@@ -8,8 +8,8 @@ from fractions import Fraction as F
 import pytest
 
 from chartline.counts.model import CountKey, EventTable
-from chartline.stats.follow_up import reverse
-from chartline.stats.kaplan_meier import Estimate, IntervalKind, estimate_curve
+from chartline.stats.survival.follow_up import reverse
+from chartline.stats.survival.kaplan_meier import Estimate, IntervalKind, estimate_curve
 
 KEY = CountKey(analysis="os", protocol_digest="", unit="day")
 Z = 1.959963984540054  # normal quantile at 0.975, from tables to 16 digits

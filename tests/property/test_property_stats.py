@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from chartline.counts.model import CountKey, EventTable
 from chartline.stats.distributions import beta_quantile, beta_tails
-from chartline.stats.follow_up import reverse
-from chartline.stats.kaplan_meier import IntervalKind, estimate_curve
-from chartline.stats.proportion import clopper_pearson, wilson
-from chartline.stats.summary import quantile, summarise
+from chartline.stats.proportions.proportion import clopper_pearson, wilson
+from chartline.stats.survival.follow_up import reverse
+from chartline.stats.survival.kaplan_meier import IntervalKind, estimate_curve
+from chartline.stats.values.summary import quantile, summarise
 
 KEY = CountKey(analysis="os", protocol_digest="", unit="day")
 KINDS = st.sampled_from(["log-log", "log", "plain"])

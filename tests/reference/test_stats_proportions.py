@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.stats.proportion import clopper_pearson, wilson
+from chartline.stats.proportions.proportion import clopper_pearson, wilson
 
 ROWS = json.loads((Path(__file__).parent / "proportions.json").read_text())["rows"]
 

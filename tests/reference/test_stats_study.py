@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chartline.counts.model import CountKey, EventTable
-from chartline.stats.follow_up import reverse
-from chartline.stats.kaplan_meier import Curve, estimate_curve
-from chartline.stats.proportion import clopper_pearson
+from chartline.stats.proportions.proportion import clopper_pearson
+from chartline.stats.survival.follow_up import reverse
+from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
 
 pytestmark = pytest.mark.shared
 MONTH = 30.4375

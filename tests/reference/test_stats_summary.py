@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chartline.stats.summary import quantile, summarise
+from chartline.stats.values.summary import quantile, summarise
 
 RECORDED = json.loads((Path(__file__).parent / "quantiles.json").read_text())
 

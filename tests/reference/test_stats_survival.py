@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chartline.counts.model import CountKey, EventTable
-from chartline.stats.kaplan_meier import Curve, Estimate, estimate_curve
+from chartline.stats.survival.kaplan_meier import Curve, Estimate, estimate_curve
 
 ROWS = json.loads((Path(__file__).parent / "survival.json").read_text())["rows"]
 KEY = CountKey(analysis="os", protocol_digest="", unit="day")

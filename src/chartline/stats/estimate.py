@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from chartline.counts.model import AttritionTable, Counts, CrossTab, EventTable, ValueTable
 from chartline.protocol.model import set_tallies
 from chartline.results.model import Result
-from chartline.stats.estimate_proportions import estimate_bands, estimate_categories, estimate_proportion
-from chartline.stats.estimate_summary import estimate_summary
-from chartline.stats.estimate_survival import curve_of, estimate_survival
 from chartline.stats.groups import group_of, groups_by
-from chartline.stats.kaplan_meier import Curve
+from chartline.stats.kinds.proportions import estimate_bands, estimate_categories, estimate_proportion
+from chartline.stats.kinds.summary import estimate_summary
+from chartline.stats.kinds.survival import curve_of, estimate_survival
+from chartline.stats.survival.kaplan_meier import Curve
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol

@@ -31,8 +31,8 @@ def declared_statistics() -> dict[str, Statistic]:
     """
     package = importlib.import_module("chartline.stats")
     out: dict[str, Statistic] = {}
-    for module in sorted(m.name for m in pkgutil.iter_modules(package.__path__)):
-        for s in getattr(importlib.import_module(f"chartline.stats.{module}"), "STATISTICS", ()):
+    for module in sorted(m.name for m in pkgutil.walk_packages(package.__path__, "chartline.stats.")):
+        for s in getattr(importlib.import_module(module), "STATISTICS", ()):
             if s.name in out:
                 raise ValueError(f"two statistics are called {s.name}")
             out[s.name] = s

@@ -8,7 +8,7 @@ from typing import Any
 from chartline.counts.model import Pattern, ValueTable
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
-from chartline.stats.summary import summarise
+from chartline.stats.values.summary import summarise
 
 _METHODS = {
     "mean": "arithmetic mean",

@@ -10,9 +10,9 @@ from typing import Any
 
 from chartline.counts.model import EventTable, Pattern
 from chartline.results.model import Result
-from chartline.stats.follow_up import reverse
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
-from chartline.stats.kaplan_meier import Curve, estimate_curve
+from chartline.stats.survival.follow_up import reverse
+from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12, as core/dates.py, which is left of the wall
 FEW = 5  # a survival resting on fewer patients at risk carries a warning (shared rule for mature data)

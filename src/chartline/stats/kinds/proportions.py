@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chartline.counts.model import CrossTab, Pattern
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, in_order, left_out, levels_of
-from chartline.stats.proportion import INTERVALS, METHODS
+from chartline.stats.proportions.proportion import INTERVALS, METHODS
 
 LEVEL = 0.95
 SHARE = "share of all patients of the set, those with a missing value included"

@@ -1,0 +1,3 @@
+"""Several ways to leave: cumulative incidence, its test and regression, multistate probabilities."""
+
+PUBLIC: dict[str, str] = {}

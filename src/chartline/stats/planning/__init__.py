@@ -1,0 +1,3 @@
+"""Precision and power before the data."""
+
+PUBLIC: dict[str, str] = {}

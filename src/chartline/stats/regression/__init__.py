@@ -1,0 +1,3 @@
+"""Models of a time or an outcome on covariates: Cox, its penalised and stratified forms, logistic regression."""
+
+PUBLIC: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""What other assumptions would have changed."""
+
+PUBLIC: dict[str, str] = {}

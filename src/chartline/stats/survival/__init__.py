@@ -1,0 +1,6 @@
+"""One group of patients over time: curves, quantiles, means, hazards, follow-up."""
+
+PUBLIC = {
+    "estimate_curve": "kaplan_meier",
+    "reverse": "follow_up",
+}

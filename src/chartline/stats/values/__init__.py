@@ -1,0 +1,6 @@
+"""Numbers: summaries of one group, comparisons of several."""
+
+PUBLIC = {
+    "summarise": "summary",
+    "quantile": "summary",
+}
