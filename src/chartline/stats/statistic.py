@@ -24,6 +24,11 @@ class Statistic:
     paper: str
 
 
+class NotEstimable(ValueError):
+    """The data hold too little to compute this: no events, one group empty, nobody at risk. The message is the reason
+    as a reader sees it ("no events", "no patients in group B"), without a full stop; it becomes the result row."""
+
+
 def declared_statistics() -> dict[str, Statistic]:
     """Return every declared statistic by name, in the order of the modules.
 
