@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
@@ -110,6 +111,7 @@ ADTTE = {
     "AVAL": pl.Int64(),
     "CNSR": pl.Int64(),
     "CAUSE": pl.String(),
+    "STARTDT": pl.Date(),
 }
 ADLB = {
     "USUBJID": pl.String(),
@@ -121,6 +123,7 @@ ADLB = {
 ADAE = {"USUBJID": pl.String(), "AETERM": pl.String(), "AETOXGR": pl.Int64(), "TRTEMFL": pl.String()}
 _SCHEMAS = {"ADSL": ADSL, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
 Row = dict[str, Any]
+ORIGIN = dt.date(2020, 1, 1)  # day 0 of every subject
 
 
 def tiny_protocol(**over: Any) -> Protocol:
@@ -153,7 +156,8 @@ def _frame(rows: list[Row], schema: dict[str, pl.DataType]) -> pl.DataFrame:
 
 def time(subject_id: str, day: int, cause: str | None = None) -> Row:
     """A row of ADTTE: an event of that cause on that day, or censored."""
-    return {"USUBJID": subject_id, "PARAMCD": "RFS", "AVAL": day, "CNSR": 0 if cause else 1, "CAUSE": cause}
+    of = {"USUBJID": subject_id, "PARAMCD": "RFS", "STARTDT": ORIGIN}
+    return of | {"AVAL": day, "CNSR": 0 if cause else 1, "CAUSE": cause}
 
 
 def attrition(tables: Adam) -> AttritionTable:

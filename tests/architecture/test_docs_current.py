@@ -50,7 +50,7 @@ def test_every_statistic_names_its_reference_and_its_source() -> None:
 
 
 def test_every_milestone_has_a_line() -> None:
-    from chartline.protocol.model import Milestone
+    from chartline.protocol.base import Milestone
 
     text = (ROOT / "docs" / "parts" / "protocol.md").read_text(encoding="utf-8")
     table = text.split("## Milestones")[1].split("##")[0]

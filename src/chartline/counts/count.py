@@ -3,7 +3,10 @@
 Each count is a group-by of `members` (counts/members.py) and nothing else, so that what the trace lists is what was
 counted. The keys of `Counts`:
 
-    <id of an analysis>      as declared in the protocol
+    <id of an analysis>      as declared in the protocol; some kinds have further tables (`members.table_names`):
+    <id>.lost_days           of a follow-up: days from last contact to the cut-off
+    <id>.landmark_<months>   of an intercurrent event: those at risk at the landmark, by whether it had happened
+    <id>.ever                of an intercurrent event: by whether it ever happened
     set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
     attrition                the AttritionTable of the cohort
     table1.<variable>        each variable of `report.table1` among the eligible, by `report.table1_by`
@@ -18,18 +21,40 @@ protocol has no such set. An empty set gives zero counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import polars as pl
 
-from chartline.counts.members import ELIGIBLE, Roster, Variable, all_members, as_level, endpoint_of
+from chartline.counts.members import (
+    ELIGIBLE,
+    LOST,
+    SEPARATOR,
+    Roster,
+    Variable,
+    all_members,
+    as_level,
+    endpoint_of,
+    pattern_of,
+)
 from chartline.counts.members import members as members
 from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Analysis, Categories, FollowUp, Protocol, Summary, Survival, set_tallies
+from chartline.protocol.analyses import (
+    Agreement,
+    Analysis,
+    Categories,
+    CompareValues,
+    Intercurrent,
+    IntervalCensored,
+    LostToFollowUp,
+    Multistate,
+    Summary,
+)
+from chartline.protocol.model import Protocol, set_tallies
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
@@ -37,7 +62,7 @@ _UNITS |= {"FRSPCYC": "cycles", "MRDNEGCY": "cycles"}
 
 
 Table = EventTable | CrossTab | ValueTable
-Group = tuple[str, str | None, str | None, str | None, int]  # ROLE, VALUE, LEVEL, CAUSE, how many
+Group = tuple[str, str | None, str | None, str | None, int | None, int]  # ROLE VALUE LEVEL CAUSE ENTRY, how many
 
 
 @dataclass(frozen=True)
@@ -56,10 +81,9 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     """
     _agree(adam["ADSL"], cohort_attrition)
     roster = Roster(adam, protocol)
-    todo = {
-        a.id: _analysis(adam, roster, protocol, a, protocol_digest)
-        for a in (*protocol.analyses, *set_tallies(protocol))
-    }
+    todo: dict[str, _Count] = {}
+    for analysis in (*protocol.analyses, *set_tallies(protocol)):
+        todo |= _analysis(adam, roster, protocol, analysis, protocol_digest)
     todo |= _table1(adam, roster, protocol, protocol_digest)
     groups = _groups(todo)
     out: Counts = {"attrition": cohort_attrition}
@@ -73,7 +97,7 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
 
 def _groups(todo: Mapping[str, _Count]) -> dict[str, list[Group]]:
     """Return, for each count, how many members share a role, value, level and cause; in a stable order."""
-    columns = ["ANALYSIS", "ROLE", "VALUE", "LEVEL", "CAUSE"]
+    columns = ["ANALYSIS", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY"]
     members = all_members({name: count.members for name, count in todo.items()})
     out: dict[str, list[Group]] = {}
     for name, *group in members.group_by(columns).len().sort(columns).iter_rows():
@@ -90,22 +114,72 @@ def _agree(adsl: pl.DataFrame, attrition: AttritionTable) -> None:
         )
 
 
-def _analysis(adam: Adam, roster: Roster, protocol: Protocol, analysis: Analysis, digest: str) -> _Count:
-    rows, by = roster.of(analysis), analysis.by
-    key = CountKey(analysis=analysis.id, protocol_digest=digest)
-    if isinstance(analysis, Survival | FollowUp):
-        causes = tuple(str(m) for m in endpoint_of(protocol, analysis.endpoint).events)
-        return _Count(rows, partial(_event_table, key=replace(key, unit="day"), causes=causes, by=by))
-    if isinstance(analysis, Summary):
+def _analysis(adam: Adam, roster: Roster, protocol: Protocol, analysis: Analysis, digest: str) -> dict[str, _Count]:
+    """Return the tables of one analysis by name; none for one that is computed from others."""
+    return {
+        name: _Count(_members(adam, analysis, rows), _maker(adam, protocol, analysis, name, digest))
+        for name, rows in roster.tables(analysis).items()
+    }
+
+
+def _members(adam: Adam, analysis: Analysis, rows: pl.LazyFrame) -> pl.LazyFrame:
+    return _as_levels(rows, adam, analysis.variable) if isinstance(analysis, Categories) else rows
+
+
+def _maker(
+    adam: Adam, protocol: Protocol, analysis: Analysis, name: str, digest: str
+) -> Callable[[list[Group]], Table]:
+    """How the groups of members of one table are put together."""
+    key, by = CountKey(analysis=name, protocol_digest=digest), pattern_of(analysis)
+    if name.endswith(".lost_days") and name != analysis.id:
+        return partial(_value_table, key=replace(key, unit="days"), by=by)
+    if isinstance(analysis, IntervalCensored):
+        return partial(_levels, key=replace(key, unit="day"), dims=("left", "right"))
+    if isinstance(analysis, Multistate):
+        states = tuple(str(m) for m in (*analysis.states, *analysis.absorbing))
+        return partial(_event_table, key=replace(key, unit="day"), causes=states, by=by)
+    if hasattr(analysis, "endpoint"):
+        return partial(_event_table, key=replace(key, unit="day"), causes=_causes(protocol, analysis, name), by=by)
+    if isinstance(analysis, Summary | CompareValues):
         _is_number(adam, analysis)
-        return _Count(rows, partial(_value_table, key=replace(key, unit=_unit(protocol, analysis.variable)), by=by))
+        return partial(_value_table, key=replace(key, unit=_unit(protocol, analysis.variable)), by=by)
     if isinstance(analysis, Categories):
-        rows = _as_levels(rows, adam, analysis.variable)
-        return _Count(rows, partial(_categories, key=key, dims=_dims(analysis.variable, by)))
-    return _Count(rows, partial(_outcomes, key=key, dims=_dims("outcome", by)))
+        return partial(_categories, key=key, dims=(analysis.variable, *by))
+    if isinstance(analysis, Agreement):
+        return partial(_levels, key=key, dims=by)
+    return partial(_outcomes, key=key, dims=("outcome", *by))
 
 
-def _is_number(adam: Adam, analysis: Summary) -> None:
+def _causes(protocol: Protocol, analysis: Any, name: str) -> tuple[str, ...]:
+    """The ways of leaving a table: the endpoint's events, and what an analysis adds to them.
+
+    Raises `ProtocolError` for a cause that is no event of the endpoint, and for an event on the way that is one.
+    """
+    events = tuple(str(m) for m in endpoint_of(protocol, analysis.endpoint).events)
+    cause = getattr(analysis, "cause", None)
+    on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
+    if cause is not None and cause not in events:
+        raise ProtocolError(
+            f"`{cause}` is no event of {analysis.endpoint}",
+            where=f"analysis {analysis.id}",
+            expected=f"one of: {', '.join(events)}",
+            do="name one of them as cause, or declare an endpoint that has it",
+        )
+    if on_the_way is not None and on_the_way in events:
+        raise ProtocolError(
+            f"`{on_the_way}` ends {analysis.endpoint}, so it cannot be on the way to its end",
+            where=f"analysis {analysis.id}",
+            expected=f"a milestone other than {', '.join(events)}",
+            do="name another milestone, or another endpoint",
+        )
+    if isinstance(analysis, LostToFollowUp):
+        return (*events, LOST)
+    if on_the_way is not None and name == analysis.id:
+        return (*events, str(on_the_way))
+    return events
+
+
+def _is_number(adam: Adam, analysis: Summary | CompareValues) -> None:
     if not adam["ADSL"].schema[analysis.variable].is_numeric():
         raise ProtocolError(
             f"The analysis {analysis.id} summarises {analysis.variable}, which is not a number",
@@ -117,7 +191,7 @@ def _is_number(adam: Adam, analysis: Summary) -> None:
 
 def _table1(adam: Adam, roster: Roster, protocol: Protocol, digest: str) -> dict[str, _Count]:
     out: dict[str, _Count] = {}
-    by = protocol.report.table1_by
+    by = tuple(v for v in (protocol.report.table1_by,) if v)
     for variable in protocol.report.table1:
         name = f"table1.{variable.lower()}"
         rows = roster.by_variable(Variable(ELIGIBLE, variable, by))
@@ -126,11 +200,11 @@ def _table1(adam: Adam, roster: Roster, protocol: Protocol, digest: str) -> dict
             out[name] = _Count(rows, partial(_value_table, key=key, by=by))
         else:
             rows = _as_levels(rows, adam, variable)
-            out[name] = _Count(rows, partial(_categories, key=key, dims=_dims(variable, by)))
+            out[name] = _Count(rows, partial(_categories, key=key, dims=(variable, *by)))
         declared = protocol.characteristics.get(variable)
         if declared is not None and declared.bands:
             key = CountKey(analysis=f"{name}.bands", protocol_digest=digest)
-            dims = _dims(variable, "outcome", by)
+            dims = (variable, "outcome", *by)
             out[key.analysis] = _Count(_bands(roster, declared.bands, by), partial(_banded, key=key, dims=dims))
     return out
 
@@ -140,25 +214,31 @@ def _unit(protocol: Protocol, variable: str) -> str:
     return declared.unit if declared is not None else _UNITS.get(variable, "")
 
 
-def _dims(*names: str | None) -> tuple[str, ...]:
-    return tuple(n for n in names if n)
-
-
 def _outcomes(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(outcome) or (outcome, by): counted, not_counted, missing; the withheld beside the cells."""
-    return _cross_tab([((role, level), role, n) for role, _, level, _, n in groups], key, dims)
+    return _cross_tab([((role, *_split(level)), role, n) for role, _, level, *_, n in groups], key, dims)
+
+
+def _levels(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
+    """The levels alone, of those who have them; others are not counted here but for the withheld."""
+    kept = [(_split(level), role, n) for role, _, level, *_, n in groups if role not in ("missing", "not_counted")]
+    return _cross_tab(kept, key, dims)
+
+
+def _split(level: str | None) -> tuple[str, ...]:
+    return () if level is None else tuple(level.split(SEPARATOR))
 
 
 def _categories(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(variable) or (variable, by), a missing value being the level ""."""
-    return _cross_tab([((value, level), role, n) for role, value, level, _, n in groups], key, dims)
+    return _cross_tab([((value, *_split(level)), role, n) for role, value, level, *_, n in groups], key, dims)
 
 
 def _as_levels(rows: pl.LazyFrame, adam: Adam, variable: str) -> pl.LazyFrame:
     return rows.with_columns(as_level("VALUE", adam["ADSL"].schema[variable]))
 
 
-def _bands(roster: Roster, bands: dict[str, str], by: str | None) -> pl.LazyFrame:
+def _bands(roster: Roster, bands: dict[str, str], by: tuple[str, ...]) -> pl.LazyFrame:
     """The members of every band, with the band's name as their value."""
     return pl.concat(
         [
@@ -170,23 +250,25 @@ def _bands(roster: Roster, bands: dict[str, str], by: str | None) -> pl.LazyFram
 
 def _banded(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
     """(variable, outcome) or (variable, outcome, by): for each band, who is in it, out of it, missing."""
-    return _cross_tab([((band, role, level), role, n) for role, band, level, _, n in groups], key, dims)
+    return _cross_tab([((band, role, *_split(level)), role, n) for role, band, level, *_, n in groups], key, dims)
 
 
-def _cross_tab(cells: list[tuple[tuple[str | None, ...], str, int]], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
-    """Add up (levels, role, number); a last level beyond `dims` is that of no `by`."""
+def _cross_tab(
+    cells: Sequence[tuple[tuple[str | None, ...], str, int]], key: CountKey, dims: tuple[str, ...]
+) -> CrossTab:
+    """Add up (levels, role, number)."""
     kept: Counter[tuple[str, ...]] = Counter()
     for levels, role, n in cells:
         if role != "withheld":
-            kept[tuple(level or "" for level in levels[: len(dims)])] += n
+            kept[tuple(level or "" for level in levels)] += n
     withheld = sum(n for _, role, n in cells if role == "withheld")
     return CrossTab(key=key, dims=dims, cells=dict(sorted(kept.items())), withheld=withheld)
 
 
-def _value_table(groups: list[Group], key: CountKey, by: str | None) -> ValueTable:
+def _value_table(groups: list[Group], key: CountKey, by: tuple[str, ...]) -> ValueTable:
     values: Counter[tuple[Pattern, float]] = Counter()
     missing: Counter[Pattern] = Counter()
-    for role, value, level, _, n in groups:
+    for role, value, level, *_, n in groups:
         if role == "counted" and value is not None:
             values[_pattern(by, level), float(value)] += n
         elif role == "missing":
@@ -199,14 +281,14 @@ def _value_table(groups: list[Group], key: CountKey, by: str | None) -> ValueTab
     )
 
 
-def _event_table(groups: list[Group], key: CountKey, causes: tuple[str, ...], by: str | None) -> EventTable:
-    """Everyone enters at day 0 and leaves on the day of the event or censoring."""
+def _event_table(groups: list[Group], key: CountKey, causes: tuple[str, ...], by: tuple[str, ...]) -> EventTable:
+    """Everyone enters at day 0, or where a part of its time begins, and leaves on the day of the event or censoring."""
     rows: dict[tuple[Pattern, int], list[int]] = {}
-    for role, value, level, cause, n in groups:
-        if role not in ("event", "censored") or value is None:
+    for role, value, level, cause, entry, n in groups:
+        if role not in ("event", "censored", "moved") or value is None:
             continue
         pattern = _pattern(by, level)
-        rows.setdefault((pattern, 0), [0] * (2 + len(causes)))[0] += n
+        rows.setdefault((pattern, entry or 0), [0] * (2 + len(causes)))[0] += n
         leaving = rows.setdefault((pattern, int(value)), [0] * (2 + len(causes)))
         if role == "censored":
             leaving[1] += n
@@ -264,8 +346,8 @@ def _term() -> pl.Expr:
     return text
 
 
-def _pattern(by: str | None, level: str | None) -> Pattern:
-    return ((by, level or ""),) if by else ()
+def _pattern(by: tuple[str, ...], level: str | None) -> Pattern:
+    return tuple(zip(by, _split(level), strict=True))
 
 
 def _number(groups: list[Group], role: str) -> int:

@@ -2,12 +2,17 @@
 
 In: ADaM-named tables and one analysis of the protocol. Out: one row a subject,
 
-    CENTRE USUBJID ROLE VALUE LEVEL CAUSE
+    CENTRE USUBJID ROLE VALUE LEVEL CAUSE ENTRY
 
 ROLE is counted, not_counted, missing (in the set, but the value is unknown), withheld (an open blocking query touches
 what the analysis uses), event or censored. VALUE is the deciding value: days for a time to event, a number or a text
-for a variable. LEVEL is the level of the analysis' `by` as text ("" is missing; null where there is no `by`), CAUSE the
-milestone of an event. This is the only module that reads CNSR.
+for a variable. LEVEL holds the levels of the variables that the analysis counts apart (`pattern_of`), as texts joined
+by a separator ("" is missing; null where there are none), CAUSE is the milestone of an event. This is the only module
+that reads CNSR.
+
+Where a milestone on the way changes what a subject is counted as (transplantation as a state), the subject has a row
+for each part of its time, the parts in order: ENTRY is the day on which a part begins (null: day 0), and every part
+but the last has the ROLE moved.
 
 A withheld value is unknown, and unknown follows Kleene's logic: a subject is withheld only where the value matters.
 Not responding is decided without the MRD value; whether a responder is MRD-negative is not.
@@ -17,16 +22,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
-from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion, Protocol, Summary, Survival, Tally
+from chartline.protocol.analyses import (
+    Agreement,
+    Analysis,
+    Categories,
+    CompareProportions,
+    CompareValues,
+    Cox,
+    EValue,
+    FollowUp,
+    Intercurrent,
+    IntervalCensored,
+    LeaveOneOut,
+    Logistic,
+    LostToFollowUp,
+    Multiplicity,
+    Multistate,
+    Power,
+    Precision,
+    Proportion,
+    Summary,
+    Tally,
+)
+from chartline.protocol.base import DATED, ORIGINS, Milestone
+from chartline.protocol.model import Protocol
 
 ELIGIBLE = "ELIGFL == 'Y'"
-COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE")
+COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY")
+SEPARATOR = "\x1f"  # between the levels of a pattern
+STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
+BEFORE, AFTER = "before", "after"  # its levels around one intercurrent event
+LOST = "lost"  # the cause of those who were lost to follow-up
+DAYS_PER_MONTH = 30.4375
+_NO_COUNTS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"
 
@@ -37,7 +72,33 @@ class Variable:
 
     where: str
     variable: str
-    by: str | None = None
+    by: tuple[str, ...] = ()
+
+
+def pattern_of(analysis: Analysis) -> tuple[str, ...]:
+    """Return the variables whose levels an analysis counts apart, in order."""
+    if isinstance(analysis, Agreement):
+        return (analysis.first, analysis.second)
+    if isinstance(analysis, Intercurrent | Multistate):
+        return (STATE,)
+    names: list[str | None] = [getattr(analysis, "by", None), *getattr(analysis, "strata", ())]
+    names += [c.variable for c in getattr(analysis, "terms", ())]
+    names += [getattr(analysis, "cluster", None), getattr(analysis, "frailty", None)]
+    if isinstance(analysis, Cox) and analysis.time_dependent:
+        names.append(STATE)
+    return tuple(dict.fromkeys(n for n in names if n))
+
+
+def table_names(analysis: Analysis) -> tuple[str, ...]:
+    """Return the names of the tables that an analysis counts: its id, and others for what one table cannot hold."""
+    if isinstance(analysis, _NO_COUNTS):
+        return ()
+    if isinstance(analysis, FollowUp):
+        return (analysis.id, f"{analysis.id}.lost_days")
+    if isinstance(analysis, Intercurrent):
+        landmarks = [f"{analysis.id}.landmark_{m:g}" for m in analysis.landmark_months]
+        return (analysis.id, *(landmarks if "landmark" in analysis.strategies else ()), f"{analysis.id}.ever")
+    return (analysis.id,)
 
 
 def members(adam: Adam, protocol: Protocol, analysis: Analysis) -> pl.DataFrame:
@@ -54,10 +115,13 @@ def all_members(plans: Mapping[str, pl.LazyFrame]) -> pl.DataFrame:
     ANALYSIS is the name of the plan. VALUE is text: of a number, the shortest that reads back as the same number.
     """
     if not plans:
-        return pl.DataFrame(schema=dict.fromkeys(("ANALYSIS", *COLUMNS), pl.String))
+        return pl.DataFrame(schema={**dict.fromkeys(("ANALYSIS", *COLUMNS), pl.String), "ENTRY": pl.Int64})
     # One query: what costs in small studies is their number, not their rows.
     named = [
-        plan.select(pl.lit(name).alias("ANALYSIS"), *_KEY, "ROLE", pl.col("VALUE").cast(pl.String), "LEVEL", "CAUSE")
+        plan.select(
+            *(pl.lit(name).alias("ANALYSIS"), *_KEY, "ROLE", pl.col("VALUE").cast(pl.String), "LEVEL", "CAUSE"),
+            pl.col("ENTRY").cast(pl.Int64),
+        )
         for name, plan in plans.items()
     ]
     out = pl.concat(named).collect(engine="in-memory")
@@ -87,22 +151,51 @@ class Roster:
             if f"ADSL.{v}" in self._left_out and v not in _KEY
         ]
         self._adsl = adam["ADSL"].with_columns(hidden).sort(_KEY).lazy()
-        self._times = adam["ADTTE"].select("PARAMCD", "USUBJID", "AVAL", "CNSR", "CAUSE").lazy()
+        self._times = adam["ADTTE"].select("PARAMCD", "USUBJID", "AVAL", "CNSR", "CAUSE", "STARTDT").lazy()
+        self._adam = adam
+
+    def tables(self, analysis: Analysis) -> dict[str, pl.LazyFrame]:
+        """Return the members of every table that an analysis counts (`table_names`)."""
+        names = table_names(analysis)
+        if not names:
+            return {}
+        out = {names[0]: self.of(analysis)}
+        if isinstance(analysis, FollowUp):
+            out[names[1]] = self._lost_days(analysis)
+        if isinstance(analysis, Intercurrent):
+            landmarks = analysis.landmark_months if "landmark" in analysis.strategies else ()
+            for name, months in zip(names[1:], landmarks, strict=False):
+                out[name] = self._landmark(analysis, months)
+            out[names[-1]] = self._ever(analysis)
+        return out
 
     def of(self, analysis: Analysis) -> pl.LazyFrame:
         """Return the members of an analysis of the protocol."""
-        sets = self._protocol.sets
+        sets, pattern = self._protocol.sets, pattern_of(analysis)
         if isinstance(analysis, Tally):
             return self._tally(analysis)
-        if isinstance(analysis, Proportion):
-            return self.by_condition(sets[analysis.population].where, analysis.numerator, analysis.by)
-        if isinstance(analysis, Summary | Categories):
-            return self.by_variable(Variable(sets[analysis.population].where, analysis.variable, analysis.by))
-        if isinstance(analysis, Survival | FollowUp):
-            return self._timed(analysis)
+        if isinstance(analysis, Proportion | CompareProportions | Logistic):
+            return self.by_condition(sets[analysis.population].where, analysis.numerator, pattern)
+        if isinstance(analysis, Summary | Categories | CompareValues):
+            return self.by_variable(Variable(sets[analysis.population].where, analysis.variable, pattern))
+        if isinstance(analysis, Agreement):
+            both = f"{analysis.first} is present and {analysis.second} is present"
+            return self.by_condition(sets[analysis.population].where, both, pattern)
+        if isinstance(analysis, Multistate):
+            return self._states(analysis)
+        if isinstance(analysis, Intercurrent):
+            return self._split(analysis, analysis.event, ())
+        if isinstance(analysis, Cox) and analysis.time_dependent:
+            return self._split(analysis, analysis.time_dependent, pattern[:-1])
+        if isinstance(analysis, LostToFollowUp):
+            return self._lost(analysis)
+        if isinstance(analysis, IntervalCensored):
+            return self._intervals(analysis)
+        if hasattr(analysis, "endpoint"):
+            return self._timed(analysis, pattern)
         raise TypeError(f"no members are defined for {type(analysis).__name__}")
 
-    def by_condition(self, where: str, numerator: str, by: str | None = None) -> pl.LazyFrame:
+    def by_condition(self, where: str, numerator: str, by: tuple[str, ...] = ()) -> pl.LazyFrame:
         """Return the members of the set `where` with ROLE counted, not_counted, missing or withheld by `numerator`."""
         condition = parse_condition(numerator)
         read = sorted(condition.variables)
@@ -144,14 +237,16 @@ class Roster:
 
     def _tally(self, analysis: Tally) -> pl.LazyFrame:
         """Screened: every record of ADSL. Eligible: by ELIGFL. A population: those in the set."""
+        by = pattern_of(analysis)
         if analysis.count == "eligible":
-            return self.by_condition("", ELIGIBLE, analysis.by)
+            return self.by_condition("", ELIGIBLE, by)
         where = "" if analysis.population is None else self._protocol.sets[analysis.population].where
         role = pl.when(self._open(where)).then(pl.lit("withheld")).otherwise(pl.lit("counted"))
-        return self._select(self._inside(where), role, pl.lit(None, pl.String), analysis.by)
+        return self._select(self._inside(where), role, pl.lit(None, pl.String), by)
 
-    def _timed(self, analysis: Survival | FollowUp) -> pl.LazyFrame:
-        """Rows of ADTTE, and who has none: withheld by a query, or missing because the data do not allow a time."""
+    def _people(self, analysis: Any) -> tuple[pl.LazyFrame, pl.Expr]:
+        """Rows of ADTTE beside ADSL, with the role of each subject; who has no time is withheld by a query, or missing
+        because the data do not allow one."""
         endpoint = endpoint_of(self._protocol, analysis.endpoint)
         where = self._protocol.sets[endpoint.population].where if endpoint.population else "TRTSDT is present"
         item = f"ADTTE.{analysis.endpoint}"
@@ -169,8 +264,160 @@ class Roster:
             .when(pl.col("CNSR") > 0)
             .then(pl.lit("censored"))
         )
-        cause = pl.when(role == "event").then(pl.col("CAUSE"))
-        return self._select(people.filter(listed), role, pl.col("AVAL"), analysis.by, cause)
+        return people.filter(listed), role
+
+    def _timed(self, analysis: Any, by: tuple[str, ...]) -> pl.LazyFrame:
+        people, role = self._people(analysis)
+        return self._select(people, role, pl.col("AVAL"), by, _cause(role))
+
+    def _on_the_way(self, analysis: Any, event: Milestone) -> tuple[pl.LazyFrame, pl.Expr]:
+        """As `_people`, with DAY, the day of a milestone from the origin (null: not before the end of the time).
+
+        Who is withheld from the milestone, or had it on an unknown day, is withheld or missing here.
+        """
+        people, role = self._people(analysis)
+        flag, date = DATED[event]
+        day = (pl.col(date) - pl.col("STARTDT")).dt.total_days()
+        people = people.with_columns(pl.when((day < pl.col("AVAL")) | (day <= 0)).then(day).alias("DAY"))
+        timed = role.is_in(["event", "censored"])
+        role = (
+            pl.when(timed & self._withheld([flag, date]))
+            .then(pl.lit("withheld"))
+            .when(timed & _undated(event))
+            .then(pl.lit("missing"))
+            .otherwise(role)
+        )
+        return people, role
+
+    def _split(self, analysis: Any, event: Milestone, by: tuple[str, ...]) -> pl.LazyFrame:
+        """Each subject's time before and after a milestone; LEVEL ends with the state.
+
+        Who has it by day 0 is in the state after from the start; on the day of the end it changes nothing.
+        """
+        people, role = self._on_the_way(analysis, event)
+        rows = people.with_columns(role.alias("STANDS"))
+        moves = (pl.col("DAY") > 0) & pl.col("STANDS").is_in(["event", "censored"])
+        first = self._select(
+            rows.filter(moves).with_columns(pl.lit(BEFORE).alias(STATE)),
+            pl.lit("moved"), pl.col("DAY"), (*by, STATE), pl.lit(str(event)),
+        )  # fmt: skip
+        state = pl.when(pl.col("DAY").is_not_null()).then(pl.lit(AFTER)).otherwise(pl.lit(BEFORE))
+        entry = pl.when(moves).then(pl.col("DAY"))
+        last = self._select(
+            rows.with_columns(state.alias(STATE)),
+            pl.col("STANDS"), pl.col("AVAL"), (*by, STATE), _cause(pl.col("STANDS")), entry,
+        )  # fmt: skip
+        return pl.concat([first, last]).sort([*_KEY, "ENTRY"], nulls_last=False, maintain_order=True)
+
+    def _landmark(self, analysis: Intercurrent, months: float) -> pl.LazyFrame:
+        """Those still at risk at a landmark, from it on, by whether the milestone had happened by then.
+
+        The others are not members; they are the difference to the analysis' own table.
+        """
+        people, role = self._on_the_way(analysis, analysis.event)
+        landmark = months * DAYS_PER_MONTH
+        state = pl.when(pl.col("DAY") <= landmark).then(pl.lit(AFTER)).otherwise(pl.lit(BEFORE))
+        rows = people.with_columns(state.alias(STATE)).filter((pl.col("AVAL") > landmark) | pl.col("AVAL").is_null())
+        entry = pl.when(pl.col("AVAL").is_not_null()).then(pl.lit(int(landmark)))
+        return self._select(rows, role, pl.col("AVAL"), (STATE,), _cause(role), entry)
+
+    def _ever(self, analysis: Intercurrent) -> pl.LazyFrame:
+        """The whole time of each subject by whether the milestone ever happened in it."""
+        people, role = self._on_the_way(analysis, analysis.event)
+        state = pl.when(pl.col("DAY").is_not_null()).then(pl.lit(AFTER)).otherwise(pl.lit(BEFORE))
+        return self._select(people.with_columns(state.alias(STATE)), role, pl.col("AVAL"), (STATE,), _cause(role))
+
+    def _to_cut_off(self) -> pl.Expr:
+        """Days from the end of a subject's time to the cut-off; never negative."""
+        potential = (pl.lit(self._protocol.data.cut_off) - pl.col("STARTDT")).dt.total_days()
+        return (potential - pl.col("AVAL")).clip(0)
+
+    def _lost_days(self, analysis: FollowUp) -> pl.LazyFrame:
+        """Days between the last contact and the cut-off of those censored, 0 for those with the event."""
+        people, role = self._people(analysis)
+        days = pl.when(role == "censored").then(self._to_cut_off()).when(role == "event").then(0)
+        known = pl.when(role.is_in(["event", "censored"])).then(pl.lit("counted")).otherwise(role)
+        return self._select(people, known, days, pattern_of(analysis))
+
+    def _lost(self, analysis: LostToFollowUp) -> pl.LazyFrame:
+        """Those censored long before the cut-off leave with the cause lost."""
+        people, role = self._people(analysis)
+        lost = (role == "censored") & (self._to_cut_off() > analysis.lost_after_days)
+        leaves = pl.when(lost).then(pl.lit("event")).otherwise(role)
+        cause = pl.when(lost).then(pl.lit(LOST)).otherwise(_cause(role))
+        return self._select(people, leaves, pl.col("AVAL"), (), cause)
+
+    def _intervals(self, analysis: IntervalCensored) -> pl.LazyFrame:
+        """LEVEL: the last day on which the event is known not to have happened, and the day by which it had ("" where
+        it had not). A death is known to the day; any other event lies after the last assessment before it."""
+        people, role = self._people(analysis)
+        assessed = self._adam["ADRS"].filter(pl.col("PARAMCD") == "OVR").select("USUBJID", "ADT").lazy()
+        seen = people.join(assessed, on="USUBJID", how="left")
+        day = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
+        before = seen.filter((day >= 0) & (day < pl.col("AVAL"))).group_by("USUBJID").agg(day.max().alias("SEEN"))
+        people = people.join(before, on="USUBJID", how="left", maintain_order="left")
+        exact = pl.col("CAUSE") == str(Milestone.DEATH)
+        left = pl.when((role == "event") & exact).then(pl.col("AVAL")).when(role == "event").then(
+            pl.col("SEEN").fill_null(0)
+        ).otherwise(pl.col("AVAL"))  # fmt: skip
+        right = pl.when(role == "event").then(pl.col("AVAL").cast(pl.String)).otherwise(pl.lit(""))
+        rows = people.with_columns(left.cast(pl.String).alias("LEFT"), right.alias("RIGHT"))
+        return self._select(rows, role, pl.col("AVAL"), ("LEFT", "RIGHT"), _cause(role))
+
+    def _states(self, analysis: Multistate) -> pl.LazyFrame:
+        """Each subject's time in every state; CAUSE is the state that a part of it ends in.
+
+        Of milestones on one day the last declared is entered, the absorbing ones being last.
+        """
+        where = self._protocol.sets[analysis.population].where
+        milestones = [*analysis.states, *analysis.absorbing]
+        origin, end = ORIGINS[analysis.origin], "LKADT"
+        uses = [origin, end, *(v for m in milestones for v in DATED[m])]
+        undated = [
+            pl.col(f).is_null() | ((pl.col(f) == "Y") & pl.col(d).is_null()) for f, d in (DATED[m] for m in milestones)
+        ]
+        absorbed = pl.any_horizontal([pl.col(DATED[m][0]).fill_null("") == "Y" for m in analysis.absorbing])
+        no_time = pl.col(origin).is_null() | (pl.col(end).is_null() & ~absorbed) | pl.any_horizontal(undated)
+        stands = (
+            pl.when(self._open(where) | self._withheld(uses))
+            .then(pl.lit("withheld"))
+            .when(no_time)
+            .then(pl.lit("missing"))
+        )
+        people = self._inside(where).with_columns(stands.alias("STANDS"))
+        out_of_it = self._select(
+            people.filter(pl.col("STANDS").is_not_null()).with_columns(pl.lit(None, pl.String).alias(STATE)),
+            pl.col("STANDS"), pl.lit(None, pl.Int64), (STATE,),
+        )  # fmt: skip
+        known = people.filter(pl.col("STANDS").is_null())
+        reached = [
+            known.select(
+                *_KEY, (pl.col(DATED[m][1]) - pl.col(origin)).dt.total_days().alias("DAY"),
+                pl.lit(rank).alias("RANK"), pl.lit(str(m)).alias("TO"), pl.lit(m in analysis.absorbing).alias("ENDS"),
+            )
+            for rank, m in enumerate(milestones)
+        ]  # fmt: skip
+        last = known.select(
+            *_KEY, (pl.col(end) - pl.col(origin)).dt.total_days().alias("DAY"),
+            pl.lit(-1).alias("RANK"), pl.lit(None, pl.String).alias("TO"), pl.lit(True).alias("ENDS"),
+        )  # fmt: skip
+        steps = (
+            pl.concat([*reached, last])
+            .filter(pl.col("DAY").is_not_null())
+            .with_columns(pl.col("DAY").clip(0))
+            .sort(*_KEY, "DAY", "RANK")
+            .filter(pl.col("RANK") == pl.col("RANK").max().over([*_KEY, "DAY"]))
+            .filter(pl.col("ENDS").cast(pl.Int64).cum_sum().over(_KEY) - pl.col("ENDS").cast(pl.Int64) == 0)
+        )
+        state = pl.col("TO").shift(1).over(_KEY).fill_null(analysis.initial)
+        entry = pl.col("DAY").shift(1).over(_KEY)
+        parts = steps.with_columns(state.alias(STATE), entry.alias("BEGINS"))
+        # a state held by day 0 is where the subject begins
+        parts = parts.filter((pl.col("DAY") > 0) | (pl.col("ENDS") & pl.col("BEGINS").is_null()))
+        role = pl.when(pl.col("TO").is_null()).then(pl.lit("censored")).otherwise(pl.lit("event"))
+        began = pl.when(pl.col("BEGINS") > 0).then(pl.col("BEGINS"))
+        inside = self._select(parts, role, pl.col("DAY"), (STATE,), pl.col("TO"), began)
+        return pl.concat([out_of_it, inside]).sort([*_KEY, "ENTRY"], nulls_last=False, maintain_order=True)
 
     def _inside(self, where: str) -> pl.LazyFrame:
         """Those in the set, and those of whom it is open whether they are."""
@@ -196,16 +443,33 @@ class Roster:
         return _among(set().union(*(self._blocked.get(f"ADSL.{v}", ()) for v in variables)))
 
     def _select(
-        self, rows: pl.LazyFrame, role: pl.Expr, value: pl.Expr, by: str | None, cause: pl.Expr | None = None
+        self,
+        rows: pl.LazyFrame,
+        role: pl.Expr,
+        value: pl.Expr,
+        by: tuple[str, ...] = (),
+        cause: pl.Expr | None = None,
+        entry: pl.Expr | None = None,
     ) -> pl.LazyFrame:
-        level = as_level(by, self._types[by]) if by else pl.lit(None, pl.String)
+        levels = [as_level(v, self._types.get(v, pl.String())) for v in by]
         return rows.select(
             *_KEY,
             role.alias("ROLE"),
             value.alias("VALUE"),
-            level.alias("LEVEL"),
+            (pl.concat_str(levels, separator=SEPARATOR) if levels else pl.lit(None, pl.String)).alias("LEVEL"),
             (pl.lit(None, pl.String) if cause is None else cause.cast(pl.String)).alias("CAUSE"),
+            (pl.lit(None, pl.Int64) if entry is None else entry.cast(pl.Int64)).alias("ENTRY"),
         )
+
+
+def _undated(milestone: Milestone) -> pl.Expr:
+    """Whether it is unknown if a milestone happened, or when."""
+    flag, date = DATED[milestone]
+    return pl.col(flag).is_null() | ((pl.col(flag) == "Y") & pl.col(date).is_null())
+
+
+def _cause(role: pl.Expr) -> pl.Expr:
+    return pl.when(role == "event").then(pl.col("CAUSE"))
 
 
 def as_level(variable: str, dtype: pl.DataType) -> pl.Expr:

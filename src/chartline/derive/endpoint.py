@@ -14,8 +14,9 @@ from typing import Any
 from chartline.core.dates import PartialPolicy
 from chartline.core.query import Topic
 from chartline.errors import ProtocolError
+from chartline.protocol.base import Milestone
 from chartline.protocol.model import Endpoint as Declared
-from chartline.protocol.model import Milestone, Protocol
+from chartline.protocol.model import Protocol
 
 _TOPICS = {
     Milestone.BIRTH: Topic.ELIGIBILITY,

@@ -24,7 +24,8 @@ from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day,
 from chartline.core.index import index_doses
 from chartline.core.plans import run
 from chartline.errors import ProtocolError
-from chartline.protocol.model import EventSource, Milestone, Protocol
+from chartline.protocol.base import Milestone
+from chartline.protocol.model import EventSource, Protocol
 
 KEY = ["CENTRE", "USUBJID"]
 SOURCES: dict[Milestone, tuple[str, str]] = {

@@ -29,7 +29,8 @@ from chartline.derive.response_rules import (
     ResponseRules,
     load_rules,
 )
-from chartline.protocol.model import Milestone, Protocol, Response
+from chartline.protocol.base import Milestone
+from chartline.protocol.model import Protocol, Response
 
 _INPUTS = ("BMBLAST", "PBBLAST", "EMD", "INVRESP", "RSCYCLE", "RSVISIT", "MRDVAL")
 

@@ -13,7 +13,8 @@ from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import load_rules
-from chartline.protocol.model import Milestone, Protocol
+from chartline.protocol.base import Milestone
+from chartline.protocol.model import Protocol
 
 _BEST = ["BOR", "RESPFL", "BORDT", "FRSPDT", "FRSP", "FRSPCYC"]
 _SHOWN = ["BMBLAST", "PBBLAST", "EMD", "INVRESP", "RSCYCLE", "RSVISIT", "BASE", "CNTDT", "ANC", "PLT", "ANL01FL"]

@@ -19,7 +19,7 @@ from chartline.core.reasons import reason
 from chartline.derive.endpoint import Endpoint
 from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
 from chartline.derive.model import WITHHELD_SCHEMA
-from chartline.protocol.model import Milestone
+from chartline.protocol.base import Milestone
 
 _WORD = {str(m): word for m, word in WORDS.items()}
 # What ADTTE keeps of the milestone that ends the time: column -> suffix among the milestones.

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chartline.core.dates import PartialPolicy
+from chartline.protocol.analyses import FollowUp, Proportion, Survival
+from chartline.protocol.base import Milestone
 from chartline.protocol.model import (
     AeComponent,
     Endpoint,
-    FollowUp,
     LabComponent,
-    Milestone,
-    Proportion,
     Protocol,
-    Survival,
 )
 from chartline.protocol.names import label_of
 

@@ -8,33 +8,16 @@ loaded (`protocol/load.py`), so that a typing error is found before any patient 
 from __future__ import annotations
 
 import datetime as dt
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from chartline.core.dates import PartialPolicy
+from chartline.protocol.analyses import Analysis, Tally
+from chartline.protocol.base import Declared, Milestone
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Milestone(StrEnum):
-    """The dated events of a subject from which endpoints are built (one ADSL date each)."""
-
-    BIRTH = "birth"
-    FIRST_DOSE = "first_dose"
-    LAST_DOSE = "last_dose"
-    FIRST_RESPONSE = "first_response"
-    RELAPSE = "relapse"
-    TRANSPLANT = "transplant"
-    NEW_THERAPY = "new_therapy"
-    DEATH = "death"
-    LAST_ALIVE = "last_alive"
-
-
-class Study(_Declared):
+class Study(Declared):
     """What the study is called and what a reader must know before the first number."""
 
     id: str = Field(description="Short identifier, printed on every output.", examples=["SYN-INO-IN32"])
@@ -71,7 +54,7 @@ class Study(_Declared):
     )
 
 
-class Centre(_Declared):
+class Centre(Declared):
     """One hospital: where its files lie and which mapping reads them."""
 
     id: str = Field(description="Short id of the centre.", examples=["A"])
@@ -85,7 +68,7 @@ class Centre(_Declared):
     )
 
 
-class Data(_Declared):
+class Data(Declared):
     """Which centres sent data, up to which day, and where their answers to queries are."""
 
     cut_off: dt.date = Field(
@@ -103,7 +86,7 @@ class Data(_Declared):
     )
 
 
-class CycleRule(_Declared):
+class CycleRule(Declared):
     """How cycles are rebuilt where the source keeps no cycle number; a recorded number wins."""
 
     max_doses: int = Field(3, ge=1, description="Doses in a cycle; one more starts a new cycle.", examples=[3])
@@ -115,7 +98,7 @@ class CycleRule(_Declared):
     )
 
 
-class Treatment(_Declared):
+class Treatment(Declared):
     """The index treatment: the drug whose first dose is day 0 of every patient."""
 
     drug: str = Field(description="The index drug as it stands in EXTRT.", examples=["INOTUZUMAB OZOGAMICIN"])
@@ -136,7 +119,7 @@ class Treatment(_Declared):
     )
 
 
-class Characteristic(_Declared):
+class Characteristic(Declared):
     """A baseline variable of ADSL, picked from a domain."""
 
     label: str = Field(description="How readers see it.", examples=["ECOG performance status"])
@@ -162,7 +145,7 @@ class Characteristic(_Declared):
     )
 
 
-class Criterion(_Declared):
+class Criterion(Declared):
     """One eligibility criterion. A subject goes on where the condition is true; unknown is a third outcome."""
 
     id: str = Field(description="Short name, used by `chartline explain`.", examples=["adult"])
@@ -175,7 +158,7 @@ class Criterion(_Declared):
     )
 
 
-class Duplicates(_Declared):
+class Duplicates(Declared):
     """When two records are the same person: all `match` variables equal and present."""
 
     match: tuple[str, ...] = Field(
@@ -191,7 +174,7 @@ class Duplicates(_Declared):
     )
 
 
-class Response(_Declared):
+class Response(Declared):
     """How response is derived from raw marrow, blood and extramedullary findings."""
 
     criteria: str = Field(
@@ -220,7 +203,7 @@ class Response(_Declared):
     )
 
 
-class Mrd(_Declared):
+class Mrd(Declared):
     """When measurable residual disease is negative, and when a response is deep."""
 
     below_percent: float = Field(
@@ -237,7 +220,7 @@ class Mrd(_Declared):
     )
 
 
-class EventSource(_Declared):
+class EventSource(Declared):
     """Rows of a domain that make a milestone."""
 
     source: str = Field(alias="from", description="Domain of the rows.", examples=["PR"])
@@ -247,7 +230,7 @@ class EventSource(_Declared):
     )
 
 
-class Laboratory(_Declared):
+class Laboratory(Declared):
     """How laboratory values are graded, and which of them belong to the treatment."""
 
     grading: str = Field(
@@ -270,7 +253,7 @@ class Laboratory(_Declared):
     )
 
 
-class LabComponent(_Declared):
+class LabComponent(Declared):
     """Subjects with an on-treatment laboratory grade."""
 
     kind: Literal["lab"] = Field("lab", description="A laboratory grade.", examples=["lab"])
@@ -289,7 +272,7 @@ class LabComponent(_Declared):
     )
 
 
-class AeComponent(_Declared):
+class AeComponent(Declared):
     """Subjects with a recorded adverse event."""
 
     kind: Literal["ae"] = Field("ae", description="A recorded adverse event.", examples=["ae"])
@@ -307,7 +290,7 @@ class AeComponent(_Declared):
     )
 
 
-class SafetyFlag(_Declared):
+class SafetyFlag(Declared):
     """A composite safety endpoint: any of its components. Becomes a Y/N variable of ADSL."""
 
     label: str = Field(description="How readers see it.", examples=["VOD/SOS, grade 3 or more"])
@@ -317,7 +300,7 @@ class SafetyFlag(_Declared):
     )
 
 
-class Endpoint(_Declared):
+class Endpoint(Declared):
     """A time-to-event endpoint. `use` takes the defaults of a shipped endpoint (derive/endpoints/)."""
 
     id: str = Field(
@@ -351,104 +334,14 @@ class Endpoint(_Declared):
     )
 
 
-class AnalysisSet(_Declared):
+class AnalysisSet(Declared):
     """The subjects that an analysis speaks about."""
 
     label: str = Field(description="How readers see it.", examples=["Eligible and treated"])
     where: str = Field(description="Condition on ADSL.", examples=["ELIGFL == 'Y'"])
 
 
-class _Analysis(_Declared):
-    id: str = Field(
-        pattern=r"^[a-z][a-z0-9_.]*$",
-        description="Name of the analysis: a small letter, then small letters, digits, _ or a point.",
-        examples=["cr_cri_rate"],
-    )
-    label: str = Field(description="How readers see it.", examples=["CR or CRi"])
-    definition: str = Field(
-        "",
-        description="One sentence that a reader can check; printed beside the number.",
-        examples=["First dose to death from any cause; censored when last known alive."],
-    )
-    by: str | None = Field(
-        None,
-        description="ADSL variable whose levels are counted apart, besides everyone.",
-        examples=["SITEID"],
-    )
-    sensitivity: bool = Field(
-        False,
-        description="A sensitivity analysis (printed in that table, not among the main).",
-        examples=[True],
-    )
-
-
-class Tally(_Analysis):
-    """A number of subjects. It needs exactly one of `count` and `population`."""
-
-    kind: Literal["tally"] = Field("tally", description="A number of subjects.", examples=["tally"])
-    count: Literal["screened", "eligible"] | None = Field(
-        None, description="The first or last number of the attrition table.", examples=["screened"]
-    )
-    population: str | None = Field(None, description="Analysis set that is counted.", examples=["treated"])
-
-
-class Proportion(_Analysis):
-    """n of N with an exact interval. A subject whose numerator is unknown stays in N, not in n, and is shown
-    missing."""
-
-    kind: Literal["proportion"] = Field("proportion", description="n of N.", examples=["proportion"])
-    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
-    numerator: str = Field(description="Condition on ADSL: who is counted.", examples=["RESPFL == 'Y'"])
-    interval: Literal["clopper_pearson", "wilson"] = Field(
-        "clopper_pearson",
-        description="Interval printed beside the proportion, 95 %; the other one stands in the result file.",
-        examples=["wilson"],
-    )
-
-
-class Summary(_Analysis):
-    """n, missing, mean, SD, median, quartiles, range of a number."""
-
-    kind: Literal["summary"] = Field("summary", description="Summary of a number.", examples=["summary"])
-    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
-    variable: str = Field(description="ADSL variable that is a number.", examples=["NCYC"])
-
-
-class Categories(_Analysis):
-    """n and % of each level, missing shown."""
-
-    kind: Literal["categories"] = Field("categories", description="Counts by level.", examples=["categories"])
-    population: str = Field(description="Analysis set; its size is the denominator.", examples=["treated"])
-    variable: str = Field(description="ADSL variable.", examples=["BOR"])
-
-
-class _Timed(_Analysis):
-    endpoint: str = Field(description="Id of a declared endpoint.", examples=["OS"])
-    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
-    interval: Literal["log-log", "log", "plain"] = Field(
-        "log-log",
-        description="Transformation of the confidence interval, as R's conf.type.",
-        examples=["log-log"],
-    )
-    level: float = Field(0.95, gt=0, lt=1, description="Confidence level.", examples=[0.95])
-
-
-class Survival(_Timed):
-    """Kaplan-Meier: median, quartiles, survival at landmarks, curve."""
-
-    kind: Literal["survival"] = Field("survival", description="Kaplan-Meier.", examples=["survival"])
-
-
-class FollowUp(_Timed):
-    """Follow-up by reverse Kaplan-Meier of an endpoint."""
-
-    kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
-
-
-Analysis = Annotated[Tally | Proportion | Summary | Categories | Survival | FollowUp, Field(discriminator="kind")]
-
-
-class Headline(_Declared):
+class Headline(Declared):
     """One key of headline.json: which statistic of which analysis."""
 
     analysis: str = Field(description="Id of the analysis.", examples=["os"])
@@ -464,7 +357,7 @@ class Headline(_Declared):
     unit: str = Field("", description="'proportion', 'months', 'cycles', 'patients'.", examples=["proportion"])
 
 
-class Published(_Declared):
+class Published(Declared):
     """A number as another publication printed it, set beside ours."""
 
     item: str = Field(description="What the number is.", examples=["CR/CRi"])
@@ -484,7 +377,7 @@ class Published(_Declared):
     )
 
 
-class Report(_Declared):
+class Report(Declared):
     """What the report prints. A part whose list is empty is left out."""
 
     table1: tuple[str, ...] = Field(
@@ -523,7 +416,7 @@ class Report(_Declared):
     )
 
 
-class Protocol(_Declared):
+class Protocol(Declared):
     """A whole study."""
 
     chartline: Literal["protocol/1"] = Field(description="Version of this format.", examples=["protocol/1"])

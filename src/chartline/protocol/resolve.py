@@ -5,21 +5,27 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from chartline.core.clinical import lab_tests, variables
 from chartline.core.condition import parse_condition
 from chartline.errors import ProtocolError
-from chartline.protocol.model import (
-    AeComponent,
-    Analysis,
+from chartline.protocol.analyses import (
+    CompareValues,
+    Covariate,
+    EValue,
     FollowUp,
-    LabComponent,
+    Intercurrent,
+    LeaveOneOut,
+    Multiplicity,
+    Multistate,
     Proportion,
-    Protocol,
     Summary,
     Survival,
     Tally,
 )
+from chartline.protocol.base import DATED, ORIGINS, Milestone
+from chartline.protocol.model import AeComponent, LabComponent, Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, type_of
 
 # What each list of the report can print.
@@ -83,29 +89,87 @@ def _safety(part: LabComponent | AeComponent, p: Protocol, where: str, file: str
         _known(test, lab_tests(), "laboratory test", where, file)
 
 
-def _analysis(a: Analysis, p: Protocol, adsl: Mapping[str, str], file: str) -> None:
+def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], file: str) -> None:
+    """Whatever an analysis names: sets, endpoints, variables, conditions, other analyses."""
     where = f"analysis {a.id}"
-    if not isinstance(a, Survival | FollowUp) and a.population is not None:
+    if getattr(a, "population", None) is not None:
         _known(a.population, p.sets, "analysis set", where, file)
-    if isinstance(a, Proportion):
+    if hasattr(a, "numerator"):
         _condition(a.numerator, adsl, where, file)
-    if not isinstance(a, Proportion | Tally | Survival | FollowUp):
+    if hasattr(a, "endpoint"):
+        _known(a.endpoint, [e.id for e in p.endpoints], "endpoint", where, file)
+    if hasattr(a, "variable"):
         _known(a.variable, adsl, "variable", where, file)
-        if isinstance(a, Summary) and adsl[a.variable] != "number":
+        if isinstance(a, Summary | CompareValues) and adsl[a.variable] != "number":
             raise ProtocolError(
                 f"{a.variable} is not a number, so it has no median",
                 where=f"{file}, {where}",
                 expected="a number, or kind: categories",
                 do="count its levels with kind: categories",
             )
-    if isinstance(a, Survival | FollowUp):
-        _known(a.endpoint, [e.id for e in p.endpoints], "endpoint", where, file)
     if isinstance(a, Tally) and (a.count is None) == (a.population is None):
         raise ProtocolError("A tally counts either a population or one of screened, eligible", where=f"{file}, {where}")
-    if a.by:
-        _grouping(a.by, adsl, where, file)
-        if a.by == getattr(a, "variable", None):
-            raise ProtocolError(f"{a.id} cannot be counted by its own variable {a.by}", where=file, do="take out `by`")
+    for name in _groupings(a):
+        _grouping(name, adsl, where, file)
+        if name == getattr(a, "variable", None):
+            raise ProtocolError(f"{a.id} cannot be counted by its own variable {name}", where=file, do="take out `by`")
+    for covariate in getattr(a, "terms", ()):
+        _covariate(covariate, adsl, where, file)
+    if isinstance(a, Multistate):
+        _milestones((a.origin,), ORIGINS, where, file)
+        _milestones((*a.states, *a.absorbing), DATED, where, file)
+    on_the_way = a.event if isinstance(a, Intercurrent) else getattr(a, "time_dependent", None)
+    if on_the_way is not None:
+        _milestones((on_the_way,), DATED, where, file)
+    _other_analyses(a, p, where, file)
+
+
+def _groupings(a: Any) -> list[str]:
+    """The variables whose levels an analysis tells apart."""
+    names = [getattr(a, name, None) for name in ("by", "cluster", "frailty", "over", "first", "second")]
+    return [n for n in (*names, *getattr(a, "strata", ())) if n]
+
+
+def _covariate(c: Covariate, adsl: Mapping[str, str], where: str, file: str) -> None:
+    _known(c.variable, adsl, "variable", where, file)
+    kind = adsl[c.variable]
+    wrong = (
+        "a reference level" if kind == "number" and c.reference else "`per`" if kind != "number" and c.per != 1 else ""
+    )
+    wrong = "a spline" if kind != "number" and c.spline else wrong
+    if kind == "date" or wrong:
+        raise ProtocolError(
+            f"{c.variable} is a {kind}, which can{'not be a covariate' if kind == 'date' else f'not have {wrong}'}",
+            where=f"{file}, {where}",
+            expected="numbers may have `per` and `spline`, categories and flags a `reference`",
+            do="correct the covariate",
+        )
+
+
+def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], where: str, file: str) -> None:
+    for milestone in asked:
+        _known(str(milestone), [str(m) for m in known], "milestone of this use", where, file)
+
+
+def _other_analyses(a: Any, p: Protocol, where: str, file: str) -> None:
+    """The analyses that an analysis is computed from, which must be declared before it."""
+    of = [a.of] if isinstance(a, LeaveOneOut | EValue) else [*a.of] if isinstance(a, Multiplicity) else []
+    before: list[Any] = []
+    for other in p.analyses:
+        if other.id == a.id:
+            break
+        before.append(other)
+    for name in of:
+        _known(name.split("/")[0], [o.id for o in before], "analysis declared before it", where, file)
+        kind = p.analysis(name.split("/")[0]).kind
+        kinds = {"leave_one_out": ("proportion", "summary", "survival"), "e_value": ("cox", "logistic")}.get(a.kind, ())
+        if kinds and kind not in kinds:
+            raise ProtocolError(
+                f"{a.id} cannot be made of {name}, which is of kind {kind}",
+                where=f"{file}, {where}",
+                expected=f"an analysis of kind {', '.join(kinds)}",
+                do="name another analysis",
+            )
 
 
 def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], file: str) -> None:

@@ -46,7 +46,7 @@ def estimate_curves(counts: Counts, protocol: Protocol) -> dict[str, dict[str, C
     for analysis in protocol.analyses:
         table = counts[analysis.id]
         if isinstance(table, EventTable):
-            groups = [(), *groups_by(table, analysis.by)]
+            groups = [(), *groups_by(table, getattr(analysis, "by", None))]
             out[analysis.id] = {group_of(p): curve_of(table.select(p), analysis) for p in groups}
     return out
 

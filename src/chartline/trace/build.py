@@ -18,10 +18,12 @@ import polars as pl
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.counts.members import Roster, all_members
+from chartline.counts.members import STATE, Roster, all_members, pattern_of, table_names
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
-from chartline.protocol.model import Analysis, Categories, FollowUp, Proportion, Protocol, Summary, Survival
+from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate
+from chartline.protocol.base import DATED
+from chartline.protocol.model import Protocol
 
 COLUMNS = (
     *("ITEM", "CENTRE", "USUBJID", "ROLE", "VALUE", "BECAUSE", "VIA"),
@@ -42,13 +44,21 @@ def build_trace(
 
 def items_of(analysis: Analysis) -> list[str]:
     """Return the derived values that decide membership of an analysis, e.g. ["ADSL.RESPFL"]."""
-    if isinstance(analysis, Proportion):
-        return [f"ADSL.{v}" for v in sorted(parse_condition(analysis.numerator).variables)]
-    if isinstance(analysis, Summary | Categories):
-        return [f"ADSL.{analysis.variable}"]
-    if isinstance(analysis, Survival | FollowUp):
-        return [f"ADTTE.{analysis.endpoint}"]
-    return ["ADSL.ELIGFL"]
+    out: list[str] = []
+    if hasattr(analysis, "numerator"):
+        out += [f"ADSL.{v}" for v in sorted(parse_condition(analysis.numerator).variables)]
+    if hasattr(analysis, "variable"):
+        out.append(f"ADSL.{analysis.variable}")
+    if hasattr(analysis, "endpoint"):
+        out.append(f"ADTTE.{analysis.endpoint}")
+    if isinstance(analysis, Multistate):
+        out += [f"ADSL.{DATED[m][1]}" for m in (*analysis.states, *analysis.absorbing)]
+    on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
+    if on_the_way is not None:
+        out.append(f"ADSL.{DATED[on_the_way][1]}")
+    if hasattr(analysis, "terms") or isinstance(analysis, Agreement):
+        out += [f"ADSL.{v}" for v in pattern_of(analysis) if v != STATE]
+    return list(dict.fromkeys(out)) or ["ADSL.ELIGFL"]
 
 
 def locate(data: ClinicalData, refs: pl.DataFrame) -> pl.DataFrame:
@@ -81,7 +91,9 @@ def _answered(applied: Sequence[Applied]) -> pl.DataFrame:
 def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFrame:
     """One row per member of each analysis; its sentence is the sentences of the values it rests on."""
     roster = Roster(adam, protocol)
-    members = all_members({a.id: roster.of(a) for a in protocol.analyses}).lazy()
+    own = {a.id: roster.of(a) for a in protocol.analyses if table_names(a)}
+    # of a subject whose time is counted in parts, the last part says how it ended
+    members = all_members(own).unique(["ANALYSIS", "USUBJID"], keep="last", maintain_order=True).lazy()
     via = [(a.id, items_of(a)) for a in protocol.analyses]
     rests = pl.DataFrame(
         [(analysis, item) for analysis, items in via for item in items], schema=["ANALYSIS", "ITEM"], orient="row"

@@ -16,8 +16,9 @@ from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
 from chartline.mapping.amendments import Action
+from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
-from chartline.protocol.model import Analysis, FollowUp, Protocol, Survival
+from chartline.protocol.model import Protocol
 from chartline.report.source import (
     AmendmentLine,
     InputFile,
@@ -132,9 +133,9 @@ def query_line(q: Query) -> QueryLine:
 
 def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[WithheldLine, ...]:
     """Return, per subject, the labels of the declared analyses that count it as withheld, and the open queries."""
-    told = [a for a in protocol.analyses if isinstance(a, Survival | FollowUp) or not a.sensitivity]
+    told = [a for a in protocol.analyses if hasattr(a, "endpoint") or not a.sensitivity]
     # The counts say which analyses lack anyone; usually few do, and only their members are looked up.
-    told = [a for a in told if getattr(counts[a.id], "withheld", 0)]
+    told = [a for a in told if getattr(counts.get(a.id), "withheld", 0)]
     if not told:
         return ()
     roster = Roster(adam, protocol)
@@ -158,10 +159,8 @@ def _queries(adam: Adam, protocol: Protocol, subject: str, analyses: list[Analys
 
 
 def _population_items(analysis: Analysis, protocol: Protocol) -> list[str]:
-    if isinstance(analysis, Survival | FollowUp):
-        name = endpoint_of(protocol, analysis.endpoint).population
-    else:
-        name = analysis.population
+    endpoint = getattr(analysis, "endpoint", None)
+    name = endpoint_of(protocol, endpoint).population if endpoint else getattr(analysis, "population", None)
     return [f"ADSL.{v}" for v in sorted(parse_condition(protocol.sets[name].where).variables)] if name else []
 
 

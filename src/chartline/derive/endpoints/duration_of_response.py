@@ -7,7 +7,7 @@ the protocol's policy says, and is flagged.
 """
 
 from chartline.derive.endpoint import Endpoint
-from chartline.protocol.model import Milestone
+from chartline.protocol.base import Milestone
 
 ENDPOINT = Endpoint(
     label="Duration of response",

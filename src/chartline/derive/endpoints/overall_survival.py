@@ -6,7 +6,7 @@ A death on the day of the first dose is a time of 0 days.
 """
 
 from chartline.derive.endpoint import Endpoint
-from chartline.protocol.model import Milestone
+from chartline.protocol.base import Milestone
 
 ENDPOINT = Endpoint(
     label="Overall survival",

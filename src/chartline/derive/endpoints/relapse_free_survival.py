@@ -7,7 +7,7 @@ observation unless `censor_at` names them.
 """
 
 from chartline.derive.endpoint import Endpoint
-from chartline.protocol.model import Milestone
+from chartline.protocol.base import Milestone
 
 ENDPOINT = Endpoint(
     label="Relapse-free survival",
