@@ -12,7 +12,7 @@ from chartline.counts.count import count_analyses
 from chartline.derive.model import Adam
 from chartline.results.model import Result, Results
 from chartline.stats.estimate import estimate_all, estimate_curves
-from chartline.stats.kinds import survival as estimate_survival
+from chartline.stats.kinds import source as estimate_survival
 from chartline.stats.statistic import declared_statistics
 from counts_cases import DIGEST, PROTOCOL, Row, adam, attrition, subject, time, tiny_protocol
 

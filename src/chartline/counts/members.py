@@ -27,6 +27,7 @@ from typing import Any
 import polars as pl
 
 from chartline.core.condition import parse_condition
+from chartline.core.dates import DAYS_PER_MONTH
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
 from chartline.protocol.analyses import (
@@ -60,7 +61,6 @@ SEPARATOR = "\x1f"  # between the levels of a pattern
 STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
 BEFORE, AFTER = "before", "after"  # its levels around one intercurrent event
 LOST = "lost"  # the cause of those who were lost to follow-up
-DAYS_PER_MONTH = 30.4375
 _NO_COUNTS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"

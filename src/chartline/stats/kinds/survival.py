@@ -11,12 +11,22 @@ from typing import Any
 from chartline.counts.model import EventTable, Pattern
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
+from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source, months
 from chartline.stats.survival.follow_up import reverse
 from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
 
-DAYS_PER_MONTH = 30.4375  # 365.25 / 12, as core/dates.py, which is left of the wall
-FEW = 5  # a survival resting on fewer patients at risk carries a warning (shared rule for mature data)
 _QUANTILES = (("q1", 0.25, "lower quartile"), ("median", 0.5, "median"), ("q3", 0.75, "upper quartile"))
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield the rows of a Kaplan-Meier estimate, for everyone and by group."""
+    yield from estimate_survival(source.table(analysis.id, EventTable), analysis)
+
+
+def curves(source: Source, analysis: Any) -> dict[str, Curve]:
+    """Return the curve of everyone ("") and of each group."""
+    table = source.table(analysis.id, EventTable)
+    return {group_of(p): curve_of(table.select(p), analysis) for p in ((), *groups_by(table, analysis.by))}
 
 
 def curve_of(table: EventTable, analysis: Any) -> Curve:
@@ -37,8 +47,8 @@ def estimate_survival(table: EventTable, analysis: Any) -> Iterator[Result]:
         yield from _counts(part, curve, analysis.id, pattern, shared)
         shared |= {"group": group_of(pattern), "n": sum(curve.events)}
         yield from _times(curve, analysis, shared)
-        for months in analysis.at_months:
-            yield from _landmark(curve, analysis, months, shared)
+        for month in analysis.at_months:
+            yield from _landmark(curve, analysis, month, shared)
 
 
 def _oriented(table: EventTable, analysis: Any) -> EventTable:
@@ -68,7 +78,7 @@ def _times(curve: Curve, analysis: Any, shared: dict[str, Any]) -> Iterator[Resu
         q = curve.quantile(p)
         reason = "" if q.value is not None else f"{name} not reached" if curve.n else NOBODY
         yield Result(
-            analysis.id, statistic, _months(q.value), lower=_months(q.lower), upper=_months(q.upper),
+            analysis.id, statistic, months(q.value), lower=months(q.lower), upper=months(q.upper),
             level=curve.level, unit="months", method=method, reason=reason, **shared,
         )  # fmt: skip
     day = curve.first_time(0.5)
@@ -79,15 +89,15 @@ def _times(curve: Curve, analysis: Any, shared: dict[str, Any]) -> Iterator[Resu
     )  # fmt: skip
 
 
-def _landmark(curve: Curve, analysis: Any, months: float, shared: dict[str, Any]) -> Iterator[Result]:
-    days = months * DAYS_PER_MONTH
-    at: dict[str, Any] = {"at": months, "at_unit": "months"}
+def _landmark(curve: Curve, analysis: Any, month: float, shared: dict[str, Any]) -> Iterator[Result]:
+    days = month * DAYS_PER_MONTH
+    at: dict[str, Any] = {"at": month, "at_unit": "months"}
     reached = curve.reaches(days)
     s = curve.survival_at(days)
-    reason = "" if reached else f"nobody was followed to {months:g} months" if curve.n else NOBODY
+    reason = "" if reached else f"nobody was followed to {month:g} months" if curve.n else NOBODY
     own = {"n": curve.n_risk(days), "warnings": shared["warnings"]}
     if reached:
-        own["warnings"] += _warnings(curve, analysis, months)
+        own["warnings"] += _warnings(curve, analysis, month)
     yield Result(
         analysis.id, "survival", s.value if reached else None, lower=s.lower if reached else None,
         upper=s.upper if reached else None, level=curve.level, unit="proportion",
@@ -99,19 +109,15 @@ def _landmark(curve: Curve, analysis: Any, months: float, shared: dict[str, Any]
         yield Result(analysis.id, statistic, n, unit="patients", is_count=True, **at, **shared | {"n": n})
 
 
-def _warnings(curve: Curve, analysis: Any, months: float) -> tuple[str, ...]:
+def _warnings(curve: Curve, analysis: Any, month: float) -> tuple[str, ...]:
     """What a reader should mind of the estimate at a landmark."""
-    days, out = months * DAYS_PER_MONTH, []
+    days, out = month * DAYS_PER_MONTH, []
     from_start = all(day == 0 for day, _ in curve.entries)
     if analysis.kind == "survival" and from_start and not curve.n_censored_before(days):
-        out.append(f"equals the crude proportion: nobody was censored before {months:g} months")
+        out.append(f"equals the crude proportion: nobody was censored before {month:g} months")
     at_risk, s = curve.n_risk(days), curve.survival_at(days)
     if at_risk < FEW:
-        out.append(f"{at_risk} at risk at {months:g} months")
+        out.append(f"{at_risk} at risk at {month:g} months")
     if s.lower is None:
         out.append(f"the {curve.interval} interval has no value where the estimate is {s.value:g}")
     return tuple(out)
-
-
-def _months(days: float | None) -> float | None:
-    return None if days is None else days / DAYS_PER_MONTH

@@ -52,15 +52,15 @@ class Summary:
     max: float | None
 
 
-def summarise(values: Mapping[float, int], missing: int = 0) -> Summary:
-    """Summarise value -> number of subjects."""
+def summarise(values: Mapping[float, int], missing: int = 0, kind: int = 7) -> Summary:
+    """Summarise value -> number of subjects; `kind` is the type of the quantiles, 1 to 9."""
     counted = {v: n for v, n in sorted(values.items()) if n}
     total = sum(counted.values())
     if not total:
         return Summary(0, missing, None, None, None, None, None, None, None)
     mean = math.fsum(v * n for v, n in counted.items()) / total
     squares = math.fsum((v - mean) ** 2 * n for v, n in counted.items())
-    q1, median, q3 = (quantile(counted, p) for p in (0.25, 0.5, 0.75))
+    q1, median, q3 = (quantile(counted, p, kind) for p in (0.25, 0.5, 0.75))
     sd = math.sqrt(squares / (total - 1)) if total > 1 else None
     return Summary(total, missing, mean, sd, median, q1, q3, min(counted), max(counted))
 
