@@ -28,6 +28,7 @@ class StepCurve:
     """A Kaplan-Meier curve worked out from (day, event) pairs, for drawing only."""
 
     pairs: tuple[tuple[int, bool], ...]
+    initial: float = 1.0
 
     @property
     def times_days(self) -> tuple[int, ...]:

@@ -8,9 +8,9 @@ import pytest
 
 from chartline.protocol.model import Protocol
 from chartline.report.blocks.published import restyle
-from chartline.report.blocks.survival import ticks
 from chartline.report.build import build_document
 from chartline.report.document import Document, Figure, Heading, KeyNumbers, Paragraph, Table
+from chartline.report.drawn import ticks
 from chartline.report.typeset import typeset
 from chartline.results.model import Result, Results
 from chartline.trace.listings import response_labels

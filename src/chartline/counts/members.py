@@ -463,9 +463,9 @@ class Roster:
 
 
 def _undated(milestone: Milestone) -> pl.Expr:
-    """Whether it is unknown if a milestone happened, or when."""
+    """Whether a milestone is known to have happened, but not when."""
     flag, date = DATED[milestone]
-    return pl.col(flag).is_null() | ((pl.col(flag) == "Y") & pl.col(date).is_null())
+    return (pl.col(flag) == "Y").fill_null(False) & pl.col(date).is_null()
 
 
 def _cause(role: pl.Expr) -> pl.Expr:

@@ -79,6 +79,11 @@ class Curve:
     interval: IntervalKind
 
     @property
+    def initial(self) -> float:
+        """S before the first day."""
+        return 1.0
+
+    @property
     def censor_days(self) -> tuple[int, ...]:
         """Days on which somebody is censored."""
         return tuple(t for t, n in zip(self.times_days, self.censored, strict=True) if n)
