@@ -35,6 +35,7 @@ from chartline.counts.members import (
     Roster,
     Variable,
     all_members,
+    as_counted,
     as_level,
     endpoint_of,
     pattern_of,
@@ -116,6 +117,7 @@ def _agree(adsl: pl.DataFrame, attrition: AttritionTable) -> None:
 
 def _analysis(adam: Adam, roster: Roster, protocol: Protocol, analysis: Analysis, digest: str) -> dict[str, _Count]:
     """Return the tables of one analysis by name; none for one that is computed from others."""
+    analysis = as_counted(analysis, protocol)
     return {
         name: _Count(_members(adam, analysis, rows), _maker(adam, protocol, analysis, name, digest))
         for name, rows in roster.tables(analysis).items()

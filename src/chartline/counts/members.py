@@ -61,7 +61,7 @@ SEPARATOR = "\x1f"  # between the levels of a pattern
 STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
 BEFORE, AFTER = "before", "after"  # its levels around one intercurrent event
 LOST = "lost"  # the cause of those who were lost to follow-up
-_NO_COUNTS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
+_NO_COUNTS = (Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"
 
@@ -87,6 +87,14 @@ def pattern_of(analysis: Analysis) -> tuple[str, ...]:
     if isinstance(analysis, Cox) and analysis.time_dependent:
         names.append(STATE)
     return tuple(dict.fromkeys(n for n in names if n))
+
+
+def as_counted(analysis: Analysis, protocol: Protocol) -> Analysis:
+    """Return what an analysis counts: itself, or the one that it leaves levels out of, by those levels."""
+    if not isinstance(analysis, LeaveOneOut):
+        return analysis
+    counted: Analysis = protocol.analysis(analysis.of)
+    return counted.model_copy(update={"id": analysis.id, "label": analysis.label, "by": analysis.over})
 
 
 def table_names(analysis: Analysis) -> tuple[str, ...]:
@@ -156,6 +164,7 @@ class Roster:
 
     def tables(self, analysis: Analysis) -> dict[str, pl.LazyFrame]:
         """Return the members of every table that an analysis counts (`table_names`)."""
+        analysis = as_counted(analysis, self._protocol)
         names = table_names(analysis)
         if not names:
             return {}
@@ -171,6 +180,7 @@ class Roster:
 
     def of(self, analysis: Analysis) -> pl.LazyFrame:
         """Return the members of an analysis of the protocol."""
+        analysis = as_counted(analysis, self._protocol)
         sets, pattern = self._protocol.sets, pattern_of(analysis)
         if isinstance(analysis, Tally):
             return self._tally(analysis)

@@ -154,3 +154,14 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     if declared is not None:
         return declared.label, declared.unit
     return label_of(variable) or variable, ""
+
+
+_EVENTS = {
+    "relapse": "Relapse", "death": "Death", "transplant": "Transplantation", "new_therapy": "New therapy",
+    "first_response": "Response", "lost": "Lost to follow-up",
+}  # fmt: skip
+
+
+def event_word(event: str) -> str:
+    """Return a milestone or state as readers see it: "Transplantation"; a study's own name as it is."""
+    return _EVENTS.get(event, event)

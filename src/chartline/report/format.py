@@ -1,8 +1,9 @@
 """How numbers look, in one place. Results in, text out; nothing is rounded anywhere else.
 
 Rules: a percentage never stands without its n/N; one decimal for rates and months, whole percentages inside tables of
-small groups; halves are rounded up (as readers do by hand), not to even; a bound that was not reached prints NR; a
-value that could not be computed prints its reason; no p-value is printed.
+small groups; two decimals for ratios; halves are rounded up (as readers do by hand), not to even; a bound that was
+not reached prints NR; a value that could not be computed prints its reason; P values have two significant digits, three
+decimals at most, and "<0.001" below that (ICMJE).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from chartline.results.model import Result
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 NOT_REACHED = "NR"
+NO_LIMIT = "no limit"  # of a ratio that the data do not bound
+_DECIMALS = {"ratio": 2, "risk ratio": 2, "kappa": 2, "standard deviations": 2, "chi-square": 2, "z": 2}
 DASH = "–"
 NOT_COMPUTED = "not estimable"
 THOUSANDS = "\u202f"  # narrow no-break space
@@ -60,11 +63,22 @@ def n_percent(n: int, total: int, decimals: int = 0) -> str:
     return f"{whole(n)} ({percent_bare(n / total, decimals)})" if n else "0"
 
 
+def p_value(p: float) -> str:
+    """Return a P value: "0.46", "0.012", "<0.001", ">0.99"."""
+    if p < 0.001:
+        return "<0.001"
+    if p > 0.99:
+        return ">0.99"
+    return number(p, 3) if p < 0.1 else number(p, 2)
+
+
 def bound(value: float | None, scale: str, decimals: int = 1) -> str:
-    """Return one end of an interval: percentage for proportions, NR where it is missing."""
+    """Return one end of an interval: percentage for proportions and their differences, NR where it is missing."""
     if value is None:
-        return NOT_REACHED
-    return percent_bare(value, decimals) if scale == "proportion" else number(value, decimals)
+        return NO_LIMIT if scale in _DECIMALS else NOT_REACHED
+    if scale in ("proportion", "difference"):
+        return percent_bare(value, decimals)
+    return number(value, _DECIMALS.get(scale, decimals))
 
 
 def interval(result: Result, decimals: int = 1) -> str:
@@ -95,8 +109,12 @@ def value(result: Result, decimals: int = 1) -> str:
     """Return the number alone: "59.4%", "6.0", "32"; NR or the reason's short form where there is none."""
     if result.value is None:
         return NOT_REACHED if result.statistic in ("median", "q1", "q3", "quantile") else NOT_COMPUTED
-    if result.unit == "proportion":
+    if result.unit == "P":
+        return p_value(result.value)
+    if result.unit in ("proportion", "difference"):
         return percent(result.value, decimals)
+    if result.unit in _DECIMALS:
+        return number(result.value, _DECIMALS[result.unit])
     if result.is_count or result.unit == "patients":
         return whole(round(result.value))
     return number(result.value, decimals) if result.unit == "months" else plain(result.value, decimals)
@@ -104,7 +122,7 @@ def value(result: Result, decimals: int = 1) -> str:
 
 def with_unit(result: Result) -> str:
     """Return the number with its unit where it has one to show: "6.0 months", "2 cycles"."""
-    words = "" if result.unit in ("proportion", "patients", "") or result.value is None else f" {result.unit}"
+    words = "" if result.unit in ("proportion", "difference", "patients", "P", "", *_DECIMALS) or result.value is None else f" {result.unit}"
     return value(result) + words
 
 

@@ -18,7 +18,7 @@ import polars as pl
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.counts.members import STATE, Roster, all_members, pattern_of, table_names
+from chartline.counts.members import STATE, Roster, all_members, as_counted, pattern_of, table_names
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
 from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate
@@ -94,7 +94,7 @@ def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFra
     own = {a.id: roster.of(a) for a in protocol.analyses if table_names(a)}
     # of a subject whose time is counted in parts, the last part says how it ended
     members = all_members(own).unique(["ANALYSIS", "USUBJID"], keep="last", maintain_order=True).lazy()
-    via = [(a.id, items_of(a)) for a in protocol.analyses]
+    via = [(a.id, items_of(as_counted(a, protocol))) for a in protocol.analyses]
     rests = pl.DataFrame(
         [(analysis, item) for analysis, items in via for item in items], schema=["ANALYSIS", "ITEM"], orient="row"
     ).cast(pl.String)

@@ -1,0 +1,53 @@
+"""Rows of two classifications of the same patients: the table, agreement, kappa, McNemar's test of a 2 x 2 table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chartline.counts.model import CrossTab
+from chartline.results.model import Result
+from chartline.stats.groups import group_of, in_order, levels_of
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
+from chartline.stats.proportions.agreement import cohen_kappa
+from chartline.stats.proportions.chi_square import mcnemar_test
+from chartline.stats.proportions.proportion import METHODS, clopper_pearson
+from chartline.stats.statistic import NotEstimable
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield each cell, the share that agrees with its exact interval, kappa, McNemar's P."""
+    table = source.table(analysis.id, CrossTab)
+    levels = in_order(levels_of(table, analysis.first) | levels_of(table, analysis.second))
+    cells = np.zeros((len(levels), len(levels)), np.int64)
+    for (a, b), n in table.cells.items():
+        cells[levels.index(a), levels.index(b)] = n
+        group = group_of(((analysis.first, a), (analysis.second, b)))
+        yield Rows(analysis.id, analysis.label, group).count("n", n)
+    total, same = int(cells.sum()), int(np.trace(cells))
+    rows = Rows(
+        analysis.id, analysis.label, "", {"N": total, "withheld": table.withheld, "level": analysis.level}
+    )  # fmt: skip
+
+    def share() -> Iterator[Result]:
+        if not total:
+            raise NotEstimable("nobody has both classifications")
+        ends = clopper_pearson(same, total, analysis.level)
+        method = f"Share in the same category, {METHODS['clopper_pearson']}"
+        yield rows.value("agreement", same / total, method, (ends.lower, ends.upper), unit="proportion", n=same)
+
+    def kappa() -> Iterator[Result]:
+        found = cohen_kappa(cells, level=analysis.level)
+        yield rows.value("kappa", found.estimate, "Cohen's kappa", (found.lower, found.upper), unit="kappa")
+
+    def mcnemar() -> Iterator[Result]:
+        if len(levels) != 2:
+            raise NotEstimable(f"McNemar's test is of two levels; there are {len(levels)}")
+        yield rows.p("p_mcnemar", mcnemar_test(cells).p_exact, "McNemar's test, exact")
+
+    yield from rows.tried("agreement", METHODS["clopper_pearson"], share)
+    yield from rows.tried("kappa", "Cohen's kappa", kappa)
+    yield from rows.tried("p_mcnemar", "McNemar's test, exact", mcnemar)

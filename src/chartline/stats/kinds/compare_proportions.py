@@ -1,0 +1,162 @@
+"""Rows of a proportion compared between groups: n of N by group, differences and ratios, tests, pooled over strata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chartline.counts.model import CrossTab
+from chartline.results.model import Result
+from chartline.stats.groups import group_of, in_order, left_out, levels_of
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
+from chartline.stats.proportions.chi_square import chi_square_test, cochran_armitage_test
+from chartline.stats.proportions.fisher import fisher_test
+from chartline.stats.proportions.odds_ratio import exact_odds_ratio
+from chartline.stats.proportions.proportion import METHODS, clopper_pearson
+from chartline.stats.proportions.stratified import breslow_day_test, cochran_mantel_haenszel_test
+from chartline.stats.proportions.two_proportions import (
+    miettinen_nurminen_difference,
+    miettinen_nurminen_ratio,
+    newcombe,
+)
+from chartline.stats.proportions.unconditional import barnard_test, boschloo_test
+from chartline.stats.statistic import NotEstimable
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """n of N of each group, over everyone and by stratum (groups x (counted, not counted) x strata)."""
+
+    groups: tuple[str, ...]
+    table: Any
+    missing: int  # with an unknown outcome, group or stratum
+
+    @property
+    def whole(self) -> Any:
+        return self.table.sum(axis=2)
+
+    def pair(self) -> tuple[int, int, int, int]:
+        """Return n1, N1, n2, N2 of the second group and of the first. Raises `NotEstimable` unless there are two."""
+        if len(self.groups) != 2:
+            raise NotEstimable(f"{len(self.groups)} groups, where two are compared")
+        (a, b), (c, d) = self.whole.tolist()
+        return c, c + d, a, a + b
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield the proportion of each group, the measures between two, each test, and what is pooled over the strata."""
+    table = source.table(analysis.id, CrossTab)
+    of = _counted(table, analysis)
+    shared = {
+        "missing": of.missing, "withheld": table.withheld,
+        "warnings": left_out(of.missing, table.withheld, "with an unknown value or group left out"),
+    }  # fmt: skip
+    for level, (n, other) in zip(of.groups, of.whole.tolist(), strict=True):
+        rows = Rows(analysis.id, analysis.label, group_of(((analysis.by, level),)), {"n": n, "N": n + other})
+        yield rows.count("n", n)
+        if n + other:
+            ends = clopper_pearson(n, n + other, analysis.level)
+            yield rows.value(
+                "proportion", n / (n + other), METHODS["clopper_pearson"], (ends.lower, ends.upper),
+                level=analysis.level, unit="proportion",
+            )  # fmt: skip
+    rows = Rows(analysis.id, analysis.label, "", shared | {"N": int(of.table.sum())})
+    for measure in analysis.measures:
+        for statistic, unit, method, kernel in _MEASURES[measure]:
+            yield from rows.tried(
+                statistic, method, lambda s=statistic, u=unit, m=method, k=kernel: _measure(rows, of, analysis, s, u, m, k)
+            )
+    for test in analysis.tests:
+        statistic, method = f"p_{test}", _TESTS[test][0]
+        yield from rows.tried(statistic, method, lambda t=test: _test(rows, of, t))
+    if analysis.strata:
+        yield from _pooled(rows, of, analysis)
+
+
+def _counted(table: CrossTab, analysis: Any) -> _Counted:
+    index = {d: i for i, d in enumerate(table.dims)}
+    groups = tuple(g for g in in_order(levels_of(table, analysis.by)) if g != "")
+    strata: dict[tuple[str, ...], int] = {}
+    cells: dict[tuple[int, int, int], int] = {}
+    missing = 0
+    for levels, n in sorted(table.cells.items()):
+        outcome, group = levels[index["outcome"]], levels[index[analysis.by]]
+        within = tuple(levels[index[s]] for s in analysis.strata)
+        if outcome == "missing" or group == "" or "" in within:
+            missing += n
+            continue
+        at = (groups.index(group), int(outcome != "counted"), strata.setdefault(within, len(strata)))
+        cells[at] = cells.get(at, 0) + n
+    out = np.zeros((len(groups), 2, max(1, len(strata))), np.int64)
+    for at, n in cells.items():
+        out[at] = n
+    return _Counted(groups, out, missing)
+
+
+def _measure(
+    rows: Rows, of: _Counted, analysis: Any, statistic: str, unit: str, method: str, kernel: Callable[..., Any]
+) -> Iterator[Result]:
+    found = kernel(*of.pair(), level=analysis.level)
+    against = f"{method}, {of.groups[1]} against {of.groups[0]}"
+    yield rows.value(
+        statistic, found.estimate, against, (found.lower, found.upper), level=analysis.level, unit=unit,
+        warnings=found.warnings,
+    )  # fmt: skip
+
+
+def _test(rows: Rows, of: _Counted, test: str) -> Iterator[Result]:
+    method, kernel = _TESTS[test]
+    if of.whole.size == 0:
+        raise NotEstimable("no patients in the groups")
+    found = kernel(of.whole)
+    p = found.p_mid if test == "fisher_mid_p" else found.p
+    if p is None:
+        raise NotEstimable("the mid-P value is that of two groups")
+    yield rows.p(f"p_{test}", p, method, warnings=getattr(found, "warnings", ()))
+
+
+def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
+    over = f"over {', '.join(analysis.strata)}"
+
+    def common() -> Iterator[Result]:
+        of.pair()
+        # rows: second group first, so that the ratio is the second against the first
+        found = cochran_mantel_haenszel_test(of.table[::-1])
+        method = f"Mantel-Haenszel {over}, {of.groups[1]} against {of.groups[0]}"
+        yield rows.value(
+            "odds_ratio_pooled", found.odds_ratio, method, (found.lower, found.upper), level=found.level, unit="ratio"
+        )
+        yield rows.p("p_cochran_mantel_haenszel", found.p, f"Cochran-Mantel-Haenszel test {over}")
+
+    def same() -> Iterator[Result]:
+        of.pair()
+        found = breslow_day_test(of.table[::-1])
+        yield rows.p("p_breslow_day", found.p, f"Breslow-Day test (Tarone) of equal odds ratios {over}")
+
+    yield from rows.tried("odds_ratio_pooled", f"Mantel-Haenszel {over}", common)
+    yield from rows.tried("p_breslow_day", f"Breslow-Day test (Tarone) {over}", same)
+
+
+_MEASURES: dict[str, tuple[tuple[str, str, str, Callable[..., Any]], ...]] = {
+    "difference": (
+        ("risk_difference", "difference", "Difference, Newcombe interval", newcombe),
+        (
+            "risk_difference_mn", "difference", "Difference, Miettinen-Nurminen interval",
+            miettinen_nurminen_difference,
+        ),
+    ),
+    "ratio": (("risk_ratio", "ratio", "Ratio, Miettinen-Nurminen interval", miettinen_nurminen_ratio),),
+    "odds_ratio": (("odds_ratio", "ratio", "Odds ratio (conditional), exact interval", exact_odds_ratio),),
+}  # fmt: skip
+_TESTS: dict[str, tuple[str, Callable[..., Any]]] = {
+    "fisher": ("Fisher's exact test", fisher_test),
+    "fisher_mid_p": ("Fisher's exact test, mid-P", fisher_test),
+    "boschloo": ("Boschloo's test", boschloo_test),
+    "barnard": ("Barnard's test", barnard_test),
+    "chi_square": ("Chi-square test", chi_square_test),
+    "trend": ("Cochran-Armitage test for trend", cochran_armitage_test),
+}

@@ -1,0 +1,124 @@
+"""Rows of curves compared: n and events by group, each test asked for, restricted means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from chartline.counts.model import EventTable
+from chartline.results.model import Result
+from chartline.stats.comparison.logrank import Weights, logrank_test
+from chartline.stats.comparison.max_combo import max_combo_test
+from chartline.stats.comparison.permutation import permutation_logrank_test
+from chartline.stats.episodes import Episodes
+from chartline.stats.groups import group_of, groups_by, left_out
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
+from chartline.stats.statistic import NotEstimable
+from chartline.stats.survival.restricted_mean import compare_restricted_means, estimate_restricted_mean
+
+_NAMES = {
+    "logrank": "Log-rank test",
+    "gehan": "Gehan-Breslow test",
+    "tarone_ware": "Tarone-Ware test",
+    "peto": "Peto-Peto test",
+    "fleming_harrington": "Fleming-Harrington test",
+    "max_combo": "Max-combo test",
+    "permutation": "Permutation log-rank test",
+    "trend": "Log-rank test for trend",
+}
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield n and events of each group, then the rows of each test, then restricted means, differences and ratios."""
+    table = source.table(analysis.id, EventTable)
+    known, unknown = _with_group(table, (analysis.by, *analysis.strata))
+    missing = table.missing + unknown
+    shared = {
+        "N": known.n, "missing": missing, "withheld": table.withheld,
+        "warnings": left_out(missing, table.withheld, "without a time or group left out"),
+    }  # fmt: skip
+    for pattern in groups_by(known, analysis.by):
+        part = known.select(pattern)
+        rows = Rows(analysis.id, analysis.label, group_of(pattern), {"N": part.n})
+        yield rows.count("n", part.n)
+        yield rows.count("events", sum(sum(row[2:]) for row in part.rows.values()))
+    rows = Rows(analysis.id, analysis.label, "", shared)
+    for test in analysis.tests:
+        method = _method(analysis, test)
+        yield from rows.tried(f"p_{test}", method, lambda t=test, m=method: _test(rows, known, analysis, t, m))
+    for month in analysis.restricted_mean_months:
+        yield from _restricted(known, analysis, month, shared)
+
+
+def _with_group(table: EventTable, names: tuple[str, ...]) -> tuple[EventTable, int]:
+    """The table of those whose group and strata are known, and how many are not."""
+    rows = {(p, d): row for (p, d), row in table.rows.items() if all(dict(p)[n] != "" for n in names)}
+    known = replace(table, rows=rows)
+    return known, table.n - known.n
+
+
+def _method(analysis: Any, test: str) -> str:
+    name = _NAMES[test]
+    if test == "fleming_harrington":
+        name += f" (rho {analysis.rho:g}, gamma {analysis.gamma:g})"
+    return name + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
+
+
+def _test(rows: Rows, table: EventTable, analysis: Any, test: str, method: str) -> Iterator[Result]:
+    episodes = _episodes(table, analysis)
+    if test == "max_combo":
+        combo = max_combo_test(episodes)
+        yield rows.value("z_max_combo", combo.statistic, method, unit="z", warnings=combo.warnings)
+        yield rows.p("p_max_combo", combo.p, f"{method}; {combo.method}", warnings=combo.warnings)
+    elif test == "permutation":
+        deal = permutation_logrank_test(episodes)
+        yield rows.p("p_permutation", deal.p, f"{method}; {deal.method}", warnings=deal.warnings)
+    else:
+        weights: Weights = (
+            "logrank" if test == "trend"
+            else ("fleming_harrington", analysis.rho, analysis.gamma) if test == "fleming_harrington" else test
+        )  # fmt: skip
+        done = logrank_test(episodes, weights, trend=(analysis.scores or True) if test == "trend" else False)
+        yield rows.value(f"chisq_{test}", done.chisq, method, unit="chi-square", warnings=done.warnings)
+        yield rows.p(f"p_{test}", done.p, f"{method}, {done.df} df", warnings=done.warnings)
+
+
+def _episodes(table: EventTable, analysis: Any) -> Episodes:
+    if not table.rows:
+        raise NotEstimable("no patients with a time and a group")
+    return Episodes.from_counts(table, by=analysis.by, strata=analysis.strata)
+
+
+def _restricted(table: EventTable, analysis: Any, month: float, shared: dict[str, Any]) -> Iterator[Result]:
+    """The restricted mean of each group, and where there are two, their difference and ratio."""
+    tau, at = month * DAYS_PER_MONTH, {"at": month, "at_unit": "months", "level": analysis.level}
+    method = f"Restricted mean up to {month:g} months (area under Kaplan-Meier)"
+    groups = groups_by(table, analysis.by)
+    for pattern in groups:
+        part = table.select(pattern)
+        rows = Rows(analysis.id, analysis.label, group_of(pattern), {"N": part.n, "unit": "months", **at})
+
+        def one(part: EventTable = part, rows: Rows = rows) -> Iterator[Result]:
+            mean = estimate_restricted_mean(part, tau, analysis.level)
+            ends = (mean.lower / DAYS_PER_MONTH, mean.upper / DAYS_PER_MONTH)
+            value = mean.mean / DAYS_PER_MONTH
+            yield rows.value("restricted_mean", value, method, ends, warnings=mean.warnings)
+
+        yield from rows.tried("restricted_mean", method, one)
+    if len(groups) != 2:
+        return
+    names = f"{groups[1][0][1]} against {groups[0][0][1]}"
+    rows = Rows(analysis.id, analysis.label, "", shared | at)
+
+    def two() -> Iterator[Result]:
+        both = compare_restricted_means(Episodes.from_counts(table, by=analysis.by), tau, analysis.level)
+        d, r = both.difference, both.ratio
+        how = f"{method}, {names}"
+        ends = (months(d.lower), months(d.upper))
+        yield rows.value("restricted_mean_difference", months(d.value), how, ends, unit="months")
+        yield rows.p("p_restricted_mean_difference", d.p, how)
+        yield rows.value("restricted_mean_ratio", r.value, how, (r.lower, r.upper), unit="ratio")
+
+    yield from rows.tried("restricted_mean_difference", method, two)

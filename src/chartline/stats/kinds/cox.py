@@ -1,0 +1,183 @@
+"""Rows of a Cox regression: the hazard ratio of every term, tests of the model, and how far it can be trusted.
+
+The method is chosen by `guards.choose_cox_method` where the protocol says `auto`, and the reason is part of the text
+beside each number. Missing covariates are left out and counted, or imputed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chartline.counts.model import EventTable
+from chartline.results.model import Result
+from chartline.stats.episodes import Episodes
+from chartline.stats.groups import left_out
+from chartline.stats.kinds.model_data import Coded, code_covariates, described
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
+from chartline.stats.regression.cox import CoxFit, estimate_cox
+from chartline.stats.regression.firth_cox import estimate_firth_cox
+from chartline.stats.regression.guards import choose_cox_method
+from chartline.stats.statistic import NotEstimable
+
+_MODEL = "model"  # the row that says why there is no model
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield n, events, hazard ratio, coefficient and P of each term, the tests of the model."""
+    table = source.table(analysis.id, EventTable)
+    strata, cluster = analysis.strata, analysis.cluster
+    needed = [v for v in (*strata, cluster, analysis.frailty) if v]
+    rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
+
+    def fitted() -> Iterator[Result]:
+        coded = code_covariates(table, analysis, needed)
+        episodes = events_only(coded.episodes(strata, cluster or analysis.frailty), table, analysis)
+        yield from _model(analysis, coded, episodes, table)
+
+    yield from rows.tried(_MODEL, _name(analysis), fitted)
+
+
+def events_only(episodes: Episodes, table: EventTable, analysis: Any) -> Episodes:
+    """The episodes with the move to another state as a censoring: it ends a part of a time, not the time."""
+    if analysis.time_dependent is None:
+        return episodes
+    from dataclasses import replace
+
+    moves = table.causes.index(str(analysis.time_dependent)) + 1
+    status = episodes.status.copy()
+    status[status == moves] = 0
+    return replace(episodes, status=status)
+
+
+def _name(analysis: Any) -> str:
+    return "Cox regression" + (f" of {analysis.cause}, other events censored" if analysis.cause else "")
+
+
+def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -> Iterator[Result]:
+    cause = str(analysis.cause) if analysis.cause else None
+    n = coded.table.n if analysis.time_dependent is None else _begin(coded.table)
+    missing = table.missing + coded.left_out
+    events = int(episodes.count[episodes.events_of(cause)].sum())
+    shared = {
+        "n": events, "N": n, "missing": missing, "withheld": table.withheld, "level": analysis.level,
+        "warnings": left_out(missing, table.withheld, "without a time or covariate left out"),
+    }  # fmt: skip
+    counts = {k: v for k, v in shared.items() if k not in ("level", "n")}
+    yield Rows(analysis.id, analysis.label, "", counts).count("n", n)
+    yield Rows(analysis.id, analysis.label, "", counts).count("events", events)
+    if analysis.frailty:
+        yield from _frailty(analysis, episodes, cause, shared)
+        return
+    method, reason, warnings = _choice(analysis, episodes, cause)
+    shared["warnings"] = (*shared["warnings"], *warnings)
+    if method == "firth":
+        yield from _firth(analysis, episodes, cause, shared, reason)
+    else:
+        yield from _ordinary(analysis, episodes, cause, shared, reason)
+
+
+def _begin(table: EventTable) -> int:
+    """Subjects of a table whose time is counted in parts: those that begin before the change, or in it from day 0."""
+    return sum(row[0] for (p, day), row in table.rows.items() if dict(p)["STATE"] != "after" or day == 0)
+
+
+def _choice(analysis: Any, episodes: Episodes, cause: str | None) -> tuple[str, str, tuple[str, ...]]:
+    if not episodes.count[episodes.events_of(cause)].sum():
+        raise NotEstimable("no events")
+    if analysis.method != "auto":
+        return analysis.method, "as declared", ()
+    choice = choose_cox_method(episodes, cause)
+    if choice.method == "firth" and (analysis.robust or analysis.cluster):
+        return "ordinary", "robust variance as declared", choice.warnings
+    return choice.method, choice.reason, choice.warnings
+
+
+def _ordinary(
+    analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
+) -> Iterator[Result]:
+    robust = analysis.robust or analysis.cluster is not None
+    fit = estimate_cox(episodes, ties=analysis.ties, cause=cause, robust=robust, level=analysis.level)
+    text = f"{_name(analysis)}, {analysis.ties.capitalize()} ties{_strata(analysis)}"
+    text += f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
+    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+    for i, term in enumerate(fit.names):
+        rows = Rows(analysis.id, analysis.label, f"TERM={term}", shared)
+        yield from term_rows(
+            rows, f"{text}; {reason}{_per(analysis, term)}", fit.coefficients[i], fit.std_errors[i],
+            (fit.hazard_ratios[i], fit.lower[i], fit.upper[i]), fit.p[i], "hazard_ratio",
+        )  # fmt: skip
+    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
+    for name, test in (("likelihood_ratio", fit.likelihood_ratio), ("wald", fit.wald), ("score", fit.score)):
+        yield rows.p(f"p_{name}", test.p, f"{name.replace('_', ' ').capitalize()} test of all terms, {test.df} df")
+    yield from _checks(analysis, fit, rows)
+
+
+def _checks(analysis: Any, fit: CoxFit, rows: Rows) -> Iterator[Result]:
+    """Whether hazards are proportional, and how well the model tells patients apart."""
+    from chartline.stats.regression.concordance import estimate_concordance
+    from chartline.stats.regression.proportional_hazards import proportional_hazards_test
+
+    def proportional() -> Iterator[Result]:
+        found = proportional_hazards_test(fit)
+        yield rows.p("p_proportional_hazards", found.overall.p, "Score test of proportional hazards (cox.zph), all terms")
+
+    def concordance() -> Iterator[Result]:
+        found = estimate_concordance(fit)
+        yield rows.value("concordance", found.value, "Harrell's concordance", unit="share")
+
+    yield from rows.tried("p_proportional_hazards", "Score test of proportional hazards (cox.zph)", proportional)
+    yield from rows.tried("concordance", "Harrell's concordance", concordance)
+
+
+def _firth(
+    analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
+) -> Iterator[Result]:
+    ties = "efron" if analysis.ties == "efron" else "breslow"
+    fit = estimate_firth_cox(episodes, analysis.level, ties=ties, cause=cause)
+    text = f"{_name(analysis)}, Firth's penalty, {ties.capitalize()} ties, profile interval{_strata(analysis)}"
+    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+    for term in fit.terms:
+        rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared)
+        yield from term_rows(
+            rows, f"{text}; {reason}{_per(analysis, term.name)}", term.coef, term.se, term.ratio, term.p, "hazard_ratio"
+        )
+    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
+    yield rows.p("p_likelihood_ratio", fit.p, f"Penalised likelihood ratio test of all terms, {fit.df} df")
+
+
+def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any]) -> Iterator[Result]:
+    from chartline.stats.regression.frailty import estimate_frailty_cox
+
+    fit = estimate_frailty_cox(episodes, cause=cause, level=analysis.level)
+    text = f"{_name(analysis)}, gamma frailty by {analysis.frailty}{_strata(analysis)}"
+    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+    for term in fit.terms:
+        rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared)
+        yield from term_rows(
+            rows, text + _per(analysis, term.name), term.coef, term.se, term.ratio, term.p, "hazard_ratio"
+        )
+    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
+    yield rows.value("frailty_variance", fit.theta, text, unit="variance")
+    yield rows.p("p_frailty_variance", fit.p, "Likelihood ratio test of no frailty (half chi-square, 1 df)")
+
+
+def term_rows(
+    rows: Rows, method: str, coefficient: Any, error: Any, ratio: tuple[Any, Any, Any], p: Any, statistic: str
+) -> Iterator[Result]:
+    """Yield ratio, coefficient with its error, and P of one term."""
+    plain = {"unit": "log ratio"}
+    yield rows.value(statistic, ratio[0], method, ratio[1:], unit="ratio")
+    yield rows.value("coefficient", coefficient, method, level=None, **plain)
+    yield rows.value("std_error", error, method, level=None, **plain)
+    yield rows.p("p", p, method, level=None)
+
+
+def _strata(analysis: Any) -> str:
+    return f", stratified by {', '.join(analysis.strata)}" if analysis.strata else ""
+
+
+def _per(analysis: Any, term: str) -> str:
+    per = described(analysis).get(term)
+    return f"; {per}" if per else ""

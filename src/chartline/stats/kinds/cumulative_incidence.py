@@ -1,0 +1,146 @@
+"""Rows of competing risks: the incidence of each cause at the landmarks, the event-free share, Gray's test by group."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chartline.counts.model import EventTable, Pattern
+from chartline.results.model import Result
+from chartline.stats.competing.cumulative_incidence import CumulativeIncidence, estimate_cumulative_incidence
+from chartline.stats.competing.gray import gray_test
+from chartline.stats.episodes import Episodes
+from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
+from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
+from chartline.stats.statistic import NotEstimable
+
+EVENT_FREE = "event_free"
+
+
+@dataclass(frozen=True)
+class IncidenceCurve:
+    """The incidence of one cause as a step curve that can be drawn."""
+
+    times_days: tuple[float, ...]
+    survival: tuple[float, ...]  # the incidence; the name is that of every drawn curve
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
+    leaving: tuple[int, ...]  # at each time
+    events: tuple[int, ...]  # of the cause
+    n: int
+    initial: float = 0.0
+
+    @property
+    def censor_days(self) -> tuple[float, ...]:
+        """Not drawn: censored patients belong to every cause."""
+        return ()
+
+    def n_risk(self, days: float) -> int:
+        return self.n - sum(self.leaving[: bisect_left(self.times_days, days)])
+
+    def n_events(self, days: float) -> int:
+        return sum(self.events[: bisect_right(self.times_days, days)])
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield, for everyone and by group, n, events and incidence of each cause, the event-free share; Gray's test."""
+    table = source.table(analysis.id, EventTable)
+    for pattern in ((), *groups_by(table, analysis.by)):
+        yield from _group(table, analysis, pattern)
+    if analysis.by:
+        yield from _gray(table, analysis)
+
+
+def curves(source: Source, analysis: Any) -> dict[str, IncidenceCurve]:
+    """Return the curve of each cause: of everyone, or of each group ("SITEID=A;CAUSE=relapse")."""
+    table = source.table(analysis.id, EventTable)
+    out = {}
+    for pattern in groups_by(table, analysis.by) if analysis.by else [()]:
+        try:
+            fit = _fit(table.select(pattern), analysis)
+        except NotEstimable:
+            continue
+        for cause in table.causes:
+            out[group_of((*pattern, ("CAUSE", cause)))] = _drawn(fit, cause)
+    return out
+
+
+def _drawn(fit: CumulativeIncidence, cause: str) -> IncidenceCurve:
+    of = fit.causes[cause]
+    leaving = fit.censored + sum(fit.events.values())
+    return IncidenceCurve(
+        tuple(fit.times_days.tolist()), tuple(of.estimate.tolist()), tuple(finite(x) for x in of.lower),
+        tuple(finite(x) for x in of.upper), tuple(leaving.tolist()), tuple(fit.events[cause].tolist()), fit.n,
+    )  # fmt: skip
+
+
+def _fit(table: EventTable, analysis: Any) -> CumulativeIncidence:
+    if not table.n:
+        raise NotEstimable(NOBODY)
+    return estimate_cumulative_incidence(
+        Episodes.from_counts(table), interval=analysis.interval, level=analysis.level
+    )
+
+
+def _method(analysis: Any) -> str:
+    return f"Aalen-Johansen, {analysis.interval} interval"
+
+
+def _group(table: EventTable, analysis: Any, pattern: Pattern) -> Iterator[Result]:
+    part = table.select(pattern)
+    withheld, warnings = in_group(table.withheld, group_of(pattern))
+    shared = {
+        "N": part.n, "missing": part.missing, "withheld": withheld, "level": analysis.level,
+        "warnings": left_out(part.missing, withheld, "without a time left out") + warnings,
+    }  # fmt: skip
+    counts = {k: v for k, v in shared.items() if k != "level"}
+    yield Rows(analysis.id, analysis.label, group_of(pattern), counts).count("n", part.n)
+    for i, cause in enumerate(part.causes):
+        group = group_of((*pattern, ("CAUSE", cause)))
+        events = sum(row[2 + i] for row in part.rows.values())
+        yield Rows(analysis.id, analysis.label, group, counts).count("events", events)
+    for month in analysis.at_months:
+        rows = Rows(analysis.id, analysis.label, group_of(pattern), shared | {"at": month, "at_unit": "months"})
+        yield from rows.tried("incidence", _method(analysis), lambda m=month: _at(part, analysis, pattern, m, shared))
+
+
+def _at(
+    part: EventTable, analysis: Any, pattern: Pattern, month: float, shared: dict[str, Any]
+) -> Iterator[Result]:
+    fit = _fit(part, analysis)
+    days = month * DAYS_PER_MONTH
+    at = fit.at(days)
+    risk = int(at.at_risk[0])
+    few = (f"{risk} at risk at {month:g} months",) if risk < FEW else ()
+    of = shared | {"at": month, "at_unit": "months", "n": risk, "unit": "proportion"}
+    reason = "" if at.reached[0] else f"nobody was followed to {month:g} months"
+    for name, share in (*at.causes.items(), (EVENT_FREE, at.event_free)):
+        own = (*pattern, ("CAUSE", name)) if name != EVENT_FREE else pattern
+        statistic = "incidence" if name != EVENT_FREE else EVENT_FREE
+        rows = Rows(analysis.id, analysis.label, group_of(own), of)
+        value = None if reason else float(share.estimate[0])
+        ends = (None, None) if reason else (share.lower[0], share.upper[0])
+        yield rows.value(statistic, value, _method(analysis), ends, reason=reason, warnings=few)
+
+
+def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
+    known = [(p, t) for p, t in table.rows if all(level != "" for _, level in p)]
+    whole = {k: table.rows[k] for k in known}
+    episodes = Episodes.from_counts(
+        EventTable(key=table.key, causes=table.causes, rows=whole), by=analysis.by, strata=analysis.strata
+    ) if whole else None  # fmt: skip
+    method = "Gray's test" + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
+    for cause in table.causes:
+        rows = Rows(analysis.id, analysis.label, group_of((("CAUSE", cause),)), {"N": table.n})
+        if episodes is None:
+            yield rows.failed("p_gray", NOBODY, method)
+            continue
+        yield from rows.tried("p_gray", method, lambda c=cause, r=rows: _gray_rows(r, gray_test(episodes, c), method))
+
+
+def _gray_rows(rows: Rows, test: Any, method: str) -> Iterator[Result]:
+    yield rows.value("chisq_gray", test.chisq, method, unit="chi-square", warnings=test.warnings)
+    yield rows.p("p_gray", test.p, f"{method}, {test.df} df", warnings=test.warnings)

@@ -1,0 +1,47 @@
+"""Rows of another analysis without each level of a variable in turn, and how far they lie apart.
+
+The table without a level is the sum of the others, so nothing is counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from chartline.results.model import Result
+from chartline.stats.groups import group_of
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
+from chartline.stats.sensitivity.leave_one_out import leave_one_out
+
+_SHOWN = ("n", "events", "proportion", "median", "survival", "mean")
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield the main rows of the analysis without each level (group `WITHOUT=A`), then the range of each estimate."""
+    of = source.protocol.analysis(analysis.of).model_copy(update={"by": None})
+    kind = import_module(f"chartline.stats.kinds.{of.kind}")
+    found: dict[tuple[str, float | None], list[Result]] = {}
+    for level, table in leave_one_out(source.counts[analysis.id], analysis.over):
+        rows = kind.estimate(replace(source, counts={of.id: table}), of)
+        for row in rows:
+            if row.statistic in _SHOWN and not row.group:
+                shown = replace(row, analysis=analysis.id, group=group_of((("WITHOUT", level),)), label=analysis.label)
+                found.setdefault((row.statistic, row.at), []).append(shown)
+                yield shown
+    for (statistic, at), rows_of in found.items():
+        if not rows_of[0].is_count:
+            yield _range(analysis, statistic, at, rows_of)
+
+
+def _range(analysis: Any, statistic: str, at: float | None, rows: list[Result]) -> Result:
+    values = [r.value for r in rows if r.value is not None]
+    of = rows[0]
+    method = f"Lowest and highest of {len(rows)} estimates, each without one level of {analysis.over}"
+    make = Rows(analysis.id, analysis.label, "", {"at": at, "at_unit": of.at_unit, "unit": of.unit})
+    reason = "" if len(values) == len(rows) else f"not estimable in {len(rows) - len(values)} of them"
+    spread = max(values) - min(values) if values and not reason else None
+    ends = (min(values), max(values)) if spread is not None else (None, None)
+    return make.value(f"{statistic}_range", spread, method, ends, reason=reason)

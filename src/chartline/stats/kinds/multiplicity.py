@@ -1,0 +1,41 @@
+"""Rows of P values adjusted for their number; the P values are rows of analyses declared before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chartline.results.model import Result
+from chartline.stats.groups import group_of
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
+from chartline.stats.sensitivity.multiplicity import adjust_p
+
+_NAMES = {
+    "holm": "Holm",
+    "benjamini_hochberg": "Benjamini-Hochberg",
+    "bonferroni": "Bonferroni",
+    "hochberg": "Hochberg",
+}
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield the adjusted P value of each; one that could not be computed is not among those adjusted for."""
+    named = [(name, _p_value(source, name)) for name in analysis.of]
+    known = [(name, row) for name, row in named if row is not None and row.value is not None]
+    adjusted = adjust_p([row.value for _, row in known], analysis.method) if known else []
+    value_of = {name: float(p) for (name, _), p in zip(known, adjusted, strict=True)}
+    method = f"{_NAMES[analysis.method]} adjustment for {len(known)} P values"
+    for name, row in named:
+        label = row.label if row is not None else name
+        rows = Rows(analysis.id, label, group_of((("OF", name),)))
+        reason = "" if name in value_of else row.reason if row is not None else f"{name} has no P value"
+        yield rows.value("p_adjusted", value_of.get(name), method, reason=reason, unit="P")
+
+
+def _p_value(source: Source, name: str) -> Result | None:
+    """The P value an entry names: the result of that id, or the first P value of that analysis."""
+    for row in source.rows.get(name.split("/")[0], []):
+        if row.unit == "P" and name in (row.analysis, row.id):
+            return row
+    return None

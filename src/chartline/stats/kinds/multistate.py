@@ -1,0 +1,122 @@
+"""Rows of a multistate model: transitions, the share in each state at the landmarks, the time spent in it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from chartline.counts.model import EventTable
+from chartline.results.model import Result
+from chartline.stats.competing.multistate import StateProbabilities, count_transitions, estimate_states
+from chartline.stats.episodes import Episodes
+from chartline.stats.groups import NOBODY, group_of, left_out
+from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
+from chartline.stats.statistic import NotEstimable
+
+_METHOD = "Aalen-Johansen"
+
+
+@dataclass(frozen=True)
+class StateCurve:
+    """The share in one state as a step curve that can be drawn."""
+
+    times_days: tuple[float, ...]
+    survival: tuple[float, ...]  # the share; the name is that of every drawn curve
+    lower: tuple[float | None, ...]
+    upper: tuple[float | None, ...]
+    at_risk: tuple[int, ...]  # in the state, at each time
+    initial: float
+
+    @property
+    def censor_days(self) -> tuple[float, ...]:
+        return ()
+
+    def n_risk(self, days: float) -> int:
+        i = bisect_left(self.times_days, days)
+        return self.at_risk[i] if i < len(self.at_risk) else 0
+
+    def n_events(self, days: float) -> int:
+        return 0
+
+
+def states_of(analysis: Any) -> list[str]:
+    """Return the names of the states in order."""
+    return [analysis.initial, *(str(m) for m in (*analysis.states, *analysis.absorbing))]
+
+
+def fit_states(table: EventTable, analysis: Any, states: list[str]) -> tuple[Episodes, StateProbabilities]:
+    """Return the episodes by present state, and the probabilities. Raises `NotEstimable` for nobody."""
+    if not table.rows:
+        raise NotEstimable(NOBODY)
+    episodes = Episodes.from_counts(table, by="STATE")
+    return episodes, estimate_states(episodes, states=states, level=analysis.level)
+
+
+def estimate(source: Source, analysis: Any) -> Iterator[Result]:
+    """Yield n, who entered each state and went on where, then shares and times in state."""
+    table = source.table(analysis.id, EventTable)
+    shared = {
+        "missing": table.missing, "withheld": table.withheld,
+        "warnings": left_out(table.missing, table.withheld, "without the dates left out"),
+    }  # fmt: skip
+    rows = Rows(analysis.id, analysis.label, "", shared)
+    n = sum(row[0] for (_, day), row in table.rows.items() if day == 0)
+    yield rows.count("n", n)
+    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared | {"N": n}))
+
+
+def _model(table: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
+    states = states_of(analysis)
+    episodes, fit = fit_states(table, analysis, states)
+    seen = count_transitions(episodes, states)
+    for i, a in enumerate(states):
+        yield Rows(analysis.id, analysis.label, group_of((("FROM", a),)), shared).count("entered", int(seen.entered[i]))
+        for j, b in enumerate(states):
+            if seen.moves[i, j]:
+                rows = Rows(analysis.id, analysis.label, group_of((("FROM", a), ("TO", b))), shared)
+                yield rows.count("transitions", int(seen.moves[i, j]))
+    for month in analysis.at_months:
+        yield from _at(fit, analysis, states, month, shared)
+
+
+def _at(
+    fit: StateProbabilities, analysis: Any, states: list[str], month: float, shared: dict[str, Any]
+) -> Iterator[Result]:
+    days = month * DAYS_PER_MONTH
+    at = fit.at(days)
+    few = (f"{int(at.at_risk[0].sum())} at risk at {month:g} months",) if at.at_risk[0].sum() < FEW else ()
+    reason = "" if at.reached[0] else f"nobody was followed to {month:g} months"
+    own = shared | {"at": month, "at_unit": "months", "level": analysis.level}
+    for i, state in enumerate(states):
+        rows = Rows(analysis.id, analysis.label, group_of((("STATE", state),)), own)
+        ends = (None, None) if reason else (at.lower[0, i], at.upper[0, i])
+        value = None if reason else at.probability[0, i]
+        method = f"{_METHOD}, log-log interval"
+        yield rows.value("state", value, method, ends, unit="proportion", reason=reason, warnings=few)
+
+    def stay() -> Iterator[Result]:
+        mean = fit.length_of_stay(days)
+        for i, state in enumerate(states):
+            rows = Rows(analysis.id, analysis.label, group_of((("STATE", state),)), own | {"level": None})
+            yield rows.value("time_in_state", mean.days[i] / DAYS_PER_MONTH, f"{_METHOD}, area", unit="months")
+
+    yield from Rows(analysis.id, analysis.label, "", own | {"level": None}).tried("time_in_state", _METHOD, stay)
+
+
+def curves(source: Source, analysis: Any) -> dict[str, StateCurve]:
+    """Return the curve of each state that somebody was in."""
+    try:
+        _, fit = fit_states(source.table(analysis.id, EventTable), analysis, states_of(analysis))
+    except NotEstimable:
+        return {}
+    return {
+        state: StateCurve(
+            tuple(fit.times_days.tolist()), tuple(fit.probability[:, i].tolist()),
+            tuple(finite(x) for x in fit.lower[:, i]), tuple(finite(x) for x in fit.upper[:, i]),
+            tuple(fit.at_risk[:, i].tolist()), float(fit.start[i]),
+        )
+        for i, state in enumerate(fit.states)
+    }  # fmt: skip
