@@ -2,5 +2,6 @@
 
 PUBLIC = {
     "estimate_curve": "kaplan_meier",
+    "estimate_curves_by_group": "kaplan_meier",
     "reverse": "follow_up",
 }
