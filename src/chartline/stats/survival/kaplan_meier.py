@@ -190,7 +190,7 @@ class Curve:
         shares, steps, last = self._bands[band]
         at_end = abs(p - last) < TOLERANCE  # the band ends at p: the flat part runs to the end of follow-up
         if p == 0:
-            return None if at_end else self.start
+            return None if at_end else float(self.start)
         first, after = bisect_left(shares, p - TOLERANCE), bisect_left(shares, p + TOLERANCE)
         if first == len(shares) or (after == len(shares) and not at_end):
             return None
