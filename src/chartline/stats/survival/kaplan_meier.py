@@ -1,43 +1,50 @@
-"""Kaplan-Meier estimate from an EventTable, as R's `survival::survfit` gives it.
+"""Kaplan-Meier estimate, as R's `survival::survfit` gives it.
 
-In: whole days with entries, events and censorings. Out: the step function with its Greenwood error and
-pointwise intervals, survival at a time, quantiles with Brookmeyer-Crowley intervals, numbers at risk. The
-work grows with the number of distinct days, never with patients.
+In: an EventTable or Episodes, everyone in it together. Out: the step function with its error and pointwise intervals,
+survival at a time, quantiles with Brookmeyer-Crowley intervals, numbers at risk. The work grows with the number of
+distinct times, never with patients.
 
-Conventions (R survival 3.5): at risk at day t are those with entry < t <= exit; events precede censorings on
-the same day; an interval is missing where its formula has no value (S = 0, and S = 1 on the log-log scale).
+Conventions (R survival 3.5): at risk at t are those with entry < t <= exit; events precede censorings at the same
+time; an interval is missing where its formula has no value (S = 0; S = 1 too on the log-log, logit and arcsine
+scales); log, plain and arcsine intervals are cut at 0 and 1. Tsiatis' variance of log S sums d / n^2 where Greenwood's
+sums d / (n (n - d)): survfit 3.5 ignores its old argument `error`, and has Tsiatis' as `std.chaz`.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
+from chartline.stats.episodes import Episodes, Floats
 from chartline.stats.statistic import Statistic
+from chartline.stats.survival.exits import Exits
 
-IntervalKind = Literal["log-log", "log", "plain"]
+IntervalKind = Literal["log-log", "log", "plain", "logit", "arcsin"]
+VarianceKind = Literal["greenwood", "tsiatis"]
 TOLERANCE = math.sqrt(2.220446049250313e-16)  # two survivals closer than this are equal (R quantile.survfit)
 
 STATISTICS = (
     Statistic(
         name="survival",
         label="Kaplan-Meier survival at a time",
-        takes="EventTable, all causes",
-        gives="S(t) with Greenwood's error and a log-log, log or plain interval",
+        takes="EventTable or Episodes, all causes",
+        gives="S(t) with Greenwood's (or Tsiatis') error and a log-log, log, plain, logit or arcsine interval",
         reference="summary(survival::survfit(Surv(time, event) ~ 1, conf.type), times)",
         paper="Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481; Kalbfleisch JD, Prentice RL. 1980 (log-log)",
     ),
     Statistic(
         name="median",
         label="Median survival time",
-        takes="EventTable, all causes",
+        takes="EventTable or Episodes, all causes",
         gives="the time at which S is 0.5 (the mean of the flat part where S equals 0.5) with its interval",
         reference="quantile(survival::survfit(...), 0.5)",
         paper="Brookmeyer R, Crowley J. Biometrics 1982;38:29-41",
@@ -45,8 +52,8 @@ STATISTICS = (
     Statistic(
         name="first_time",
         label="First time at which half have had the event",
-        takes="EventTable, all causes",
-        gives="the first day at which S is at most 0.5",
+        takes="EventTable or Episodes, all causes",
+        gives="the first time at which S is at most 0.5",
         reference="min(fit$time[fit$surv <= 0.5])",
         paper="Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481",
     ),
@@ -62,21 +69,63 @@ class Estimate:
     upper: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
-    """A right-continuous step function on whole days, one step a distinct day of exit."""
+    """A right-continuous step function, one step a distinct time of exit.
 
-    times_days: tuple[int, ...]
-    survival: tuple[float, ...]
-    lower: tuple[float | None, ...]
-    upper: tuple[float | None, ...]
-    std_error: tuple[float | None, ...]  # Greenwood, of S; None where S = 0
-    at_risk: tuple[int, ...]  # at each of `times_days`
-    events: tuple[int, ...]
-    censored: tuple[int, ...]
-    entries: tuple[tuple[int, int], ...]  # (day, patients entering), ascending
+    `exits`, `steps`, `log_variance`, `low` and `high` are arrays with NaN where there is no value, for whoever
+    computes on; `times_days` and the properties after it are tuples with None, for whoever prints. Times are whole
+    days (int) where the curve came from an EventTable, else decimals of the unit that was given.
+    """
+
+    exits: Exits
+    steps: Floats  # S after each of `exits.times`
+    log_variance: Floats  # of log S; infinite where Greenwood's is
+    low: Floats
+    high: Floats
     level: float
     interval: IntervalKind
+    start: float = 0  # the curve is 1 here, and says nothing of earlier times
+
+    @cached_property
+    def times_days(self) -> tuple[Any, ...]:
+        return tuple(self.exits.times.tolist())
+
+    @cached_property
+    def survival(self) -> tuple[float, ...]:
+        return tuple(self.steps.tolist())
+
+    @cached_property
+    def lower(self) -> tuple[float | None, ...]:
+        return _optional(self.low)
+
+    @cached_property
+    def upper(self) -> tuple[float | None, ...]:
+        return _optional(self.high)
+
+    @cached_property
+    def std_error(self) -> tuple[float | None, ...]:
+        """Of S; with Greenwood's variance None where S = 0."""
+        with np.errstate(invalid="ignore"):
+            return _optional(self.steps * np.sqrt(self.log_variance))
+
+    @cached_property
+    def at_risk(self) -> tuple[int, ...]:
+        """At each of `times_days`."""
+        return tuple(self.exits.at_risk.tolist())
+
+    @cached_property
+    def events(self) -> tuple[int, ...]:
+        return tuple(self.exits.events.tolist())
+
+    @cached_property
+    def censored(self) -> tuple[int, ...]:
+        return tuple(self.exits.censored.tolist())
+
+    @cached_property
+    def entries(self) -> tuple[tuple[Any, int], ...]:
+        """(Day, patients entering), ascending."""
+        return tuple(zip(self.exits.entry_times.tolist(), self.exits.entered.tolist(), strict=True))
 
     @property
     def initial(self) -> float:
@@ -84,151 +133,194 @@ class Curve:
         return 1.0
 
     @property
-    def censor_days(self) -> tuple[int, ...]:
+    def censor_days(self) -> tuple[Any, ...]:
         """Days on which somebody is censored."""
-        return tuple(t for t, n in zip(self.times_days, self.censored, strict=True) if n)
+        return tuple(self.exits.times[self.exits.censored > 0].tolist())
 
     @property
     def n(self) -> int:
-        return sum(k for _, k in self.entries)
+        return self.exits.n
 
     def n_risk(self, days: float) -> int:
         """Return the number with entry < `days` <= exit; those who enter at day 0 are at risk from day 0 on."""
-        entered = sum(k for day, k in self.entries if day < days or day == 0)
-        return entered - self._exits_before(days)
+        times, entered = self._entered
+        i = bisect_left(times, days) or int(times[:1] == [0])
+        return entered[i] - self._cumulative[1][bisect_left(self.times_days, days)]
 
     def n_events(self, days: float) -> int:
         """Return the number of events up to and including `days`."""
-        return self._cumulative_events[bisect_right(self.times_days, days)]
+        return self._cumulative[0][bisect_right(self.times_days, days)]
 
     def n_censored_before(self, days: float) -> int:
         """Return the number censored strictly before `days`."""
         i = bisect_left(self.times_days, days)
-        return self._cumulative_exits[i] - self._cumulative_events[i]
+        return self._cumulative[1][i] - self._cumulative[0][i]
 
     def survival_at(self, days: float) -> Estimate:
         """Return S(`days`), carried forward after the last day (R `summary.survfit(..., extend = TRUE)`).
 
-        Before the first day S is 1; the interval is then missing on the log-log scale, as everywhere at S =
-        1.
+        Before the first day S is 1; the interval is then missing on the scales on which it is missing at S = 1.
+        Raises `ValueError` before the start of the curve.
         """
+        if days < self.start:
+            raise ValueError(f"the curve starts at {self.start:g} and says nothing of {days:g}")
         i = bisect_right(self.times_days, days) - 1
         if i < 0:
-            ends = None if self.interval == "log-log" else 1.0
+            ends = 1.0 if self.interval in ("log", "plain") else None
             return Estimate(1.0, ends, ends)
-        return Estimate(self.survival[i], self.lower[i], self.upper[i])
+        return Estimate(float(self.steps[i]), _value(self.low[i]), _value(self.high[i]))
 
     def reaches(self, days: float) -> bool:
-        """True where S(`days`) is estimated:
-
-        somebody was followed that long, or nobody was left to follow.
-        """
-        return bool(self.times_days) and (days <= self.times_days[-1] or self.survival[-1] == 0)
+        """True where S(`days`) is estimated: somebody was followed that long, or nobody was left to follow."""
+        return bool(self.steps.size) and bool(days <= self.exits.times[-1] or self.steps[-1] == 0)
 
     def quantile(self, p: float) -> Estimate:
-        """Return the time in days at which the share `p` has had the event: S = 1 - p (R `quantile.survfit`).
+        """Return the time at which the share `p` has had the event: S = 1 - p (R `quantile.survfit`).
 
         Where S equals 1 - p on a flat part it is the middle of that part. The interval is the times at which
-        the lower and the upper band cross 1 - p (Brookmeyer and Crowley); None is "not reached".
+        the lower and the upper band cross 1 - p (Brookmeyer and Crowley); None is "not reached". Raises `ValueError`
+        for p outside [0, 1].
         """
-        return Estimate(self._crossing(self.survival, p), self._crossing(self.lower, p), self._crossing(self.upper, p))
+        if not 0 <= p <= 1:
+            raise ValueError(f"not a share: {p}")
+        return Estimate(*(self._crossing(band, p) for band in range(3)))
 
-    def first_time(self, survival: float) -> int | None:
-        """Return the first day on which S is at most `survival`, or None."""
-        hits = (t for t, s in zip(self.times_days, self.survival, strict=True) if s <= survival + TOLERANCE)
-        return next(hits, None)
+    def first_time(self, survival: float) -> Any:
+        """Return the first time at which S is at most `survival`, or None."""
+        below = self.steps <= survival + TOLERANCE
+        return self.exits.times[int(np.argmax(below))].item() if below.any() else None
 
-    def _crossing(self, band: Sequence[float | None], p: float) -> float | None:
-        """R's rule on one band: the first step above p, averaged with the first step clearly above p."""
-        steps = {0.0: 0}  # 1 - S -> the first day it is taken
-        for t, s in zip(self.times_days, band, strict=True):
-            if s is not None:
-                steps.setdefault(1 - s, t)
-        first = min((f for f in steps if f + TOLERANCE >= p), default=None)
-        if first is None:
+    def _crossing(self, band: int, p: float) -> float | None:
+        """R `survival:::findq` on one band: the first step up to p, averaged with the first step clearly past p."""
+        shares, steps, last = self._bands[band]
+        at_end = abs(p - last) < TOLERANCE  # the band ends at p: the flat part runs to the end of follow-up
+        if p == 0:
+            return None if at_end else float(self.start)
+        first, after = bisect_left(shares, p - TOLERANCE), bisect_left(shares, p + TOLERANCE)
+        if first == len(shares) or (after == len(shares) and not at_end):
             return None
-        after = min((f for f in steps if f - TOLERANCE >= p), default=None)
-        if after is None:  # nothing above p: if the band ends at p itself, the flat part runs to the end of follow-up
-            ends_at_p = band[-1] is not None and abs(p - (1 - band[-1])) < TOLERANCE
-            return (steps[first] + self.times_days[-1]) / 2 if ends_at_p else None
-        return (steps[first] + steps[after]) / 2
+        return self._mean_time(steps[first], self.steps.size if at_end else steps[after])
+
+    def _mean_time(self, *steps: int) -> float:
+        """Of the times of two steps, 0 being the start."""
+        a, b = (self.exits.times[i - 1].item() if i else self.start for i in steps)
+        return float((a + b) / 2)
 
     @cached_property
-    def _cumulative_events(self) -> list[int]:
-        return [0, *accumulate(self.events)]
+    def _bands(self) -> list[tuple[Floats, Any, float]]:
+        """Of S and its limits: the shares with the event, ascending, with their steps; and the share at the end."""
+        out = []
+        for band in (self.steps, self.low, self.high):
+            y = np.concatenate(([0.0], 1 - band))
+            order = np.argsort(y, kind="stable")  # of equal shares the earliest step first; NaN last
+            order = order[: y.size - np.count_nonzero(np.isnan(y))]
+            out.append((y[order], order, float(y[-1])))
+        return out
 
     @cached_property
-    def _cumulative_exits(self) -> list[int]:
-        return [0, *accumulate(e + c for e, c in zip(self.events, self.censored, strict=True))]
+    def _entered(self) -> tuple[list[float], list[int]]:
+        return self.exits.entry_times.tolist(), [0, *np.cumsum(self.exits.entered).tolist()]
 
-    def _exits_before(self, days: float) -> int:
-        return self._cumulative_exits[bisect_left(self.times_days, days)]
+    @cached_property
+    def _cumulative(self) -> tuple[list[int], list[int]]:
+        """Events and exits, each with a leading 0."""
+        events, censored = self.exits.events, self.exits.censored
+        return [0, *np.cumsum(events).tolist()], [0, *np.cumsum(events + censored).tolist()]
 
 
-def estimate_curve(table: EventTable, interval: IntervalKind = "log-log", level: float = 0.95) -> Curve:
-    """Return the Kaplan-Meier curve of everyone in `table`, all causes together.
+def estimate_curve(
+    data: EventTable | Episodes,
+    interval: IntervalKind = "log-log",
+    level: float = 0.95,
+    *,
+    variance: VarianceKind = "greenwood",
+) -> Curve:
+    """Return the Kaplan-Meier curve of everyone in `data`, all causes together.
 
     Raises `ValueError` where more leave than are at risk (someone entered on or after the day of leaving).
     """
-    days = sorted((day, row) for (_, day), row in table.select(()).rows.items())
-    entries = tuple((day, row[0]) for day, row in days if row[0])
-    exits = [(day, row[1], sum(row[2:])) for day, row in days if any(row[1:])]
-    at_risk = _numbers_at_risk(entries, exits)
-    survival, log_variance = _product_limit(at_risk, [d for _, _, d in exits])
-    z = interval_z(level)
-    bands = [_band(s, v, z, interval) for s, v in zip(survival, log_variance, strict=True)]
-    return Curve(
-        times_days=tuple(day for day, _, _ in exits),
-        survival=tuple(survival),
-        lower=tuple(lo for lo, _ in bands),
-        upper=tuple(hi for _, hi in bands),
-        std_error=tuple(
-            None if math.isinf(v) else s * math.sqrt(v) for s, v in zip(survival, log_variance, strict=True)
-        ),
-        at_risk=tuple(at_risk),
-        events=tuple(d for _, _, d in exits),
-        censored=tuple(c for _, c, _ in exits),
-        entries=entries,
-        level=level,
-        interval=interval,
-    )
+    return curve_of_exits(Exits.of(data), interval, level, variance=variance)
 
 
-def _numbers_at_risk(entries: Sequence[tuple[int, int]], exits: Sequence[tuple[int, int, int]]) -> list[int]:
-    """At each day of exit: entered before (or at day 0) minus left before."""
-    out, inside, next_entry = [], 0, 0
-    for day, censored, events in exits:
-        while next_entry < len(entries) and (entries[next_entry][0] < day or entries[next_entry][0] == 0):
-            inside += entries[next_entry][1]
-            next_entry += 1
-        if censored + events > inside:
-            raise ValueError(f"on day {day} {censored + events} leave and only {inside} are at risk")
-        out.append(inside)
-        inside -= censored + events
-    return out
+def estimate_curves_by_group(
+    episodes: Episodes,
+    interval: IntervalKind = "log-log",
+    level: float = 0.95,
+    *,
+    variance: VarianceKind = "greenwood",
+) -> Mapping[str, Curve]:
+    """Return the Kaplan-Meier curve of each group of `episodes`, in the order of its groups."""
+    return {
+        name: estimate_curve(episodes.select(episodes.group == i), interval, level, variance=variance)
+        for i, name in enumerate(episodes.groups)
+    }
 
 
-def _product_limit(at_risk: Sequence[int], events: Sequence[int]) -> tuple[list[float], list[float]]:
-    """S after each day, and Greenwood's variance of log S (infinite once S is 0)."""
-    s, variance = 1.0, 0.0
-    survival, log_variance = [], []
-    for n, d in zip(at_risk, events, strict=True):
-        if d:
-            s *= (n - d) / n
-            variance = math.inf if n == d else variance + d / (n * (n - d))
-        survival.append(s)
-        log_variance.append(variance)
-    return survival, log_variance
+def curve_of_exits(
+    exits: Exits,
+    interval: IntervalKind = "log-log",
+    level: float = 0.95,
+    *,
+    variance: VarianceKind = "greenwood",
+    start: float = 0,
+) -> Curve:
+    """Return the product-limit curve of `exits`, 1 at `start`."""
+    n, d = exits.at_risk.astype(np.float64), exits.events
+    survival = np.asarray(np.cumprod((n - d) / n), np.float64)
+    with np.errstate(divide="ignore"):
+        log_variance = np.cumsum(np.where(d > 0, d / (n * (n - d) if variance == "greenwood" else n * n), 0.0))
+    low, high = survival_interval(survival, log_variance, interval, level)
+    return Curve(exits, survival, log_variance, low, high, level, interval, start)
 
 
-def _band(s: float, log_variance: float, z: float, interval: IntervalKind) -> tuple[float | None, float | None]:
-    """The pointwise interval of one step; log and plain are cut at 0 and 1, as survfit cuts them."""
-    if s == 0 or (s == 1 and interval == "log-log"):
-        return None, None
-    half = z * math.sqrt(log_variance)
-    if interval == "plain":
-        return max(0.0, s - half * s), min(1.0, s + half * s)
-    if interval == "log":
-        return s * math.exp(-half), min(1.0, s * math.exp(half))
-    theta = half / math.log(s)  # negative: the lower end has the larger cumulative hazard
-    return math.exp(math.log(s) * math.exp(-theta)), math.exp(math.log(s) * math.exp(theta))
+def survival_interval(
+    survival: npt.ArrayLike, log_variance: npt.ArrayLike, interval: IntervalKind, level: float
+) -> tuple[Floats, Floats]:
+    """Return the pointwise limits of survivals whose logarithms have these variances (R `survfit_confint`).
+
+    NaN where the formula has no value. Raises `ValueError` for an unknown interval or a level outside (0, 1).
+    """
+    if interval not in _LIMITS:
+        raise ValueError(f"there is no interval {interval}; there are {', '.join(_LIMITS)}")
+    s = np.asarray(survival, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        low, high = _LIMITS[interval](s, interval_z(level) * np.sqrt(log_variance))
+    return low, high
+
+
+def _plain(s: Floats, half: Floats) -> tuple[Floats, Floats]:
+    return np.maximum(0, s - half * s), np.minimum(1, s + half * s)
+
+
+def _log(s: Floats, half: Floats) -> tuple[Floats, Floats]:
+    x = np.where(s == 0, np.nan, s)
+    return x * np.exp(-half), np.minimum(1, x * np.exp(half))
+
+
+def _log_log(s: Floats, half: Floats) -> tuple[Floats, Floats]:
+    log = np.log(np.where((s == 0) | (s == 1), np.nan, s))
+    theta = half / log  # negative: the lower end has the larger cumulative hazard
+    return np.exp(log * np.exp(-theta)), np.exp(log * np.exp(theta))
+
+
+def _logit(s: Floats, half: Floats) -> tuple[Floats, Floats]:
+    odds = np.where((s == 0) | (s == 1), np.nan, s / (1 - s))
+    factor = np.exp(half / (1 - s))
+    return odds / (odds + factor), odds / (odds + 1 / factor)
+
+
+def _arcsin(s: Floats, half: Floats) -> tuple[Floats, Floats]:
+    x = np.where((s == 0) | (s == 1), np.nan, s)
+    angle, width = np.arcsin(np.sqrt(x)), 0.5 * half * np.sqrt(x / (1 - x))
+    return np.sin(np.maximum(0, angle - width)) ** 2, np.sin(np.minimum(np.pi / 2, angle + width)) ** 2
+
+
+_LIMITS = {"log-log": _log_log, "log": _log, "plain": _plain, "logit": _logit, "arcsin": _arcsin}
+
+
+def _optional(values: Floats) -> tuple[float | None, ...]:
+    return tuple(None if x != x else x for x in values.tolist())
+
+
+def _value(x: Any) -> float | None:
+    return None if np.isnan(x) else float(x)

@@ -1,0 +1,102 @@
+"""Exits: everyone together over time, as all estimates of one group need them.
+
+In: an EventTable (whole days) or Episodes (any unit). Out: for each distinct time of leaving the number at risk, with
+an event (all causes together) and censored; and when how many entered. The work grows with the distinct times.
+
+Conventions as in `Episodes`: at risk at t are those with entry < t <= exit, and who enters at 0 is at risk from 0 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chartline.counts.model import EventTable
+from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.risk import RiskTable
+
+
+@dataclass(frozen=True, eq=False)
+class Exits:
+    """One entry a distinct time of leaving in `times` to `censored`; one a distinct time of entry in the other two.
+
+    Times are whole numbers (int64) where they came from an EventTable, else decimals; entry at the start is 0.
+    """
+
+    times: Floats | Ints
+    at_risk: Ints
+    events: Ints
+    censored: Ints
+    entry_times: Floats | Ints
+    entered: Ints
+
+    @classmethod
+    def of(cls, data: Episodes | EventTable) -> Exits:
+        """Return the exits of everyone. Raises `ValueError` where more leave than are at risk."""
+        return _of_table(data) if isinstance(data, EventTable) else _of_episodes(data)
+
+    @property
+    def n(self) -> int:
+        return int(self.entered.sum())
+
+    @property
+    def all_from_start(self) -> bool:
+        """True where nobody enters late."""
+        return not self.entry_times.size or bool(self.entry_times[-1] == 0)
+
+    def after(self, start: float) -> Exits:
+        """Return those still followed after `start`, and those who enter later: time until then is not looked at."""
+        later, late = self.times > start, self.entry_times > start
+        gone = int((self.events + self.censored)[~later].sum())
+        there = int(self.entered[~late].sum()) - gone
+        return Exits(
+            self.times[later], self.at_risk[later], self.events[later], self.censored[later],
+            np.concatenate([[start], self.entry_times[late]]) if there else self.entry_times[late],
+            np.concatenate([[there], self.entered[late]]) if there else self.entered[late],
+        )  # fmt: skip
+
+    def person_time(self, start: float, end: float) -> float:
+        """Return the time that everyone together was at risk in (start, end]."""
+        left = self.events + self.censored
+        until = left.astype(np.float64) @ np.clip(self.times, start, end)
+        return float(until - self.entered.astype(np.float64) @ np.clip(self.entry_times, start, end))
+
+
+def _of_table(table: EventTable) -> Exits:
+    rows = table.rows
+    days = np.fromiter((day for _, day in rows), np.int64, len(rows))
+    counts = np.array(list(rows.values()), np.int64).reshape(len(rows), 2 + len(table.causes))
+    entered, censored, events = counts[:, 0], counts[:, 1], counts[:, 2:].sum(axis=1)
+    if np.any(days[1:] <= days[:-1]):  # several patterns, or days in another order
+        days, at = np.unique(days, return_inverse=True)
+        entered, censored, events = (
+            np.bincount(at.reshape(-1), weights=x, minlength=days.size).astype(np.int64)
+            for x in (entered, censored, events)
+        )
+    left = censored + events
+    before = np.cumsum(entered) - entered  # entered on an earlier day
+    if days.size and days[0] == 0:
+        before[0] = entered[0]
+    at_risk = before - (np.cumsum(left) - left)
+    if np.any(left > at_risk):
+        i = int(np.argmax(left > at_risk))
+        raise ValueError(f"on day {days[i]} {left[i]} leave and only {at_risk[i]} are at risk")
+    leaving, entering = left > 0, entered > 0
+    return Exits(days[leaving], at_risk[leaving], events[leaving], censored[leaving], days[entering], entered[entering])
+
+
+def _of_episodes(episodes: Episodes) -> Exits:
+    if not episodes.exit.size:
+        none = np.zeros(0, np.int64)
+        return Exits(np.zeros(0), none, none, none, np.zeros(0), none)
+    risk = RiskTable.of(episodes, np.zeros(episodes.exit.size, np.int64), 1)
+    events, censored = risk.events[:, 0].sum(axis=1), risk.censored[:, 0]
+    leaving = events + censored > 0  # a row may count nobody
+    starts = np.where(np.isneginf(episodes.entry), 0.0, episodes.entry)
+    times, at = np.unique(starts, return_inverse=True)
+    entered = np.bincount(at.reshape(-1), weights=episodes.count, minlength=times.size).astype(np.int64)
+    return Exits(
+        risk.times[leaving], risk.at_risk[leaving, 0], events[leaving], censored[leaving],
+        times[entered > 0], entered[entered > 0],
+    )  # fmt: skip
