@@ -1,0 +1,100 @@
+"""What every test of curves reads: at each time with an event, who is at risk and who has it, by group.
+
+In: Episodes. Out: one row a distinct time of an event in each stratum, with numbers at risk and events a group. A time
+at which nobody has the event adds nothing to any of the tests, so it is not kept. The work is one sort of the rows.
+
+Conventions as in `stats/episodes.py`: at risk at t are those with entry < t <= exit, each row counting `count` times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from chartline.stats.episodes import Episodes, Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class EventTimes:
+    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, whole numbers as floats."""
+
+    stratum: Ints
+    time: Floats
+    at_risk: Floats
+    events: Floats
+
+    @classmethod
+    def of(cls, episodes: Episodes, *, cause: str | int | None = None, stratified: bool = True) -> EventTimes:
+        """Count the rows of `episodes`; ends by other causes than `cause` are censored.
+
+        Raises `ValueError` for a cause that there is not.
+        """
+        groups, hits = len(episodes.groups), episodes.events_of(cause)
+        stratum = episodes.stratum if stratified else np.zeros_like(episodes.stratum)
+        times, of_exit = np.unique(episodes.exit, return_inverse=True)
+        # a row of the table is (stratum, time). Everyone who enters a stratum leaves it, so that the running totals
+        # over all rows are back at 0 where the next stratum begins
+        keys, row = np.unique(stratum * times.size + of_exit.reshape(-1), return_inverse=True)
+        row = row.reshape(-1)
+        first = np.searchsorted(times, episodes.entry, side="right")  # the first time above the entry
+        entered = _total(np.searchsorted(keys, stratum * times.size + first), episodes, keys.size)
+        left = _total(row, episodes, keys.size)
+        events = np.bincount(
+            row[hits] * groups + episodes.group[hits], weights=episodes.count[hits], minlength=keys.size * groups
+        ).reshape(keys.size, groups)
+        at_risk = np.cumsum(entered, axis=0) - np.cumsum(left, axis=0) + left
+        kept = events.sum(axis=1) > 0
+        stratum_of, time_of = np.divmod(keys[kept], max(times.size, 1))
+        return cls(stratum_of, times[time_of], at_risk[kept], events[kept])
+
+    @cached_property
+    def n(self) -> Floats:
+        """At risk in all groups."""
+        return np.asarray(self.at_risk.sum(axis=1))
+
+    @cached_property
+    def d(self) -> Floats:
+        """Events in all groups."""
+        return np.asarray(self.events.sum(axis=1))
+
+    @cached_property
+    def spread(self) -> Floats:
+        """d (n - d) / (n - 1), the hypergeometric variance without the shares of the groups; 0 where one is left."""
+        return self.d * (self.n - self.d) / np.maximum(self.n - 1, 1)
+
+    @cached_property
+    def shares(self) -> Floats:
+        """The share of each group in those at risk, R x groups."""
+        return self.at_risk / self.n[:, None]
+
+    @cached_property
+    def survival_before(self) -> Floats:
+        """Kaplan-Meier estimate of everyone in the stratum just before each time, S(t-), as R `survdiff` has it."""
+        return self._running(1 - self.d / self.n, before=True)
+
+    @cached_property
+    def survival_peto(self) -> Floats:
+        """Peto and Peto's estimate: the product of 1 - d / (n + 1) up to and with each time."""
+        return self._running(1 - self.d / (self.n + 1), before=False)
+
+    def _running(self, factors: Floats, *, before: bool) -> Floats:
+        """Products of `factors` along the times of each stratum, with or without the time itself."""
+        out = np.ones_like(factors)
+        bounds = np.flatnonzero(np.diff(self.stratum, prepend=-1, append=-1))
+        for a, b in pairwise(bounds.tolist()):
+            if before:
+                np.cumprod(factors[a : b - 1], out=out[a + 1 : b])
+            else:
+                np.cumprod(factors[a:b], out=out[a:b])
+        return out
+
+
+def _total(row: Ints, episodes: Episodes, rows: int) -> Floats:
+    """Whole-number totals of `count` by row and group, exact below 2^53."""
+    groups = len(episodes.groups)
+    key = row * groups + episodes.group
+    total = np.bincount(key, weights=episodes.count.astype(np.float64), minlength=rows * groups)
+    return np.asarray(total.reshape(rows, groups))

@@ -1,0 +1,283 @@
+"""Weighted log-rank tests: log-rank, Gehan-Breslow, Tarone-Ware, Peto-Peto and Fleming-Harrington.
+
+In: Episodes with groups. Out: the statistic with its degrees of freedom and p, observed and expected numbers a group,
+and their variance. Any number of groups, strata, late entry, counts, time-dependent groups; or a test for trend.
+
+At each time with events the observed number of a group is compared with its share of those at risk, times a weight: U
+= sum w (d_g - d n_g / n), with the hypergeometric variance sum w^2 d (n - d) / (n - 1) (n_g / n) (1{g = h} - n_h / n).
+The weights are 1 (`logrank`), n (`gehan`), the root of n (`tarone_ware`), S(t-) (`peto`, as R `survdiff(rho = 1)`),
+S~(t) (`peto_prentice`) and S~(t) n / (n + 1) (`peto_modified`; these two as SAS `PETO` and `MODPETO`, Klein and
+Moeschberger's table 7.3, with S~ the product of 1 - d / (n + 1)), and S(t-)^rho (1 - S(t-))^gamma. S is the
+Kaplan-Meier estimate of all groups together; in a stratified test n and S are those of the stratum.
+
+For two groups without late entry the log-rank statistic is the score test of a Cox model with exact ties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chartline.stats.comparison.event_times import EventTimes
+from chartline.stats.episodes import Episodes, Floats
+from chartline.stats.statistic import NotEstimable, Statistic
+
+Weights = str | tuple[str, float, float]
+Trend = bool | Sequence[float] | Mapping[str, float]
+
+NAMES = {
+    "logrank": "log-rank test",
+    "gehan": "Gehan-Breslow test",
+    "tarone_ware": "Tarone-Ware test",
+    "peto": "Peto-Peto test",
+    "peto_prentice": "Peto-Peto test with Prentice's survival",
+    "peto_modified": "modified Peto-Peto test",
+    "fleming_harrington": "Fleming-Harrington test",
+}
+_KLEIN = "Klein JP, Moeschberger ML. Survival Analysis, 2nd ed. 2003, chapter 7"
+
+
+def _statistic(name: str, label: str, reference: str, paper: str) -> Statistic:
+    gives = "chi-square, degrees of freedom, p, observed and expected number of each group"
+    return Statistic(
+        name=name, label=label, takes="Episodes with groups", gives=gives, reference=reference, paper=paper
+    )
+
+
+STATISTICS = (
+    _statistic(
+        "logrank", "Log-rank test",
+        "survival::survdiff(rho = 0); with late entry the score test of coxph(ties = 'exact')",
+        "Mantel N. Cancer Chemother Rep 1966;50:163-170; Peto R, Peto J. J R Stat Soc A 1972;135:185-207",
+    ),
+    _statistic(
+        "gehan_breslow", "Gehan-Breslow test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        "Gehan EA. Biometrika 1965;52:203-223; Breslow N. Biometrika 1970;57:579-594",
+    ),
+    _statistic(
+        "tarone_ware", "Tarone-Ware test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        "Tarone RE, Ware J. Biometrika 1977;64:156-160",
+    ),
+    _statistic(
+        "peto_peto", "Peto-Peto test", "survival::survdiff(rho = 1)",
+        "Peto R, Peto J. J R Stat Soc A 1972;135:185-207; Harrington DP, Fleming TR. Biometrika 1982;69:553-566",
+    ),
+    _statistic(
+        "peto_prentice", "Peto-Peto test with Prentice's survival",
+        "formula of Klein and Moeschberger (7.3.3) written out in R", "Prentice RL. Biometrika 1978;65:167-179",
+    ),
+    _statistic(
+        "peto_modified", "Modified Peto-Peto test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        f"Andersen PK et al. Int Stat Rev 1982;50:219-258; {_KLEIN}",
+    ),
+    _statistic(
+        "fleming_harrington", "Fleming-Harrington test (rho, gamma)", "nph::logrank.test(rho, gamma)",
+        "Fleming TR, Harrington DP. Counting Processes and Survival Analysis. 1991",
+    ),
+    _statistic(
+        "logrank_trend", "Log-rank test for trend", "formula of Klein and Moeschberger (7.4.1) written out in R",
+        f"Tarone RE. Biometrika 1975;62:679-682; {_KLEIN}",
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LogrankTest:
+    """G groups, S strata. `observed` and `expected` are weighted, as R `survdiff` prints them; `events` are numbers."""
+
+    chisq: float
+    df: int
+    p: float
+    z: float | None  # two groups: positive where the second has more events than expected; trend: where they rise
+    groups: tuple[str, ...]
+    n: tuple[int, ...]  # that entered; who changes the group on the way counts in each
+    events: tuple[int, ...]
+    observed: Floats
+    expected: Floats
+    variance: Floats  # G x G, of observed - expected
+    strata: tuple[str, ...]
+    observed_by_stratum: Floats  # S x G
+    expected_by_stratum: Floats
+    scores: tuple[float, ...] | None  # of a test for trend
+    method: str
+    warnings: tuple[str, ...]
+
+
+def logrank_test(
+    episodes: Episodes,
+    weights: Weights = "logrank",
+    *,
+    stratified: bool = True,
+    trend: Trend = False,
+    cause: str | int | None = None,
+) -> LogrankTest:
+    """Return the test of equal hazards in the groups of `episodes`.
+
+    `weights` is a name of `NAMES`, or ("fleming_harrington", rho, gamma) with rho, gamma >= 0. `trend` asks for the
+    test on one degree of freedom whose scores are 0, 1, 2, ... in the order of the groups, or as given (in that order,
+    or by the group's name). With `cause`, ends by other causes are censored. Raises `ValueError` for a wrong call,
+    `NotEstimable` where no event happened while two groups were at risk.
+    """
+    table = EventTimes.of(episodes, cause=cause, stratified=stratified)
+    _refuse(episodes, table)
+    w = weights_of(table, weights)
+    observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
+    excess = np.asarray((w[:, None] * (table.events - table.d[:, None] * table.shares)).sum(axis=0))
+    variance = variance_of(table, w)
+    scores = _scores(trend, episodes.groups)
+    if scores is None:
+        chisq, df = _quadratic_form(excess, variance)
+        z = float(excess[1] / math.sqrt(variance[1, 1])) if len(episodes.groups) == 2 else None
+    else:
+        z = _trend_z(excess, variance, scores)
+        chisq, df = z * z, 1
+    return LogrankTest(
+        chisq=chisq, df=df, p=chi_square_tail(chisq, df), z=z, groups=episodes.groups,
+        n=_by_group(episodes, np.ones(episodes.group.shape, bool)),
+        events=_by_group(episodes, episodes.events_of(cause)),
+        observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
+        strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
+        scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
+        warnings=_warnings(episodes, table, variance, weights),
+    )  # fmt: skip
+
+
+def weights_of(table: EventTimes, weights: Weights) -> Floats:
+    """Return the weight of each row. Raises `ValueError` for a name that is none, or a negative exponent."""
+    if not isinstance(weights, str):
+        name, rho, gamma = weights
+        if name != "fleming_harrington" or not (0 <= rho < math.inf and 0 <= gamma < math.inf):
+            raise ValueError(f"not weights: {weights}; rho and gamma of fleming_harrington are 0 or more")
+        return np.asarray(table.survival_before**rho * (1 - table.survival_before) ** gamma)
+    if weights == "logrank":
+        return np.ones_like(table.n)
+    if weights == "gehan":
+        return table.n
+    if weights == "tarone_ware":
+        return np.sqrt(table.n)
+    if weights == "peto":
+        return table.survival_before
+    if weights == "peto_prentice":
+        return table.survival_peto
+    if weights == "peto_modified":
+        return table.survival_peto * table.n / (table.n + 1)
+    raise ValueError(f"not weights: {weights}; there are {', '.join(NAMES)} (the last with rho and gamma)")
+
+
+def variance_of(table: EventTimes, w: Floats) -> Floats:
+    """Return the variance of observed - expected, groups x groups.
+
+    The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
+    were at risk together), so that the diagonal is had without taking a difference.
+    """
+    out = -(table.shares * (w**2 * table.spread)[:, None]).T @ table.shares
+    np.fill_diagonal(out, 0)
+    np.fill_diagonal(out, -out.sum(axis=1))
+    return np.asarray(out + 0.0)
+
+
+def chi_square_tail(chisq: float, df: int) -> float:
+    """Return the upper tail of the chi-square distribution (R `pchisq(lower.tail = FALSE)`)."""
+    if df == 1:
+        return math.erfc(math.sqrt(chisq / 2))
+    from scipy.special import chdtrc
+
+    return float(chdtrc(df, chisq))
+
+
+def _refuse(episodes: Episodes, table: EventTimes) -> None:
+    if len(episodes.groups) < 2:
+        raise NotEstimable("there is one group only")
+    if not table.d.size:
+        raise NotEstimable("no events")
+
+
+def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floats]:
+    """Weighted observed and expected numbers, strata x groups."""
+    observed, expected = np.zeros((2, strata, table.events.shape[1]))
+    np.add.at(observed, table.stratum, w[:, None] * table.events)
+    np.add.at(expected, table.stratum, (w * table.d)[:, None] * table.shares)
+    return observed, expected
+
+
+def _by_group(episodes: Episodes, rows: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    total = np.bincount(episodes.group[rows], weights=episodes.count[rows], minlength=len(episodes.groups))
+    return tuple(int(n) for n in total)
+
+
+def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
+    """U' V^- U and the rank of V: of each set of groups linked by common risk sets, one group is left out."""
+    kept = np.ones(excess.size, bool)
+    for linked in _linked(variance):
+        kept[linked[int(np.argmax(variance[linked, linked]))]] = False
+    df = int(kept.sum())
+    if not df:
+        raise NotEstimable("no event happened while patients of two groups were at risk")
+    u, v = excess[kept], variance[np.ix_(kept, kept)]
+    return float(u @ np.linalg.solve(v, u)), df
+
+
+def _linked(variance: Floats) -> list[list[int]]:
+    """The groups in sets that are joined, directly or over others, by an element of the variance that is not 0."""
+    left, out = set(range(len(variance))), []
+    while left:
+        found, edge = set(), {left.pop()}
+        while edge:
+            found |= edge
+            edge = {j for i in edge for j in np.flatnonzero(variance[i]).tolist()} - found
+        left -= found
+        out.append(sorted(found))
+    return out
+
+
+def _scores(trend: Trend, groups: tuple[str, ...]) -> tuple[float, ...] | None:
+    if trend is False:
+        return None
+    if isinstance(trend, Mapping):
+        if set(trend) != set(groups):
+            raise ValueError(f"scores for {', '.join(trend)}; the groups are {', '.join(groups)}")
+        trend = [trend[name] for name in groups]
+    scores = tuple(float(s) for s in (range(len(groups)) if trend is True else trend))
+    if len(scores) != len(groups):
+        raise ValueError(f"{len(scores)} scores for {len(groups)} groups")
+    if len(set(scores)) < 2 or not all(math.isfinite(s) for s in scores):
+        raise ValueError("the scores of a trend must be finite and not all equal")
+    return scores
+
+
+def _trend_z(excess: Floats, variance: Floats, scores: tuple[float, ...]) -> float:
+    """sum a (O - E) over its standard error; the scores may be moved and stretched, nothing changes."""
+    a = np.asarray(scores)
+    spread = float(-(np.triu(variance, 1) * (a[:, None] - a) ** 2).sum())
+    if spread <= 0:
+        raise NotEstimable("no event happened while patients of two groups with different scores were at risk")
+    return float((a - a.mean()) @ excess / math.sqrt(spread))
+
+
+def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cause: str | int | None) -> str:
+    if isinstance(weights, str):
+        out = NAMES[weights]
+    else:
+        out = f"{NAMES[weights[0]]} (rho {weights[1]:g}, gamma {weights[2]:g})"
+    if scores is not None:
+        out += f" for trend with scores {', '.join(f'{s:g}' for s in scores)}"
+    if strata > 1:
+        out += f", stratified ({strata} strata)"
+    return out if cause is None else f"{out}, other causes than {cause} censored"
+
+
+def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: Weights) -> tuple[str, ...]:
+    out = [
+        f"group {name} is not compared: at no event was it at risk together with another group"
+        for name, v in zip(episodes.groups, np.diag(variance), strict=True)
+        if v == 0
+    ]
+    of_survival = not isinstance(weights, str) or weights == "peto"
+    if of_survival and np.any(table.survival_before == 0):
+        day = float(table.time[int(np.argmax(table.survival_before == 0))])
+        out.append(f"everyone at risk had the event before time {day:g}, so that later events have weight 0")
+    return tuple(out)
