@@ -2,7 +2,13 @@
 
 PUBLIC: dict[str, str] = {
     "Outcomes": "logistic",
+    "choose_cox_method": "guards",
+    "choose_logistic_method": "guards",
     "estimate_firth_cox": "firth_cox",
     "estimate_firth_logistic": "firth_logistic",
+    "estimate_frailty_cox": "frailty",
     "estimate_logistic": "logistic",
+    "events_per_variable": "guards",
+    "find_monotone": "guards",
+    "find_separation": "logistic",
 }

@@ -20,7 +20,7 @@ import numpy as np
 
 from chartline.stats.design import Floats
 from chartline.stats.episodes import Episodes
-from chartline.stats.regression.likelihood import (
+from chartline.stats.regression.maximum import (
     Point,
     Term,
     by_differences,
@@ -109,8 +109,8 @@ def estimate_firth_cox(
     terms = profiled(model, top, names, likelihood.scale, level, covariance)
     chisq, p = ratio_test(model, top, range(len(names)))
     # |information| was taken per standard deviation of the covariates; in their own units it is this much more
-    units = float(np.sum(np.log(likelihood.scale)))
+    value = top.value + float(np.sum(np.log(likelihood.scale)))
     return FirthCox(
-        terms, covariance, top.value + units, top.value + units - chisq / 2, chisq, len(names), p, episodes.n, likelihood.events,
-        ties, level, infinite_limits(terms),
+        terms, covariance, value, value - chisq / 2, chisq, len(names), p, episodes.n, likelihood.events, ties, level,
+        infinite_limits(terms),
     )  # fmt: skip

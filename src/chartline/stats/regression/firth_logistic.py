@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.design import Floats
-from chartline.stats.regression.likelihood import (
+from chartline.stats.regression.maximum import (
     Point,
     by_differences,
     check_level,
@@ -87,5 +87,6 @@ def estimate_firth_logistic(outcomes: Outcomes, level: float = 0.95) -> Logistic
     chisq, p = ratio_test(model, top, covariates) if len(terms) > 1 else (0.0, math.nan)
     value = top.value + float(np.sum(np.log(scale)))
     return Logistic(
-        terms, covariance, value, value - chisq / 2, chisq, len(covariates), p, outcomes.n, outcomes.n_events, "profile", level, infinite_limits(terms),
+        terms, covariance, value, value - chisq / 2, chisq, len(covariates), p, outcomes.n, outcomes.n_events,
+        "profile", level, infinite_limits(terms),
     )  # fmt: skip

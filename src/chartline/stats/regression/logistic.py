@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import Floats, design_matrix
-from chartline.stats.regression.likelihood import (
+from chartline.stats.regression.maximum import (
     Point,
     Term,
     check_information,
@@ -37,7 +37,7 @@ from chartline.stats.regression.likelihood import (
 from chartline.stats.statistic import NotEstimable, Statistic
 
 INTERCEPT = "(intercept)"
-_MODERATE = 15.0  # log odds; under separation Newton's steps end (by rounding) beyond 30 only
+MODERATE = 15.0  # log odds; under separation Newton's steps end (by rounding) beyond 30 only
 IntervalMethod = Literal["profile", "wald"]
 
 STATISTICS = (
@@ -89,8 +89,8 @@ class Outcomes:
         patterns, at = np.unique(x[n > 0], axis=0, return_inverse=True)
         at = at.reshape(-1)
         size = patterns.shape[0]
-        events = np.bincount(at, weights=(y * n)[n > 0], minlength=size)
-        trials = np.bincount(at, weights=n[n > 0], minlength=size)
+        events = np.bincount(at, weights=(y * n)[n > 0], minlength=size).astype(np.float64)
+        trials = np.bincount(at, weights=n[n > 0], minlength=size).astype(np.float64)
         return cls(events, trials, np.column_stack([np.ones(size), patterns]), (INTERCEPT, *names))
 
     @property
@@ -160,9 +160,7 @@ class Binomial:
         chance = 1 / (1 + np.exp(-np.clip(eta, -700, 700)))
         value = float(self.events @ eta - self.trials @ np.logaddexp(0.0, eta))
         weight = self.trials * chance * (1 / (1 + np.exp(np.clip(eta, -700, 700))))
-        return Point(
-            beta, value, (self.events - self.trials * chance) @ self.x, (self.x * weight[:, None]).T @ self.x
-        )
+        return Point(beta, value, (self.events - self.trials * chance) @ self.x, (self.x * weight[:, None]).T @ self.x)
 
     def curvature(self, point: Point) -> Floats:
         return point.information
@@ -195,22 +193,21 @@ def estimate_logistic(outcomes: Outcomes, level: float = 0.95, *, interval: Inte
 
 
 def _maximum(model: Binomial, outcomes: Outcomes, scale: Floats) -> Point:
-    """The maximum, or `NotEstimable` with what separates the outcome.
-
-    A top where every log odds is moderate is a top; only beyond does the linear programme have to decide.
-    """
-    if outcomes.n_events in (0, outcomes.n):
-        raise NotEstimable(find_separation(outcomes))
-    try:
-        top = maximise(model, start_of(outcomes, scale))
-        if np.abs(model.x @ top.beta).max() < _MODERATE:
-            return top
-    except NotEstimable:
-        top = None
+    """The maximum, or `NotEstimable` with what separates the outcome."""
     sentence = find_separation(outcomes)
-    if sentence or top is None:
-        raise NotEstimable(sentence or "the likelihood has no maximum")
-    return top
+    if sentence:
+        raise NotEstimable(sentence)
+    return maximise(model, start_of(outcomes, scale))
+
+
+def _has_a_moderate_top(outcomes: Outcomes) -> bool:
+    """A top where every log odds is moderate is a top; only beyond does the linear programme have to decide."""
+    scale = outcomes.scale
+    model = Binomial(outcomes.design / scale, outcomes.events, outcomes.trials)
+    try:
+        return bool(np.abs(model.x @ maximise(model, start_of(outcomes, scale)).beta).max() < MODERATE)
+    except NotEstimable:
+        return False
 
 
 def start_of(outcomes: Outcomes, scale: Floats) -> Floats:
@@ -249,7 +246,7 @@ def find_separation(outcomes: Outcomes) -> str:
     if k in (0, n):
         return f"{'no patient' if k == 0 else 'every patient'} had the outcome"
     every = range(1, len(outcomes.names))
-    if not _separates(outcomes, every):
+    if _has_a_moderate_top(outcomes) or not _separates(outcomes, every):
         return ""
     alone = tuple(j for j in every if _separates(outcomes, (j,)))
     kind = "completely" if _separates(outcomes, alone if len(alone) == 1 else every, complete=True) else "partly"

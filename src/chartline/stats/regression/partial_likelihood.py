@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import Floats, Ints
 from chartline.stats.episodes import Episodes
-from chartline.stats.regression.likelihood import log_determinant
+from chartline.stats.regression.maximum import log_determinant
 from chartline.stats.statistic import NotEstimable
 
 Ties = Literal["breslow", "efron"]
@@ -152,7 +152,7 @@ class PartialLikelihood:
             out[self.event] -= less[self.last[self.event] - 1]
         return np.asarray(out, np.float64)
 
-    def _backwards(self, per_slot: Floats) -> Floats:
+    def _backwards(self, per_slot: npt.NDArray[Any]) -> Floats:
         """Sums over the slots of the same stratum from each to the last."""
         return np.concatenate([np.cumsum(per_slot[a:b][::-1])[::-1] for a, b in self._strata])
 
@@ -174,10 +174,10 @@ def _slots(e: Episodes, event: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]
     return first, last, np.array(bounds, np.int64)
 
 
-def _terms(deaths: Floats, ties: Ties) -> tuple[Ints, Floats, Floats]:
+def _terms(deaths: npt.NDArray[Any], ties: Ties) -> tuple[Ints, Floats, Floats]:
     """Slot, fraction and multiplicity of each term."""
     if ties == "breslow" or np.all(deaths <= 1):
-        return np.arange(deaths.size, dtype=np.int64), np.zeros(deaths.size), deaths
+        return np.arange(deaths.size, dtype=np.int64), np.zeros(deaths.size), deaths.astype(np.float64)
     d = deaths.astype(np.int64)
     slot = np.repeat(np.arange(d.size, dtype=np.int64), d)
     rank = np.arange(slot.size) - np.repeat(np.cumsum(d) - d, d)
