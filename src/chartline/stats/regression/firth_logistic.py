@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.design import Floats
+from chartline.stats.regression.logistic import Binomial, Logistic, Outcomes, check_outcomes, start_of
 from chartline.stats.regression.maximum import (
     Point,
     by_differences,
@@ -25,7 +26,6 @@ from chartline.stats.regression.maximum import (
     profiled,
     ratio_test,
 )
-from chartline.stats.regression.logistic import Binomial, Logistic, Outcomes, check_outcomes, start_of
 from chartline.stats.statistic import Statistic
 
 STATISTICS = (

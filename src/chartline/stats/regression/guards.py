@@ -19,8 +19,8 @@ import numpy as np
 
 from chartline.stats.design import Floats
 from chartline.stats.episodes import Episodes
-from chartline.stats.regression.maximum import Point, log_determinant, maximise
 from chartline.stats.regression.logistic import MODERATE, Outcomes, find_separation
+from chartline.stats.regression.maximum import Point, log_determinant, maximise
 from chartline.stats.regression.partial_likelihood import PartialLikelihood
 from chartline.stats.statistic import NotEstimable
 
