@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.counts.model import EventTable
-from chartline.stats.groups import in_order
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from chartline.stats.design import Floats as Floats
+from chartline.stats.design import Ints as Ints
+from chartline.stats.design import design_matrix, factor
 
 _SAME = float(np.sqrt(np.finfo(float).eps))  # R aeqSurv: two times nearer than this share of their size are one
 
@@ -98,15 +97,15 @@ class Episodes:
         n = exit_.shape[0]
         kinds = int(status.max(initial=0))
         names = tuple(causes) if causes else ("event",) if kinds <= 1 else tuple(f"cause {k + 1}" for k in range(kinds))
-        columns, design = _design(covariates or {}, reference or {}, n)
-        group_index, groups = _factor(group, n)
-        stratum, levels = _factor(strata, n)
+        columns, design = design_matrix(covariates or {}, reference or {}, n)
+        group_index, groups = factor(group, n)
+        stratum, levels = factor(strata, n)
         return cls(
             entry=start, exit=exit_, status=status, group=group_index, stratum=stratum,
             count=np.ones(n, np.int64) if count is None else _whole(count, "count"),
             pattern=np.arange(n, dtype=np.int64) if columns else np.zeros(n, np.int64),
             design=design, causes=names, groups=groups, strata=levels, covariates=columns,
-            cluster=None if cluster is None else _factor(cluster, n)[0],
+            cluster=None if cluster is None else factor(cluster, n)[0],
         )  # fmt: skip
 
     @classmethod
@@ -134,19 +133,19 @@ class Episodes:
         at = np.array([index[r[0]] for r in rows], np.int64)
         of = {name: [v[name] for v in values] for name in {*covariates, *strata, *(n for n in (by, cluster) if n)}}
         kinds = dict(covariates) if isinstance(covariates, Mapping) else {}
-        columns, design = _design(
+        columns, design = design_matrix(
             {name: _typed(of[name], kinds.get(name)) for name in covariates}, reference or {}, len(patterns)
         )
-        group, groups = _factor(of[by] if by else None, len(patterns))
+        group, groups = factor(of[by] if by else None, len(patterns))
         crossed = [", ".join(x) for x in zip(*(of[s] for s in strata), strict=True)] if strata else None
-        stratum, levels = _factor(crossed, len(patterns))
+        stratum, levels = factor(crossed, len(patterns))
         entry = np.array([r[1] for r in rows], np.float64)
         return cls(
             entry=np.where(entry == 0, -np.inf, entry), exit=np.array([r[2] for r in rows], np.float64),
             status=np.array([r[3] for r in rows], np.int64), count=np.array([r[4] for r in rows], np.int64),
             group=group[at], stratum=stratum[at], pattern=at if columns else np.zeros(len(rows), np.int64),
             design=design if columns else np.zeros((1, 0)), causes=table.causes, groups=groups, strata=levels,
-            covariates=columns, cluster=_factor(of[cluster], len(patterns))[0][at] if cluster else None, paired=paired,
+            covariates=columns, cluster=factor(of[cluster], len(patterns))[0][at] if cluster else None, paired=paired,
         )  # fmt: skip
 
     @property
@@ -214,28 +213,6 @@ def _whole(values: npt.ArrayLike, what: str) -> Ints:
     return numbers.astype(np.int64)
 
 
-def _factor(values: npt.ArrayLike | Sequence[str] | None, n: int) -> tuple[Ints, tuple[str, ...]]:
-    """Index and names of the levels, in the order of reports (numbers by size, then texts)."""
-    if values is None:
-        return np.zeros(n, np.int64), ("",)
-    given = np.asarray(values)
-    if given.shape != (n,):
-        raise ValueError(f"a group, stratum or cluster has {given.shape[0]} rows, the times have {n}")
-    if given.dtype.kind == "f" and np.any(np.isnan(given)):
-        raise ValueError("a group, stratum or cluster is missing")
-    distinct, at = np.unique(given, return_inverse=True)
-    names = [_level(v) for v in distinct.tolist()]
-    ordered = in_order(names)
-    rank = {name: i for i, name in enumerate(ordered)}
-    place = np.array([rank[name] for name in names], np.int64)
-    return place[at.reshape(-1)], tuple(ordered)
-
-
-def _level(value: Any) -> str:
-    """A number without needless decimals, a text as it is."""
-    return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
-
-
 def _typed(texts: Sequence[str], kind: str | None) -> Any:
     """The values of a covariate: numbers where declared or where all texts are numbers, else texts."""
     if "" in texts:
@@ -247,33 +224,6 @@ def _typed(texts: Sequence[str], kind: str | None) -> Any:
             if kind == "number":
                 raise
     return np.array(texts, dtype=str)
-
-
-def _design(covariates: Mapping[str, Any], reference: Mapping[str, str], n: int) -> tuple[tuple[str, ...], Floats]:
-    """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`)."""
-    names: list[str] = []
-    columns: list[Floats] = []
-    for name, values in covariates.items():
-        given = np.asarray(values)
-        if given.ndim == 2:  # a basis, such as a spline
-            names += [f"{name}[{i + 1}]" for i in range(given.shape[1])]
-            columns += [given[:, i].astype(np.float64) for i in range(given.shape[1])]
-            continue
-        if given.shape != (n,):
-            raise ValueError(f"the covariate {name} has {given.shape[0]} rows, the times have {n}")
-        if given.dtype.kind in "biuf":
-            names.append(name)
-            columns.append(given.astype(np.float64))
-            continue
-        at, levels = _factor(given.astype(str), n)
-        base = reference.get(name, levels[0])
-        if base not in levels:
-            raise ValueError(f"{name} has no level {base}; it has {', '.join(levels)}")
-        for i, level in enumerate(levels):
-            if level != base:
-                names.append(f"{name}={level}")
-                columns.append((at == i).astype(np.float64))
-    return tuple(names), np.column_stack(columns) if columns else np.zeros((n if covariates else 1, 0))
 
 
 def _paired(table: EventTable) -> tuple[list[tuple[Any, int, int, int, int]], bool]:

@@ -8,4 +8,6 @@ PUBLIC: dict[str, str] = {
     "find_tipping_point": "tipping_point",
     "estimate_leave_one_out": "leave_one_out",
     "leave_one_out": "leave_one_out",
+    "adjust_p": "multiplicity",
+    "e_value": "e_value",
 }
