@@ -19,29 +19,30 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.statistic import NotEstimable
+from chartline.stats.risk import distinct
 
 WeightKind = Literal["crr", "finegray"]
 
 
 @dataclass(frozen=True, eq=False)
 class CensoringWeights:
-    """`times` (T) are all distinct exits; `censored`, `at_risk` and `left` (G(t-)) are strata x T.
-
-    `entries` (E) and `present` (H(e-), with one more column for after the last entry) are strata x (E + 1).
+    """`times` (T) are all distinct exits, `step` the index of each row's exit among them; `censored`, `at_risk` and `left` (G(t-)) are strata x T; `last` is the
+    largest exit of each stratum, after which nobody of it counts. `entries` (E) and `present` (H(e-), with one more column for after the last entry) are strata x (E + 1).
     """
 
     times: Floats
+    step: Ints
     censored: Floats
     at_risk: Floats
     left: Floats
     entries: Floats
     present: Floats
+    last: Floats
 
-    def before(self, stratum: Ints | int, when: Floats) -> Floats:
+    def before(self, stratum: int, when: Floats) -> Floats:
         """Return Q(t-) of the stratum at the times `when`."""
         step = np.searchsorted(self.times, when, side="left")
-        return self.on_step(stratum, step, when)
+        return np.where(when > self.last[stratum], 0.0, self.on_step(stratum, step, when))
 
     def on_step(self, stratum: Ints | int, step: Ints, when: Floats) -> Floats:
         """As `before`, where the index `step` of `when` among `times` is known."""
@@ -58,10 +59,9 @@ def censoring_weights(
     """Return the weights of each stratum.
 
     `ends` and `begins` say which rows are the last and the first of a subject (all, where a row is a subject): only
-    there can it be censored and enter. Raises `NotEstimable` where nobody is at risk before some enter.
+    there can it be censored and enter.
     """
-    times, of_exit = np.unique(rows.exit, return_inverse=True)
-    of_exit = of_exit.reshape(-1)
+    times, of_exit = distinct(rows.exit)
     size = times.size
 
     def total(step: Ints, which: npt.NDArray[np.bool_] | None, width: int) -> Floats:
@@ -85,7 +85,8 @@ def censoring_weights(
     hazard = np.divide(lost, risk, out=np.zeros_like(lost), where=lost > 0)
     left = np.hstack([np.ones((strata, 1)), np.cumprod(1 - hazard, axis=1)])
     entries, present = _entered(rows, stratum, strata, late, begins)
-    return CensoringWeights(times, lost, risk, left, entries, present)
+    last = np.array([times[np.flatnonzero(line)[-1]] if line.any() else -np.inf for line in gone])
+    return CensoringWeights(times, of_exit, lost, risk, left, entries, present, last)
 
 
 def _entered(
@@ -110,7 +111,5 @@ def _entered(
         - total(np.searchsorted(days, rows.exit, side="left"), everyone), axis=1,
     )[:, :width]  # fmt: skip
     hazard = np.divide(come, inside, out=np.zeros_like(come), where=come > 0)
-    if np.any((come > 0) & (come >= inside)):
-        raise NotEstimable("nobody is at risk just before some enter late, so that late entry cannot be weighed")
     back = np.cumprod(1 - hazard[:, ::-1], axis=1)[:, ::-1]
     return days, np.hstack([back, np.ones((strata, 1))])
