@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from chartline.stats.competing.totals import totals
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import distinct
 
@@ -26,8 +27,10 @@ WeightKind = Literal["crr", "finegray"]
 
 @dataclass(frozen=True, eq=False)
 class CensoringWeights:
-    """`times` (T) are all distinct exits, `step` the index of each row's exit among them; `censored`, `at_risk` and `left` (G(t-)) are strata x T; `last` is the
-    largest exit of each stratum, after which nobody of it counts. `entries` (E) and `present` (H(e-), with one more column for after the last entry) are strata x (E + 1).
+    """`times` (T) are all distinct exits, `step` the index of each row's exit among them.
+
+    `censored`, `at_risk` and `left` (G(t-)) are strata x T; `present` (H(e-), the last column for after the last entry)
+    is strata x (E + 1) for the E days of `entries`; `last` is each stratum's largest exit: none counts after it.
     """
 
     times: Floats
@@ -66,8 +69,7 @@ def censoring_weights(
 
     def total(step: Ints, which: npt.NDArray[np.bool_] | None, width: int) -> Floats:
         weight = rows.count.astype(np.float64) if which is None else rows.count * which
-        out = np.bincount(stratum * width + step, weight, strata * width)
-        return out.reshape(strata, width)
+        return totals(stratum * width + step, weight, strata * width).reshape(strata, width)
 
     gone = total(of_exit, None, size)
     late = np.isfinite(rows.entry)
@@ -101,7 +103,7 @@ def _entered(
 
     def total(step: Ints, which: npt.NDArray[np.bool_]) -> Floats:
         key = stratum[which] * (width + 1) + step[which]
-        return np.bincount(key, rows.count[which], strata * (width + 1)).reshape(strata, width + 1)
+        return totals(key, rows.count[which], strata * (width + 1)).reshape(strata, width + 1)
 
     everyone = np.ones(rows.exit.size, bool)
     come = total(np.searchsorted(days, rows.entry, side="left"), new)[:, :width]

@@ -6,11 +6,12 @@ event stays in the risk set with the weight of not yet being censored (`censorin
 
 Conventions. `weights` "crr" (default) is that of R `cmprsk::crr`, "finegray" that of `survival::finegray` followed by
 `coxph(ties = "breslow")`; they differ only where an event and a censoring share a day. `variance` "fine_gray"
-(default) is the sandwich of the 1999 paper, as crr has it, with the term for the estimated weights; "robust" takes the
-weights as known, as coxph with `cluster(id)` does; "model" is the inverse information. With several strata crr keeps in
-that term, of each stratum, only the event times of its own members; the formula of the paper, which is computed here, has
-all event times, so that standard errors then differ from crr's in the third digit. With late entry (weights of Geskus)
-the term for the weights covers censoring only. `crr` stops early (gtol = 1e-6); here Newton's method runs to the end.
+(default) is the sandwich of the 1999 paper, as crr has it, with the term for the estimated weights; "robust" takes
+the weights as known, as coxph with `cluster(id)` does; "model" is the inverse information. With several strata crr
+keeps in that term, of each stratum, the event times of its own members only; the formula of the paper, computed here,
+has all event times, so that standard errors differ from crr's in the third or fourth digit. With late entry (weights of
+Geskus) the term covers censoring only; R finegray heeds late entry only where somebody enters after the first exit,
+here it counts from the first exit on. `crr` stops early (gtol = 1e-6); here Newton's method runs to the end.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from chartline.stats.competing.censoring_weights import CensoringWeights, WeightKind, censoring_weights
 from chartline.stats.competing.newton import Maximum, maximise
 from chartline.stats.competing.subdistribution import Engine, Patterns, Rows, Separable, weighed_gram
+from chartline.stats.competing.totals import totals
 from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.statistic import NotEstimable, Statistic
@@ -37,7 +39,7 @@ STATISTICS = (
         label="Subdistribution hazard ratio (Fine-Gray)",
         takes="Episodes or EventTable with the causes that compete, with covariates",
         gives="hazard ratio of the subdistribution with robust interval; Wald, score and likelihood-ratio tests",
-        reference="cmprsk::crr(time, status, x, gtol = 1e-12); coxph(Surv(fgstart, fgstop, fgstatus) ~ x, finegray(...))",
+        reference="cmprsk::crr(time, status, x, gtol = 1e-12); coxph(Surv(fgstart, fgstop, fgstatus) ~ x, finegray())",
         paper="Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496-509; Geskus RB. Biometrics 2011;67:39-49 (late entry)",
     ),
     Statistic(
@@ -157,15 +159,15 @@ def estimate_fine_gray(
     lost = (rows.status == 0) if ends is None else (rows.status == 0) & ends
     cluster = rows.cluster if rows.cluster is not None else who
     covariance = _covariance(engine, best, variance, table, censoring, lost, weights, cluster, rows.paired)
-    jumps = best.fit.jumps * np.exp(-_at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite)[0]
+    jumps = (
+        best.fit.jumps * np.exp(-_at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite)[0]
+    )
     return _result(
         best, covariance, terms, name, rows, table, jumps, level, weights, variance, tuple(time_effects)
     )  # fmt: skip
 
 
-def _ends(
-    rows: Episodes, who: Ints | None
-) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None]:
+def _ends(rows: Episodes, who: Ints | None) -> tuple[npt.NDArray[np.bool_] | None, npt.NDArray[np.bool_] | None]:
     """Which rows are the first and the last of their subject; None where every row is both."""
     if who is None:
         return None, None
@@ -187,9 +189,10 @@ def _rows(rows: Episodes, of_cause: npt.NDArray[np.bool_], stratum: Ints, strata
     if np.any(own <= 0):
         raise NotEstimable("nobody is at risk just before some enter late, so that late entry cannot be weighed")
     grid = np.stack([w.before(g, times) for g in range(strata)])
-    deaths = np.bincount(until[of_cause] - 1, count[of_cause], times.size)
+    deaths = totals(until[of_cause] - 1, count[of_cause], times.size)
     return Rows(
-        count, start, until, of_cause, rows.status > 0, competing, own, stratum, strata, times, grid, deaths, rows.entry, late
+        count, start, until, of_cause, rows.status > 0, competing, own, stratum, strata, times, grid, deaths,
+        rows.entry, late,
     )  # fmt: skip
 
 
@@ -208,11 +211,11 @@ def _engine(rows: Episodes, table: Rows, effects: tuple[TimeEffect, ...]) -> tup
     size = distinct.shape[0] * table.times.size * (x.shape[1] + len(effects))
     if size > LARGEST:
         raise ValueError(
-            f"{distinct.shape[0]} distinct covariate rows at {table.times.size} event times are too many for effects that"
-            " change with time; round the covariates, or the days"
+            f"{distinct.shape[0]} distinct covariate rows at {table.times.size} event times are too many for effects"
+            " that change with time; round the covariates, or the days"
         )
     z = _at_times(distinct, rows.covariates, effects, table.times)
-    n = np.bincount(pattern.reshape(-1), table.count)
+    n = totals(pattern.reshape(-1), table.count, distinct.shape[0])
     scale = np.sqrt(np.einsum("p,pjk->k", n, z**2) / (n.sum() * table.times.size))
     return Patterns(table, z, pattern.reshape(-1)), centre[None, :], scale
 
@@ -247,7 +250,8 @@ def _covariance(
     if cluster is None:
         middle = weighed_gram(share, table.count)
     else:
-        sums = np.stack([np.bincount(cluster, line * table.count) for line in share])
+        size = int(cluster.max()) + 1
+        sums = np.stack([totals(cluster, line * table.count, size) for line in share])
         middle = sums @ sums.T
     return np.asarray(best.inverse @ middle @ best.inverse)
 

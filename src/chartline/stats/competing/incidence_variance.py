@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from chartline.stats.competing.totals import totals
 from chartline.stats.episodes import Episodes, Floats, Ints
 
 VarianceKind = Literal["greenwood", "gray", "jackknife"]
@@ -77,8 +78,8 @@ def jackknife(
     gone = jump - drift[at + 1] + drift[entered]
     out = np.zeros(times.size)
     for i, j, power in ((0, 0, 0), (0, 1, 1), (1, 1, 2)):
-        w = episodes.count * (2.0 if i != j else 1.0)
-        done = np.cumsum(np.bincount(at, w * gone[:, i] * gone[:, j], times.size))
+        w = np.asarray(episodes.count * (2.0 if i != j else 1.0), np.float64)
+        done = np.cumsum(totals(at, w * gone[:, i] * gone[:, j], times.size))
         out += (done + _present(at, entered, w, drift, i, j, times.size)) * rest**power
     return np.maximum(out, 0.0)
 
@@ -87,8 +88,8 @@ def _present(at: Ints, entered: Ints, w: Floats, drift: Floats, i: int, j: int, 
     """Sum over those still there after each step of (A(t) - A(e)) (B(t) - B(e))."""
 
     def there(weights: Floats) -> Floats:
-        come = np.cumsum(np.bincount(entered, weights, steps + 1)[:steps])
-        return np.asarray(come - np.cumsum(np.bincount(at, weights, steps)))
+        come = np.cumsum(totals(entered, weights, steps + 1)[:steps])
+        return np.asarray(come - np.cumsum(totals(at, weights, steps)))
 
     a, b = drift[1:, i], drift[1:, j]
     start_a, start_b = drift[entered, i], drift[entered, j]
@@ -107,7 +108,7 @@ def _by_subject(
         start, stop = np.minimum(entered, step + 1), np.minimum(at, step) + 1
         value = drift[start] - drift[np.maximum(stop, start)] + jump * (at <= step)[:, None]
         row = episodes.count * (value[:, 0] + rest[step] * value[:, 1])
-        out[step] = np.sum(np.bincount(episodes.cluster, row, subjects) ** 2)
+        out[step] = np.sum(totals(episodes.cluster, row, subjects) ** 2)
     return out
 
 

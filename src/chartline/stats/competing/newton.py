@@ -42,8 +42,9 @@ def maximise(evaluate: Callable[[Floats], Fit], scale: Floats, terms: tuple[str,
     beta = np.zeros(scale.size)
     null = fit = evaluate(beta)
     _check_terms(null.information, scale, terms)
-    flat, step, used = 0, beta, 0
-    for used in range(1, STEPS + 1):
+    flat, step, iteration = 0, beta, 0
+    while iteration < STEPS:
+        iteration += 1
         step = _solve(fit.information, fit.score)
         beta, new = _climb(evaluate, beta, step, fit)
         flat = flat + 1 if new.loglik - fit.loglik <= 1e-11 * (1 + abs(fit.loglik)) else 0
@@ -53,8 +54,8 @@ def maximise(evaluate: Callable[[Floats], Fit], scale: Floats, terms: tuple[str,
             break
     lost = np.abs(step) * scale > RUNAWAY
     inverse = _inverse(fit.information, lost)
-    says = tuple(f"the coefficient of {terms[k]} has no finite estimate (no event on one side)" for k in np.flatnonzero(lost))
-    return Maximum(np.where(lost, np.sign(step) * np.inf, beta), beta, fit, null, inverse, used, says)
+    says = tuple(f"the coefficient of {terms[k]} is infinite: no event on one side" for k in np.flatnonzero(lost))
+    return Maximum(np.where(lost, np.sign(step) * np.inf, beta), beta, fit, null, inverse, iteration, says)
 
 
 def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: Fit) -> tuple[Floats, Fit]:

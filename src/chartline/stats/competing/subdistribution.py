@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.competing.censoring_weights import CensoringWeights
+from chartline.stats.competing.totals import totals
 from chartline.stats.episodes import Floats, Ints
 
 
@@ -58,7 +59,9 @@ class Fit:
 class Engine(Protocol):
     def evaluate(self, beta: Floats) -> Fit: ...
     def eta(self, beta: Floats) -> Floats: ...
-    def psi(self, beta: Floats, weights: CensoringWeights, lost: npt.NDArray[np.bool_], at_risk_ties: bool) -> Floats: ...
+    def psi(
+        self, beta: Floats, weights: CensoringWeights, lost: npt.NDArray[np.bool_], at_risk_ties: bool
+    ) -> Floats: ...
 
 
 class Separable:
@@ -110,7 +113,7 @@ class Separable:
         size = r.strata * (when.size + 1)
 
         def gathered(w: Floats) -> Floats:
-            return np.cumsum(np.bincount(key, w, size).reshape(r.strata, -1), axis=1)[:, :-1]
+            return np.cumsum(totals(key, w, size).reshape(r.strata, -1), axis=1)[:, :-1]
 
         c0 = gathered(mass)
         to_come = [_suffix(r.weight * jumps * line)[:, first] for line in (np.ones_like(jumps), *mean)]
@@ -132,18 +135,18 @@ class Separable:
         """Sum of risk (times covariate k) over who is at risk at each event time, competing events with weights."""
         r, size = self.rows, self.rows.times.size + 1
         w = risk if k is None else np.multiply(risk, self.x[k], out=self.room)
-        total = np.bincount(r.stop, w, size)
+        total = totals(r.stop, w, size)
         if self.from_.size:
-            total -= np.bincount(r.start[self.from_], w[self.from_], size)
+            total -= totals(r.start[self.from_], w[self.from_], size)
         out = np.cumsum(total[:0:-1])[::-1]
         if r.competing.size:
             mass = w[r.competing] / r.own_weight
-            past = np.cumsum(np.bincount(self.key, mass, r.strata * size).reshape(r.strata, size), axis=1)[:, :-1]
+            past = np.cumsum(totals(self.key, mass, r.strata * size).reshape(r.strata, size), axis=1)[:, :-1]
             out = out + (r.weight * past).sum(axis=0)
         return np.asarray(out)
 
     def _experienced(self, jumps: Floats) -> Floats:
-        """What each row experiences of the increments `jumps` (lines x J), weighted once its competing event is past."""
+        """What each row feels of the increments `jumps` (lines x J), weighted once its competing event is past."""
         r = self.rows
         out = np.empty((len(jumps), r.stop.size))
         for line, felt in zip(jumps, out, strict=True):
@@ -165,7 +168,7 @@ class Patterns:
         width = j + 1
 
         def total(step: Ints, w: Floats, who: Ints | slice) -> Floats:
-            return np.bincount(pattern[who] * width + step, w, p * width).reshape(p, width)
+            return totals(pattern[who] * width + step, w, p * width).reshape(p, width)
 
         everyone = slice(None)
         inside = total(rows.stop, rows.count, everyone) - total(rows.start, rows.count, everyone)
@@ -222,7 +225,7 @@ class Patterns:
         for g in range(r.strata):
             who = r.stratum[c] == g
             key = self.pattern[c[who]] * (when.size + 1) + since[who]
-            mass = np.bincount(key, r.count[c[who]] / r.own_weight[who], pull.shape[0] * (when.size + 1))
+            mass = totals(key, r.count[c[who]] / r.own_weight[who], pull.shape[0] * (when.size + 1))
             gathered = np.cumsum(mass.reshape(-1, when.size + 1), axis=1)[:, :-1]
             q[:, g] = np.einsum("pu,pku->ku", gathered, _suffix(pull * r.weight[g])[:, :, first])
         return spread_over_rows(q, when, r, weights, lost, at_risk_ties)
