@@ -1,4 +1,4 @@
-# Records R's pbeta and qbeta over wide ranges. Run: Rscript record_distributions.R  (writes distributions.json)
+# Records R's pbeta, qbeta, pnorm, qnorm, pchisq, pt, qt, pf and qgamma over wide ranges. Run: Rscript record_distributions.R  (writes distributions.json)
 library(jsonlite)
 # every double as text with 17 digits: jsonlite itself keeps 15
 exact <- function(d) { d[] <- lapply(d, function(x) if (is.double(x)) sprintf("%.17g", x) else x); d }
@@ -24,5 +24,20 @@ p$cdf <- pbeta(p$x, p$a, p$b)
 p$sf <- pbeta(p$x, p$a, p$b, lower.tail = FALSE)
 z <- data.frame(p = c(1e-300, 1e-12, 0.005, 0.025, 0.2, 0.5, 0.9, 0.975, 0.995, 1 - 1e-9))
 z$z <- qnorm(z$p)
-write_json(list(R = R.version.string, qbeta = exact(q), pbeta = exact(p), qnorm = exact(z)),
+upper <- data.frame(z = c(-37, -10, -2, -1e-9, 0, 0.5, 1.959964, 5, 10, 30, 37))
+upper$sf <- pnorm(upper$z, lower.tail = FALSE)
+chisq <- expand.grid(x = c(0, 1e-10, 0.001, 0.5, 1, 3.841459, 16.79294, 50, 500, 1300, 1370), df = c(1, 2, 3, 5, 10, 100, 1000))
+chisq$sf <- pchisq(chisq$x, chisq$df, lower.tail = FALSE)
+t <- expand.grid(t = c(-30, -2, 0, 1e-9, 1.5, 5, 40, 1e4, 1e10, 1e60), df = c(1, 2, 3.5, 10, 31, 1e3, 1e7))
+t$sf <- pt(t$t, t$df, lower.tail = FALSE)
+tq <- expand.grid(p = c(1e-12, 0.005, 0.025, 0.2, 0.5, 0.9, 0.975, 0.9995), df = c(1, 2, 3.5, 10, 31, 1e3, 1e7))
+tq$t <- qt(tq$p, tq$df)
+f <- expand.grid(f = c(0, 1e-8, 0.5, 1, 3, 20, 1e3, 1e20), df1 = c(1, 2, 5, 30), df2 = c(1, 3.5, 31, 1e6))
+f$sf <- pf(f$f, f$df1, f$df2, lower.tail = FALSE)
+g <- expand.grid(p = c(5e-7, 0.005, 0.025, 0.5), shape = c(1, 2, 5, 32, 1001, 1e7))
+g$lower <- qgamma(g$p, g$shape)
+g$upper <- qgamma(g$p, g$shape, lower.tail = FALSE)
+write_json(list(R = R.version.string, qbeta = exact(q), pbeta = exact(p), qnorm = exact(z),
+                pnorm = exact(upper), pchisq = exact(chisq), pt = exact(t), qt = exact(tq), pf = exact(f),
+                qgamma = exact(g)),
            file.path(here, "distributions.json"), auto_unbox = TRUE, dataframe = "rows")
