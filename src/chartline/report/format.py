@@ -122,7 +122,11 @@ def value(result: Result, decimals: int = 1) -> str:
 
 def with_unit(result: Result) -> str:
     """Return the number with its unit where it has one to show: "6.0 months", "2 cycles"."""
-    words = "" if result.unit in ("proportion", "difference", "patients", "P", "", *_DECIMALS) or result.value is None else f" {result.unit}"
+    words = (
+        ""
+        if result.unit in ("proportion", "difference", "patients", "P", "", *_DECIMALS) or result.value is None
+        else f" {result.unit}"
+    )
     return value(result) + words
 
 

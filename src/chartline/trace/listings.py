@@ -9,7 +9,7 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
-from chartline.counts.members import Roster, as_counted, all_members, endpoint_of
+from chartline.counts.members import Roster, all_members, as_counted, endpoint_of
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
@@ -152,7 +152,11 @@ def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[With
 
 def _queries(adam: Adam, protocol: Protocol, subject: str, analyses: list[Analysis]) -> tuple[str, ...]:
     """Return the ids of the open queries that withhold anything these analyses read of a subject."""
-    read = {item for a in analyses for item in (*items_of(as_counted(a, protocol)), *_population_items(as_counted(a, protocol), protocol))}
+    read = {
+        item
+        for a in analyses
+        for item in (*items_of(as_counted(a, protocol)), *_population_items(as_counted(a, protocol), protocol))
+    }
     hidden = adam.withheld.filter((pl.col("USUBJID") == subject) & pl.col("ITEM").is_in(sorted(read)))
     listed = hidden.sort("ITEM", "QUERY")["QUERY"].drop_nulls()
     return tuple(dict.fromkeys(q for ids in listed for q in ids.split(", ")))

@@ -75,7 +75,9 @@ def build(source: ReportSource) -> list[Block]:
 
 def _title(analysis: Any) -> str:
     definition = analysis.definition.rstrip(".")
-    return f"{analysis.label}{' (sensitivity)' if analysis.sensitivity else ''}" + (f": {definition}" if definition else "")
+    return f"{analysis.label}{' (sensitivity)' if analysis.sensitivity else ''}" + (
+        f": {definition}" if definition else ""
+    )
 
 
 def _rows(source: ReportSource, analysis: Any, reasons: dict[str, None]) -> Iterable[tuple[Cell, ...]]:

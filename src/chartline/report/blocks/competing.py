@@ -58,9 +58,7 @@ def _groups(source: ReportSource, analysis: Any) -> list[str]:
     return [r.group for r in source.results.of(analysis.id) if r.statistic == "n"]
 
 
-def _group(
-    source: ReportSource, analysis: Any, group: str, at: list[float], tested: bool
-) -> list[tuple[Cell, ...]]:
+def _group(source: ReportSource, analysis: Any, group: str, at: list[float], tested: bool) -> list[tuple[Cell, ...]]:
     causes = [r for r in source.results.of(analysis.id) if r.statistic == "events" and _of(r.group, group)]
     named = level_text(group.partition("=")[2]) if group else ""
     out = []
@@ -96,8 +94,8 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
     labelled = {}
     for group, curve in curves.items():
         before, _, cause = group.rpartition("CAUSE=")
-        level = before.rstrip(";").partition("=")[2]
-        labelled[f"{event_word(cause)}, {level_text(level)}" if level else event_word(cause)] = curve
+        named = before.rstrip(";").partition("=")[2]
+        labelled[f"{event_word(cause)}, {level_text(named)}" if named else event_word(cause)] = curve
     level = next((r for r in source.results.of(analysis.id) if r.statistic == "incidence"), None)
     words = fmt.joined([sentence_case(label) for label in labelled])
     return curve_figure(

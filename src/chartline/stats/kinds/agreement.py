@@ -12,7 +12,7 @@ from chartline.results.model import Result
 from chartline.stats.groups import group_of, in_order, levels_of
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
-from chartline.stats.proportions.agreement import cohen_kappa
+from chartline.stats.proportions.agreement import estimate_kappa
 from chartline.stats.proportions.chi_square import mcnemar_test
 from chartline.stats.proportions.proportion import METHODS, clopper_pearson
 from chartline.stats.statistic import NotEstimable
@@ -40,7 +40,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield rows.value("agreement", same / total, method, (ends.lower, ends.upper), unit="proportion", n=same)
 
     def kappa() -> Iterator[Result]:
-        found = cohen_kappa(cells, level=analysis.level)
+        found = estimate_kappa(cells, level=analysis.level)
         yield rows.value("kappa", found.estimate, "Cohen's kappa", (found.lower, found.upper), unit="kappa")
 
     def mcnemar() -> Iterator[Result]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,12 @@ from chartline.results.model import Result
 from chartline.stats.groups import group_of, in_order, left_out, levels_of
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
-from chartline.stats.proportions.chi_square import chi_square_test, cochran_armitage_test
+from chartline.stats.proportions.chi_square import pearson_test
 from chartline.stats.proportions.fisher import fisher_test
 from chartline.stats.proportions.odds_ratio import exact_odds_ratio
 from chartline.stats.proportions.proportion import METHODS, clopper_pearson
-from chartline.stats.proportions.stratified import breslow_day_test, cochran_mantel_haenszel_test
+from chartline.stats.proportions.stratified import breslow_day_test, mantel_haenszel, mantel_haenszel_test
+from chartline.stats.proportions.trend import trend_test
 from chartline.stats.proportions.two_proportions import (
     miettinen_nurminen_difference,
     miettinen_nurminen_ratio,
@@ -38,6 +40,11 @@ class _Counted:
     @property
     def whole(self) -> Any:
         return self.table.sum(axis=2)
+
+    @property
+    def by_stratum(self) -> Any:
+        """Strata x groups x outcomes, the second group first, so that a ratio is the second against the first."""
+        return self.table[::-1].transpose(2, 0, 1)
 
     def pair(self) -> tuple[int, int, int, int]:
         """Return n1, N1, n2, N2 of the second group and of the first. Raises `NotEstimable` unless there are two."""
@@ -68,11 +75,11 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     for measure in analysis.measures:
         for statistic, unit, method, kernel in _MEASURES[measure]:
             yield from rows.tried(
-                statistic, method, lambda s=statistic, u=unit, m=method, k=kernel: _measure(rows, of, analysis, s, u, m, k)
+                statistic, method, partial(_measure, rows, of, analysis, statistic, unit, method, kernel)
             )
     for test in analysis.tests:
         statistic, method = f"p_{test}", _TESTS[test][0]
-        yield from rows.tried(statistic, method, lambda t=test: _test(rows, of, t))
+        yield from rows.tried(statistic, method, partial(_test, rows, of, test))
     if analysis.strata:
         yield from _pooled(rows, of, analysis)
 
@@ -112,7 +119,10 @@ def _test(rows: Rows, of: _Counted, test: str) -> Iterator[Result]:
     method, kernel = _TESTS[test]
     if of.whole.size == 0:
         raise NotEstimable("no patients in the groups")
-    found = kernel(of.whole)
+    if test in ("boschloo", "barnard"):
+        found = kernel(*of.pair())
+    else:
+        found = trend_test(of.whole[:, 0], of.whole.sum(axis=1)) if test == "trend" else kernel(of.whole)
     p = found.p_mid if test == "fisher_mid_p" else found.p
     if p is None:
         raise NotEstimable("the mid-P value is that of two groups")
@@ -124,20 +134,25 @@ def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
 
     def common() -> Iterator[Result]:
         of.pair()
-        # rows: second group first, so that the ratio is the second against the first
-        found = cochran_mantel_haenszel_test(of.table[::-1])
+        found = mantel_haenszel(of.by_stratum, "odds_ratio", analysis.level)
         method = f"Mantel-Haenszel {over}, {of.groups[1]} against {of.groups[0]}"
         yield rows.value(
-            "odds_ratio_pooled", found.odds_ratio, method, (found.lower, found.upper), level=found.level, unit="ratio"
-        )
-        yield rows.p("p_cochran_mantel_haenszel", found.p, f"Cochran-Mantel-Haenszel test {over}")
+            "odds_ratio_pooled", found.estimate, method, (found.lower, found.upper), level=analysis.level, unit="ratio",
+            warnings=found.warnings,
+        )  # fmt: skip
+
+    def test() -> Iterator[Result]:
+        of.pair()
+        found = mantel_haenszel_test(of.by_stratum, continuity=False)
+        yield rows.p("p_odds_ratio_pooled", found.p, f"Cochran-Mantel-Haenszel test {over}", warnings=found.warnings)
 
     def same() -> Iterator[Result]:
         of.pair()
-        found = breslow_day_test(of.table[::-1])
-        yield rows.p("p_breslow_day", found.p, f"Breslow-Day test (Tarone) of equal odds ratios {over}")
+        found = breslow_day_test(of.by_stratum)
+        yield rows.p("p_breslow_day", found.p_tarone, f"Breslow-Day test (Tarone) of equal odds ratios {over}")
 
     yield from rows.tried("odds_ratio_pooled", f"Mantel-Haenszel {over}", common)
+    yield from rows.tried("p_odds_ratio_pooled", f"Cochran-Mantel-Haenszel test {over}", test)
     yield from rows.tried("p_breslow_day", f"Breslow-Day test (Tarone) {over}", same)
 
 
@@ -157,6 +172,6 @@ _TESTS: dict[str, tuple[str, Callable[..., Any]]] = {
     "fisher_mid_p": ("Fisher's exact test, mid-P", fisher_test),
     "boschloo": ("Boschloo's test", boschloo_test),
     "barnard": ("Barnard's test", barnard_test),
-    "chi_square": ("Chi-square test", chi_square_test),
-    "trend": ("Cochran-Armitage test for trend", cochran_armitage_test),
+    "chi_square": ("Chi-square test", pearson_test),
+    "trend": ("Cochran-Armitage test for trend", trend_test),
 }

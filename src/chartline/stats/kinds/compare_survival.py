@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable
@@ -47,7 +48,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     rows = Rows(analysis.id, analysis.label, "", shared)
     for test in analysis.tests:
         method = _method(analysis, test)
-        yield from rows.tried(f"p_{test}", method, lambda t=test, m=method: _test(rows, known, analysis, t, m))
+        yield from rows.tried(f"p_{test}", method, partial(_test, rows, known, analysis, test, method))
     for month in analysis.restricted_mean_months:
         yield from _restricted(known, analysis, month, shared)
 

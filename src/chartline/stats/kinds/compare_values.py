@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import ValueTable
@@ -43,10 +44,10 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     rows = Rows(analysis.id, analysis.label, "", shared)
     for measure in analysis.measures:
         yield from rows.tried(
-            measure, _NAMES[measure], lambda m=measure: _measure(rows, groups, m, analysis.level, table.key.unit)
+            measure, _NAMES[measure], partial(_measure, rows, groups, measure, analysis.level, table.key.unit)
         )
     for test in analysis.tests:
-        yield from rows.tried(f"p_{test}", _NAMES[test], lambda t=test: _test(rows, groups, t))
+        yield from rows.tried(f"p_{test}", _NAMES[test], partial(_test, rows, groups, test))
 
 
 def _pair(groups: Groups) -> tuple[dict[float, int], dict[float, int], str]:

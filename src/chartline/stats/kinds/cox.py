@@ -7,7 +7,7 @@ beside each number. Missing covariates are left out and counted, or imputed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
@@ -121,7 +121,9 @@ def _checks(analysis: Any, fit: CoxFit, rows: Rows) -> Iterator[Result]:
 
     def proportional() -> Iterator[Result]:
         found = proportional_hazards_test(fit)
-        yield rows.p("p_proportional_hazards", found.overall.p, "Score test of proportional hazards (cox.zph), all terms")
+        yield rows.p(
+            "p_proportional_hazards", found.overall.p, "Score test of proportional hazards (cox.zph), all terms"
+        )
 
     def concordance() -> Iterator[Result]:
         found = estimate_concordance(fit)
@@ -134,7 +136,7 @@ def _checks(analysis: Any, fit: CoxFit, rows: Rows) -> Iterator[Result]:
 def _firth(
     analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
 ) -> Iterator[Result]:
-    ties = "efron" if analysis.ties == "efron" else "breslow"
+    ties: Literal["efron", "breslow"] = "efron" if analysis.ties == "efron" else "breslow"
     fit = estimate_firth_cox(episodes, analysis.level, ties=ties, cause=cause)
     text = f"{_name(analysis)}, Firth's penalty, {ties.capitalize()} ties, profile interval{_strata(analysis)}"
     shared["warnings"] = (*shared["warnings"], *fit.warnings)
@@ -167,10 +169,9 @@ def term_rows(
     rows: Rows, method: str, coefficient: Any, error: Any, ratio: tuple[Any, Any, Any], p: Any, statistic: str
 ) -> Iterator[Result]:
     """Yield ratio, coefficient with its error, and P of one term."""
-    plain = {"unit": "log ratio"}
-    yield rows.value(statistic, ratio[0], method, ratio[1:], unit="ratio")
-    yield rows.value("coefficient", coefficient, method, level=None, **plain)
-    yield rows.value("std_error", error, method, level=None, **plain)
+    yield rows.value(statistic, ratio[0], method, (ratio[1], ratio[2]), unit="ratio")
+    yield rows.value("coefficient", coefficient, method, level=None, unit="log ratio")
+    yield rows.value("std_error", error, method, level=None, unit="log ratio")
     yield rows.p("p", p, method, level=None)
 
 

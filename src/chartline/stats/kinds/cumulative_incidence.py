@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable, Pattern
@@ -80,9 +81,7 @@ def _drawn(fit: CumulativeIncidence, cause: str) -> IncidenceCurve:
 def _fit(table: EventTable, analysis: Any) -> CumulativeIncidence:
     if not table.n:
         raise NotEstimable(NOBODY)
-    return estimate_cumulative_incidence(
-        Episodes.from_counts(table), interval=analysis.interval, level=analysis.level
-    )
+    return estimate_cumulative_incidence(Episodes.from_counts(table), interval=analysis.interval, level=analysis.level)
 
 
 def _method(analysis: Any) -> str:
@@ -104,12 +103,10 @@ def _group(table: EventTable, analysis: Any, pattern: Pattern) -> Iterator[Resul
         yield Rows(analysis.id, analysis.label, group, counts).count("events", events)
     for month in analysis.at_months:
         rows = Rows(analysis.id, analysis.label, group_of(pattern), shared | {"at": month, "at_unit": "months"})
-        yield from rows.tried("incidence", _method(analysis), lambda m=month: _at(part, analysis, pattern, m, shared))
+        yield from rows.tried("incidence", _method(analysis), partial(_at, part, analysis, pattern, month, shared))
 
 
-def _at(
-    part: EventTable, analysis: Any, pattern: Pattern, month: float, shared: dict[str, Any]
-) -> Iterator[Result]:
+def _at(part: EventTable, analysis: Any, pattern: Pattern, month: float, shared: dict[str, Any]) -> Iterator[Result]:
     fit = _fit(part, analysis)
     days = month * DAYS_PER_MONTH
     at = fit.at(days)
@@ -138,9 +135,10 @@ def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
         if episodes is None:
             yield rows.failed("p_gray", NOBODY, method)
             continue
-        yield from rows.tried("p_gray", method, lambda c=cause, r=rows: _gray_rows(r, gray_test(episodes, c), method))
+        yield from rows.tried("p_gray", method, partial(_gray_rows, rows, episodes, cause, method))
 
 
-def _gray_rows(rows: Rows, test: Any, method: str) -> Iterator[Result]:
+def _gray_rows(rows: Rows, episodes: Episodes, cause: str, method: str) -> Iterator[Result]:
+    test = gray_test(episodes, cause)
     yield rows.value("chisq_gray", test.chisq, method, unit="chi-square", warnings=test.warnings)
     yield rows.p("p_gray", test.p, f"{method}, {test.df} df", warnings=test.warnings)

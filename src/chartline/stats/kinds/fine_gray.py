@@ -32,7 +32,7 @@ def _model(table: EventTable, analysis: Any, method: str) -> Iterator[Result]:
     events = int(episodes.count[episodes.events_of(cause)].sum())
     missing = table.missing + coded.left_out
     few = events_per_variable(events, max(1, len(episodes.covariates)))
-    shared = {
+    shared: dict[str, Any] = {
         "n": events, "N": coded.table.n, "missing": missing, "withheld": table.withheld,
         "warnings": (
             *left_out(missing, table.withheld, "without a time or covariate left out"),

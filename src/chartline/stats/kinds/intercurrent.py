@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
-from chartline.stats.competing.multistate import estimate_states
 from chartline.stats.comparison.logrank import logrank_test
+from chartline.stats.competing.multistate import estimate_states
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import group_of
 from chartline.stats.intercurrent.mantel_byar import mantel_byar_test
@@ -174,7 +175,7 @@ def _landmark(asked: _Asked) -> Iterator[Result]:
         rows = asked.rows(*key, N=table.n)
         method = f"Cox regression from {month:g} months on, after against before; {left}"
         yield from _hazard_ratio(rows, table, asked.analysis.level, method)
-        yield from rows.tried("p_logrank", "Log-rank test", lambda t=table, r=rows, m=month: _logrank(r, t, m))
+        yield from rows.tried("p_logrank", "Log-rank test", partial(_logrank, rows, table, month))
 
 
 def _logrank(rows: Rows, table: EventTable, month: float) -> Iterator[Result]:

@@ -24,7 +24,8 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     of = source.protocol.analysis(analysis.of).model_copy(update={"by": None})
     kind = import_module(f"chartline.stats.kinds.{of.kind}")
     found: dict[tuple[str, float | None], list[Result]] = {}
-    for level, table in leave_one_out(source.counts[analysis.id], analysis.over):
+    counted: Any = source.counts[analysis.id]
+    for level, table in leave_one_out(counted, analysis.over):
         rows = kind.estimate(replace(source, counts={of.id: table}), of)
         for row in rows:
             if row.statistic in _SHOWN and not row.group:

@@ -37,12 +37,14 @@ def _model(table: CrossTab, analysis: Any) -> Iterator[Result]:
     missing = table.n - sum(n for _, n in kept)
     if not kept:
         raise NotEstimable("no patients with an outcome and all covariates")
-    covariates = {t.variable: _column(t, [levels[p] for levels, _ in kept]) for t, p in zip(analysis.terms, places, strict=True)}
+    covariates = {
+        t.variable: _column(t, [levels[p] for levels, _ in kept]) for t, p in zip(analysis.terms, places, strict=True)
+    }
     reference = {t.variable: t.reference for t in analysis.terms if t.reference is not None}
     outcomes = Outcomes.of(
         [levels[0] == "counted" for levels, _ in kept], covariates, count=[n for _, n in kept], reference=reference
     )
-    shared = {
+    shared: dict[str, Any] = {
         "n": outcomes.n_events, "N": outcomes.n, "missing": missing, "withheld": table.withheld,
         "warnings": left_out(missing, table.withheld, "without an outcome or covariate left out"),
     }  # fmt: skip

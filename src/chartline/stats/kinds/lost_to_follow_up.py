@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable
@@ -32,9 +33,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     for month in analysis.at_months:
         of = shared | {"at": month, "at_unit": "months"}
         rows = Rows(analysis.id, analysis.label, "", of)
-        yield from rows.tried("survival", "Kaplan-Meier", lambda m=month, o=of: _bounds(table, analysis, m, o))
+        yield from rows.tried("survival", "Kaplan-Meier", partial(_bounds, table, analysis, month, of))
         if analysis.threshold is not None:
-            yield from rows.tried("tipping_point", _tipping(analysis), lambda m=month, r=rows: _tip(table, analysis, m, r))
+            yield from rows.tried("tipping_point", _tipping(analysis), partial(_tip, table, analysis, month, rows))
 
 
 def _bounds(table: EventTable, analysis: Any, month: float, shared: dict[str, Any]) -> Iterator[Result]:

@@ -23,7 +23,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield the adjusted P value of each; one that could not be computed is not among those adjusted for."""
     named = [(name, _p_value(source, name)) for name in analysis.of]
     known = [(name, row) for name, row in named if row is not None and row.value is not None]
-    adjusted = adjust_p([row.value for _, row in known], analysis.method) if known else []
+    adjusted = adjust_p([row.value for _, row in known], analysis.method).tolist()
     value_of = {name: float(p) for (name, _), p in zip(known, adjusted, strict=True)}
     method = f"{_NAMES[analysis.method]} adjustment for {len(known)} P values"
     for name, row in named:

@@ -9,7 +9,8 @@ from typing import Any
 
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
-from chartline.stats.competing.multistate import StateProbabilities, count_transitions, estimate_states
+from chartline.stats.competing.multistate import StateProbabilities, estimate_states
+from chartline.stats.competing.state_counts import count_transitions
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, group_of, left_out
 from chartline.stats.kinds.rows import Rows, finite

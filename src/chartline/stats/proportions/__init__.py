@@ -28,7 +28,7 @@ PUBLIC = {
     "miettinen_nurminen_ratio": "two_proportions",
     "newcombe": "two_proportions",
     "pearson_test": "chi_square",
-    "standardised_difference": "standardised_difference",
+    "standardised_difference_of_levels": "standardised_difference",
     "table_of": "table",
     "trend_test": "trend",
     "wald_difference": "two_proportions",

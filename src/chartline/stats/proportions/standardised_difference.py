@@ -40,7 +40,9 @@ class StandardisedDifference:
     warnings: tuple[str, ...] = ()
 
 
-def standardised_difference(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> StandardisedDifference:
+def standardised_difference_of_levels(
+    first: ArrayLike, second: ArrayLike, level: float = 0.95
+) -> StandardisedDifference:
     """Return the standardised difference of a category, first group against second.
 
     `first` and `second` are the counts of the same levels; a level nobody has changes nothing, nor does the order of
