@@ -11,4 +11,6 @@ PUBLIC: dict[str, str] = {
     "events_per_variable": "guards",
     "find_monotone": "guards",
     "find_separation": "logistic",
+    "estimate_cox": "cox",
+    "nested_test": "cox",
 }

@@ -1,0 +1,343 @@
+"""Cox's proportional hazards model, as R's `survival::coxph` fits it, on rows or on counts.
+
+In: Episodes (covariates, strata, late entry; a covariate that changes with time is a subject cut into rows). Out:
+coefficients with their errors, three tests, and whatever residuals and curves need. `count` is replication, exactly.
+
+Convergence: Newton with step halving until the next step would move nothing by a part in 10^9 of its standard error;
+that last step is taken. A coefficient whose likelihood has no maximum is infinite and said to be; one that is a
+combination of others is not estimated (NaN), as in R, and the combination is named.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from chartline.stats.distributions import interval_z
+from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.regression.risk_sets import Bools, RiskSets
+from chartline.stats.statistic import NotEstimable, Statistic
+
+Ties = Literal["efron", "breslow", "exact"]
+
+STATISTICS = (
+    Statistic(
+        name="cox",
+        label="Cox proportional hazards model",
+        takes="Episodes with covariates; strata, late entry, clusters; one cause or all",
+        gives="coefficients, hazard ratios with Wald intervals, likelihood-ratio, Wald and score tests",
+        reference="survival::coxph(Surv(entry, exit, event) ~ x + strata(s), ties, robust, cluster)",
+        paper="Cox DR. J R Stat Soc B 1972;34:187-220; Efron B. J Am Stat Assoc 1977;72:557-565",
+    ),
+)
+_STEPS = 200
+_DONE = 1e-9  # of a standard error: how far the last step, which is taken, may go
+_FLAT = 1e-8  # squared length of a step in standard errors: nothing to gain, so that what still moves is infinite
+_ALIAS = 1e-11  # share of a covariate's information that others leave, below which it is a combination of them
+
+
+@dataclass(frozen=True)
+class ChiSquare:
+    """A test: its statistic, degrees of freedom, and p value; None where it is not defined."""
+
+    chisq: float | None
+    df: int
+    p: float | None
+
+    @classmethod
+    def of(cls, chisq: float, df: int) -> ChiSquare:
+        from scipy.special import chdtrc  # type: ignore[import-untyped]
+
+        if not math.isfinite(chisq):
+            return cls(None, df, None)
+        return cls(chisq, df, float(chdtrc(df, max(chisq, 0.0))) if df else None)
+
+
+@dataclass(frozen=True, eq=False)
+class CoxFit:
+    """A fitted model of k covariates. Arrays have one entry a covariate, in the order of `names`.
+
+    `coefficients` are NaN where not estimated and +-inf where the likelihood has no maximum; `variance` is robust where
+    that was asked for, with `naive_variance` beside it, and NaN in the rows of such coefficients. `episodes`, `sets`
+    and `centre` (the covariates' means) are what residuals and curves start from.
+    """
+
+    names: tuple[str, ...]
+    coefficients: Floats
+    variance: Floats
+    naive_variance: Floats
+    loglik_null: float
+    loglik: float
+    score: ChiSquare
+    n: int
+    events: int
+    iterations: int
+    ties: Ties
+    robust: bool
+    level: float
+    warnings: tuple[str, ...]
+    cause: str | int | None = None
+    episodes: Episodes = field(repr=False, kw_only=True)
+    sets: RiskSets = field(repr=False, kw_only=True)
+    centre: Floats = field(repr=False, kw_only=True)
+
+    @property
+    def hazard_ratios(self) -> Floats:
+        return np.exp(self.coefficients)
+
+    @cached_property
+    def std_errors(self) -> Floats:
+        return np.sqrt(np.diag(self.variance))
+
+    @property
+    def z(self) -> Floats:
+        return np.where(np.isfinite(self.coefficients), self.coefficients, np.nan) / self.std_errors
+
+    @property
+    def p(self) -> Floats:
+        """Two-sided Wald p values."""
+        return np.array([math.erfc(abs(z) / math.sqrt(2)) for z in self.z.tolist()])
+
+    @property
+    def lower(self) -> Floats:
+        """Lower limits of the hazard ratios."""
+        return np.exp(self._finite - interval_z(self.level) * self.std_errors)
+
+    @property
+    def upper(self) -> Floats:
+        """Upper limits of the hazard ratios."""
+        return np.exp(self._finite + interval_z(self.level) * self.std_errors)
+
+    @property
+    def _finite(self) -> Floats:
+        return np.where(np.isfinite(self.coefficients), self.coefficients, np.nan)
+
+    @property
+    def estimated(self) -> Bools:
+        """Which covariates have a coefficient, finite or not."""
+        return ~np.isnan(self.coefficients)
+
+    @property
+    def likelihood_ratio(self) -> ChiSquare:
+        return ChiSquare.of(2 * (self.loglik - self.loglik_null), int(self.estimated.sum()))
+
+    @property
+    def wald(self) -> ChiSquare:
+        """The test of all estimated coefficients; not defined where one is infinite."""
+        kept = np.flatnonzero(self.estimated)
+        b, df = self.coefficients[kept], kept.size
+        if not np.all(np.isfinite(b)):
+            return ChiSquare(None, df, None)
+        return ChiSquare.of(float(b @ np.linalg.solve(self.variance[np.ix_(kept, kept)], b)), df)
+
+
+def estimate_cox(
+    episodes: Episodes,
+    *,
+    ties: Ties = "efron",
+    cause: str | int | None = None,
+    robust: bool = False,
+    level: float = 0.95,
+) -> CoxFit:
+    """Return the fit of `episodes.covariates` to the time to `cause` (any event if None), by strata.
+
+    `robust` is the Lin-Wei sandwich, grouped by `episodes.cluster` where there is one (R: `cluster(id)`), else by row.
+    Raises `NotEstimable` where there is no event, no covariate varies among those at risk, or a robust variance is
+    asked of counts whose entries are not paired with exits; `ValueError` for a wrong call.
+    """
+    _check(episodes, ties, robust, level)
+    sets = RiskSets.of(episodes, cause)
+    centre, scale = _standard(episodes, sets)
+    model = likelihood_of(episodes, sets, ties, centre, scale)
+    null = model.evaluate(np.zeros(centre.size))
+    kept, warnings = _kept(null.information, episodes.covariates)
+    found = _maximise(model, null, kept, _spans(episodes, sets, scale))
+    coefficients, variance = _unscaled(found, kept, scale)
+    warnings += _infinite(found.infinite, coefficients, episodes.covariates)
+    fit = CoxFit(
+        episodes.covariates, coefficients, variance, variance, null.loglik, found.loglik, _score_test(null, kept),
+        episodes.n, int(sets.deaths.sum()), found.iterations, ties, False, level, tuple(warnings), cause,
+        episodes=episodes, sets=sets, centre=centre,
+    )  # fmt: skip
+    if not robust:
+        return fit
+    from dataclasses import replace
+
+    from chartline.stats.regression.residuals import robust_variance
+
+    return replace(fit, variance=robust_variance(fit), robust=True)
+
+
+def likelihood_of(episodes: Episodes, sets: RiskSets, ties: Ties, centre: Floats, scale: Floats) -> Likelihood:
+    """Return the partial likelihood of the covariates (x - centre) / scale."""
+    if ties == "exact" and np.any(sets.deaths > 1):
+        from chartline.stats.regression.exact_ties import ExactLikelihood
+
+        return ExactLikelihood.of(episodes, sets, "breslow", centre, scale)
+    return Likelihood.of(episodes, sets, ties, centre, scale)
+
+
+def nested_test(small: CoxFit, large: CoxFit) -> ChiSquare:
+    """Return the likelihood-ratio test of the covariates that `large` has and `small` has not (R `anova.coxph`).
+
+    Raises `ValueError` where the two are not of the same events, or `small` is not the smaller.
+    """
+    if (small.n, small.events, small.ties) != (large.n, large.events, large.ties):
+        raise ValueError("the two models are not of the same patients, events and ties")
+    df = int(large.estimated.sum() - small.estimated.sum())
+    if df < 1:
+        raise ValueError("the larger model has no more covariates than the smaller")
+    return ChiSquare.of(2 * (large.loglik - small.loglik), df)
+
+
+@dataclass(frozen=True, eq=False)
+class _Maximum:
+    """Where the likelihood is greatest, in scaled covariates; `infinite` is the sign of what runs away, else 0."""
+
+    beta: Floats
+    information: Floats
+    loglik: float
+    infinite: Ints
+    iterations: int
+
+
+def _maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> _Maximum:
+    """Newton with step halving over `kept`; once nothing is gained, what still moves is infinite and is set aside."""
+    beta, here, free = np.zeros(spans.size), null, kept
+    infinite = np.zeros(spans.size, np.int64)
+    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))
+    for i in range(_STEPS):
+        step = _newton(here, free)
+        gain = float(here.score @ step)
+        if gain < _FLAT:
+            runs = _running(model, beta, here, step, spans)
+            if runs.any():
+                infinite[runs] = np.sign(step[runs])
+                beta = beta + np.where(runs, 10 * step, 0)
+                free = free[~runs[free]]
+                here = model.evaluate(beta)
+                continue
+        if gain < enough * enough or not free.size:
+            return _Maximum(beta + step, here.information, here.loglik + max(gain, 0) / 2, infinite, i)
+        beta, here = _halved(model, beta, step, here)
+    raise NotEstimable(f"the model did not converge in {_STEPS} steps")
+
+
+def _newton(here: Evaluation, free: Ints) -> Floats:
+    step = np.zeros(here.score.size)
+    if free.size:
+        step[free] = np.linalg.solve(here.information[np.ix_(free, free)], here.score[free])
+    return step
+
+
+def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> tuple[Floats, Evaluation]:
+    """The step, or the first of its halves that does not lower the likelihood by more than rounding."""
+    floor = here.loglik - 1e-9 * abs(here.loglik)
+    for _ in range(60):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            there = model.evaluate(beta + step)
+        if math.isfinite(there.loglik) and there.loglik >= floor and np.all(np.isfinite(there.information)):
+            return beta + step, there
+        step = step / 2
+    raise NotEstimable("the likelihood could not be raised any more, and has no maximum there")
+
+
+def _running(model: Likelihood, beta: Floats, here: Evaluation, step: Floats, spans: Floats) -> Bools:
+    """Which coefficients still move the linear predictor though nothing is gained, and would for ever.
+
+    At a maximum, ten steps further the likelihood falls steeply again; along a direction without one it does not.
+    """
+    moving = np.abs(step) * spans > 0.05
+    if not moving.any():
+        return moving
+    further = np.where(moving, step, 0)
+    slope = float(model.evaluate(beta + 10 * further).score @ further)
+    return moving if slope > -float(here.score @ step) else np.zeros_like(moving)
+
+
+def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
+    if ties not in ("efron", "breslow", "exact"):
+        raise ValueError(f"ties are efron, breslow or exact, not {ties}")
+    if not 0 < level < 1:
+        raise ValueError(f"not a confidence level: {level}")
+    if not episodes.covariates:
+        raise ValueError("a Cox model needs a covariate")
+    if robust and ties == "exact":
+        raise ValueError("there is no robust variance with exact ties; use Efron's")
+    if robust and not episodes.paired:
+        raise NotEstimable("entries and exits are known as totals only, so that there is no robust variance")
+
+
+def _standard(episodes: Episodes, sets: RiskSets) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each covariate over the rows at risk (1 where it does not vary)."""
+    weight = np.bincount(episodes.pattern[sets.row], sets.count, episodes.design.shape[0])
+    centre = weight @ episodes.design / weight.sum()
+    square = weight @ np.square(episodes.design - centre) / weight.sum()
+    flat = square <= 1e-24 * np.square(centre)
+    return centre, np.where(flat, 1.0, np.sqrt(np.where(flat, 1.0, square)))
+
+
+def _spans(episodes: Episodes, sets: RiskSets, scale: Floats) -> Floats:
+    """How far apart the covariates of two rows can be, in standard deviations."""
+    span: Floats = np.ptp(episodes.design, axis=0) / scale
+    return span
+
+
+def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
+    """The covariates that are no combination of earlier ones in the risk sets, and a sentence for each other one."""
+    size = np.diag(information)
+    kept: list[int] = []
+    warnings: list[str] = []
+    for j in range(size.size):
+        share, weights = _beyond(information, kept, j)
+        if size[j] > 1e-10 and share > _ALIAS:
+            kept.append(j)
+        elif size[j] <= 1e-10:
+            warnings.append(f"{names[j]} is not estimated: it does not vary among patients at risk")
+        else:
+            of = [names[i] for i, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
+            warnings.append(f"{names[j]} is not estimated: it follows from {' and '.join(of)}")
+    if not kept:
+        raise NotEstimable("no covariate varies among the patients at risk")
+    return np.array(kept, np.int64), warnings
+
+
+def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats]:
+    """The share of covariate j's information that the kept ones leave, and how they make it up."""
+    if not kept or information[j, j] <= 0:
+        return 1.0, np.empty(0)
+    weights = np.linalg.solve(information[np.ix_(kept, kept)], information[kept, j])
+    return float(1 - weights @ information[kept, j] / information[j, j]), np.asarray(weights, np.float64)
+
+
+def _unscaled(found: _Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
+    """Coefficients and variance of the covariates as they were given."""
+    k = scale.size
+    coefficients, variance = np.full(k, np.nan), np.full((k, k), np.nan)
+    coefficients[kept] = found.beta[kept] / scale[kept]
+    runs = found.infinite != 0
+    coefficients[runs] = found.infinite[runs] * np.inf
+    free = kept[~runs[kept]]
+    if free.size:
+        at = np.ix_(free, free)
+        variance[at] = np.linalg.inv(found.information[at]) / np.outer(scale[free], scale[free])
+    return coefficients, variance
+
+
+def _infinite(infinite: Ints, coefficients: Floats, names: tuple[str, ...]) -> list[str]:
+    return [
+        f"the coefficient of {name} is {'plus' if sign > 0 else 'minus'} infinity: "
+        "the events separate its values, and the likelihood has no maximum"
+        for name, sign in zip(names, infinite.tolist(), strict=True)
+        if sign
+    ]
+
+
+def _score_test(null: Evaluation, kept: Ints) -> ChiSquare:
+    u = null.score[kept]
+    return ChiSquare.of(float(u @ np.linalg.solve(null.information[np.ix_(kept, kept)], u)), kept.size)
