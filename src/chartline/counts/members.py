@@ -383,9 +383,7 @@ class Roster:
         milestones = [*analysis.states, *analysis.absorbing]
         origin, end = ORIGINS[analysis.origin], "LKADT"
         uses = [origin, end, *(v for m in milestones for v in DATED[m])]
-        undated = [
-            pl.col(f).is_null() | ((pl.col(f) == "Y") & pl.col(d).is_null()) for f, d in (DATED[m] for m in milestones)
-        ]
+        undated = [_undated(m) for m in milestones]
         absorbed = pl.any_horizontal([pl.col(DATED[m][0]).fill_null("") == "Y" for m in analysis.absorbing])
         no_time = pl.col(origin).is_null() | (pl.col(end).is_null() & ~absorbed) | pl.any_horizontal(undated)
         stands = (

@@ -9,6 +9,8 @@ from chartline.report.cells import cell, estimate
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
+KINDS = ("survival", "proportion")
+
 
 def build(source: ReportSource) -> list[Block]:
     families = _families(source)
@@ -47,9 +49,9 @@ def build(source: ReportSource) -> list[Block]:
 def _families(source: ReportSource) -> list[tuple[Any, list[Any]]]:
     """Return (main analysis, variants). A variant belongs to the main one whose id shares most leading words."""
     shown = [a for a in source.protocol.analyses if source.results.of(a.id)]
-    mains = [a for a in shown if not a.sensitivity and a.kind in ("survival", "proportion")]
+    mains = [a for a in shown if not a.sensitivity and a.kind in KINDS]
     out: dict[str, tuple[Any, list[Any]]] = {}
-    for variant in (a for a in shown if a.sensitivity):
+    for variant in (a for a in shown if a.sensitivity and a.kind in KINDS):
         same = [m for m in mains if m.kind == variant.kind]
         base = max(same, key=lambda m: _shared(m.id, variant.id), default=None)
         if base is not None and _shared(base.id, variant.id) == 0:

@@ -6,15 +6,26 @@ Days become months of 30.4375 days here; the curve itself stays in days.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable, Pattern
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
+from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source, months
+from chartline.stats.statistic import NotEstimable
 from chartline.stats.survival.follow_up import reverse
+from chartline.stats.survival.hazard import estimate_smoothed_hazard
 from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
+from chartline.stats.survival.landmark import estimate_conditional_survival
+from chartline.stats.survival.nelson_aalen import estimate_cumulative_hazard
+from chartline.stats.survival.restricted_mean import estimate_restricted_mean
 
+_HAZARD = "Nelson-Aalen, log interval"
+_SMOOTHED = "Hazard smoothed by Epanechnikov's kernel"
+_MEAN = "Restricted mean (area under Kaplan-Meier)"
+_LATER = "Kaplan-Meier of those still at risk at"
 _QUANTILES = (("q1", 0.25, "lower quartile"), ("median", 0.5, "median"), ("q3", 0.75, "upper quartile"))
 
 
@@ -31,7 +42,11 @@ def curves(source: Source, analysis: Any) -> dict[str, Curve]:
 
 def curve_of(table: EventTable, analysis: Any) -> Curve:
     """Return the curve an analysis asks for: Kaplan-Meier, or reverse Kaplan-Meier for follow-up."""
-    return estimate_curve(_oriented(table, analysis), analysis.interval, analysis.level)
+    return _fit(_oriented(table, analysis), analysis)
+
+
+def _fit(table: EventTable, analysis: Any) -> Curve:
+    return estimate_curve(table, analysis.interval, analysis.level, variance=getattr(analysis, "variance", "greenwood"))
 
 
 def estimate_survival(table: EventTable, analysis: Any) -> Iterator[Result]:
@@ -39,7 +54,7 @@ def estimate_survival(table: EventTable, analysis: Any) -> Iterator[Result]:
     for pattern in ((), *groups_by(table, analysis.by)):
         part = _oriented(table.select(pattern), analysis)
         withheld, warnings = in_group(table.withheld, group_of(pattern))
-        curve = estimate_curve(part, analysis.interval, analysis.level)
+        curve = _fit(part, analysis)
         shared: dict[str, Any] = {
             "N": curve.n, "missing": part.missing, "withheld": withheld, "label": analysis.label,
             "warnings": left_out(part.missing, withheld, "without a time left out") + warnings,
@@ -49,6 +64,8 @@ def estimate_survival(table: EventTable, analysis: Any) -> Iterator[Result]:
         yield from _times(curve, analysis, shared)
         for month in analysis.at_months:
             yield from _landmark(curve, analysis, month, shared)
+        if analysis.kind == "survival":
+            yield from _beyond(part, analysis, shared)
 
 
 def _oriented(table: EventTable, analysis: Any) -> EventTable:
@@ -57,6 +74,70 @@ def _oriented(table: EventTable, analysis: Any) -> EventTable:
 
 def _method(analysis: Any) -> str:
     return "Reverse Kaplan-Meier" if analysis.kind == "follow_up" else "Kaplan-Meier"
+
+
+def _variance(analysis: Any) -> str:
+    return str(getattr(analysis, "variance", "greenwood")).capitalize()
+
+
+def _beyond(part: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
+    """What stands beside the curve: cumulative and smoothed hazard, restricted mean, survival of those alive later."""
+    of = {k: v for k, v in shared.items() if k not in ("label", "group")}
+    of |= {"level": analysis.level, "at_unit": "months"}
+    for month in analysis.at_months:
+        rows = Rows(analysis.id, analysis.label, shared["group"], of | {"at": month})
+        yield from rows.tried(
+            "cumulative_hazard", _HAZARD, partial(_cumulative_hazard, rows, part, month, analysis.level)
+        )
+        if analysis.hazard_bandwidth_months is not None:
+            yield from rows.tried("hazard", _SMOOTHED, partial(_smoothed_hazard, rows, part, month, analysis))
+    for month in analysis.restricted_mean_months:
+        rows = Rows(analysis.id, analysis.label, shared["group"], of | {"at": month})
+        yield from rows.tried("restricted_mean", _MEAN, partial(_restricted_mean, rows, part, month, analysis.level))
+    for alive in analysis.alive_at_months:
+        for month in (m for m in analysis.at_months if m > alive):
+            rows = Rows(analysis.id, analysis.label, shared["group"], of | {"at": month})
+            yield from rows.tried(
+                f"survival_from_{alive:g}", _LATER, partial(_conditional, rows, part, alive, month, analysis)
+            )
+
+
+def _cumulative_hazard(rows: Rows, part: EventTable, month: float, level: float) -> Iterator[Result]:
+    if not part.n:
+        raise NotEstimable(NOBODY)
+    h = estimate_cumulative_hazard(part, level=level).at(month * DAYS_PER_MONTH)
+    yield rows.value("cumulative_hazard", h.value, _HAZARD, (h.lower, h.upper), unit="hazard")
+
+
+def _smoothed_hazard(rows: Rows, part: EventTable, month: float, analysis: Any) -> Iterator[Result]:
+    width = analysis.hazard_bandwidth_months * DAYS_PER_MONTH
+    days = month * DAYS_PER_MONTH
+    last = float(max((day for _, day in part.rows), default=0))
+    if days > last:
+        raise NotEstimable(f"nobody was followed to {month:g} months")
+    h = estimate_smoothed_hazard(part, width, until=last, times=[days], level=analysis.level)
+    a_month = [x[0] * DAYS_PER_MONTH for x in (h.hazard, h.lower, h.upper)]
+    method = f"{_SMOOTHED}, bandwidth {analysis.hazard_bandwidth_months:g} months"
+    yield rows.value("hazard", a_month[0], method, (a_month[1], a_month[2]), unit="per month", warnings=h.warnings)
+
+
+def _restricted_mean(rows: Rows, part: EventTable, month: float, level: float) -> Iterator[Result]:
+    m = estimate_restricted_mean(part, month * DAYS_PER_MONTH, level)
+    ends = (months(m.lower), months(m.upper))
+    yield rows.value("restricted_mean", months(m.mean), _MEAN, ends, unit="months", warnings=m.warnings)
+
+
+def _conditional(rows: Rows, part: EventTable, alive: float, month: float, analysis: Any) -> Iterator[Result]:
+    days = (alive * DAYS_PER_MONTH, month * DAYS_PER_MONTH)
+    try:
+        s = estimate_conditional_survival(part, *days, analysis.interval, analysis.level)
+    except NotEstimable:
+        raise NotEstimable(f"nobody was followed from {alive:g} to {month:g} months") from None
+    method = f"{_LATER} {alive:g} months, {analysis.interval} interval"
+    name = f"survival_from_{alive:g}"
+    yield rows.value(
+        name, s.value, method, (s.lower, s.upper), unit="proportion", N=s.n, n=s.events, warnings=s.warnings
+    )
 
 
 def _counts(
@@ -101,7 +182,7 @@ def _landmark(curve: Curve, analysis: Any, month: float, shared: dict[str, Any])
     yield Result(
         analysis.id, "survival", s.value if reached else None, lower=s.lower if reached else None,
         upper=s.upper if reached else None, level=curve.level, unit="proportion",
-        method=f"{_method(analysis)}, {analysis.interval} interval (Greenwood)", reason=reason,
+        method=f"{_method(analysis)}, {analysis.interval} interval ({_variance(analysis)})", reason=reason,
         **at, **shared | own,
     )  # fmt: skip
     before = curve.n_censored_before(days)
