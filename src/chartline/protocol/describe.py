@@ -202,8 +202,6 @@ def _component(c: LabComponent | AeComponent) -> str:
 
 
 def _statistics(p: Protocol) -> list[str]:
-    survival = [a for a in p.analyses if isinstance(a, Survival)]
-    intervals = sorted({a.interval for a in survival})
     out = []
     if any(isinstance(a, Proportion) for a in p.analyses):
         out.append(
@@ -211,17 +209,59 @@ def _statistics(p: Protocol) -> list[str]:
             "intervals, Wilson "
             "intervals beside them in the result file."
         )
+    survival = [a for a in p.analyses if isinstance(a, Survival)]
     if survival:
+        variances = _join(f"{v.capitalize()}'s" for v in sorted({a.variance for a in survival}))
         out.append(
-            f"Survival was estimated by Kaplan-Meier with Greenwood's variance and {_join(intervals)} "
-            "intervals; medians with "
+            f"Survival was estimated by Kaplan-Meier with {variances} variance and "
+            f"{_join(sorted({a.interval for a in survival}))} intervals; medians with "
             "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of "
             "the flat part, as R's "
             "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by "
-            "reverse Kaplan-Meier."
+            "reverse Kaplan-Meier, with the share of the possible person-time that was observed (Clark)."
         )
-    out.append("Missing values are counted and shown, never imputed. No hypothesis was tested.")
+    out += [sentence for kind, sentence in _METHODS.items() if any(a.kind == kind for a in p.analyses)]
+    imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
+    out.append(
+        "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "
+        "counted and shown."
+        if imputed
+        else "Missing values are counted and shown, never imputed."
+    )
+    out.append(_tested(p))
     return out
+
+
+_METHODS = {
+    "cumulative_incidence": "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - "
+    "Kaplan-Meier, and groups compared by Gray's test.",
+    "fine_gray": "Subdistribution hazards were modelled after Fine and Gray with robust variance, beside the "
+    "cause-specific hazards.",
+    "compare_survival": "Curves were compared by the tests named in the protocol before the data were seen.",
+    "cox": "Hazard ratios are from Cox regression; where events are fewer than ten a coefficient, or a level has none, "
+    "with Firth's penalty and profile likelihood intervals. The reason for each choice stands beside the number.",
+    "logistic": "Odds ratios are from logistic regression, with Firth's penalty by the same rule.",
+    "intercurrent": "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)): "
+    "ignored, censored, as an event, from a landmark, as a time-dependent covariate, and as a state. The comparison of "
+    "patients who ever had it with those who never had, from time zero, is biased and shown as such or not at all.",
+    "multistate": "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate "
+    "model.",
+    "compare_proportions": "Proportions were compared by their difference or ratio with score intervals, and by exact "
+    "tests where asked for.",
+    "compare_values": "Numbers were compared by exact rank tests where groups are small, ties included.",
+    "leave_one_out": "Main results were computed again without each centre in turn.",
+    "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
+    "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
+    "(Turnbull).",
+    "multiplicity": "P values named in the protocol were adjusted for their number.",
+}
+
+
+def _tested(p: Protocol) -> str:
+    tests = [a for a in p.analyses if getattr(a, "tests", ()) or a.kind in ("cox", "fine_gray", "logistic")]
+    if not tests and p.report.table1_tests == "none":
+        return "No hypothesis was tested."
+    return "P values are two-sided; all that were asked for are printed, and none is adjusted unless it says so."
 
 
 def _data(p: Protocol) -> list[str]:

@@ -388,6 +388,12 @@ class Report(Declared):
         description="Variable of Table 1's columns besides 'All'; null for none.",
         examples=["SITEID"],
     )
+    table1_tests: Literal["none", "ranks", "means"] = Field(
+        "none",
+        description="Whether the columns of Table 1 are compared: numbers by rank tests or by means, categories by "
+        "chi-square where Cochran's rule allows it, else Fisher's exact test. Which test and why is printed.",
+        examples=["ranks"],
+    )
     curves: tuple[str, ...] = Field(
         (), description="Survival analyses drawn as curves, in order.", examples=[["os", "dor"]]
     )

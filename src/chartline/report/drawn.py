@@ -33,6 +33,8 @@ class Drawn:
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bands: bool = True
+    few: bool = True  # whether a curve is dashed where few are at risk
+    events: bool = True  # whether the events up to each tick stand below the numbers at risk
 
 
 def curve_figure(drawn: Drawn) -> Figure:
@@ -40,6 +42,10 @@ def curve_figure(drawn: Drawn) -> Figure:
     end = max((fmt.months(_end(c)) for c in drawn.curves.values()), default=0.0)
     axis = ticks(max(end, 1.0))
     groups = [_group(label, curve, axis, drawn.bands) for label, curve in drawn.curves.items()]
+    if not drawn.events:
+        groups = [g | {"events": []} for g in groups]
+    if not drawn.few:
+        groups = [g | {"few_from": None} for g in groups]
     one, any_drawn = len(groups) == 1, any(g["steps"] for g in groups)
     data = {
         "x_label": drawn.x_label,

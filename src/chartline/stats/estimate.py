@@ -80,6 +80,13 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):
             yield from estimate_categories(table, name, label, by, _declared_order(protocol, variable))
+        if by and protocol.report.table1_tests != "none":
+            from chartline.stats.kinds.table1 import compare_categories, compare_numbers
+
+            if isinstance(table, ValueTable):
+                yield from compare_numbers(table, name, label, by, protocol.report.table1_tests)
+            elif isinstance(table, CrossTab):
+                yield from compare_categories(table, name, label, by)
         if isinstance(bands, CrossTab) and declared is not None:
             yield from estimate_bands(bands, name, label, by, tuple(declared.bands))
 

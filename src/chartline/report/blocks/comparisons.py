@@ -92,9 +92,9 @@ def _rows(source: ReportSource, analysis: Any, reasons: dict[str, None]) -> Iter
         yield _effect(source, r, p)
     for r in found:
         if r.unit == "P" and r.statistic not in EFFECTS and r.id not in used:
-            yield (Cell(_where(source, r), indent=1), Cell(""), Cell(fmt.value(r), r.id), Cell(_how(r)))
+            yield (Cell(_test(source, r), indent=1), Cell(""), Cell(fmt.value(r), r.id), Cell(_how(r)))
         elif r.value is None and r.statistic.startswith(("p_", "model")) and r.id not in used:
-            yield (Cell(_where(source, r), indent=1), Cell(""), Cell(fmt.NOT_COMPUTED, r.id), Cell(_how(r)))
+            yield (Cell(_test(source, r), indent=1), Cell(""), Cell(fmt.NOT_COMPUTED, r.id), Cell(_how(r)))
 
 
 def _p_of(found: list[Result], r: Result) -> Result | None:
@@ -119,6 +119,12 @@ def _effect(source: ReportSource, r: Result, p: Result | None) -> tuple[Cell, ..
         Cell(fmt.value(p), p.id) if p is not None else Cell(""),
         Cell(_how(r)),
     )
+
+
+def _test(source: ReportSource, r: Result) -> str:
+    """The name of a test, with the group it is of."""
+    name = r.method.split(";")[0].split(",")[0]
+    return f"{name}: {where}" if (where := _where(source, r)) else name
 
 
 def _how(r: Result) -> str:

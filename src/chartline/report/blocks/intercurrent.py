@@ -44,50 +44,72 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _table(source: ReportSource, analysis: Any) -> Table:
+    """A strategy a heading, below it its groups: median, event-free at the landmarks, hazard ratio, P."""
+    at = list(analysis.at_months)[:3]
     rows: list[tuple[Cell, ...]] = []
     spans: set[int] = set()
+    notes: dict[str, None] = {}
     found = source.results.of(analysis.id)
     for strategy in analysis.strategies:
         own = [r for r in found if _parts(r).get("STRATEGY") == strategy]
-        if own:
-            spans.add(len(rows))
-            rows.append((Cell(STRATEGIES[strategy]), *(Cell(""),) * 3))
-            rows += [row for r in own if (row := _row(own, r, analysis)) is not None]
+        spans.add(len(rows))
+        rows.append((Cell(STRATEGIES[strategy]), *(Cell(""),) * (3 + len(at))))
+        for group in dict.fromkeys(r.group for r in own):
+            of = [r for r in own if r.group == group]
+            row = _row(of, at, analysis)
+            rows += [row] if row is not None else []
+            notes |= {f"{STRATEGIES[strategy].partition(':')[0]}: {r.reason}": None for r in of if _failed(r)}
+    event = sentence_case(event_word(analysis.event))
     return Table(
         number="Table",
-        caption=f"{analysis.label} under each strategy for {sentence_case(event_word(analysis.event))}.",
-        header=("", "Estimate (95% CI)", "P", "Method"),
+        caption=f"{analysis.label} under each strategy for {event}.",
+        header=(
+            "", "Median, months (95% CI)", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at),
+            "Hazard ratio (95% CI)", "P",
+        ),
         rows=tuple(rows),
-        align="lrrl",
-        widths=(2.8, 1.7, 0.7, 3.6),
+        align="l" + "r" * (3 + len(at)),
+        widths=(1.9, 1.2, *(1.45,) * len(at), 1.35, 0.6),
         span_rows=frozenset(spans),
-        notes=("CI, confidence interval; NR, not reached. Survival and shares in per cent.",),
-    )
+        notes=(
+            f"Percentages: without the event, or in the multistate rows in that state. Hazard ratios: after {event} "
+            f"against before. P: Wald test of the hazard ratio, else the test named. CI, confidence interval; "
+            f"{fmt.NOT_REACHED}, not reached.",
+            *(f"{note}." for note in notes),
+        ),
+    )  # fmt: skip
 
 
 def _parts(r: Result) -> dict[str, str]:
     return dict(part.split("=", 1) for part in r.group.split(";") if "=" in part)
 
 
-_ESTIMATES = {
-    "median": "Median, months", "survival": "Event-free", "hazard_ratio": "Hazard ratio", "state": "In this state",
-}  # fmt: skip
+def _failed(r: Result) -> bool:
+    """Whether a number has a reason that a reader does not see in its cell."""
+    return r.value is None and (r.statistic in ("hazard_ratio", "state") or r.unit == "P")
 
 
-def _row(own: list[Result], r: Result, analysis: Any) -> tuple[Cell, ...] | None:
-    parts = {k: v for k, v in _parts(r).items() if k != "STRATEGY"}
-    where = ", ".join(_words(k, v, analysis) for k, v in parts.items())
-    at = f" at {fmt.plain(r.at)} months" if r.at is not None and r.statistic in ("survival", "state") else ""
-    note = ". ".join(t for t in (r.method, r.reason, *r.warnings) if t)
-    if r.statistic in _ESTIMATES:
-        p = next((x for x in own if x.statistic == "p" and x.group == r.group and r.statistic == "hazard_ratio"), None)
-        label = f"{_ESTIMATES[r.statistic]}{at}" + (f", {where}" if where else "")
-        return (Cell(label, indent=1), estimate(r), Cell(fmt.value(p), p.id) if p else Cell(""), Cell(note))
-    if r.unit == "P" and not any(x.statistic == "hazard_ratio" and x.group == r.group for x in own):
-        return (Cell(f"Test{f', {where}' if where else ''}", indent=1), Cell(""), Cell(fmt.value(r), r.id), Cell(note))
-    if r.value is None and r.statistic not in ("p",):
-        return (Cell(where or "Not estimable", indent=1), Cell(fmt.NOT_COMPUTED, r.id), Cell(""), Cell(note))
-    return None
+def _row(of: list[Result], at: list[float], analysis: Any) -> tuple[Cell, ...] | None:
+    """The cells of one group of one strategy; None where it has nothing to print but numbers of patients."""
+    where = {k: v for k, v in _parts(of[0]).items() if k != "STRATEGY"}
+    label = ", ".join(_words(k, v, analysis) for k, v in where.items())
+    median = next((r for r in of if r.statistic == "median"), None)
+    rates = [next((r for r in of if r.statistic in ("survival", "state") and r.at == m), None) for m in at]
+    ratio = next((r for r in of if r.statistic == "hazard_ratio"), None)
+    p = next((r for r in of if r.statistic == "p"), None) or next((r for r in of if r.unit == "P"), None)
+    if not any((median, ratio, p, *rates)):
+        return None
+    n = next((r for r in of if r.statistic == "n"), None)
+    label = f"{label} (n = {n.n})" if n is not None and label else label
+    if p is not None and ratio is None:
+        label = label or p.method
+    return (
+        Cell(label[:1].upper() + label[1:] if label else "All", indent=1),
+        estimate(median) if median is not None else Cell(""),
+        *[estimate(r) if r is not None else Cell("") for r in rates],
+        estimate(ratio) if ratio is not None else Cell(""),
+        Cell(fmt.value(p), p.id) if p is not None else Cell(""),
+    )
 
 
 def _words(name: str, level: str, analysis: Any) -> str:

@@ -87,5 +87,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             y_label="In state, %",
             value="Share, %",
             bands=False,
+            events=False,
+            few=False,
         )
     )

@@ -14,14 +14,17 @@ def build(source: ReportSource) -> list[Block]:
     report = source.protocol.report
     columns = ["", *_columns(source)]
     rows: list[tuple[Cell, ...]] = []
+    tested = any(source.result(_analysis(v), "p") is not None for v in report.table1)
     for variable in report.table1:
-        rows += _rows(source, variable, columns)
+        own = _rows(source, variable, columns)
+        rows += _with_test(source, variable, own) if tested else own
     if not rows:
         return []
     labels = centre_labels(source)
     total = _size(source, "")
     header = ["Characteristic", _headed("All", "N", total)]
     header += [_headed(labels.get(c, level_text(c)), "n", _size(source, c)) for c in columns[1:]]
+    header += ["P"] if tested else []
     by_centre = len(columns) > 1 and report.table1_by in _CENTRE
     return [
         Heading("Baseline characteristics"),
@@ -35,10 +38,29 @@ def build(source: ReportSource) -> list[Block]:
             notes=(
                 "Numbers of patients are n (%). Percentages are of patients with a value; IQR, interquartile range; "
                 "patients without one are counted as missing.",
+                *(_tests(source) if tested else ()),
             ),
             wide=len(header) > 8,
         ),
     ]
+
+
+def _with_test(source: ReportSource, variable: str, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
+    """Add the P value to the first row of a variable."""
+    p = source.result(_analysis(variable), "p")
+    cells = [Cell(fmt.value(p), p.id) if p is not None else Cell("")] + [Cell("")] * (len(rows) - 1)
+    return [(*row, c) for row, c in zip(rows, cells, strict=True)]
+
+
+def _tests(source: ReportSource) -> tuple[str, ...]:
+    """Return, variable by variable, which test was used and why, or why there is none."""
+    said = []
+    for variable in source.protocol.report.table1:
+        p = source.result(_analysis(variable), "p")
+        if p is not None:
+            text = p.method if p.value is not None else p.reason
+            said.append(f"{variable_label(source, variable)[0]}: {text[:1].lower()}{text[1:]}")
+    return (f"P values compare the columns, not adjusted for their number. {'; '.join(said)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:

@@ -1,0 +1,73 @@
+"""Rows of the tests of Table 1: for each variable the test that the rule chooses, its reason, its P value.
+
+Made only where a protocol asks; the rule sees sizes and expected counts, never a P value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chartline.counts.model import CrossTab, ValueTable
+from chartline.results.model import Result
+from chartline.stats.groups import levels_of
+from chartline.stats.kinds.rows import Rows
+from chartline.stats.proportions.chi_square import pearson_test
+from chartline.stats.proportions.fisher import fisher_test
+from chartline.stats.proportions.standardised_difference import standardised_difference_of_levels
+from chartline.stats.values.choose import choose_test_for_categories, choose_test_for_numbers
+from chartline.stats.values.rank_groups import kruskal_wallis_test
+from chartline.stats.values.rank_tests import rank_sum_test
+from chartline.stats.values.standardised_difference import standardised_difference
+from chartline.stats.values.t_test import one_way_anova, t_test
+from chartline.stats.values.table import values_of
+
+
+def compare_numbers(table: ValueTable, analysis: str, label: str, by: str, compare: Any) -> Iterator[Result]:
+    """Yield the P value of a number by group, and of two groups the standardised difference."""
+    groups = {g: v for g, v in values_of(table, by).groups.items() if g != "" and v}
+    rows = Rows(analysis, label)
+
+    def test() -> Iterator[Result]:
+        choice = choose_test_for_numbers(groups, compare=compare)
+        pair = list(groups.values())
+        found: Any = (
+            rank_sum_test(pair[0], pair[1]) if choice.test == "rank_sum"
+            else t_test(pair[0], pair[1]) if choice.test == "t_test"
+            else kruskal_wallis_test(groups) if choice.test == "kruskal_wallis" else one_way_anova(groups)
+        )  # fmt: skip
+        yield rows.p("p", found.p, choice.reason, warnings=getattr(found, "warnings", ()))
+
+    yield from rows.tried("p", "Comparison of the columns", test)
+    if len(groups) == 2:
+        first, second = groups.values()
+        yield from rows.tried("smd", _SMD, lambda: _difference(rows, standardised_difference(second, first)))
+
+
+def compare_categories(table: CrossTab, analysis: str, label: str, by: str) -> Iterator[Result]:
+    """Yield the P value of a category by group, and of two groups the standardised difference; missing left out."""
+    groups = sorted(levels_of(table, by) - {""})
+    levels = sorted(levels_of(table, table.dims[0]) - {""})
+    counts = np.array([[table.where(**{table.dims[0]: lv, by: g}) for g in groups] for lv in levels], np.int64)
+    counts = counts.reshape(len(levels), len(groups))
+    rows = Rows(analysis, label)
+
+    def test() -> Iterator[Result]:
+        choice = choose_test_for_categories(counts)
+        found: Any = fisher_test(counts) if choice.test == "fisher" else pearson_test(counts)
+        yield rows.p("p", found.p, choice.reason, warnings=found.warnings)
+
+    yield from rows.tried("p", "Comparison of the columns", test)
+    if len(groups) == 2:
+        yield from rows.tried(
+            "smd", _SMD, lambda: _difference(rows, standardised_difference_of_levels(counts[:, 1], counts[:, 0]))
+        )
+
+
+_SMD = "Standardised difference, second column against first"
+
+
+def _difference(rows: Rows, found: Any) -> Iterator[Result]:
+    yield rows.value("smd", found.value, _SMD, unit="standard deviations", warnings=found.warnings)
