@@ -104,7 +104,21 @@ ADSL = {
     "NDOSE": pl.Int64(),
     "WT": pl.Float64(),
     "STAGE": pl.String(),
+    "SEX": pl.String(),
+    "AGE": pl.Int64(),
+    "TRTSDT": pl.Date(),
+    "FRSPDT": pl.Date(),
+    "RELFL": pl.String(),
+    "RELDT": pl.Date(),
+    "HSCTFL": pl.String(),
+    "HSCTDT": pl.Date(),
+    "NEWTXFL": pl.String(),
+    "NEWTXDT": pl.Date(),
+    "DTHFL": pl.String(),
+    "DTHDT": pl.Date(),
+    "LKADT": pl.Date(),
 }
+ADRS = {"USUBJID": pl.String(), "PARAMCD": pl.String(), "ADT": pl.Date()}
 ADTTE = {
     "USUBJID": pl.String(),
     "PARAMCD": pl.String(),
@@ -121,7 +135,7 @@ ADLB = {
     "BTOXGR": pl.Int64(),
 }
 ADAE = {"USUBJID": pl.String(), "AETERM": pl.String(), "AETOXGR": pl.Int64(), "TRTEMFL": pl.String()}
-_SCHEMAS = {"ADSL": ADSL, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
+_SCHEMAS = {"ADSL": ADSL, "ADRS": ADRS, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
 Row = dict[str, Any]
 ORIGIN = dt.date(2020, 1, 1)  # day 0 of every subject
 
@@ -143,9 +157,11 @@ def adam(
     labs: list[Row] | None = None,
     events: list[Row] | None = None,
     withheld: list[Row] | None = None,
+    assessments: list[Row] | None = None,
 ) -> Adam:
     """ADaM-named tables from plain rows; what a row does not name is null."""
     rows = {"ADSL": subjects, "ADTTE": times or [], "ADLB": labs or [], "ADAE": events or []}
+    rows["ADRS"] = assessments or []
     tables = {name: _frame(rows[name], schema) for name, schema in _SCHEMAS.items()}
     return Adam(tables, pl.DataFrame(), _frame(withheld or [], WITHHELD_SCHEMA), {})
 

@@ -1,0 +1,90 @@
+"""The tiny study with one analysis of every kind, and subjects whose course has dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from chartline.protocol.model import Protocol
+from counts_cases import ORIGIN, Row, subject, tiny_protocol
+
+ENDPOINT = {"endpoint": "RFS", "at_months": [3, 6]}
+OVER = {"population": "all", "numerator": "RESPFL == 'Y'"}
+EVERY_KIND: list[dict[str, Any]] = [
+    {"id": "screened", "kind": "tally", "count": "screened"},
+    {"id": "response", "kind": "proportion", "interval": "mid_p", **OVER},
+    {"id": "weight", "kind": "summary", "population": "all", "variable": "WT", "quantile_type": 6},
+    {"id": "stage", "kind": "categories", "population": "all", "variable": "STAGE"},
+    {
+        "id": "rfs", "kind": "survival", "by": "SEX", "interval": "logit", "variance": "tsiatis",
+        "restricted_mean_months": [6], "alive_at_months": [3], "hazard_bandwidth_months": 2, **ENDPOINT,
+    },
+    {"id": "followup", "kind": "follow_up", "by": "SEX", **ENDPOINT},
+    {"id": "incidence", "kind": "cumulative_incidence", "by": "SEX", "strata": ["SITEID"], **ENDPOINT},
+    {
+        "id": "curves", "kind": "compare_survival", "endpoint": "RFS", "by": "SEX", "strata": ["SITEID"],
+        "tests": ["logrank", "gehan", "tarone_ware", "peto", "fleming_harrington", "max_combo", "permutation", "trend"],
+        "restricted_mean_months": [6],
+    },
+    {"id": "cox", "kind": "cox", "endpoint": "RFS", "covariates": ["SEX", {"variable": "AGE", "per": 10}],
+     "strata": ["SITEID"]},
+    {"id": "cox_relapse", "kind": "cox", "endpoint": "RFS", "covariates": ["SEX"], "cause": "relapse",
+     "method": "ordinary", "ties": "exact"},
+    {"id": "cox_transplant", "kind": "cox", "endpoint": "RFS", "time_dependent": "transplant", "covariates": ["SEX"]},
+    {"id": "cox_robust", "kind": "cox", "endpoint": "RFS", "covariates": ["SEX"], "cluster": "SITEID"},
+    {"id": "cox_frailty", "kind": "cox", "endpoint": "RFS", "covariates": ["SEX"], "frailty": "SITEID"},
+    {"id": "fine_gray", "kind": "fine_gray", "endpoint": "RFS", "covariates": ["SEX", "AGE"], "cause": "relapse",
+     "time_effects": ["AGE"]},
+    {"id": "transplant", "kind": "intercurrent", "event": "transplant", "landmark_months": [2],
+     "strategies": ["treatment_policy", "hypothetical", "composite", "landmark", "time_dependent", "simon_makuch",
+                    "multistate", "naive"], **ENDPOINT},
+    {"id": "course", "kind": "multistate", "population": "all", "states": ["transplant", "relapse"],
+     "at_months": [3, 6]},
+    {"id": "by_sex", "kind": "compare_proportions", "by": "SEX", "strata": ["SITEID"],
+     "measures": ["difference", "ratio", "odds_ratio"],
+     "tests": ["fisher", "fisher_mid_p", "boschloo", "barnard", "chi_square", "trend"], **OVER},
+    {"id": "weights", "kind": "compare_values", "population": "all", "variable": "WT", "by": "SEX",
+     "tests": ["wilcoxon", "kruskal_wallis", "t", "anova"],
+     "measures": ["hodges_lehmann", "mean_difference", "standardised_difference"]},
+    {"id": "agreement", "kind": "agreement", "population": "all", "first": "RESPFL", "second": "MRDFL"},
+    {"id": "logistic", "kind": "logistic", "covariates": ["SEX", "AGE"], **OVER},
+    {"id": "without", "kind": "leave_one_out", "of": "response", "over": "SITEID"},
+    {"id": "rfs_without", "kind": "leave_one_out", "of": "rfs", "over": "SITEID"},
+    {"id": "lost", "kind": "lost_to_follow_up", "lost_after_days": 30, "threshold": 0.2, **ENDPOINT},
+
+    {"id": "adjusted", "kind": "multiplicity", "of": ["curves", "by_sex", "weights/p_wilcoxon"]},
+    {"id": "confounder", "kind": "e_value", "of": "cox"},
+    {"id": "confounder_odds", "kind": "e_value", "of": "logistic", "common": False},
+    {"id": "precision", "kind": "precision", "n": [32], "expected": 0.6},
+    {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null": 0.3, "alternative": 0.6},
+    {"id": "power_curves", "kind": "power", "design": "logrank", "n": [100], "hazard_ratio": 0.6, "median_months": 6,
+     "accrual_months": 24, "follow_up_months": 12, "dropout_per_year": 0.05},
+]  # fmt: skip
+
+
+def every_kind(**over: Any) -> Protocol:
+    """The tiny study's protocol with one analysis of every kind."""
+    analyses = [{"label": a["id"], **a} for a in EVERY_KIND]
+    return tiny_protocol(**{"analyses": analyses, "headline": {}, **over})
+
+
+def day(days: int | None) -> dt.date | None:
+    """The date so many days after the origin."""
+    return None if days is None else ORIGIN + dt.timedelta(days=days)
+
+
+def course(
+    subject_id: str,
+    *,
+    transplant: int | None = None,
+    relapse: int | None = None,
+    death: int | None = None,
+    seen: int = 0,
+    **values: Any,
+) -> Row:
+    """A subject by the days of what happened; `seen` is the last contact without an event."""
+    last = max(x for x in (transplant, relapse, death, seen) if x is not None)
+    flags = {"HSCTFL": transplant, "RELFL": relapse, "DTHFL": death}
+    dates = {"HSCTDT": transplant, "RELDT": relapse, "DTHDT": death, "LKADT": last}
+    row = {name: "N" if d is None else "Y" for name, d in flags.items()} | {n: day(d) for n, d in dates.items()}
+    return subject(subject_id, **{"TRTSDT": ORIGIN, **row, **values})

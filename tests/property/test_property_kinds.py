@@ -1,0 +1,79 @@
+"""Every kind of analysis, of any small study: it pools, and it says why where it can compute nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chartline.counts.count import count_analyses
+from chartline.counts.model import Counts, add_counts
+from chartline.counts.serialise import counts_from_json, counts_to_json
+from chartline.derive.model import Adam
+from chartline.results.model import Results
+from chartline.stats.estimate import estimate_all, estimate_curves
+from counts_cases import DIGEST, adam, attrition, time
+from kinds_cases import course, day, every_kind
+
+PROTOCOL = every_kind(report={"table1": ["WT", "STAGE"], "table1_by": "SEX", "table1_tests": "ranks"})
+DAYS = st.none() | st.integers(0, 300)
+
+
+@st.composite
+def one(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "values": {
+            "SITEID": draw(st.sampled_from(["A", "B"])),
+            "SEX": draw(st.sampled_from(["F", "M", "M", None])),
+            "AGE": draw(st.none() | st.integers(20, 70)),
+            "WT": draw(st.none() | st.sampled_from([50.0, 60.0, 70.5])),
+            "STAGE": draw(st.sampled_from(["LATE", "EARLY", None])),
+            "RESPFL": draw(st.sampled_from(["Y", "N", None])),
+            "MRDFL": draw(st.sampled_from(["Y", "N"])),
+        },
+        "days": {
+            "transplant": draw(DAYS),
+            "relapse": draw(DAYS),
+            "death": draw(DAYS),
+            "seen": draw(st.integers(0, 300)),
+        },
+        "part": draw(st.integers(0, 1)),
+    }
+
+
+def tables(people: list[tuple[str, dict[str, Any]]]) -> Adam:
+    subjects = [course(i, **p["days"], **p["values"]) for i, p in people]
+    times, assessed = [], []
+    for i, p in people:
+        ends = [(d, c) for c in ("relapse", "death") if (d := p["days"][c]) is not None]
+        end, cause = min(ends) if ends else (max(p["days"]["seen"], p["days"]["transplant"] or 0), None)
+        times.append(time(i, end, cause))
+        assessed.append({"USUBJID": i, "PARAMCD": "OVR", "ADT": day(end // 2)})
+    return adam(subjects, times, assessments=assessed)
+
+
+def count(of: Adam) -> Counts:
+    return count_analyses(of, attrition(of), PROTOCOL, DIGEST)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(one(), max_size=24))
+def test_every_kind_pools_and_never_fails(people: list[dict[str, Any]]) -> None:
+    named = [(f"S{i}", p) for i, p in enumerate(people)]
+    whole = count(tables(named))
+    pooled = add_counts(count(tables([p for p in named if p[1]["part"] == part])) for part in range(2))
+    assert pooled == whole
+    assert counts_from_json(counts_to_json(pooled)) == whole
+    rows = estimate_all(whole, PROTOCOL)
+    assert rows == estimate_all(pooled, PROTOCOL)
+    results = Results(rows, DIGEST, "data")  # no id twice, a reason for each missing value
+    for r in results:
+        assert r.unit != "P" or r.value is None or 0 <= r.value <= 1
+        if r.unit == "proportion" and r.value is not None:
+            assert -1e-12 <= r.value <= 1 + 1e-12
+            assert r.lower is None or r.lower <= r.value + 1e-9
+            assert r.upper is None or r.upper >= r.value - 1e-9
+    for analysis in PROTOCOL.analyses:
+        assert results.of(analysis.id), f"{analysis.id} has no row"
+    estimate_curves(whole, PROTOCOL)
