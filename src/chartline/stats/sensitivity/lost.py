@@ -8,6 +8,7 @@ estimate assumes that takes them as it finds them; and the survival at a time un
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -66,7 +67,8 @@ def worst_case(data: Data, lost: str = LOST, event: str | None = None) -> Data:
 def best_case(data: Data, end: float, lost: str = LOST) -> Data:
     """Return the data in which the lost are censored at `end`, the last day of the study, and not before.
 
-    Raises `KeyError` where no cause has that name, `ValueError` where somebody was lost after `end`.
+    In a table it is the first whole day not before `end`. Raises `KeyError` where no cause has that name, `ValueError`
+    where somebody was lost after `end`.
     """
     k = _cause(data.causes, lost)
     if isinstance(data, EventTable):
@@ -129,10 +131,8 @@ def _recode(data: Data, lost: str, event: str | None) -> Data:
 
 
 def _followed(table: EventTable, k: int, end: float) -> EventTable:
-    """The table with the lost censored on day `end`, without their cause."""
-    day_end = int(end)
-    if day_end != end:
-        raise ValueError(f"the end of the study is a whole day, not {end}")
+    """The table with the lost censored on the day of `end`, without their cause."""
+    day_end = math.ceil(end)  # tables have whole days; nobody leaves before the end
     rows: dict[tuple[tuple[tuple[str, str], ...], int], tuple[int, ...]] = {}
 
     def add(key: tuple[tuple[tuple[str, str], ...], int], row: tuple[int, ...]) -> None:

@@ -70,10 +70,12 @@ def _of_table(table: EventTable) -> Exits:
     entered, censored, events = counts[:, 0], counts[:, 1], counts[:, 2:].sum(axis=1)
     if np.any(days[1:] <= days[:-1]):  # several patterns, or days in another order
         days, at = np.unique(days, return_inverse=True)
-        entered, censored, events = (
-            np.bincount(at.reshape(-1), weights=x, minlength=days.size).astype(np.int64)
-            for x in (entered, censored, events)
-        )
+        entered, censored, events = (_total(at.reshape(-1), x, days.size) for x in (entered, censored, events))
+    return _of_days(days, entered, censored, events)
+
+
+def _of_days(days: Floats | Ints, entered: Ints, censored: Ints, events: Ints) -> Exits:
+    """From how many enter, are censored and have the event on each of `days`, ascending."""
     left = censored + events
     before = np.cumsum(entered) - entered  # entered on an earlier day
     if days.size and days[0] == 0:
@@ -87,16 +89,27 @@ def _of_table(table: EventTable) -> Exits:
 
 
 def _of_episodes(episodes: Episodes) -> Exits:
-    if not episodes.exit.size:
-        none = np.zeros(0, np.int64)
-        return Exits(np.zeros(0), none, none, none, np.zeros(0), none)
-    risk = RiskTable.of(episodes, np.zeros(episodes.exit.size, np.int64), 1)
+    starts, exits, count = episodes.entry, episodes.exit, episodes.count
+    starts = np.maximum(starts, 0.0)  # -inf is entry at the start
+    last = exits.max(initial=0)
+    dense = last <= 10 * exits.size + 10_000
+    if dense and np.array_equal(exits, np.floor(exits)) and np.array_equal(starts, np.floor(starts)):
+        day, width = exits.astype(np.int64), int(last) + 1
+        had_it = episodes.status > 0
+        left = _total(2 * day + had_it, count, 2 * width)
+        entered = _total(starts.astype(np.int64), count, width)
+        return _of_days(np.arange(width, dtype=np.float64), entered, left[::2], left[1::2])
+    risk = RiskTable.of(episodes, np.zeros(exits.size, np.int64), 1)
     events, censored = risk.events[:, 0].sum(axis=1), risk.censored[:, 0]
     leaving = events + censored > 0  # a row may count nobody
-    starts = np.where(np.isneginf(episodes.entry), 0.0, episodes.entry)
     times, at = np.unique(starts, return_inverse=True)
-    entered = np.bincount(at.reshape(-1), weights=episodes.count, minlength=times.size).astype(np.int64)
+    entered = _total(at.reshape(-1), count, times.size)
     return Exits(
         risk.times[leaving], risk.at_risk[leaving, 0], events[leaving], censored[leaving],
         times[entered > 0], entered[entered > 0],
     )  # fmt: skip
+
+
+def _total(at: Ints, count: Ints, size: int) -> Ints:
+    """Whole-number totals by index, exact below 2^53."""
+    return np.bincount(at, weights=count, minlength=size).astype(np.int64)

@@ -109,7 +109,8 @@ def estimate_completeness(observed: PersonTime, potential: PersonTime) -> Comple
 def estimate_follow_up_rates(data: EventTable | Episodes, horizon: float) -> FollowUpRates:
     """Return the four follow-up rates of everyone in `data` until `horizon`, which is the same for all.
 
-    Raises `NotEstimable` for no patients, `ValueError` for a horizon that is not positive.
+    Raises `NotEstimable` for no patients, or where nobody could be followed at all (everyone had the event at 0, or
+    enters after the horizon); `ValueError` for a horizon that is not positive.
     """
     if not horizon > 0:
         raise ValueError(f"the horizon is {horizon}, and must be above 0")
@@ -121,10 +122,13 @@ def estimate_follow_up_rates(data: EventTable | Episodes, horizon: float) -> Fol
     to_event = float(exits.events[until] @ exits.times[until])
     late = float(exits.entered @ np.minimum(exits.entry_times, horizon))
     observed = exits.person_time(0, horizon)
+    possible = to_event + horizon * (n - events) - late
+    if not possible > 0:
+        raise NotEstimable("no follow-up was possible")
     lost = int(exits.censored[exits.times < horizon].sum())
     formal, warnings = _formal(data, exits, horizon, observed)
     return FollowUpRates(
-        horizon, 1 - lost / n, observed / (to_event + horizon * (n - events) - late), formal,
+        horizon, 1 - lost / n, observed / possible, formal,
         (observed - to_event + horizon * events) / (n * horizon - late), observed, n, events, warnings,
     )  # fmt: skip
 
