@@ -157,7 +157,7 @@ def test_which_transplant_counts(record: str, expected: tuple[str, dt.date | Non
 def test_a_blocking_query_withholds_the_endpoints_it_touches_and_no_other() -> None:
     query = block("P1", Topic.RELAPSE)
     adam = derive({"EX": EX, "RS": RS, "SS": SS + "Y|2020-06-01|2020-12-01|N|"}, [query])
-    assert set(adam["ADTTE"]["PARAMCD"]) == {"OS"}
+    assert set(adam["ADTTE"]["PARAMCD"]) == {"OS", "HSCT"}
     assert row(adam.withheld, "QUERY", ITEM="ADTTE.DOR") == (query.id,)
     assert row(adam["ADSL"], "RELFL", "RELDT", "RESPFL") == (None, None, "Y")
 

@@ -40,6 +40,8 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield rows.value("agreement", same / total, method, (ends.lower, ends.upper), unit="proportion", n=same)
 
     def kappa() -> Iterator[Result]:
+        if len(levels) < 2:
+            raise NotEstimable("all are in one category")
         found = estimate_kappa(cells, level=analysis.level)
         yield rows.value("kappa", found.estimate, "Cohen's kappa", (found.lower, found.upper), unit="kappa")
 

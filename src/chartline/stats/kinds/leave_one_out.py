@@ -20,7 +20,7 @@ _SHOWN = ("n", "events", "proportion", "median", "survival", "mean")
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
-    """Yield the main rows of the analysis without each level (group `WITHOUT=A`), then the range of each estimate."""
+    """Yield the main rows of the analysis without each level (group `WITHOUT=A`), then the extremes of each estimate."""
     of = source.protocol.analysis(analysis.of).model_copy(update={"by": None})
     kind = import_module(f"chartline.stats.kinds.{of.kind}")
     found: dict[tuple[str, float | None], list[Result]] = {}
@@ -34,15 +34,19 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
                 yield shown
     for (statistic, at), rows_of in found.items():
         if not rows_of[0].is_count:
-            yield _range(analysis, statistic, at, rows_of)
+            yield from _extremes(analysis, statistic, at, rows_of)
 
 
-def _range(analysis: Any, statistic: str, at: float | None, rows: list[Result]) -> Result:
-    values = [r.value for r in rows if r.value is not None]
+def _extremes(analysis: Any, statistic: str, at: float | None, rows: list[Result]) -> Iterator[Result]:
+    """The lowest and the highest of the estimates, each with the level without which it is found."""
+    known = [(r.value, r.group) for r in rows if r.value is not None]
     of = rows[0]
-    method = f"Lowest and highest of {len(rows)} estimates, each without one level of {analysis.over}"
     make = Rows(analysis.id, analysis.label, "", {"at": at, "at_unit": of.at_unit, "unit": of.unit})
-    reason = "" if len(values) == len(rows) else f"not estimable in {len(rows) - len(values)} of them"
-    spread = max(values) - min(values) if values and not reason else None
-    ends = (min(values), max(values)) if spread is not None else (None, None)
-    return make.value(f"{statistic}_range", spread, method, ends, reason=reason)
+    missing = f"not estimable in {len(rows) - len(known)} of {len(rows)}"
+    for name, pick in (("lowest", min), ("highest", max)):
+        method = f"The {name} of {len(rows)} estimates, each without one level of {analysis.over}"
+        if len(known) < len(rows):
+            yield make.failed(f"{statistic}_{name}", missing, method)
+            continue
+        value, group = pick(known)
+        yield make.value(f"{statistic}_{name}", value, f"{method}: {group.partition('=')[2]}")
