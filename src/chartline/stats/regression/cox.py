@@ -20,6 +20,7 @@ import numpy as np
 from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.regression.patterns import standardise
 from chartline.stats.regression.risk_sets import Bools, RiskSets
 from chartline.stats.statistic import NotEstimable, Statistic
 
@@ -152,17 +153,16 @@ def estimate_cox(
     """
     _check(episodes, ties, robust, level)
     sets = RiskSets.of(episodes, cause)
-    centre, scale = _standard(episodes, sets)
-    model = likelihood_of(episodes, sets, ties, centre, scale)
-    null = model.evaluate(np.zeros(centre.size))
+    model = standardise(episodes, sets, ties)
+    null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null.information, episodes.covariates)
-    found = _maximise(model, null, kept, _spans(episodes, sets, scale))
-    coefficients, variance = _unscaled(found, kept, scale)
+    found = _maximise(model.likelihood, null, kept, model.span)
+    coefficients, variance = _unscaled(found, kept, model.scale)
     warnings += _infinite(found.infinite, coefficients, episodes.covariates)
     fit = CoxFit(
         episodes.covariates, coefficients, variance, variance, null.loglik, found.loglik, _score_test(null, kept),
         episodes.n, int(sets.deaths.sum()), found.iterations, ties, False, level, tuple(warnings), cause,
-        episodes=episodes, sets=sets, centre=centre,
+        episodes=episodes, sets=sets, centre=model.centre,
     )  # fmt: skip
     if not robust:
         return fit
@@ -171,15 +171,6 @@ def estimate_cox(
     from chartline.stats.regression.residuals import robust_variance
 
     return replace(fit, variance=robust_variance(fit), robust=True)
-
-
-def likelihood_of(episodes: Episodes, sets: RiskSets, ties: Ties, centre: Floats, scale: Floats) -> Likelihood:
-    """Return the partial likelihood of the covariates (x - centre) / scale."""
-    if ties == "exact" and np.any(sets.deaths > 1):
-        from chartline.stats.regression.exact_ties import ExactLikelihood
-
-        return ExactLikelihood.of(episodes, sets, "breslow", centre, scale)
-    return Likelihood.of(episodes, sets, ties, centre, scale)
 
 
 def nested_test(small: CoxFit, large: CoxFit) -> ChiSquare:
@@ -271,21 +262,6 @@ def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
         raise ValueError("there is no robust variance with exact ties; use Efron's")
     if robust and not episodes.paired:
         raise NotEstimable("entries and exits are known as totals only, so that there is no robust variance")
-
-
-def _standard(episodes: Episodes, sets: RiskSets) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each covariate over the rows at risk (1 where it does not vary)."""
-    weight = np.bincount(episodes.pattern[sets.row], sets.count, episodes.design.shape[0])
-    centre = weight @ episodes.design / weight.sum()
-    square = weight @ np.square(episodes.design - centre) / weight.sum()
-    flat = square <= 1e-24 * np.square(centre)
-    return centre, np.where(flat, 1.0, np.sqrt(np.where(flat, 1.0, square)))
-
-
-def _spans(episodes: Episodes, sets: RiskSets, scale: Floats) -> Floats:
-    """How far apart the covariates of two rows can be, in standard deviations."""
-    span: Floats = np.ptp(episodes.design, axis=0) / scale
-    return span
 
 
 def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]:

@@ -19,7 +19,7 @@ def martingale_residuals(fit: CoxFit) -> Floats:
     """Return events less expected events, a row of the Episodes (R `residuals(fit, "martingale")`)."""
     model, m = _at_maximum(fit)
     out = np.zeros(fit.episodes.exit.size)
-    out[fit.sets.row] = fit.sets.event - np.exp(_predictor(model, fit)) * _worth(model, m.q1, m.f1)
+    out[fit.sets.row] = fit.sets.event - np.exp(_predictor(model, fit)) * model.worth(m.q1, m.f1)
     return out
 
 
@@ -44,7 +44,7 @@ def score_residuals(fit: CoxFit) -> Floats:
         mean2[:, tied] -= e1 * m.f1
         down = (m.s[1:, tied] * m.f2 - e1 * m.g2).T
     hazard = np.exp(_predictor(model, fit))[:, None]
-    out = -hazard * (x * _worth(model, m.q1, m.f1)[:, None] - _worth(model, mean1.T, down))
+    out = -hazard * (x * model.worth(m.q1, m.f1)[:, None] - model.worth(mean1.T, down))
     at = np.flatnonzero(sets.event)
     t = sets.last[at] - 1
     out[at] += x[at] - (mean2[:, t] / sets.deaths[t]).T
@@ -90,11 +90,3 @@ def _at_maximum(fit: CoxFit) -> tuple[Likelihood, Moments]:
 
 def _predictor(model: Likelihood, fit: CoxFit) -> Floats:
     return np.nan_to_num(fit.coefficients) @ model.xt
-
-
-def _worth(model: Likelihood, rate: Floats, less: Floats) -> Floats:
-    """A rate summed over the event times at which a row is at risk, less what its own tied event takes off."""
-    out = model.sets.over_time(rate)
-    if less.size:
-        out[model.dying] -= less[model.of_dying]
-    return out
