@@ -1,8 +1,8 @@
 """Harrell's concordance: how often, of two patients, the one with the higher predicted risk has the event first.
 
-In: a CoxFit, or Episodes and a risk score for each row. Out: the share of comparable pairs that agree, pairs with equal
-scores counted half, with its infinitesimal-jackknife error, as R `survival::concordance`. A pair is comparable where one
-has the event while the other is at risk, in the same stratum; not where both have it at that time.
+In: a CoxFit, or Episodes and a risk score for each row. Out: the share of comparable pairs that agree, pairs with
+equal scores counted half, with its infinitesimal-jackknife error, as R `survival::concordance`. A pair is comparable
+where one has the event while the other is at risk, in the same stratum; not where both have it at that time.
 
 Pairs are not gone through: for each row the pairs of lower and of equal score are counted by the bits of the score's
 rank, which takes n log n steps. Sources: Harrell FE et al. JAMA 1982;247:2543-2546; Therneau T, Atkinson E. Concordance
@@ -119,7 +119,7 @@ def _pairs(sets: RiskSets, rank: Ints) -> tuple[Floats, Floats, Floats]:
     agree[event], differ[event], same[event] = _still_there(sets, rank, event)
     # and as the one who was still there: the events of others while at risk, but for those at one's own time
     starts = np.searchsorted(t, np.arange(sets.times.size + 1))
-    earlier = _Ordered.of(rank[event], sets.count[event])
+    earlier = _Ordered.of(rank[event], sets.count[event], int(rank.max()))
     lower, equal, higher = earlier.count(starts[sets.first], starts[sets.last - sets.event], rank)
     return agree + higher, differ + lower, same + equal
 
@@ -128,13 +128,14 @@ def _still_there(sets: RiskSets, rank: Ints, event: Ints) -> tuple[Floats, Float
     """For each event row, who is at risk then and has no event then, of lower, higher and equal score."""
     t = sets.slot[event] // 2
     end = np.array([b for a, b in sets.bounds for _ in range(a, b)])[t]  # of the stratum
-    stays = _Ordered.of(rank, sets.count)
+    top = int(rank.max())
+    stays = _Ordered.of(rank, sets.count, top)
     lower, equal, higher = stays.count(
         np.searchsorted(sets.slot, 2 * t + 1), np.searchsorted(sets.slot, 2 * end), rank[event]
     )
     if sets.late.size:
         first = sets.first[sets.late]
-        later = _Ordered.of(rank[sets.late], sets.count[sets.late])
+        later = _Ordered.of(rank[sets.late], sets.count[sets.late], top)
         a, b = np.searchsorted(first, t + 1), np.searchsorted(first, end)
         for total, part in zip((lower, equal, higher), later.count(a, b, rank[event]), strict=True):
             total -= part
@@ -165,10 +166,11 @@ class _Ordered:
     sorted_weight: Floats  # in the order of ranks
 
     @classmethod
-    def of(cls, rank: Ints, count: Floats) -> _Ordered:
+    def of(cls, rank: Ints, count: Floats, top: int) -> _Ordered:
+        """Ranks may be asked for up to `top`."""
         zeros, weight = [], []
         now, of = rank, count
-        for bit in range(max(1, int(rank.max(initial=0)).bit_length()) - 1, -1, -1):
+        for bit in range(max(1, top.bit_length()) - 1, -1, -1):
             without = (now >> bit) & 1 == 0
             zeros.append(np.concatenate([[0], np.cumsum(without)]))
             weight.append(np.concatenate([[0.0], np.cumsum(np.where(without, of, 0.0))]))

@@ -1,10 +1,10 @@
 """Baseline hazard and predicted survival of a Cox model, as R's `survfit.coxph` gives them.
 
 In: a CoxFit and covariates. Out: for each stratum a step function of the cumulative hazard at those covariates, with
-its error and the survival exp(-H). The hazard steps at event times only, by 1 / S0 (Breslow) or by Efron's mean over the
-tied events, as the model was fitted. Covariates are given as they are, not as differences from a mean: the baseline
-hazard is that of covariates of 0 (R `basehaz(fit, centered = FALSE)`). Source: Tsiatis AA. Ann Stat 1981;9:93-108; Link
-CL. Biometrics 1984;40:601-610.
+its error and the survival exp(-H). The hazard steps at event times only, by d / S0 (Breslow) or by Efron's sum over
+the tied events, as the model was fitted. Covariates are given as they are, not as differences from a mean: the baseline
+hazard is that of covariates of 0 (R `basehaz(fit, centered = FALSE)`). Sources: Tsiatis AA. Ann Stat 1981;9:93-108;
+Link CL. Biometrics 1984;40:601-610.
 """
 
 from __future__ import annotations

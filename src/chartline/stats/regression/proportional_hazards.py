@@ -181,4 +181,4 @@ def _survival_before(fit: CoxFit, times: Floats) -> Floats:
         events = events[:, [k]]
     d, n = events.sum(axis=1), table.at_risk[:, 0]
     survival = np.concatenate([[1.0], np.cumprod(1 - d / np.maximum(n, 1))])
-    return survival[np.searchsorted(table.times, times)]
+    return np.asarray(survival[np.searchsorted(table.times, times)])

@@ -1,15 +1,16 @@
 """Natural cubic splines of a covariate: cubic between its knots, straight beyond the outer two.
 
 In: the values of a covariate. Out: the basis that R `splines::ns` makes, one column a degree of freedom, which
-`Episodes.of(covariates={"age": basis})` takes as `age[1]`, `age[2]`, ... The restricted cubic spline with k knots (Harrell) is
-the natural spline with k - 1 degrees of freedom: the same curves, other columns. Whether a straight line would do is
-the likelihood-ratio test of one against the other, `nested_test`.
+`Episodes.of(covariates={"age": basis})` takes as `age[1]`, `age[2]`, ... The restricted cubic spline with k knots
+(Harrell) is the natural spline with k - 1 degrees of freedom: the same curves, other columns. Whether a straight line
+would do is the likelihood-ratio test of one against the other, `nested_test`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,7 @@ def fit_spline(
         inner = x[(x >= low) & (x <= high)]
         knots = tuple(np.quantile(inner, np.arange(1, df) / df).tolist()) if df > 1 else ()
     places = (low, *(knots or ()), high)
-    if any(a >= b for a, b in zip(places, places[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(places)):
         raise NotEstimable("the values are too few or too alike for the knots of a spline")
     return NaturalSpline(tuple(knots or ()), (low, high))
 
