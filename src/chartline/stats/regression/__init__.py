@@ -1,9 +1,13 @@
 """Models of a time or an outcome on covariates: Cox, its penalised and stratified forms, logistic regression."""
 
 PUBLIC: dict[str, str] = {
-    "Outcomes": "logistic",
+    "baseline_hazard": "cox_curves",
     "choose_cox_method": "guards",
     "choose_logistic_method": "guards",
+    "deviance_residuals": "residuals",
+    "dfbeta_residuals": "residuals",
+    "estimate_concordance": "concordance",
+    "estimate_cox": "cox",
     "estimate_firth_cox": "firth_cox",
     "estimate_firth_logistic": "firth_logistic",
     "estimate_frailty_cox": "frailty",
@@ -11,6 +15,14 @@ PUBLIC: dict[str, str] = {
     "events_per_variable": "guards",
     "find_monotone": "guards",
     "find_separation": "logistic",
-    "estimate_cox": "cox",
+    "fit_spline": "splines",
+    "martingale_residuals": "residuals",
+    "natural_spline": "splines",
     "nested_test": "cox",
+    "Outcomes": "logistic",
+    "predict_survival": "cox_curves",
+    "proportional_hazards_test": "proportional_hazards",
+    "schoenfeld_residuals": "proportional_hazards",
+    "score_concordance": "concordance",
+    "score_residuals": "residuals",
 }

@@ -11,15 +11,16 @@ combination of others is not estimated (NaN), as in R, and the combination is na
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from chartline.stats.distributions import interval_z
+from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.regression.patterns import standardise
 from chartline.stats.regression.risk_sets import Bools, RiskSets
 from chartline.stats.statistic import NotEstimable, Statistic
 
@@ -33,6 +34,14 @@ STATISTICS = (
         gives="coefficients, hazard ratios with Wald intervals, likelihood-ratio, Wald and score tests",
         reference="survival::coxph(Surv(entry, exit, event) ~ x + strata(s), ties, robust, cluster)",
         paper="Cox DR. J R Stat Soc B 1972;34:187-220; Efron B. J Am Stat Assoc 1977;72:557-565",
+    ),
+    Statistic(
+        name="nested_models",
+        label="Test of covariates that one Cox model has and another has not",
+        takes="two Cox models of the same Episodes",
+        gives="likelihood-ratio chi-square, df, p; of a spline against a straight line it tests linearity",
+        reference="anova(small, large)",
+        paper="Cox DR. J R Stat Soc B 1972;34:187-220",
     ),
 )
 _STEPS = 200
@@ -51,11 +60,9 @@ class ChiSquare:
 
     @classmethod
     def of(cls, chisq: float, df: int) -> ChiSquare:
-        from scipy.special import chdtrc  # type: ignore[import-untyped]
-
-        if not math.isfinite(chisq):
+        if not math.isfinite(chisq) or not df:
             return cls(None, df, None)
-        return cls(chisq, df, float(chdtrc(df, max(chisq, 0.0))) if df else None)
+        return cls(chisq, df, chi2_sf(max(chisq, 0.0), df))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +140,9 @@ class CoxFit:
         b, df = self.coefficients[kept], kept.size
         if not np.all(np.isfinite(b)):
             return ChiSquare(None, df, None)
-        return ChiSquare.of(float(b @ np.linalg.solve(self.variance[np.ix_(kept, kept)], b)), df)
+        size = self.std_errors[kept]
+        z = b / size
+        return ChiSquare.of(float(z @ np.linalg.solve(self.variance[np.ix_(kept, kept)] / np.outer(size, size), z)), df)
 
 
 def estimate_cox(
@@ -152,34 +161,28 @@ def estimate_cox(
     """
     _check(episodes, ties, robust, level)
     sets = RiskSets.of(episodes, cause)
-    centre, scale = _standard(episodes, sets)
-    model = likelihood_of(episodes, sets, ties, centre, scale)
-    null = model.evaluate(np.zeros(centre.size))
+    model = standardise(episodes, sets, ties)
+    null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null.information, episodes.covariates)
-    found = _maximise(model, null, kept, _spans(episodes, sets, scale))
-    coefficients, variance = _unscaled(found, kept, scale)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
+        found = _maximise(model.likelihood, null, kept, model.span)
+    coefficients, variance = _unscaled(found, kept, model.scale)
     warnings += _infinite(found.infinite, coefficients, episodes.covariates)
     fit = CoxFit(
         episodes.covariates, coefficients, variance, variance, null.loglik, found.loglik, _score_test(null, kept),
         episodes.n, int(sets.deaths.sum()), found.iterations, ties, False, level, tuple(warnings), cause,
-        episodes=episodes, sets=sets, centre=centre,
+        episodes=episodes, sets=sets, centre=model.centre,
     )  # fmt: skip
-    if not robust:
-        return fit
-    from dataclasses import replace
+    return _robust(fit) if robust else fit
 
+
+def _robust(fit: CoxFit) -> CoxFit:
     from chartline.stats.regression.residuals import robust_variance
 
+    if np.any(np.isinf(fit.coefficients)):
+        says = "there is no robust variance beside an infinite coefficient; standard errors are the model's"
+        return replace(fit, warnings=(*fit.warnings, says))
     return replace(fit, variance=robust_variance(fit), robust=True)
-
-
-def likelihood_of(episodes: Episodes, sets: RiskSets, ties: Ties, centre: Floats, scale: Floats) -> Likelihood:
-    """Return the partial likelihood of the covariates (x - centre) / scale."""
-    if ties == "exact" and np.any(sets.deaths > 1):
-        from chartline.stats.regression.exact_ties import ExactLikelihood
-
-        return ExactLikelihood.of(episodes, sets, "breslow", centre, scale)
-    return Likelihood.of(episodes, sets, ties, centre, scale)
 
 
 def nested_test(small: CoxFit, large: CoxFit) -> ChiSquare:
@@ -239,8 +242,7 @@ def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> 
     """The step, or the first of its halves that does not lower the likelihood by more than rounding."""
     floor = here.loglik - 1e-9 * abs(here.loglik)
     for _ in range(60):
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            there = model.evaluate(beta + step)
+        there = model.evaluate(beta + step)
         if math.isfinite(there.loglik) and there.loglik >= floor and np.all(np.isfinite(there.information)):
             return beta + step, there
         step = step / 2
@@ -271,21 +273,6 @@ def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
         raise ValueError("there is no robust variance with exact ties; use Efron's")
     if robust and not episodes.paired:
         raise NotEstimable("entries and exits are known as totals only, so that there is no robust variance")
-
-
-def _standard(episodes: Episodes, sets: RiskSets) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each covariate over the rows at risk (1 where it does not vary)."""
-    weight = np.bincount(episodes.pattern[sets.row], sets.count, episodes.design.shape[0])
-    centre = weight @ episodes.design / weight.sum()
-    square = weight @ np.square(episodes.design - centre) / weight.sum()
-    flat = square <= 1e-24 * np.square(centre)
-    return centre, np.where(flat, 1.0, np.sqrt(np.where(flat, 1.0, square)))
-
-
-def _spans(episodes: Episodes, sets: RiskSets, scale: Floats) -> Floats:
-    """How far apart the covariates of two rows can be, in standard deviations."""
-    span: Floats = np.ptp(episodes.design, axis=0) / scale
-    return span
 
 
 def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]:

@@ -15,9 +15,8 @@ from functools import cached_property
 
 import numpy as np
 
-from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.episodes import Floats, Ints
 from chartline.stats.regression.likelihood import Evaluation, Likelihood
-from chartline.stats.regression.risk_sets import RiskSets
 from chartline.stats.statistic import NotEstimable
 
 _LIMIT = 2e10  # multiplications a step beyond which nobody would wait for the answer
@@ -25,18 +24,12 @@ _LIMIT = 2e10  # multiplications a step beyond which nobody would wait for the a
 
 @dataclass(frozen=True, eq=False)
 class ExactLikelihood(Likelihood):
-    """Untied times are as with Breslow's rule; `unit` and `numbers` stay empty, each row is its own."""
+    """Untied times are as with Breslow's rule. Raises `NotEstimable` where the choices are too many to go through."""
 
-    @classmethod
-    def of(cls, episodes: Episodes, sets: RiskSets, ties: str, centre: Floats, scale: Floats) -> ExactLikelihood:
-        """Return the likelihood. Raises `NotEstimable` where the ties are too large to go through all choices."""
-        x = (episodes.design[episodes.pattern[sets.row]] - centre) / scale
-        out = cls(sets, np.ascontiguousarray(x.T), ties)
-        d = sets.deaths[out.several]
-        work = sets.row.size * d.size * float(d.max()) * (1 + x.shape[1]) ** 2
-        if work > _LIMIT:
+    def __post_init__(self) -> None:
+        d = self.sets.deaths[self.several]
+        if self.sets.row.size * d.size * float(d.max()) * (1 + self.xt.shape[0]) ** 2 > _LIMIT:
             raise NotEstimable(f"exact ties would take too long with {int(d.max())} events on one day; use Efron's")
-        return out
 
     @cached_property
     def several(self) -> Ints:
@@ -49,10 +42,10 @@ class ExactLikelihood(Likelihood):
         log, first, second = self._choices(beta, m.s[0, at], d)
         alone = self.sets.deaths == 1
         rate = np.where(alone, m.q1, 0.0)
-        weighted = self.xt * (m.risk * self.sets.over_time(rate, wide=self._wide(beta)))
+        weighted = self.xt * (m.risk * self.sets.over_time(rate, wide=m.wide))
         s1 = m.s[1:, alone] * m.q1[alone]
-        loglik = float(self._event_x @ beta - m.log[alone].sum() - log.sum())
-        score = self._event_x - weighted.sum(axis=1) - first.sum(axis=0)
+        loglik = float(self._events[0] @ beta - m.log[alone].sum() - log.sum())
+        score = self._events[0] - weighted.sum(axis=1) - first.sum(axis=0)
         return Evaluation(loglik, score, weighted @ self.xt.T - s1 @ s1.T + second.sum(axis=0))
 
     def _tilts(self, total: Floats, d: Ints) -> Floats:

@@ -12,14 +12,25 @@ import numpy as np
 from chartline.stats.episodes import Floats
 from chartline.stats.regression.cox import CoxFit
 from chartline.stats.regression.likelihood import Likelihood, Moments
-from chartline.stats.statistic import NotEstimable
+from chartline.stats.statistic import NotEstimable, Statistic
+
+STATISTICS = (
+    Statistic(
+        name="cox_residuals",
+        label="Residuals of a Cox model",
+        takes="a Cox model",
+        gives="martingale, deviance, score and dfbeta residuals, one a row of the Episodes",
+        reference="residuals(fit, type)",
+        paper="Therneau TM, Grambsch PM, Fleming TR. Biometrika 1990;77:147-160",
+    ),
+)
 
 
 def martingale_residuals(fit: CoxFit) -> Floats:
     """Return events less expected events, a row of the Episodes (R `residuals(fit, "martingale")`)."""
-    model, m = _at_maximum(fit)
+    model, m = at_maximum(fit)
     out = np.zeros(fit.episodes.exit.size)
-    out[fit.sets.row] = fit.sets.event - np.exp(_predictor(model, fit)) * _worth(model, m.q1, m.f1)
+    out[fit.sets.row] = fit.sets.event - np.exp(_predictor(model, fit)) * model.worth(m.q1, m.f1)
     return out
 
 
@@ -34,7 +45,7 @@ def deviance_residuals(fit: CoxFit) -> Floats:
 
 def score_residuals(fit: CoxFit) -> Floats:
     """Return each row's part of the gradient, rows x covariates (R "score"); 0 for covariates without a coefficient."""
-    model, m = _at_maximum(fit)
+    model, m = at_maximum(fit)
     sets, x = fit.sets, model.xt.T
     mean1, mean2 = m.s[1:] * m.q2, m.s[1:] * m.q1  # sums over tied events of mean/u, and of means
     down = np.empty((m.f1.size, 0))
@@ -44,7 +55,7 @@ def score_residuals(fit: CoxFit) -> Floats:
         mean2[:, tied] -= e1 * m.f1
         down = (m.s[1:, tied] * m.f2 - e1 * m.g2).T
     hazard = np.exp(_predictor(model, fit))[:, None]
-    out = -hazard * (x * _worth(model, m.q1, m.f1)[:, None] - _worth(model, mean1.T, down))
+    out = -hazard * (x * model.worth(m.q1, m.f1)[:, None] - model.worth(mean1.T, down))
     at = np.flatnonzero(sets.event)
     t = sets.last[at] - 1
     out[at] += x[at] - (mean2[:, t] / sets.deaths[t]).T
@@ -74,7 +85,7 @@ def robust_variance(fit: CoxFit) -> Floats:
     return np.where(np.isnan(fit.naive_variance), np.nan, square)
 
 
-def _at_maximum(fit: CoxFit) -> tuple[Likelihood, Moments]:
+def at_maximum(fit: CoxFit) -> tuple[Likelihood, Moments]:
     """The likelihood by rows, covariates less their means, and its sums at the coefficients.
 
     Raises `NotEstimable` for exact ties and for infinite coefficients.
@@ -90,11 +101,3 @@ def _at_maximum(fit: CoxFit) -> tuple[Likelihood, Moments]:
 
 def _predictor(model: Likelihood, fit: CoxFit) -> Floats:
     return np.nan_to_num(fit.coefficients) @ model.xt
-
-
-def _worth(model: Likelihood, rate: Floats, less: Floats) -> Floats:
-    """A rate summed over the event times at which a row is at risk, less what its own tied event takes off."""
-    out = model.sets.over_time(rate)
-    if less.size:
-        out[model.dying] -= less[model.of_dying]
-    return out

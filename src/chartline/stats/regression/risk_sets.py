@@ -1,7 +1,8 @@
 """Risk sets of a Cox model: which rows are at risk at which event time, and sums over them and over their times.
 
 In: Episodes and the cause that counts as the event. Out: the event times by stratum, and for each row the range of
-event times at which it is at risk; from these every sum of a Cox model is made (`likelihood.py`).
+event times at which it is at risk; from these every sum of a Cox model is made (`likelihood.py`). Rows are kept in the
+order in which they leave, those with the event first, so that sums are runs of neighbours.
 """
 
 from __future__ import annotations
@@ -23,11 +24,37 @@ _BLOCK = 4_000_000  # cells of the dense table of who is at risk that are made i
 
 
 @dataclass(frozen=True, eq=False)
-class RiskSets:
-    """Event times (T, by stratum, then time) and rows (n, those ever at risk at one, ascending in `last`).
+class Runs:
+    """Neighbours with the same label, labels ascending: where each run begins, and its label of 0 to `size` - 1."""
 
-    `times`, `stratum` and `deaths` are of the event times. A row is at risk at the event times first <= t < last;
-    `event` says that it has its event at last - 1. `row` is its place in the Episodes, `count` how many it is.
+    starts: Ints
+    labels: Ints
+    size: int
+
+    @classmethod
+    def of(cls, labels: Ints, size: int) -> Runs:
+        starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]])) if labels.size else labels
+        return cls(starts, labels[starts], size)
+
+    def total(self, values: Floats) -> Floats:
+        """Sum values (m x n) over each label: m x size."""
+        if not self.starts.size:
+            return np.zeros((values.shape[0], self.size))
+        sums: Floats = np.add.reduceat(values, self.starts, axis=1)
+        if self.labels.size == self.size:
+            return sums
+        out = np.zeros((values.shape[0], self.size))
+        out[:, self.labels] = sums
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class RiskSets:
+    """Event times (T, by stratum, then time) and rows (n, those ever at risk at one, ascending in `slot`).
+
+    `times`, `stratum` and `deaths` are of the event times. A row is at risk at the event times first <= t < last; its
+    `slot` is twice the last of them, plus 1 where it does not have its event then. `row` is its place in the
+    Episodes, `count` how many equal subjects it is.
     """
 
     times: Floats
@@ -35,45 +62,61 @@ class RiskSets:
     deaths: Floats
     row: Ints
     first: Ints
-    last: Ints
-    event: Bools
+    slot: Ints
     count: Floats
 
     @classmethod
     def of(cls, episodes: Episodes, cause: str | int | None = None) -> RiskSets:
         """Return the risk sets. Raises `NotEstimable` where there is no event, `ValueError` for an unknown cause."""
-        event = episodes.events_of(cause) & (episodes.count > 0)
+        there = episodes.count > 0
+        event = episodes.events_of(cause) & there
         if not event.any():
             raise NotEstimable("no events")
         days, at_exit, at_entry = _places(episodes, event)
-        key = episodes.stratum * days.size + at_exit  # one past the place of the exit among strata x days
-        distinct, before = _events_before(key[event] - 1, len(episodes.strata) * days.size)
-        last = before(key)
-        first = before(key - at_exit) if at_entry is None else before(key - at_exit + at_entry)
-        kept = np.flatnonzero((last > first) & (episodes.count > 0))
-        order = kept[_ascending(last[kept], distinct.size)]
-        last, event, count = last[order], event[order], episodes.count[order].astype(np.float64)
-        deaths: Floats = np.bincount(last[event] - 1, weights=count[event], minlength=distinct.size).astype(np.float64)
-        return cls(days[distinct % days.size], distinct // days.size, deaths, order, first[order], last, event, count)
+        key = episodes.stratum * days.size  # strata x days, each with the place of the exit among them
+        distinct, before = _events_before(key[event] + at_exit[event] - 1, len(episodes.strata) * days.size)
+        first = before(key if at_entry is None else key + at_entry)
+        last = before(key + at_exit)
+        never = 2 * distinct.size
+        slot = np.where((last > first) & there, 2 * last - 1 - event, never)
+        order = np.argsort(slot.astype(np.uint16) if never < 65536 else slot, kind="stable")
+        sorted_slot = slot[order]
+        n = int(np.searchsorted(sorted_slot, never))
+        order, sorted_slot = order[:n], sorted_slot[:n]
+        count = episodes.count[order].astype(np.float64)
+        deaths = np.bincount(sorted_slot, count, never)[::2].astype(np.float64)
+        return cls(days[distinct % days.size], distinct // days.size, deaths, order, first[order], sorted_slot, count)
+
+    @cached_property
+    def last(self) -> Ints:
+        return self.slot // 2 + 1
+
+    @cached_property
+    def event(self) -> Bools:
+        return np.equal(self.slot % 2, 0)
+
+    @cached_property
+    def leave(self) -> Runs:
+        """The rows by slot."""
+        return Runs.of(self.slot, 2 * self.times.size)
+
+    @cached_property
+    def late(self) -> Ints:
+        """The rows that enter after the first event time of their stratum, ascending in `first`."""
+        begin = np.zeros(1, np.int64) if len(self.bounds) == 1 else np.array([a for a, _ in self.bounds])
+        late = np.flatnonzero(self.first > begin[np.searchsorted(begin, self.first, side="right") - 1])
+        return late[np.argsort(self.first[late], kind="stable")]
+
+    @cached_property
+    def enter(self) -> Runs:
+        """The late rows by the last event time before they enter."""
+        return Runs.of(self.first[self.late] - 1, self.times.size)
 
     @cached_property
     def bounds(self) -> list[tuple[int, int]]:
         """Where each stratum begins and ends among the event times."""
         cuts = (np.flatnonzero(np.diff(self.stratum)) + 1).tolist()
         return list(zip([0, *cuts], [*cuts, self.times.size], strict=True))
-
-    @cached_property
-    def late(self) -> Ints:
-        """The rows that enter after the first event time of their stratum."""
-        if len(self.bounds) == 1:
-            return np.flatnonzero(self.first)
-        begin = np.array([a for a, _ in self.bounds])
-        return np.flatnonzero(self.first > begin[np.searchsorted(begin, self.first, side="right") - 1])
-
-    @cached_property
-    def _starts(self) -> Ints:
-        """The first row that leaves at each event time; there is one, as somebody has an event then."""
-        return np.searchsorted(self.last, np.arange(1, self.times.size + 1))
 
     def at_risk(self, values: Floats, *, wide: bool = False) -> Floats:
         """Sum values (m x n rows) over who is at risk: m x T.
@@ -82,11 +125,13 @@ class RiskSets:
         """
         if wide and self.late.size:
             return np.concatenate([values @ dense for _, dense in self._dense()], axis=1)
-        out: Floats = np.add.reduceat(values, self._starts, axis=1)
+        return self.still(self.leave.total(values), values[:, self.late])
+
+    def still(self, by_slot: Floats, late: Floats) -> Floats:
+        """Sums over who leaves (m x slots), and values of the late rows (m x late), as sums over who is at risk."""
+        out = by_slot[:, ::2] + by_slot[:, 1::2]
         if self.late.size:
-            before = self.first[self.late] - 1
-            for total, row in zip(out, values, strict=True):
-                total -= np.bincount(before, weights=row[self.late], minlength=self.times.size)
+            out -= self.enter.total(late)
         for a, b in self.bounds:
             out[:, a:b] = np.cumsum(out[:, a:b][:, ::-1], axis=1)[:, ::-1]
         return out
@@ -95,17 +140,22 @@ class RiskSets:
         """Sum rate (T, or T x m) over the event times at which a row is at risk: n, or n x m."""
         if wide and self.late.size:
             return np.asarray(np.sum([dense @ rate[at] for at, dense in self._dense()], axis=0))
-        run = np.empty_like(rate)
-        for a, b in self.bounds:
-            np.cumsum(rate[a:b], axis=0, out=run[a:b])
-        out: Floats = run[self.last - 1]
+        run = self.running(rate)
+        out: Floats = run[self.slot // 2]
         if self.late.size:
             out[self.late] -= run[self.first[self.late] - 1]
         return out
 
+    def running(self, rate: Floats) -> Floats:
+        """Sums of rate (T, or T x m) from the beginning of the stratum up to each event time."""
+        run = np.empty_like(rate)
+        for a, b in self.bounds:
+            np.cumsum(rate[a:b], axis=0, out=run[a:b])
+        return run
+
     def _dense(self) -> Iterator[tuple[slice, Floats]]:
         """Who is at risk as a table rows x event times, in pieces of event times."""
-        step = max(1, _BLOCK // self.last.size)
+        step = max(1, _BLOCK // self.slot.size)
         first, last = self.first[:, None], self.last[:, None]
         for a in range(0, self.times.size, step):
             times = np.arange(a, min(a + step, self.times.size))
@@ -115,17 +165,17 @@ class RiskSets:
 def _places(episodes: Episodes, event: Bools) -> tuple[Floats, Ints, Ints | None]:
     """The distinct times of events, and how many of them lie up to each exit and each entry (None: nobody is late)."""
     exits, late = episodes.exit, np.isfinite(episodes.entry)
-    entry = np.where(late, episodes.entry, 0) if late.any() else None
     top = float(exits.max())
     if exits.size > 4096 and top < _DAYS and bool(np.all(exits == np.floor(exits))):
         days = exits.astype(np.int64)
         there = np.zeros(int(top) + 1, bool)
         there[days[event]] = True
         upto = np.cumsum(there)
-        after = None if entry is None else np.where(late, upto[np.floor(entry).astype(np.int64)], 0)
+        entry = np.where(late, episodes.entry, 0).astype(np.int64) if late.any() else None
+        after = None if entry is None else np.where(late, upto[entry], 0)
         return np.flatnonzero(there).astype(np.float64), upto[days], after
     distinct = np.unique(exits[event])
-    after = None if entry is None else np.searchsorted(distinct, episodes.entry, side="right")
+    after = np.searchsorted(distinct, episodes.entry, side="right") if late.any() else None
     return distinct, np.searchsorted(distinct, exits, side="right"), after
 
 
@@ -138,8 +188,3 @@ def _events_before(places: Ints, size: int) -> tuple[Ints, Callable[[Ints], Ints
     there[places] = True
     below = np.concatenate([[0], np.cumsum(there)])
     return np.flatnonzero(there), lambda key: below[key]
-
-
-def _ascending(last: Ints, top: int) -> Ints:
-    """The order by `last`; 16-bit keys are sorted by counting."""
-    return np.argsort(last.astype(np.uint16) if top < 65536 else last, kind="stable")

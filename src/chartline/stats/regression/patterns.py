@@ -1,0 +1,102 @@
+"""From Episodes to the likelihood of their covariates, standardised, by rows or by patterns, whichever is less work.
+
+In: Episodes, risk sets, the rule for ties. Out: the likelihood with the means and standard deviations that were taken
+off, so that no digits are lost to covariates far from 0 or of different sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.regression.exact_ties import ExactLikelihood
+from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
+from chartline.stats.regression.risk_sets import RiskSets
+
+_MANY = 4096  # rows from which it is worth looking for equal covariates
+_CODES = 1 << 20  # codes that whole-number covariates may need together
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """A likelihood of (x - centre) / scale; `span` is the range of each covariate on that scale."""
+
+    likelihood: Likelihood
+    centre: Floats
+    scale: Floats
+    span: Floats
+
+
+def standardise(episodes: Episodes, sets: RiskSets, ties: str) -> Standardised:
+    """Return the likelihood of the covariates at risk. Raises `NotEstimable` where exact ties would take too long."""
+    exact = ties == "exact" and bool(np.any(sets.deaths > 1))
+    found = None if exact else _patterns(episodes, sets)
+    if found is None:
+        xt, weight = _rows(episodes.design, episodes.pattern[sets.row]), sets.count
+    else:
+        xt = np.array(found[1].T, np.float64, order="C")
+        weight = np.bincount(found[0], sets.count, len(found[1])).astype(np.float64)
+    centre, scale, span = _standards(xt, weight)
+    if exact:
+        return Standardised(ExactLikelihood(sets, xt, "breslow"), centre, scale, span)
+    if found is None:
+        return Standardised(Likelihood(sets, xt, ties), centre, scale, span)
+    return Standardised(PatternLikelihood(sets, xt, ties, pattern=found[0]), centre, scale, span)
+
+
+def _rows(design: Floats, pattern: Ints) -> Floats:
+    """The covariates of each row, covariates x rows."""
+    if design.flags.f_contiguous:
+        return design.T[:, pattern]
+    return np.ascontiguousarray(design[pattern].T)
+
+
+def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Take mean and standard deviation off, in place (1 for what does not vary); return them, and the ranges left."""
+    total = weight.sum()
+    centre: Floats = xt @ weight / total
+    scale, span = np.ones_like(centre), np.zeros_like(centre)
+    for i, row in enumerate(xt):
+        row -= centre[i]
+        size = float(np.sqrt(np.square(row) @ weight / total))
+        if size > 1e-12 * abs(centre[i]):
+            scale[i] = size
+            row /= size
+        span[i] = row.max() - row.min()
+    return centre, scale, span
+
+
+def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:
+    """The pattern of each row and the covariates of each pattern, if counting patterns is less work than rows."""
+    n, room = sets.row.size, 8 * sets.row.size // sets.times.size
+    if episodes.design.shape[0] <= room:
+        return episodes.pattern[sets.row], episodes.design
+    code = _coded(episodes.design, room) if n >= _MANY else None
+    if code is None:
+        return None
+    example = np.full(int(code.max()) + 1, -1)
+    example[code] = np.arange(code.size)
+    used = np.flatnonzero(example >= 0)
+    place = np.cumsum(example >= 0) - 1
+    return place[code[episodes.pattern[sets.row]]], episodes.design[example[used]]
+
+
+def _coded(design: Floats, room: int) -> Ints | None:
+    """One whole number for each row of covariates, if all covariates are whole numbers of few values."""
+    sample = design[: _MANY // 4]
+    if np.any(sample != np.floor(sample)) or len(np.unique(sample, axis=0)) > room:
+        return None
+    code, codes = np.zeros(design.shape[0], np.int64), 1
+    for column in design.T if design.flags.f_contiguous else np.ascontiguousarray(design.T):
+        low, width = column.min(), column.max() - column.min() + 1
+        codes *= int(min(width, _CODES + 1))
+        if codes > _CODES:
+            return None
+        whole = (column - low).astype(np.int32)
+        if np.any(whole != column - low):
+            return None
+        code *= int(width)
+        code += whole
+    return code if np.count_nonzero(np.bincount(code)) <= room else None
