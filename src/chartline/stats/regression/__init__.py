@@ -4,6 +4,7 @@ PUBLIC: dict[str, str] = {
     "Outcomes": "logistic",
     "choose_cox_method": "guards",
     "choose_logistic_method": "guards",
+    "compare_centre_models": "centre",
     "estimate_firth_cox": "firth_cox",
     "estimate_firth_logistic": "firth_logistic",
     "estimate_frailty_cox": "frailty",

@@ -1,8 +1,8 @@
 """Multiple imputation of missing covariates by chained equations.
 
-In: covariates with gaps (None or NaN), one row a subject or a pattern with its count, and what is fully known of each row
-(the outcome above all). Out: `m` completed sets, to be analysed one by one and pooled by Rubin's rules. Outcomes are
-never imputed. Missing values must be explainable by what is known (missing at random): the reader is to judge that.
+In: covariates with gaps (None or NaN), one row a subject or a pattern with its count, and what is fully known of each
+row (the outcome above all). Out: `m` completed sets, to be analysed one by one and pooled by Rubin's rules. Outcomes
+are never imputed. Missing values must be explainable by what is known (missing at random): the reader is to judge that.
 
 Each incomplete covariate is drawn in turn given all else, several rounds over:
 - a number by predictive mean matching: Bayesian linear regression, then the value of one of the five subjects whose
@@ -66,7 +66,7 @@ class _Column:
         """Its columns as a predictor: the number, or indicators but of the first level."""
         if not self.levels:
             return self.values[:, None]
-        return (self.values[:, None] == np.arange(1, len(self.levels))).astype(np.float64)
+        return np.equal(self.values[:, None], np.arange(1, len(self.levels))).astype(np.float64)
 
     def given_back(self) -> npt.NDArray[Any]:
         return np.array(self.levels)[self.values.astype(np.int64)] if self.levels else self.values.copy()
@@ -218,7 +218,7 @@ def _draw_category(c: _Column, x: Floats, r: np.random.Generator) -> Floats:
     beta = _multinomial(x[sample], c.values[sample].astype(np.int64), len(c.levels))
     chance = _chances(x[c.gap], beta)
     drawn = (np.cumsum(chance, axis=1)[:, :-1] < r.random((chance.shape[0], 1))).sum(axis=1)
-    return drawn.astype(np.float64)
+    return np.asarray(drawn, np.float64)
 
 
 def _multinomial(x: Floats, y: Ints, levels: int) -> Floats:

@@ -1,7 +1,7 @@
 """Rubin's rules: one estimate from those of several imputed data sets, as R `mice::pool` gives it.
 
-In: estimates and their variances, one an imputation. Out: mean, total variance (within plus between, the latter with its
-share for finitely many imputations), degrees of freedom, interval and p by Student's t, and how much was missing.
+In: estimates and their variances, one an imputation. Out: mean, total variance (within plus between, the latter with
+its share for finitely many imputations), degrees of freedom, interval and p by Student's t, how much was missing.
 """
 
 from __future__ import annotations
