@@ -30,17 +30,26 @@ penalised <- function(b, x, entry, time, event, stratum, count, ties) {
 fit <- function(x, entry, time, event, stratum, count, ties, level, start = rep(0, ncol(x))) {
   k <- ncol(x); scale <- apply(x, 2, function(c) sqrt(mean((c - mean(c))^2))); z <- sweep(x, 2, scale, "/")
   l <- function(b) penalised(b, z, entry, time, event, stratum, count, ties)$value
-  climb <- function(l, from) {   # BFGS, then Newton with Richardson's derivatives
-    b <- optim(from, function(b) -l(b), method = "BFGS", control = list(reltol = 1e-10, maxit = 1000))$par
-    for (i in 1:30) { step <- solve(hessian(l, b), grad(l, b)); b <- b - step; if (max(abs(step)) < 1e-8) return(b) }
+  wide <- list(eps = 0.05, zero.tol = Inf, d = 1e-4, r = 6)   # steps wide enough that rounding does not count
+  climb <- function(l, from) {   # Newton with Richardson's derivatives
+    b <- from
+    for (i in 1:60) {
+      step <- solve(hessian(l, b, method.args = list(d = 1e-2, eps = 1e-2)), grad(l, b, method.args = wide))
+      b <- b - step * min(1, 1 / max(abs(step))); if (max(abs(step)) < 1e-8) return(b)
+    }
     stop("no maximum")
   }
-  top <- climb(l, rep(0, k))
+  warm <- function(l, from) climb(l, optim(from, function(b) -l(b), method = "BFGS", control = list(reltol = 1e-8))$par)
+  top <- warm(l, rep(0, k))
   at <- penalised(top, z, entry, time, event, stratum, count, ties); v <- solve(at$information); se <- sqrt(diag(v))
   q <- qchisq(level, 1); lower <- upper <- chisq <- numeric(k)
-  rest <- function(i, bi) {   # the maximum over the others
-    put <- function(o) append(o, bi, i - 1)
-    if (k == 1) bi else put(climb(function(o) l(put(o)), top[-i]))
+  near <- vector("list", k)   # where the last maximum over the others was
+  rest <- function(i, bi) {
+    if (k == 1) return(bi)
+    put <- function(o) append(o, bi, i - 1); over <- function(o) l(put(o))
+    from <- if (is.null(near[[i]])) top[-i] else near[[i]]
+    near[[i]] <<- tryCatch(climb(over, from), error = function(e) warm(over, top[-i]))
+    put(near[[i]])
   }
   limit <- function(i, side) {
     far <- top[i] + side * sqrt(q) * se[i]

@@ -8,6 +8,7 @@ PUBLIC: dict[str, str] = {
     "dfbeta_residuals": "residuals",
     "estimate_concordance": "concordance",
     "estimate_cox": "cox",
+    "compare_centre_models": "centre",
     "estimate_firth_cox": "firth_cox",
     "estimate_firth_logistic": "firth_logistic",
     "estimate_frailty_cox": "frailty",

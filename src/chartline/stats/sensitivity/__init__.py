@@ -10,4 +10,10 @@ PUBLIC: dict[str, str] = {
     "leave_one_out": "leave_one_out",
     "adjust_p": "multiplicity",
     "e_value": "e_value",
+    "estimate_imputed_cox": "imputed_models",
+    "estimate_imputed_logistic": "imputed_models",
+    "hazard_predictors": "imputation",
+    "columns_of_counts": "imputation",
+    "impute": "imputation",
+    "rubin": "rubin",
 }
