@@ -55,12 +55,13 @@ class Kept:
 
 
 def only(of: T, *names: str) -> T:
-    """Return the named parts of an object as an object that has no other: `only(protocol, "mrd", "response.before")`."""
+    """Return an object that has the named parts and no other: `only(protocol, "mrd", "response.before")`."""
     parts: dict[str, list[str]] = {}
     for name in names:
         first, _, rest = name.partition(".")
         parts.setdefault(first, []).extend([rest] if rest else [])
-    return parts_of(**{n: only(getattr(of, n), *rest) if rest else getattr(of, n) for n, rest in parts.items()})
+    given = {n: only(getattr(of, n), *rest) if rest else getattr(of, n) for n, rest in parts.items()}
+    return cast(T, parts_of(**given))
 
 
 def parts_of(**parts: Any) -> Any:
@@ -84,10 +85,12 @@ class _Only:
 
 
 def _key(argument: Any) -> Hashable:
+    if type(argument) is tuple:
+        return tuple(map(_key, argument))
     try:
         hash(argument)
     except TypeError:
-        return id(argument)
+        return (id, id(argument))
     return cast(Hashable, argument)
 
 

@@ -116,7 +116,9 @@ def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
     return subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
 
 
-def _assembled(subjects: pl.DataFrame, exposure: pl.DataFrame, responses: Responses, *later: pl.DataFrame) -> pl.DataFrame:
+def _assembled(
+    subjects: pl.DataFrame, exposure: pl.DataFrame, responses: Responses, *later: pl.DataFrame
+) -> pl.DataFrame:
     return assemble(subjects, [exposure, *response_columns(responses), *later])
 
 

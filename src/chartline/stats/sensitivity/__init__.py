@@ -1,3 +1,5 @@
 """What other assumptions would have changed."""
 
-PUBLIC: dict[str, str] = {}
+PUBLIC = {
+    "decompose_specifications": "specifications",
+}
