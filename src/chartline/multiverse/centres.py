@@ -36,7 +36,7 @@ class Worlds:
 
 
 def select_worlds(data: ClinicalData, protocol: Protocol, queries: list[Query], without: tuple[str, ...]) -> Worlds:
-    """Return the study prepared to leave out each of the centres `without`; reads of the protocol what a cohort does."""
+    """Return the study prepared to leave out each centre of `without`; reads of the protocol what a cohort does."""
     cohort = select_cohort(data, protocol, queries, "")
     known = pl.col("DUPOF").is_not_null()
     others = {c: _otherwise(data, protocol, queries, c, cohort) for c in without} if _any(cohort, known) else {}

@@ -200,7 +200,10 @@ def _walk(node: Any, rest: str, path: str, where: str, depth: int = 0) -> Steps:
     names = _names_in(node, depth)
     fit = [n for n in names if rest == n or rest.startswith(f"{n}.")]
     if not fit:
-        raise _unknown(f"The path `{path}` leads nowhere: there is no `{rest}`", rest, list(names), where)
+        first = rest.split(".")[0]
+        if depth == 0 and first in _FIXED:
+            raise _unknown(f"`{first}` is no choice of analysis, so no option changes it", "", list(names), where)
+        raise _unknown(f"The path `{path}` leads nowhere: there is no `{first}`", first, list(names), where)
     name = max(fit, key=len)
     step, child = names[name]
     if rest != name:
