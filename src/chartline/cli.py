@@ -59,6 +59,9 @@ def run(
     answers: AnswersOption = None,
     no_answers: NoAnswersOption = False,
     strict: StrictOption = False,
+    multiverse: Annotated[
+        bool, typer.Option("--multiverse", help="Run every specification of the protocol's open choices as well.")
+    ] = False,
 ) -> None:
     """Run the whole study: charts and protocol in; report, results, queries and trace out.
 
@@ -66,9 +69,32 @@ def run(
     """
     from chartline.pipeline import run_study
 
-    done = run_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
+    done = run_study(
+        study, out, answers=answers, use_answers=not no_answers, strict=strict, multiverse=multiverse, tell=_progress()
+    )
     for line in done.summary():
         typer.echo(line)
+
+
+@app.command()
+def multiverse(
+    study: StudyArgument,
+    out: OutOption = Path("multiverse"),
+    answers: AnswersOption = None,
+    no_answers: NoAnswersOption = False,
+    strict: StrictOption = False,
+) -> None:
+    """Run every combination of the choices that the protocol leaves open, and show which of them moves each number.
+
+    Example: chartline multiverse examples/inotuzumab-india --out multiverse
+    """
+    from chartline.pipeline import multiverse_study
+    from chartline.report.format import multiverse_lines
+
+    done = multiverse_study(study, out, answers=answers, use_answers=not no_answers, strict=strict, tell=_progress())
+    for line in multiverse_lines(done):
+        typer.echo(line)
+    typer.echo(f"Report: {out / 'multiverse.html'}")
 
 
 @app.command()

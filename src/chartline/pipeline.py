@@ -4,6 +4,7 @@
     derive_study     -> Cohort, Adam, Counts                                           (patient side, up to the wall)
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
+    multiverse_study every specification of the protocol's open choices, written likewise
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from chartline.mapping.model import Mapping
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
+    from chartline.results.multiverse import Multiverse
 
 Tell = Callable[[str], None]
 
@@ -43,8 +45,7 @@ def read_study(
     study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
-    from chartline.checks.confirmed import close_confirmed
-    from chartline.checks.engine import check_data
+    from chartline.checks.confirmed import check_and_close
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
@@ -92,10 +93,11 @@ def read_study(
     data = combine(parts)
     _subjects_are_unique(data)
     tell("Checking the data")
-    queries = close_confirmed([*queries, *check_data(data, protocol)], applied)
+    asked = check_and_close(queries, data, protocol, applied)
     return StudyData(
-        protocol, protocol_digest(protocol), data, tuple(_in_order(queries)), tuple(applied), inputs, signatures
-    )
+        protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
+        tuple(queries),
+    )  # fmt: skip
 
 
 def check_study(
@@ -148,11 +150,12 @@ def run_study(
     answers: Path | None = None,
     use_answers: bool = True,
     strict: bool = False,
+    multiverse: bool = False,
     tell: Tell = _silent,
 ) -> StudyRun:
-    """Run the whole study and put its outputs at `out`, all or none of them."""
+    """Run the whole study and put its outputs at `out`, all or none of them; with its multiverse where asked."""
     from chartline.outputs import staged
-    from chartline.publish import write_lock, write_run
+    from chartline.publish import write_lock, write_multiverse, write_run
     from chartline.report.worker import ReportWorker
 
     with staged(out) as folder, ReportWorker() as reporter:
@@ -160,9 +163,12 @@ def run_study(
         _stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
         done = _estimated(data, out)
+        every = _multiverse(data, study, tell) if multiverse else None
         tell("Writing the report")
-        reporter.write(_report_source(done), folder)
+        reporter.write(_report_source(done, every), folder)
         write_run(done, folder)
+        if every is not None:
+            write_multiverse(every, folder)
         write_lock(data, folder)
         reporter.wait()
     tell("")
@@ -180,10 +186,47 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
 
 
-def _report_source(run: StudyRun) -> ReportSource:
+def multiverse_study(
+    study: Path,
+    out: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    strict: bool = False,
+    tell: Tell = _silent,
+) -> Multiverse:
+    """Run every specification of the study's open choices and put tables and report at `out`, all or none of them."""
+    from chartline.outputs import staged
+    from chartline.publish import write_lock, write_multiverse
+    from chartline.report.worker import ReportWorker
+    from chartline.trace.listings import multiverse_source
+
+    with staged(out) as folder, ReportWorker() as reporter:
+        data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+        _stop_if_blocked(data.queries, strict)
+        every = _multiverse(data, study, tell)
+        tell("Writing the report")
+        reporter.write(multiverse_source(data, every), folder, "multiverse")
+        write_multiverse(every, folder)
+        write_lock(data, folder)
+        reporter.wait()
+    tell("")
+    return every
+
+
+def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
+    from chartline.multiverse.estimate import estimate_multiverse
+
+    tell("Deriving and counting every specification")
+    return estimate_multiverse(data, str(protocol_file(study)))
+
+
+def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
+    from dataclasses import replace
+
     from chartline.trace.listings import report_source
 
-    return report_source(run)
+    return replace(report_source(run), multiverse=multiverse)
 
 
 def declaration_schema(what: str) -> dict[str, Any]:

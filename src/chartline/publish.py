@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
+    from chartline.results.multiverse import Multiverse
     from chartline.study import StudyData, StudyRun
 
 
@@ -48,6 +49,20 @@ def write_run(run: StudyRun, folder: Path) -> None:
         _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
+
+
+def write_multiverse(multiverse: Multiverse, folder: Path) -> None:
+    import json
+
+    import polars as pl
+
+    from chartline.results.multiverse import multiverse_columns, multiverse_summary
+
+    rows = pl.DataFrame(multiverse_columns(multiverse))
+    _write_parquet(rows, folder / "multiverse.parquet")
+    rows.write_csv(folder / "multiverse.csv")
+    summary = json.dumps(multiverse_summary(multiverse), indent=2, ensure_ascii=False)
+    (folder / "multiverse.json").write_text(summary + "\n", encoding="utf-8")
 
 
 def write_lock(study: StudyData, folder: Path) -> None:

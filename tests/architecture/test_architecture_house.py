@@ -27,10 +27,10 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "duckdb": ("sources/omop.py", "sources/fhir.py"),
     "font_source_sans_pro": ("report",),
     "jinja2": ("report/html.py",),
-    "numpy": ("stats", "verify", "sources/csvtext.py", "sources/omop.py"),
+    "numpy": ("stats", "verify", "multiverse", "sources/csvtext.py", "sources/omop.py"),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "trace", "publish.py", "pipeline.py"),
+        *("counts/count.py", "counts/members.py", "trace", "publish.py", "pipeline.py", "multiverse"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from chartline.checks.engine import check_data
+from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity
 from chartline.mapping.amendments import Action, Applied
 from chartline.mapping.problems import UNREADABLE
+from chartline.protocol.model import Protocol
+
+
+def check_and_close(
+    found: Iterable[Query], data: ClinicalData, protocol: Protocol, applied: Sequence[Applied]
+) -> list[Query]:
+    """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
+    return close_confirmed([*found, *check_data(data, protocol)], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:

@@ -205,6 +205,11 @@ def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[
     return error(f"{message}{shown}{more}", where=where, do="correct the value")
 
 
+def line_of(path: Path, loc: tuple[Any, ...]) -> int:
+    """Return the line of what stands at `loc` (keys and numbers) in a file that was read before."""
+    return _line(path.read_text(encoding="utf-8-sig"), loc)
+
+
 def _path(loc: list[Any]) -> str:
     out = ""
     for part in loc:

@@ -96,6 +96,21 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     return out
 
 
+def count_parts(adam: Adam, protocol: Protocol, analysis: Analysis, parts: pl.DataFrame) -> dict[str, Counts]:
+    """Return the tables of one analysis for each part of the subjects, and for nobody (""): their sum is the whole.
+
+    `parts` has USUBJID and PART, each subject once.
+    """
+    todo = _analysis(adam, Roster(adam, protocol), protocol, analysis, "")
+    columns = ["PART", "ANALYSIS", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY"]
+    members = all_members({name: count.members for name, count in todo.items()}).join(parts, on="USUBJID")
+    groups: dict[tuple[str, str], list[Group]] = {}
+    for part, name, *group in members.group_by(columns).len().sort(columns).iter_rows():
+        groups.setdefault((part, name), []).append(tuple(group))
+    names = ["", *dict.fromkeys(part for part, _ in groups)]
+    return {part: {name: count.table(groups.get((part, name), [])) for name, count in todo.items()} for part in names}
+
+
 def _groups(todo: Mapping[str, _Count]) -> dict[str, list[Group]]:
     """Return, for each count, how many members share a role, value, level and cause; in a stable order."""
     columns = ["ANALYSIS", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY"]

@@ -6,14 +6,16 @@ subject's rows are derived from that subject's records alone, so any split of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.core.query import Query
+from chartline.core.kept import Keep, call, only
+from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
@@ -22,73 +24,138 @@ from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
-from chartline.derive.response import derive_response, merge_assessments, with_first_response
-from chartline.derive.response_tables import response_columns, response_reasons, response_table, stop_doubts
+from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
+from chartline.derive.response_tables import (
+    Responses,
+    response_columns,
+    response_reasons,
+    response_table,
+    stop_doubts,
+)
 from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
-from chartline.derive.withhold import blocked_by, undecided_eligibility, withheld_rows, withhold_variables
+from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.model import Protocol
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """What is derived before the times: every table but ADTTE, and what the times are made from.
+
+    `withheld` has the rows of WITHHELD_SCHEMA about ADSL; `reasons` plans the trace, at some cost, when it is called.
+    """
+
+    tables: dict[str, pl.DataFrame]
+    milestones: pl.DataFrame
+    withheld: pl.DataFrame
+    topics: dict[str, frozenset[Topic]]
+    reasons: Callable[[], list[pl.LazyFrame]]
+
+
+@dataclass(frozen=True)
+class Times:
+    """ADTTE of some endpoints, who is left out of them (WITHHELD_SCHEMA), and the plan of their trace."""
+
+    rows: pl.DataFrame
+    left_out: pl.DataFrame
+    reasons: list[pl.LazyFrame]
 
 
 def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query]) -> Adam:
     """Derive every table. `queries` are the open ones; what a blocking one touches is withheld, visibly."""
-    treated = cohort.subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
-    milestones = derive_milestones(data, treated, protocol)
-    adex, exposure, trace = derive_exposure(data, cohort.subjects, protocol.treatment)
-    assessments = merge_assessments(data, treated)
-    responses = derive_response(data, milestones, protocol, assessments)
-    milestones = with_first_response(milestones, responses[""])
-    mrd, why_mrd = derive_mrd(assessments, responses[""].best, adex, milestones, protocol.mrd)
-    transplant, why_transplant = derive_transplant(milestones, adex, responses[""].best)
-    later, why_later = later_events(milestones)
-    window = treatment_window(milestones, protocol.laboratory)
-    adlb = derive_labs(data, window, protocol.laboratory)
-    adae = derive_adverse_events(data, window, milestones, protocol.ae_groups, protocol.partial_dates)
-    safety, why_safety = derive_safety(adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    adsl = assemble(cohort.subjects, [exposure, *response_columns(responses), mrd, transplant, later, safety])
-    topics = adsl_topics(protocol)
-    adsl, withheld = withhold_variables(adsl, topics, [*queries, *stop_doubts(responses[""], protocol, queries)])
-    withheld.append(undecided_eligibility(adsl, queries))
-    tables = {
-        "ADSL": adsl, "ADEX": adex, "ADRS": response_table(responses, protocol), "ADLB": adlb, "ADAE": adae,
-    }  # fmt: skip
+    subjects = derive_subjects(data, cohort, protocol, queries)
     endpoints = {e.id: resolve_endpoint(e, protocol) for e in protocol.endpoints}
-    tables["ADTTE"], left_out, why_times = _times(endpoints, adsl, milestones, protocol, queries, withheld)
-    trace += [*response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety, *why_times]
+    adsl, withheld = subjects.tables["ADSL"], subjects.withheld
+    times = derive_endpoints(endpoints, adsl, subjects.milestones, protocol, queries, withheld)
     return Adam(
-        tables=tables,
-        trace=all_reasons(trace),
-        withheld=pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld, *left_out]),
+        tables=subjects.tables | {"ADTTE": times.rows},
+        trace=all_reasons([*subjects.reasons(), *times.reasons]),
+        withheld=pl.concat([withheld, times.left_out]),
         labels=adsl_labels(protocol) | {code: e.label for code, e in endpoints.items()},
-        topics=topics | {code: e.topics for code, e in endpoints.items()},
+        topics=subjects.topics | {code: e.topics for code, e in endpoints.items()},
     )
 
 
-def _times(
+def derive_subjects(
+    data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query], keep: Keep = call
+) -> Subjects:
+    """Derive everything but the times. With `Kept` as `keep`, a step is made again only where what it reads differs."""
+    index = only(protocol, "treatment", "transplant", "new_therapy", "partial_dates")
+    responding = only(protocol, "response", "response_variants")
+    treated = keep(_treated, cohort.subjects)
+    milestones = keep(derive_milestones, data, treated, index)
+    adex, exposure, why_exposure = keep(derive_exposure, data, cohort.subjects, protocol.treatment)
+    assessments = keep(merge_assessments, data, treated)
+    responses = keep(derive_response, data, milestones, responding, assessments)
+    milestones = keep(with_first_response, milestones, responses[""])
+    mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
+    transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
+    later, why_later = keep(later_events, milestones)
+    window = keep(treatment_window, milestones, protocol.laboratory)
+    adlb = keep(derive_labs, data, window, protocol.laboratory)
+    adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
+    safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
+    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
+    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
+    adrs = keep(response_table, responses, responding)
+    return Subjects(
+        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
+        milestones=milestones,
+        withheld=withheld,
+        topics=topics,
+        reasons=lambda: [
+            *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+        ],
+    )  # fmt: skip
+
+
+def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
+    return subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
+
+
+def _assembled(
+    subjects: pl.DataFrame, exposure: pl.DataFrame, responses: Responses, *later: pl.DataFrame
+) -> pl.DataFrame:
+    return assemble(subjects, [exposure, *response_columns(responses), *later])
+
+
+def _withheld(
+    adsl: pl.DataFrame, topics: Topics, queries: Sequence[Query], response: Assessed, protocol: Protocol
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return ADSL without what open queries touch, and the rows that say so."""
+    adsl, rows = withhold_variables(adsl, topics, [*queries, *stop_doubts(response, protocol, queries)])
+    undecided = undecided_eligibility(adsl, queries)
+    return adsl, pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *rows, undecided])
+
+
+def derive_endpoints(
     endpoints: dict[str, Endpoint],
     adsl: pl.DataFrame,
     milestones: pl.DataFrame,
     protocol: Protocol,
     queries: Sequence[Query],
-    withheld: list[pl.DataFrame],
-) -> tuple[pl.DataFrame, list[pl.DataFrame], list[pl.LazyFrame]]:
-    """Return (ADTTE, exclusions, trace) over all endpoints."""
-    known = pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *withheld])
+    withheld: pl.DataFrame,
+) -> Times:
+    """Return the times of the endpoints (PARAMCD -> endpoint) over their populations.
+
+    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its analysis sets.
+    """
     inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
     members = adsl.select(*KEY, *inside)
     left_out, populations = [], {}
     for code, endpoint in endpoints.items():
         item = f"ADTTE.{code}"
         unknown = members.filter(pl.col(code).is_null())
-        left_out.append(_unknown_members(item, unknown, known, endpoint, protocol))
+        left_out.append(_unknown_members(item, unknown, withheld, endpoint, protocol))
         population = members.filter(code).select(KEY)
         blocked = blocked_by(queries, endpoint.topics)
         left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
         populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
-    rows, excluded, trace = derive_times(endpoints, milestones, populations)
-    return rows, [*left_out, excluded], trace
+    rows, excluded, reasons = derive_times(endpoints, milestones, populations)
+    return Times(rows, pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *left_out, excluded]), reasons)
 
 
 def _membership(endpoint: Endpoint, adsl: pl.DataFrame, protocol: Protocol) -> pl.Expr:

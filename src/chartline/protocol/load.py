@@ -9,6 +9,7 @@ from chartline.core.digest import digest_value
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
 from chartline.protocol.resolve import resolve
+from chartline.protocol.specify import check_multiverse
 
 
 def load_protocol(path: Path) -> Protocol:
@@ -19,6 +20,7 @@ def load_protocol(path: Path) -> Protocol:
     file = protocol_file(path)
     protocol = load_declaration(file, Protocol, ProtocolError)
     resolve(protocol, str(file))
+    check_multiverse(protocol, str(file))
     return protocol
 
 

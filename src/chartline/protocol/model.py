@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import Analysis, Tally
 from chartline.protocol.base import Declared, Milestone
+from chartline.protocol.multiverse import Multiverse
 
 
 class Study(Declared):
@@ -557,24 +558,30 @@ class Protocol(Declared):
         description="What the report prints, in order.",
         examples=[{"table1": ["AGE", "SEX"], "curves": ["os"]}],
     )
+    multiverse: Multiverse | None = Field(
+        None,
+        description="Choices that could have been made otherwise: `chartline multiverse` runs every combination.",
+        examples=[
+            {
+                "outcomes": ["os_12m"],
+                "switches": {"centre": {"label": "Centre left out", "leave_out": "SITEID"}},
+            }
+        ],
+    )
     checks: dict[str, Any] = Field(
         {},
         description="Data checks to switch off or tune: rule -> false, or rule -> {parameter: value}.",
         examples=[{"dose_gap": False}],
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _variants_inherit(cls, data: Any) -> Any:
-        """A response variant says only what differs from `response`."""
-        if not isinstance(data, dict) or not isinstance(data.get("response_variants"), dict):
-            return data
-        base = data.get("response", {})
-        variants = {
-            name: {**base, **v} if isinstance(base, dict) and isinstance(v, dict) else v
-            for name, v in data["response_variants"].items()
-        }
-        return {**data, "response_variants": variants}
+    @model_validator(mode="after")
+    def _variants_inherit(self) -> Protocol:
+        """A response variant says only what differs from `response`; that it did not say the rest is remembered."""
+        for name, variant in self.response_variants.items():
+            said = {field: getattr(variant, field) for field in variant.model_fields_set}
+            full = {field: getattr(self.response, field) for field in Response.model_fields} | said
+            self.response_variants[name] = Response.model_construct(set(said), **full)
+        return self
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Protocol:

@@ -18,6 +18,7 @@ from chartline.report.blocks import (
     key_numbers,
     methods,
     multistate,
+    multiverse,
     planning,
     provenance,
     published,
@@ -60,18 +61,20 @@ BLOCKS: tuple[Build, ...] = (
     sensitivity.build,
     robustness.build,
     planning.build,
+    multiverse.build,
     published.build,
     queries.build,
     amendments.build,
     provenance.build,
 )
+CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
 QUOTING: tuple[Build, ...] = (queries.build, amendments.build, provenance.build)
 
 
-def build_document(source: ReportSource) -> Document:
-    """Return the report of a run as a document for the three writers."""
+def build_document(source: ReportSource, what: str = "report") -> Document:
+    """Return the report of a run, or of its multiverse alone, as a document for the three writers."""
     study = source.protocol.study
-    blocks = _numbered([block for build in BLOCKS for block in _typeset(build, source)])
+    blocks = _numbered([block for build in CONTENTS[what] for block in _typeset(build, source)])
     return Document(
         title=study.title,
         subtitle=_subtitle(source),

@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from chartline.results.model import Result
+from chartline.results.multiverse import Multiverse, Outcome
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 NOT_REACHED = "NR"
@@ -167,3 +168,25 @@ def format_headline(entry: Mapping[str, Any]) -> str:
     if any(e is not None for e in ends):
         extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")
     return f"{shown} ({'; '.join(extras)})" if extras else shown
+
+
+def multiverse_lines(multiverse: Multiverse) -> list[str]:
+    """Return a multiverse as lines for a terminal: each number's range, and what moves it most."""
+    n, choices = plural(len(multiverse), "specification"), plural(len(multiverse.switches), "choice")
+    labels = {s.id: s.label for s in multiverse.switches}
+    out = [f"{multiverse.study}: {n} of {choices}"]
+    for outcome in multiverse.outcomes:
+        line = f"  {outcome.reference.title:<48} {_extremes(outcome):<22}"
+        for most in outcome.ranked[:1]:
+            line += f"  moved most by {labels[most.switch]}" + (f" ({percent(most.share, 0)})" if most.share else "")
+        out.append(line.rstrip())
+    return out
+
+
+def _extremes(outcome: Outcome) -> str:
+    """Return "21.4 to 54.5%" of the specifications that have a value."""
+    unit, values = outcome.reference.unit, outcome.values
+    if not values:
+        return NOT_COMPUTED
+    ends = [percent_bare(v) if unit == "proportion" else plain(v) for v in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(ends)) + ("%" if unit == "proportion" else f" {unit}")

@@ -21,6 +21,7 @@ from typing import Protocol as Interface
 
 from chartline.counts.model import AttritionTable, Counts
 from chartline.results.model import Result, Results
+from chartline.results.multiverse import Multiverse
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -119,6 +120,7 @@ class ReportSource:
     )  # analysis -> group ("" is everyone) -> curve
     methods: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (heading, sentences)
     attrition: AttritionTable | None = None
+    multiverse: Multiverse | None = None
     patients: tuple[PatientBar, ...] = ()
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()

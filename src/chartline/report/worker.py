@@ -4,7 +4,8 @@ A report needs no patient table (the wall), so its input is small and plain, and
 need each other's libraries. The worker starts with the run and loads its libraries while the charts are read; when the
 source arrives it writes the files. It ends with the pipe: a run that is killed takes its worker with it.
 
-In (stdin): one pickled (ReportSource, folder). Out (stdout): one pickled None, or the exception that stopped it.
+In (stdin): one pickled (ReportSource, folder, which report). Out (stdout): one pickled None, or the exception that
+stopped it.
 Started with `python -m`, not with multiprocessing, which would run the caller's own script a second time.
 """
 
@@ -42,10 +43,10 @@ class ReportWorker:
             if pipe is not None:
                 pipe.close()
 
-    def write(self, source: ReportSource, folder: Path) -> None:
-        """Send the source; the worker writes the report's files into `folder`, which exists."""
+    def write(self, source: ReportSource, folder: Path, what: str = "report") -> None:
+        """Send the source; the worker writes that report's files into `folder`, which exists."""
         assert self._process.stdin is not None
-        pickle.dump((source, folder), self._process.stdin)
+        pickle.dump((source, folder, what), self._process.stdin)
         self._process.stdin.close()
 
     def wait(self) -> None:
@@ -68,12 +69,12 @@ def main() -> None:
 
     warm_up()
     try:
-        source, folder = pickle.load(sys.stdin.buffer)
+        source, folder, what = pickle.load(sys.stdin.buffer)
     except EOFError:
         return  # the run ended before there was anything to report
     stopped: Exception | None = None
     try:
-        write_report(build_document(source), folder)
+        write_report(build_document(source, what), folder, what)
     except Exception as e:  # whatever it is, the run must hear of it
         stopped = e
     with suppress(BrokenPipeError):  # the run was interrupted and no longer listens

@@ -20,8 +20,8 @@ from chartline.report.pdf import write_pdf
 Drawings = Mapping[str, bytes]  # by figure name
 
 
-def write_report(document: Document, folder: Path) -> None:
-    """Write every file of the report into `folder`, which exists.
+def write_report(document: Document, folder: Path, name: str = "report") -> None:
+    """Write every file of the report into `folder`, which exists; the three documents have this name.
 
     The PDF is set beside the rest, in a thread of its own: Typst does not hold Python's lock.
     """
@@ -30,9 +30,9 @@ def write_report(document: Document, folder: Path) -> None:
         svgs = {f.name: draw(f, "svg") for f in document.figures}
         pngs = {f.name: draw(f, "png") for f in document.figures}
         _write_figures(document, svgs, pngs, folder / "figures")
-        (folder / "report.html").write_bytes(write_html(document, svgs))
-        (folder / "report.docx").write_bytes(write_docx(document, pngs))
-        (folder / "report.pdf").write_bytes(pdf.result())
+        (folder / f"{name}.html").write_bytes(write_html(document, svgs))
+        (folder / f"{name}.docx").write_bytes(write_docx(document, pngs))
+        (folder / f"{name}.pdf").write_bytes(pdf.result())
 
 
 def _write_figures(document: Document, svgs: Drawings, pngs: Drawings, folder: Path) -> None:

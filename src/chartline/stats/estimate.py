@@ -38,6 +38,11 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     return out + [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
 
 
+def estimate_one(counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
+    """Return the results of one analysis that is computed from its own counts alone."""
+    return list(_kind(analysis).estimate(Source(counts, protocol), analysis))
+
+
 def estimate_curves(counts: Counts, protocol: Protocol) -> dict[str, dict[str, Any]]:
     """Return, by analysis and group ("" is everyone), the curve of every analysis that draws one."""
     source = Source(counts, protocol)

@@ -27,10 +27,12 @@ from chartline.report.source import (
     ReportSource,
     WithheldLine,
 )
+from chartline.results.model import Results
 from chartline.trace.build import items_of
 
 if TYPE_CHECKING:
-    from chartline.study import StudyRun
+    from chartline.results.multiverse import Multiverse
+    from chartline.study import StudyData, StudyRun
 
 
 def report_source(run: StudyRun) -> ReportSource:
@@ -47,15 +49,27 @@ def report_source(run: StudyRun) -> ReportSource:
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
-        inputs=tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
-        versions=(
+        **_provenance(study),
+        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
+    )
+
+
+def multiverse_source(study: StudyData, multiverse: Multiverse) -> ReportSource:
+    """Return what the report of a multiverse alone is made from."""
+    results = Results(multiverse.rows, study.protocol_digest, study.data_digest)
+    return ReportSource(protocol=study.protocol, results=results, multiverse=multiverse, **_provenance(study))
+
+
+def _provenance(study: StudyData) -> dict[str, Any]:
+    return {
+        "inputs": tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
+        "versions": (
             *((f"{file}, signed by", who) for file, who in study.signatures.items()),
             ("chartline", version("chartline")),
             ("protocol digest", study.protocol_digest),
             ("data digest", study.data_digest),
         ),
-        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
-    )
+    }
 
 
 def response_labels(protocol: Protocol) -> dict[str, str]:

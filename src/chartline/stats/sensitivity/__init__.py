@@ -16,4 +16,5 @@ PUBLIC: dict[str, str] = {
     "columns_of_counts": "imputation",
     "impute": "imputation",
     "rubin": "rubin",
+    "decompose_specifications": "specifications",
 }

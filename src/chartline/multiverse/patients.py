@@ -1,0 +1,130 @@
+"""The patient side of a multiverse: what each specification counts, each step made once for all that share it.
+
+A specification needs of ADSL what its analyses read and of ADTTE its endpoints. So an analysis is counted on those
+columns alone: where two specifications derive them alike, it is counted once, whatever else they derive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from chartline.core.condition import parse_condition
+from chartline.core.kept import Kept, only, parts_of
+from chartline.core.query import Query
+from chartline.counts.count import count_parts
+from chartline.counts.members import pattern_of
+from chartline.counts.model import Counts, add_counts
+from chartline.derive.derive import Subjects, Times, derive_endpoints, derive_subjects
+from chartline.derive.endpoint import Endpoint, resolve_endpoint
+from chartline.derive.milestones import KEY
+from chartline.derive.model import WITHHELD_SCHEMA, Adam
+from chartline.multiverse.centres import Worlds, select_worlds
+from chartline.protocol.analyses import Categories, FollowUp, Proportion, Summary, Survival, Tally
+from chartline.protocol.model import Protocol
+from chartline.study import StudyData
+
+_CHECKED = (
+    *("treatment", "data", "response.assessments", "response.responders", "response.counts_window_days"),
+    *("mrd.below_percent", "eligibility", "checks"),
+)
+_SELECTED = ("treatment", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
+_SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
+_NO_TIMES = Times(
+    pl.DataFrame(schema={"PARAMCD": pl.String, "USUBJID": pl.String, "AVAL": pl.Int64, "CNSR": pl.Int64,
+                         "CAUSE": pl.String, "STARTDT": pl.Date}),
+    pl.DataFrame(schema=WITHHELD_SCHEMA), [],
+)  # fmt: skip
+
+
+def count_specification(
+    study: StudyData, protocol: Protocol, analyses: Sequence[str], without: tuple[str, ...], keep: Kept
+) -> dict[str, dict[str, Counts]]:
+    """Return, for each analysis, its counts in each world: with all centres (""), and without each of `without`."""
+    queries = keep(_blocking, study, only(protocol, *_CHECKED))
+    worlds = keep(select_worlds, study.data, only(protocol, *_SELECTED), queries, without)
+    subjects = derive_subjects(worlds.data, worlds.cohort, protocol, worlds.queries, keep)
+    return {name: _worlds_of(protocol.analysis(name), subjects, protocol, worlds, keep) for name in analyses}
+
+
+def is_simple(analysis: Any) -> bool:
+    """Whether all that an analysis reads is known here; of another kind everything is read."""
+    return isinstance(analysis, _SIMPLE)
+
+
+def _blocking(study: StudyData, protocol: Protocol) -> list[Query]:
+    """The open queries that withhold anybody, under the protocol's checks."""
+    from chartline.checks.confirmed import check_and_close
+
+    return [q for q in check_and_close(study.found, study.data, protocol, study.applied) if q.blocks]
+
+
+def _worlds_of(analysis: Any, subjects: Subjects, protocol: Protocol, worlds: Worlds, keep: Kept) -> dict[str, Counts]:
+    endpoints = _endpoints(analysis, protocol, keep)
+    names = _columns(analysis, protocol, endpoints)
+    adsl, withheld = keep(_part, subjects.tables["ADSL"], subjects.withheld, names)
+    times = tuple(
+        keep(_times, code, e, adsl, subjects.milestones, only(protocol, "sets"), worlds.queries, withheld)
+        for code, e in endpoints.items()
+    )
+    asked = parts_of(
+        sets=protocol.sets, characteristics=protocol.characteristics, data=protocol.data,
+        endpoints=tuple(e for e in protocol.endpoints if e.id in endpoints),
+        partial_dates=protocol.partial_dates if endpoints else None,
+    )  # fmt: skip
+    adrs = None if is_simple(analysis) else subjects.tables["ADRS"]
+    parts = keep(_counted, adsl, adrs, withheld, times, asked, analysis, worlds.parts)
+    return keep(_added, parts, worlds.worlds)
+
+
+def _endpoints(analysis: Any, protocol: Protocol, keep: Kept) -> dict[str, Endpoint]:
+    """The endpoint that an analysis reads, if any, with its shipped defaults."""
+    own = getattr(analysis, "endpoint", None)
+    policy = only(protocol, "partial_dates")
+    return {e.id: keep(resolve_endpoint, e, policy) for e in protocol.endpoints if e.id == own}
+
+
+def _columns(analysis: Any, protocol: Protocol, endpoints: dict[str, Endpoint]) -> tuple[str, ...] | None:
+    """The variables of ADSL that an analysis reads; None where that is not known."""
+    if not is_simple(analysis):
+        return None
+    sets = [getattr(analysis, "population", None), *(e.population for e in endpoints.values())]
+    conditions = [protocol.sets[name].where for name in sets if name]
+    conditions += [getattr(analysis, "numerator", ""), "ELIGFL is present"]
+    read = {v for c in conditions if c for v in parse_condition(c).variables}
+    return tuple(sorted({*read, *pattern_of(analysis), getattr(analysis, "variable", "TRTSDT"), "TRTSDT"}))
+
+
+def _part(
+    adsl: pl.DataFrame, withheld: pl.DataFrame, names: tuple[str, ...] | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Some variables of ADSL and who is withheld from them; all for None."""
+    if names is None:
+        return adsl, withheld
+    columns = [*KEY, *(n for n in names if n not in KEY)]
+    return adsl.select(columns), withheld.filter(pl.col("ITEM").is_in([f"ADSL.{n}" for n in columns]))
+
+
+def _times(
+    code: str, endpoint: Endpoint, adsl: pl.DataFrame, milestones: pl.DataFrame, protocol: Protocol,
+    queries: list[Query], withheld: pl.DataFrame,
+) -> Times:  # fmt: skip
+    return derive_endpoints({code: endpoint}, adsl, milestones, protocol, queries, withheld)
+
+
+def _counted(
+    adsl: pl.DataFrame, adrs: pl.DataFrame | None, withheld: pl.DataFrame, times: tuple[Times, ...],
+    protocol: Protocol, analysis: Any, parts: pl.DataFrame,
+) -> dict[str, Counts]:  # fmt: skip
+    tables = {"ADSL": adsl, "ADTTE": pl.concat([t.rows for t in times or (_NO_TIMES,)])}
+    if adrs is not None:
+        tables["ADRS"] = adrs
+    adam = Adam(tables, pl.DataFrame(), pl.concat([withheld, *(t.left_out for t in times)]), {})
+    return count_parts(adam, protocol, analysis, parts)
+
+
+def _added(parts: dict[str, Counts], worlds: dict[str, tuple[str, ...]]) -> dict[str, Counts]:
+    """Pool the parts of each world; an empty world has counts of nobody."""
+    return {world: add_counts([parts[""], *(parts[p] for p in of if p in parts)]) for world, of in worlds.items()}
