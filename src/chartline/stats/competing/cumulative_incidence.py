@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.competing.bands import IntervalKind, probability_band
-from chartline.stats.competing.incidence_variance import VarianceKind, gray, greenwood, jackknife
+from chartline.stats.competing.incidence_variance import VarianceKind, event_free, gray, greenwood, jackknife
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import RiskTable
 from chartline.stats.statistic import NotEstimable, Statistic
@@ -177,9 +177,12 @@ def estimate_cumulative_incidence(
     def curve(status: npt.NDArray[np.bool_], *, rises: bool) -> Shares:
         of = events[:, status[1:]].sum(axis=1)
         risen = np.cumsum(before * of / at_risk)
-        form: VarianceKind = "greenwood" if variance == "gray" and not rises else variance  # cuminc has no event-free
-        spread = _variance(form, before, after, at_risk, of, every, risen, rows, table.times, status)
-        p, se = risen if rises else after, np.sqrt(spread)
+        if rises or variance == "jackknife":
+            spread = _variance(variance, before, after, at_risk, of, every, risen, rows, table.times, status)
+        else:
+            spread = event_free(after, at_risk, every)  # cuminc has no event-free curve
+        p = risen if rises else after
+        se = np.sqrt(np.where(p > 0, spread, 0.0))  # where p is 0, nothing but rounding is left of the sums
         return Shares(p, se, *probability_band(p, se, interval, level))
 
     kinds = np.arange(len(rows.causes) + 1)

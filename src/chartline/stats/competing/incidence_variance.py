@@ -42,6 +42,13 @@ def greenwood(before: Floats, after: Floats, at_risk: Ints, of_cause: Ints, all_
     return _quadratic(level, -2 * cross * ratio, square * ratio * ratio, rest)
 
 
+def event_free(after: Floats, at_risk: Ints, all_events: Ints) -> Floats:
+    """Return Greenwood's variance of S at every time; 0 where S is 0."""
+    there = after > 0
+    gone = np.divide(all_events, at_risk * (at_risk - all_events), out=np.zeros_like(after), where=there)
+    return np.where(there, after * after * np.cumsum(gone), 0.0)
+
+
 def gray(before: Floats, after: Floats, at_risk: Ints, of_cause: Ints, all_events: Ints, total: Floats) -> Floats:
     """Return the variance of F at every time in the form of `cmprsk::cuminc` (arguments as `greenwood`)."""
     y = at_risk.astype(np.float64)
