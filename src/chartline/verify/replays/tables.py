@@ -11,7 +11,7 @@ from chartline.counts.model import CountKey, CrossTab
 from chartline.stats.proportions.agreement import estimate_kappa
 from chartline.stats.proportions.chi_square import likelihood_ratio_test, mcnemar_test, pearson_test
 from chartline.stats.proportions.fisher import fisher_test
-from chartline.stats.proportions.standardised_difference import standardised_difference
+from chartline.stats.proportions.standardised_difference import standardised_difference_of_levels
 from chartline.stats.proportions.stratified import (
     breslow_day_test,
     exact_stratified_odds_ratio,
@@ -71,7 +71,7 @@ REPLAYS: dict[str, Replay] = {
     "linear_by_linear": _table(linear_by_linear_test),
     "cochran_armitage": _columns(trend_test, "events", "totals"),
     "cochran_armitage_exact": _columns(exact_trend_test, "events", "totals"),
-    "standardised_difference_category": _columns(standardised_difference, "first", "second"),
+    "standardised_difference_category": _columns(standardised_difference_of_levels, "first", "second"),
     "boschloo": _two(boschloo_test),
     "barnard": _two(barnard_test),
     "mantel_haenszel_test": _table(mantel_haenszel_test, "tables"),
