@@ -17,13 +17,14 @@ tea <- r(c(3, 1), c(1, 3))  # Fisher's tea taster
 convictions <- r(c(2, 10), c(15, 3))  # Fisher 1962 (R ?fisher.test)
 approval <- r(c(794, 86), c(150, 570))  # Agresti 1990, p. 350 (R ?mcnemar.test)
 raters <- r(c(88, 14, 18), c(10, 40, 10), c(2, 6, 12))  # Fleiss, Levin, Paik 2003, table 18.1, n = 200 as counts
+large <- r(c(1234567, 1e7), c(1234000, 1e7))
 made <- list(r(c(8, 3, 5), c(2, 9, 7), c(4, 4, 1), c(6, 2, 8)), r(c(3, 0, 5, 2, 4), c(2, 4, 1, 3, 3), c(0, 6, 2, 2, 1)),
   r(c(4, 1, 2), c(3, 5, 2)), r(c(0, 5, 0), c(4, 0, 3)), r(c(12, 5), c(7, 7)), r(c(0, 6), c(5, 4)), r(c(1, 0, 0, 2), c(0, 3, 1, 0), c(2, 2, 0, 1)))
 named <- function(d, name) list(list(name, "arm", "response", table(d$arm, d$response)), list(name, "risk", "response", table(d$risk, d$response)),
   list(name, "arm", "risk", table(d$arm, d$risk)))
 shipped <- c(named(cohort, "cohort"), named(tied, "tied"), named(small, "small"), list(list("small", "centre", "response", table(small$centre, small$response)),
   list("small", "centre", "risk", table(small$centre, small$risk)), list("tied", "centre", "status", table(tied$centre, tied$status))))
-sources <- c(lapply(c(list(job, party, tea, convictions), made), function(m) list(list(table = m), list(), m)),
+sources <- c(lapply(c(list(job, party, tea, convictions, large), made), function(m) list(list(table = m), list(), m)),
   lapply(shipped, function(s) list(s[[1]], list(rows = s[[2]], columns = s[[3]]), unclass(unname(s[[4]])))))
 for (s in sources) {
   m <- matrix(s[[3]], nrow(s[[3]])); two <- all(dim(m) == 2)

@@ -1,6 +1,7 @@
 # Records the comparison of two proportions. Where a package stops its search early (PropCIs 1e-6, DescTools 1e-7,
 # fisher.test 1e-4) the same equation is solved to the last digit, by other formulas than chartline's (closed root of the
-# cubic of Farrington and Manning), and the package is asserted to be as near as its own tolerance.
+# cubic of Farrington and Manning), and the package is asserted to be as near as its own tolerance
+# (orscoreci starts 10 % away from the estimate: with 190,000 patients it is outside at once).
 # Run: R_SOURCES=<folder with DescTools> Rscript tests/reference/record_two_proportions.R
 source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "tables_cases.R"))
 suppressMessages({library(PropCIs); library(epitools); library(exact2x2)})
@@ -37,7 +38,7 @@ mn_odds <- function(x1, n1, x2, n2, level, k) {
 fisher <- tight(stats::fisher.test)
 midp <- tight(exact2x2:::fisherCalcMidp)
 groups <- list(c(56, 70, 48, 80), c(9, 10, 3, 10), c(6, 7, 2, 7), c(5, 56, 0, 29), c(0, 10, 0, 20), c(10, 10, 0, 20), c(10, 10, 3, 9),
-  c(19, 32, 11, 32), c(10, 12, 9, 20), c(1, 40, 8, 44), c(0, 16, 4, 15), c(130, 500, 171, 620))
+  c(19, 32, 11, 32), c(10, 12, 9, 20), c(1, 40, 8, 44), c(0, 16, 4, 15), c(130, 500, 171, 620), c(1234, 100000, 1340, 90000))
 for (g in groups) for (level in if (g[2] == 32) c(0.9, 0.95, 0.99) else 0.95) {
   x1 <- g[1]; n1 <- g[2]; x2 <- g[3]; n2 <- g[4]; e <- x1 / n1 - x2 / n2; N <- n1 + n2
   put <- function(name, estimate, ci, ...) add(name, list(n = c(x1, x2), total = c(n1, n2)), list(estimate = estimate, lower = ci[1], upper = ci[2]), c(list(level = level), list(...)))
@@ -61,7 +62,7 @@ for (g in groups) for (level in if (g[2] == 32) c(0.9, 0.95, 0.99) else 0.95) {
     if (!mn && x1 < n1) near(ci, riskscoreci(x1, n1, x2, n2, level)$conf.int, 1e-3)
     put("risk_ratio_miettinen_nurminen", ratio, ci, correction = mn)
     ci <- mn_odds(x1, n1, x2, n2, level, k)
-    if (mn) near(ci, orscoreci(x1, n1, x2, n2, level)$conf.int, 5e-3)
+    if (mn && N < 1e4) near(ci, orscoreci(x1, n1, x2, n2, level)$conf.int, 5e-3)
     put("odds_ratio_miettinen_nurminen", odds, ci, correction = mn)
   }
   if (x1 > 0 && x2 > 0) {
