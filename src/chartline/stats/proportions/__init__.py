@@ -1,7 +1,6 @@
 """Counts by category: proportions, their differences and ratios, tests of tables."""
 
 PUBLIC = {
-    "Comparison": "two_proportions",
     "agresti_caffo": "two_proportions",
     "agresti_coull": "proportion",
     "barnard_test": "unconditional",
@@ -9,10 +8,12 @@ PUBLIC = {
     "boschloo_test": "unconditional",
     "breslow_day_test": "stratified",
     "clopper_pearson": "proportion",
+    "Comparison": "two_proportions",
+    "estimate_kappa": "agreement",
     "exact_odds_ratio": "odds_ratio",
+    "exact_stratified_odds_ratio": "stratified",
     "exact_trend_test": "trend",
     "fisher_test": "fisher",
-    "estimate_kappa": "agreement",
     "generalised_mantel_haenszel_test": "stratified_general",
     "jeffreys": "proportion",
     "katz": "two_proportions",

@@ -21,11 +21,10 @@ from chartline.stats.proportions.table import Counts, occupied, whole_counts
 from chartline.stats.statistic import NotEstimable, Statistic
 
 Floats = NDArray[np.float64]
-Node = tuple[int, ...]
-Edges = tuple[list[Node], list[float], list[int]]  # children, length of the edge to each, how many edges are equal
-Paths = tuple[Floats, Floats]  # length, and how many paths have it
+Whole = NDArray[np.int64]
+Paths = tuple[Floats, Floats]  # lengths in order, and how many paths have each
 TOO_LARGE = "the table is too large for the exact test: simulate it, or use the chi-square test"
-LARGEST = 1_500_000  # edges of the network, and partial tables of different likelihood: some seconds
+LARGEST = 4_000_000  # edges of the network, and partial tables of different likelihood: some seconds, some 400 MB
 SEED = 20260101
 STATISTICS = (
     Statistic(
@@ -96,6 +95,15 @@ def _simulated(counts: Counts, size: int, seed: int) -> FisherTest:
     return FisherTest(p, simulated=size, std_error=error, warnings=(said,))
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """The edges of one column, those of each node together: node `i` has `first[i]` to `first[i + 1]`."""
+
+    first: Whole
+    child: Whole  # place among the nodes of the next stage
+    weight: Floats
+
+
 class _Network:
     """All tables with the margins of `counts`. A node is what remains of the row totals, sorted: order is nothing.
 
@@ -105,77 +113,78 @@ class _Network:
     def __init__(self, counts: Counts) -> None:
         if counts.shape[0] > counts.shape[1]:
             counts = counts.T
-        self.rows = tuple(sorted(counts.sum(axis=1).tolist()))
-        self.columns = sorted(counts.sum(axis=0).tolist(), reverse=True)
-        self.log_factorial = _log_factorials(int(counts.sum()))
-        lf = self.log_factorial
-        self.constant = float(lf[counts.sum(axis=1)].sum() + lf[counts.sum(axis=0)].sum() - lf[counts.sum()])
+        rows, columns = np.sort(counts.sum(axis=1)), np.sort(counts.sum(axis=0))[::-1]
+        lf = self.log_factorial = _log_factorials(int(counts.sum()))
+        self.constant = float(lf[rows].sum() + lf[columns].sum() - lf[counts.sum()])
         self.limit = float(-lf[counts].sum()) + math.log(NEARLY)
-        self.edges = 0
+        self.stages: list[_Stage] = []
+        self.rest: list[Floats] = []  # by stage and node: the logarithm of the sum over all completions
+        nodes = rows[None, :]
+        for j, column in enumerate(columns.tolist()):
+            # what is left is a table of its own, whose sum is known
+            self.rest.append(lf[nodes.sum(axis=1)] - lf[nodes].sum(axis=1) - lf[columns[j:]].sum())
+            if j < len(columns) - 1:
+                stage, nodes = self._stage(nodes, column)
+                self.stages.append(stage)
+        self.bounds = [np.column_stack([-lf[nodes].sum(axis=1)] * 2)]  # the last column is what is left
+        for stage in reversed(self.stages):
+            ends = self.bounds[0][stage.child] + stage.weight[:, None]
+            best = np.maximum.reduceat(ends[:, 0], stage.first[:-1])
+            self.bounds.insert(0, np.column_stack([best, np.minimum.reduceat(ends[:, 1], stage.first[:-1])]))
 
     def p(self) -> float:
-        stages = self._stages()
-        bounds = self._bounds(stages)
+        if self.bounds[0][0, 0] <= self.limit:
+            return 1.0
         total = 0.0
-        paths: dict[Node, Paths] = {self.rows: (np.zeros(1), np.ones(1))}
-        for j, edges in enumerate([*stages, {}]):
-            ahead: dict[Node, list[Paths]] = {}
+        paths: dict[int, Paths] = {0: (np.zeros(1), np.ones(1))}
+        for j in range(len(self.stages)):
+            ahead: dict[int, list[Paths]] = {}
             for node, (length, number) in paths.items():
-                likeliest, unlikeliest = bounds[j][node]
-                all_in = length + likeliest <= self.limit
-                total += self._closed(node, j, length[all_in], number[all_in])
-                on = ~all_in & (length + unlikeliest <= self.limit)
-                if on.any():
-                    for child, weight, times in zip(*edges[node], strict=True):
-                        ahead.setdefault(child, []).append((length[on] + weight, number[on] * times))
+                total += self._follow(j, node, length, number, ahead)
             paths = {node: _merged(parts) for node, parts in ahead.items()}
-            self._guard(sum(len(length) for length, _ in paths.values()))
+            _guard(sum(len(length) for length, _ in paths.values()))
         return min(1.0, total)
 
-    def _closed(self, node: Node, j: int, length: Floats, number: Floats) -> float:
-        """The probability of every completion of these paths: the rest is a table of its own (its sum is known)."""
-        lf = self.log_factorial
-        rest = float(lf[sum(node)] - lf[list(node)].sum() - lf[self.columns[j:]].sum())
-        return float((number * np.exp(length + rest + self.constant)).sum())
+    def _follow(self, j: int, node: int, length: Floats, number: Floats, ahead: dict[int, list[Paths]]) -> float:
+        """Take every edge of a node. Return the probability of the paths that end well; put the undecided `ahead`.
 
-    def _stages(self) -> list[dict[Node, Edges]]:
-        """For every column but the last: node -> its children, the length and the number of the edges to each."""
-        out, nodes = [], {self.rows}
-        for column in self.columns[:-1]:
-            stage = {node: self._children(node, column) for node in nodes}
-            nodes = {child for children, _, _ in stage.values() for child in children}
-            out.append(stage)
-        return out
+        The lengths are in order, so that for each edge those that are decided are a part of them at either end.
+        """
+        stage = self.stages[j]
+        edges = slice(stage.first[node], stage.first[node + 1])
+        child, weight = stage.child[edges], stage.weight[edges]
+        ends = self.limit - weight[:, None] - self.bounds[j + 1][child]
+        inside = np.searchsorted(length, ends[:, 0], side="right")
+        undecided = np.searchsorted(length, ends[:, 1], side="right")
+        for e in np.flatnonzero(undecided > inside).tolist():
+            part = slice(inside[e], undecided[e])
+            ahead.setdefault(int(child[e]), []).append((length[part] + weight[e], number[part]))
+        rest = weight + self.rest[j + 1][child]
+        top = float(rest.max())  # so that nothing underflows before it is multiplied
+        mass = np.concatenate([[0.0], np.cumsum(number * np.exp(length + top + self.constant))])
+        return float(np.exp(rest - top) @ mass[inside])
 
-    def _children(self, node: Node, column: int) -> Edges:
-        fills = _fills(node, column)
-        self._guard_edges(len(fills))
-        rest = np.sort(np.asarray(node) - fills, axis=1)
-        length = -self.log_factorial[fills].sum(axis=1)
-        keys = np.column_stack([rest, np.round(length, 9)])
-        _, first, times = np.unique(keys, axis=0, return_index=True, return_counts=True)
-        return [tuple(r) for r in rest[first].tolist()], length[first].tolist(), times.tolist()
-
-    def _bounds(self, stages: list[dict[Node, Edges]]) -> list[dict[Node, tuple[float, float]]]:
-        """By stage and node the likelihood of its likeliest and of its unlikeliest completion, from the end back."""
-        last = {child for children, _, _ in stages[-1].values() for child in children}
-        bounds = [{n: (float(-self.log_factorial[list(n)].sum()),) * 2 for n in last}]
-        for stage in reversed(stages):
-            after = bounds[0]
-            here = {}
-            for node, (children, lengths, _) in stage.items():
-                ends = [(w + after[c][0], w + after[c][1]) for c, w in zip(children, lengths, strict=True)]
-                here[node] = (max(e[0] for e in ends), min(e[1] for e in ends))
-            bounds.insert(0, here)
-        return bounds
-
-    def _guard_edges(self, more: int) -> None:
-        self.edges += more
-        self._guard(self.edges)
-
-    def _guard(self, size: int) -> None:
-        if size > LARGEST:
+    def _stage(self, nodes: Whole, column: int) -> tuple[_Stage, Whole]:
+        """The edges of a column, and the nodes that they lead to."""
+        size = sum(len(stage.child) for stage in self.stages)
+        fills = []
+        for node in nodes.tolist():
+            fills.append(_fills(tuple(node), column))
+            size += len(fills[-1])
+            _guard(size)
+        fill, sizes = np.concatenate(fills), [len(f) for f in fills]
+        rest = np.sort(np.repeat(nodes, sizes, axis=0) - fill, axis=1)
+        radix = [math.prod((nodes[:, i + 1 :].max(axis=0) + 1).tolist()) for i in range(nodes.shape[1])]
+        if radix[0] * (int(nodes.max()) + 1) > 2**62:
             raise NotEstimable(TOO_LARGE)
+        _, place, child = np.unique(rest @ np.array(radix), return_index=True, return_inverse=True)
+        weight = -self.log_factorial[fill].sum(axis=1)
+        return _Stage(np.concatenate([[0], np.cumsum(sizes)]), child, weight), rest[place]
+
+
+def _guard(size: int) -> None:
+    if size > LARGEST:
+        raise NotEstimable(TOO_LARGE)
 
 
 def _merged(parts: list[Paths]) -> Paths:
@@ -186,7 +195,7 @@ def _merged(parts: list[Paths]) -> Paths:
     return length[first], np.asarray(np.bincount(back, weights=number))
 
 
-def _fills(node: Node, column: int) -> NDArray[np.int64]:
+def _fills(node: tuple[int, ...], column: int) -> Whole:
     """Every way to take `column` from the remaining row totals, one per line."""
     out = np.zeros((1, 0), np.int64)
     used = np.zeros(1, np.int64)
@@ -199,8 +208,7 @@ def _fills(node: Node, column: int) -> NDArray[np.int64]:
         take = np.arange(len(back)) - np.repeat(np.cumsum(n) - n, n) + low[back]
         out = np.column_stack([out[back], take])
         used = used[back] + take
-        if len(out) > LARGEST:
-            raise NotEstimable(TOO_LARGE)
+        _guard(len(out))
     return out
 
 

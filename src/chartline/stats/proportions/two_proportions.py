@@ -29,7 +29,7 @@ STATISTICS = (
         "risk_difference_newcombe",
         "Risk difference with Newcombe's interval",
         "n1/N1 - n2/N2 with the hybrid score interval, without or with continuity correction",
-        "DescTools::BinomDiffCI(method = 'score'); prop.test limits combined",
+        "DescTools::BinomDiffCI(method = 'score')",
         "Newcombe RG. Stat Med 1998;17:873-890, methods 10 and 11",
     ),
     _statistic(
@@ -43,14 +43,14 @@ STATISTICS = (
         "risk_difference_agresti_caffo",
         "Risk difference with Agresti-Caffo interval",
         "n1/N1 - n2/N2 with the normal interval after one success and one failure is added to each group",
-        "PropCIs::wald2ci(adjust = 'AC')",
+        "DescTools::BinomDiffCI(method = 'ac')",
         "Agresti A, Caffo B. Am Stat 2000;54:280-288",
     ),
     _statistic(
         "risk_difference_wald",
         "Risk difference with Wald interval",
         "n1/N1 - n2/N2 with the normal interval; for comparison with older reports only",
-        "prop.test(correct = FALSE)",
+        "DescTools::BinomDiffCI(method = 'wald')",
         "Newcombe RG. Stat Med 1998;17:873-890, method 1",
     ),
     _statistic(
