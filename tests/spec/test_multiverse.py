@@ -27,7 +27,9 @@ TRANSPLANT = {
 }
 # In remission on 31 January 2020, relapse so many days later: P1 100, P2 180 (transplanted after 50), P3 200, P4 300.
 TABLES = {
-    "EX": "\n".join(["CENTRE|USUBJID|EXSTDTC|EXCYCLE", *(f"{c}|{s}|2020-01-0{s}|1" for c, s in ("A1", "A2", "B3", "B4"))]),
+    "EX": "\n".join(
+        ["CENTRE|USUBJID|EXSTDTC|EXCYCLE", *(f"{c}|{s}|2020-01-0{s}|1" for c, s in ("A1", "A2", "B3", "B4"))]
+    ),
     "RS": "\n".join(
         [
             "CENTRE|USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD",
@@ -142,7 +144,13 @@ def test_a_variant_that_does_not_say_otherwise_follows_the_response() -> None:
     over = {
         "response_variants": {"SUP": {"support_free_days": 3}, "FIX": {"counts_window_days": [0, 14]}},
         "analyses": [
-            {"id": n.lower(), "kind": "proportion", "label": n, "population": "treated", "numerator": f"BOR_{n} == 'CR'"}
+            {
+                "id": n.lower(),
+                "kind": "proportion",
+                "label": n,
+                "population": "treated",
+                "numerator": f"BOR_{n} == 'CR'",
+            }
             for n in ("SUP", "FIX")
         ],
         "headline": {},
