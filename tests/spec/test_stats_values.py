@@ -46,7 +46,7 @@ def test_the_method_is_printed_with_its_reason() -> None:
     assert kruskal_wallis_test({"a": [1, 2], "b": [3, 5]}).reason == (
         "exact permutation distribution, because there are 6 ways only to divide the values"
     )
-    assert "more than 200000 ways" in kruskal_wallis_test({"a": range(40), "b": range(40)}).reason
+    assert "more than 50000 ways" in kruskal_wallis_test({"a": range(40), "b": range(40)}).reason
     assert jonckheere_test({"a": [1, 2], "b": [2, 3]}).reason == "normal approximation, because values tie"
 
 

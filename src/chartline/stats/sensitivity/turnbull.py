@@ -133,10 +133,12 @@ class _Problem:
     size: int
 
     def chances(self, mass: Floats) -> Floats:
-        """The probability of each observation. Differences of sums lose no digits that count: at the maximum each is
-        at least its weight / n."""
+        """The probability of each observation.
+
+        Differences of sums lose no digits that count: at the maximum each is at least its weight / n.
+        """
         upto = np.concatenate([[0.0], np.cumsum(mass)])
-        return upto[self.end] - upto[self.start]
+        return np.asarray(upto[self.end] - upto[self.start], np.float64)
 
     def gradient(self, chances: Floats) -> Floats:
         """Derivative of the log-likelihood by each mass."""
@@ -200,8 +202,7 @@ def _stalled(problem: _Problem, new: Floats, gap: float, n: float) -> bool:
 
 
 def _em(problem: _Problem) -> Floats:
-    """A start: EM steps from equal masses; then what is left of little mass is put aside, as far as all can do
-    without."""
+    """A start: EM steps from equal masses; then little masses are set to 0, if every observation can do without."""
     n = float(problem.weights.sum())
     mass = np.full(problem.size, 1 / problem.size)
     for _ in range(_EM_STEPS):
