@@ -32,6 +32,7 @@ from chartline.stats import (
 )
 from chartline.stats.planning.one_arm import TwoStageDesign
 from chartline.stats.proportions.proportion import clopper_pearson, wilson
+from chartline.stats.sensitivity import turnbull
 from chartline.stats.survival.kaplan_meier import estimate_curve
 
 EXAMPLES = settings(max_examples=30, deadline=None)
@@ -194,6 +195,19 @@ def test_turnbull_by_counts_order_and_unit(rows: list[tuple[float, float]], unit
     scaled = [(a * unit, b * unit) for a, b in rows]
     for other in (counts, half, scaled):
         assert estimate_turnbull(other).survival.tolist() == pytest.approx(found.survival.tolist(), rel=1e-8, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_turnbull_of_many_intervals_searches_only_where_mass_can_be_gained(seed: int) -> None:
+    r = np.random.default_rng(seed)
+    time, shift = r.exponential(300, 2000), r.integers(0, 90, 2000)
+    look = np.floor((time - shift) / 90) * 90 + shift
+    rows = np.column_stack([np.maximum(look, 0), np.where(look > 600, np.inf, look + 90)])
+    found = estimate_turnbull(rows)
+    assert found.mass.size > 200 and found.gap < 1e-10
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turnbull, "_ALL_AT_ONCE", 10**6)
+        assert estimate_turnbull(rows).mass == pytest.approx(found.mass, rel=1e-6, abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(1, 15), st.booleans()), min_size=1, max_size=25))
