@@ -1,4 +1,4 @@
-"""The multiverse of a tiny study, by hand: every combination of options, leaving centres out, and what moves a number."""
+"""The multiverse of a tiny study, by hand: combinations of options, leaving centres out, and what moves a number."""
 
 from __future__ import annotations
 
@@ -186,8 +186,10 @@ def test_the_report_has_a_curve_a_number_and_says_what_moves_it() -> None:
     m = estimate_multiverse(data)
     blocks = build(multiverse_source(data, m))
     choices, moved = (b for b in blocks if isinstance(b, Table))
-    assert [r[3].text for r in choices.rows] == ["none of the numbers", "median duration of response"] + [
-        "median duration of response; VOD/SOS, grade 3 or more"
+    assert [r[3].text for r in choices.rows] == [
+        "none of the numbers",
+        "median duration of response",
+        "median duration of response; VOD/SOS, grade 3 or more",
     ]
     assert [c.text for c in moved.rows[0][2:]] == ["3.3–8.2", "100", "Centre left out (95%)", "Transplantation (<1%)"]
     figure = next(b for b in blocks if isinstance(b, Figure))
