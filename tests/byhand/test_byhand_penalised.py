@@ -136,7 +136,9 @@ def test_e_values() -> None:
 def test_23_deaths_bear_two_covariates() -> None:
     found = events_per_variable(23, 3)
     assert (found.most, found.verdict) == (2, "few")
-    assert found.sentence == "23 events for 3 coefficients, fewer than 10 each: at 10 events each the data bear at most 2"
+    assert (
+        found.sentence == "23 events for 3 coefficients, fewer than 10 each: at 10 events each the data bear at most 2"
+    )
     assert events_per_variable(23, 2).verdict == "enough"
     assert events_per_variable(23, 5).verdict == "too few"
     assert events_per_variable(4, 1).sentence == (

@@ -1,4 +1,4 @@
-"""The multiverse of a tiny study, by hand: every combination of options, leaving centres out, and what moves a number."""
+"""The multiverse of a tiny study, by hand: combinations of options, leaving centres out, and what moves a number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ TRANSPLANT = {
 }
 # In remission on 31 January 2020, relapse so many days later: P1 100, P2 180 (transplanted after 50), P3 200, P4 300.
 TABLES = {
-    "EX": "\n".join(["CENTRE|USUBJID|EXSTDTC|EXCYCLE", *(f"{c}|{s}|2020-01-0{s}|1" for c, s in ("A1", "A2", "B3", "B4"))]),
+    "EX": "\n".join(
+        ["CENTRE|USUBJID|EXSTDTC|EXCYCLE", *(f"{c}|{s}|2020-01-0{s}|1" for c, s in ("A1", "A2", "B3", "B4"))]
+    ),
     "RS": "\n".join(
         [
             "CENTRE|USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD",
@@ -142,7 +144,13 @@ def test_a_variant_that_does_not_say_otherwise_follows_the_response() -> None:
     over = {
         "response_variants": {"SUP": {"support_free_days": 3}, "FIX": {"counts_window_days": [0, 14]}},
         "analyses": [
-            {"id": n.lower(), "kind": "proportion", "label": n, "population": "treated", "numerator": f"BOR_{n} == 'CR'"}
+            {
+                "id": n.lower(),
+                "kind": "proportion",
+                "label": n,
+                "population": "treated",
+                "numerator": f"BOR_{n} == 'CR'",
+            }
             for n in ("SUP", "FIX")
         ],
         "headline": {},
@@ -178,8 +186,10 @@ def test_the_report_has_a_curve_a_number_and_says_what_moves_it() -> None:
     m = estimate_multiverse(data)
     blocks = build(multiverse_source(data, m))
     choices, moved = (b for b in blocks if isinstance(b, Table))
-    assert [r[3].text for r in choices.rows] == ["none of the numbers", "median duration of response"] + [
-        "median duration of response; VOD/SOS, grade 3 or more"
+    assert [r[3].text for r in choices.rows] == [
+        "none of the numbers",
+        "median duration of response",
+        "median duration of response; VOD/SOS, grade 3 or more",
     ]
     assert [c.text for c in moved.rows[0][2:]] == ["3.3–8.2", "100", "Centre left out (95%)", "Transplantation (<1%)"]
     figure = next(b for b in blocks if isinstance(b, Figure))

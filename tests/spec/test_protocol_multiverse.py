@@ -103,9 +103,7 @@ def test_two_switches_cannot_change_one_thing(tmp_path: Path, path: str) -> None
 
 def test_millions_of_specifications_are_a_slip_of_the_pen(tmp_path: Path) -> None:
     fields = ("on_treatment_days", "baseline_days")
-    text = "".join(
-        switch("a: {}", *(f"b{i}: {{laboratory.{f}: {i}}}" for i in range(1, 300)), name=f) for f in fields
-    )
+    text = "".join(switch("a: {}", *(f"b{i}: {{laboratory.{f}: {i}}}" for i in range(1, 300)), name=f) for f in fields)
     with pytest.raises(ProtocolError, match="make 90,000 specifications"):
         load(tmp_path, HEAD + text)
 

@@ -252,9 +252,19 @@ class Cox(_Timed, _Model):
     )
 
     @model_validator(mode="after")
-    def _has_a_covariate(self) -> Cox:
+    def _is_a_model(self) -> Cox:
         if not self.covariates and self.time_dependent is None:
             raise ValueError("a Cox regression needs covariates or a time_dependent milestone")
+        if self.frailty and (self.cluster or self.robust or not self.covariates):
+            raise ValueError("a frailty needs covariates, and goes with neither `robust` nor `cluster`")
+        if self.method == "firth" and (self.ties == "exact" or self.robust or self.cluster or self.frailty):
+            raise ValueError("Firth's penalty goes with Efron or Breslow ties and without robust variance or frailty")
+        other = self.time_dependent or self.frailty or self.robust or self.cluster or self.ties == "exact"
+        if self.missing == "impute" and (other or any(t.spline for t in self.terms)):
+            raise ValueError(
+                "imputation goes with Efron or Breslow ties, and without time_dependent, frailty, robust variance or "
+                "spline"
+            )
         return self
 
 
@@ -264,6 +274,9 @@ class FineGray(_Timed, _Model):
     kind: Literal["fine_gray"] = Field("fine_gray", description="Fine-Gray regression.", examples=["fine_gray"])
     cause: Milestone = Field(description="The event of interest.", examples=["relapse"])
     method: Literal["ordinary"] = Field("ordinary", description="No penalised form exists.", examples=["ordinary"])
+    missing: Literal["complete_cases"] = Field(
+        "complete_cases", description="Patients with a missing covariate are left out.", examples=["complete_cases"]
+    )
     time_effects: tuple[str, ...] = Field(
         (), description="Covariates whose effect may change with the logarithm of time.", examples=[["AGE"]]
     )
@@ -393,6 +406,8 @@ class Logistic(Base, _Model):
     def _has_a_covariate(self) -> Logistic:
         if not self.covariates:
             raise ValueError("a logistic regression needs covariates")
+        if self.missing == "impute" and any(t.spline for t in self.terms):
+            raise ValueError("a covariate with a spline cannot be imputed")
         return self
 
 

@@ -39,6 +39,7 @@ STATISTICS = (
 )
 _EXACT = 1e-11  # relative error of p from rounding and quadrature, r <= 3
 _NODES = 48  # Gauss-Legendre nodes between two corners
+_HEIGHTS = (80, 40)  # circles of latitude in three dimensions, and half of them to see the error
 _SAME = 1e-12  # statistics whose correlation is nearer to 1 than this are one; eigenvalues below it are 0
 
 
@@ -112,8 +113,8 @@ def largest_tail(c: float, correlation: Floats) -> tuple[float, float]:
         raise ValueError("more than four statistics that do not depend on each other are not compared")
     facets = [_facet(rows, i) for i in range(len(rows))]
     if r == 4:
-        fine, coarse = (sum(_over_sphere(c, n, d, k) for n, d in facets) for k in (300, 150))
-        return min(1.0, fine), max(_EXACT * fine, 2 * abs(fine - coarse))
+        fine, coarse = (sum(_over_sphere(c, n, d, k) for n, d in facets) for k in _HEIGHTS)
+        return min(1.0, fine), max(_EXACT * fine, abs(fine - coarse))
     over = _over_signs if r == 2 else _over_circle
     p = min(1.0, sum(over(c, n, d) for n, d in facets))
     return p, _EXACT * p
@@ -177,19 +178,39 @@ def _corners(normals: Floats, bounds: Floats) -> Floats:
     return np.unique(np.concatenate([[-math.pi, math.pi], angles]))
 
 
-def _over_sphere(c: float, normals: Floats, bounds: Floats, k: int) -> float:
-    """As `_over_circle`, over the sphere: Gauss-Legendre in height times the midpoint rule in angle."""
+def _over_sphere(c: float, normals: Floats, bounds: Floats, heights: int) -> float:
+    """As `_over_circle`, over the sphere: on circles of latitude, each cut where another side is reached."""
     from scipy.special import owens_t
 
-    height, weight = np.polynomial.legendre.leggauss(k)
-    angle = (np.arange(2 * k) + 0.5) * math.pi / k
-    flat = np.sqrt(1 - height**2)[:, None]
-    points = np.stack([flat * np.cos(angle), flat * np.sin(angle), np.repeat(height[:, None], 2 * k, axis=1)], axis=-1)
+    height, weight = np.polynomial.legendre.leggauss(heights)
+    x, w = np.polynomial.legendre.leggauss(_NODES // 4)
+    flat = np.sqrt(1 - height**2)
+    ends = _cuts(normals, bounds, flat, height)
+    half = np.diff(ends, axis=1) / 2
+    angle = (ends[:, :-1] + half)[:, :, None] + half[:, :, None] * x
+    round_ = np.broadcast_to(flat[:, None, None], angle.shape)
+    up = np.broadcast_to(height[:, None, None], angle.shape)
+    points = np.stack([round_ * np.cos(angle), round_ * np.sin(angle), up], axis=-1)
     reach = _reach(normals, bounds, points.reshape(-1, 3))
-    far = 1 + reach**2
-    near = np.where(np.isinf(reach), 0.0, reach)
+    far, near = 1 + reach**2, np.where(np.isinf(reach), 0.0, reach)
     inner = 2 * owens_t(c, reach) - near / math.pi * np.exp(-(c**2) * far / 2) / far
-    return float(2 * (inner.reshape(k, 2 * k).mean(axis=1) @ weight) / 2)
+    return float(2 * weight @ ((inner.reshape(angle.shape) @ w) * half).sum(axis=1) / (4 * math.pi))
+
+
+def _cuts(normals: Floats, bounds: Floats, flat: Floats, height: Floats) -> Floats:
+    """The angles on each circle of latitude at which two sides are equally far, or one is parallel to the ray."""
+    planes = [*normals, *(n * bounds[j] - normals[j] * b for (n, b), j in _pairs(normals, bounds))]
+    out = [np.full_like(flat, -math.pi), np.full_like(flat, math.pi)]
+    for a, b, e in planes:
+        size = flat * math.hypot(a, b)
+        turn = np.arccos(np.clip(-e * height / np.where(size > 0, size, 1), -1, 1))
+        for angle in (math.atan2(b, a) + turn, math.atan2(b, a) - turn):
+            out.append((angle + math.pi) % (2 * math.pi) - math.pi)
+    return np.sort(np.stack(out, axis=1), axis=1)
+
+
+def _pairs(normals: Floats, bounds: Floats) -> list[tuple[tuple[Floats, float], int]]:
+    return [((normals[i], float(bounds[i])), j) for i, j in combinations(range(len(bounds)), 2)]
 
 
 def _method(weights: tuple[tuple[float, float], ...], strata: int) -> str:

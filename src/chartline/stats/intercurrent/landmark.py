@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from chartline.counts.model import EventTable
 from chartline.stats.comparison.logrank import LogrankTest, Weights, logrank_test
 from chartline.stats.episodes import Episodes
 from chartline.stats.intercurrent.split import ever_before_end
@@ -48,8 +49,8 @@ class LandmarkData:
     n_by: int  # of these, with the event on the way by then
     n_not: int
     n_excluded: int  # that had left by the landmark: had the event, or were censored
-    excluded_events: int
-    excluded_censored: int
+    excluded_events: int | None
+    excluded_censored: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,22 @@ def landmark_data(
         kept, float(landmark), n=kept.n, n_by=n_by, n_not=kept.n - n_by, n_excluded=excluded,
         excluded_events=events, excluded_censored=excluded - events,
     )  # fmt: skip
+
+
+def landmark_counts(
+    table: EventTable, landmark: float, state: str = "STATE", after: str = "after", *, n_before: int | None = None
+) -> LandmarkData:
+    """Return the same from counts of those at risk at `landmark` (days), by whether it had happened by then.
+
+    `n_before` is how many there were at the origin; without it nobody is said to be excluded. Which of them had had the
+    event is not in such a table: `excluded_events` and `excluded_censored` are None.
+    """
+    everyone = Episodes.from_counts(table, by=state)
+    by = np.asarray(everyone.groups)[everyone.group] == after
+    kept = after_landmark(replace(everyone, group=by.astype(np.int64), groups=GROUPS), landmark)
+    n_by = int(kept.count[kept.group == 1].sum())
+    excluded = 0 if n_before is None else n_before - kept.n
+    return LandmarkData(kept, float(landmark), kept.n, n_by, kept.n - n_by, excluded, None, None)
 
 
 def after_landmark(episodes: Episodes, landmark: float, *, shift: bool = True) -> Episodes:

@@ -73,31 +73,41 @@ def split_at(
 
 def split_counts(
     table: EventTable,
-    state: str,
-    after: Sequence[str],
+    state: str = "STATE",
+    after: str = "after",
     *,
+    moved: str | None = None,
     strata: Sequence[str] = (),
     covariates: Mapping[str, str] | Sequence[str] = (),
     reference: Mapping[str, str] | None = None,
     cluster: str | None = None,
     name: str = "transplanted",
 ) -> Episodes:
-    """Return the same from counts: `state` is a variable of the patterns, `after` its levels once it has happened.
+    """Return the same from counts: `state` is a variable of the patterns, `after` its level once it has happened.
 
     A subject leaves one pattern and enters the other on the day of the event on the way, so that the table holds both
-    parts. Raises as `Episodes.from_counts`, and `ValueError` for a level in `after` that no pattern has.
+    parts. `moved` names the cause that stands for this leaving, if it has one: it is no event. Raises as
+    `Episodes.from_counts`, and `ValueError` for a cause that there is not.
     """
     episodes = Episodes.from_counts(
         table, by=state, strata=strata, covariates=covariates, reference=reference, cluster=cluster
     )
-    if not set(after) <= set(episodes.groups):
-        raise ValueError(f"{state} has the levels {', '.join(episodes.groups)}, and not {', '.join(after)}")
-    later = np.isin(np.asarray(episodes.groups), list(after))[episodes.group]
+    later = np.asarray(episodes.groups)[episodes.group] == after
     design, pattern = np.unique(np.column_stack([later, episodes.x]), axis=0, return_inverse=True)
-    return replace(
+    out = replace(
         episodes, group=later.astype(np.int64), groups=STATES, covariates=(name, *episodes.covariates),
         design=design, pattern=np.asarray(pattern.reshape(-1), np.int64),
     )  # fmt: skip
+    return out if moved is None else without_cause(out, moved)
+
+
+def without_cause(episodes: Episodes, cause: str) -> Episodes:
+    """Return the episodes with the ends by `cause` censored. Raises `ValueError` for a cause that there is not."""
+    if cause not in episodes.causes:
+        raise ValueError(f"there is no cause {cause}; there are {', '.join(episodes.causes)}")
+    k = episodes.causes.index(cause) + 1
+    status = np.where(episodes.status == k, 0, episodes.status - (episodes.status > k))
+    return replace(episodes, status=status, causes=tuple(c for c in episodes.causes if c != cause))
 
 
 def ever_before_end(time: npt.ArrayLike, at: npt.ArrayLike) -> tuple[Floats, npt.NDArray[np.bool_]]:

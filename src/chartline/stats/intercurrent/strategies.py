@@ -1,7 +1,7 @@
 """What each strategy for an event on the way analyses, from one declaration (ICH E9(R1)).
 
-In: plain arrays (time, status, time of the event on the way or NaN) and the name of a strategy. Out: the Episodes that
-its estimand analyses, with the sentence that describes it. Nothing is estimated here.
+In: plain arrays (time, status, time of the event on the way or NaN), and the name of a strategy. Out: the
+Episodes that its estimand analyses, with the sentence that describes it. Nothing is estimated here.
 
 A strategy belongs to the question, not to the data: treatment policy, hypothetical, composite, while on treatment and
 principal stratum are those of E9(R1); landmark, time-dependent and multistate describe how the event on the way itself
@@ -11,7 +11,7 @@ acts on the outcome.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class StateTable:
     """An illness-death model: one row a stay. `to` is -1 where the stay is censored."""
 
     states: tuple[str, ...]
-    subject: Ints  # index of the row of the input
+    subject: Ints | None  # index of the row of the input; None from counts
     start: Ints  # the state of the stay
     to: Ints
     entry: Floats
@@ -91,8 +91,7 @@ def apply_strategy(
     if status.shape != end.shape or not np.all(np.isin(status, (0, 1))):
         raise ValueError("an event is 0 or 1, one for each time")
     strategy = STRATEGIES[name]
-    sentence = strategy.sentence.format(what=what, landmark="" if landmark is None else f"{landmark:g}")
-    sentence = sentence[:1].upper() + sentence[1:]
+    sentence = sentence_of(name, what, landmark)
     columns: Columns = {"entry": entry, "count": count, "strata": strata, "covariates": covariates}
     if name == "landmark":
         if landmark is None:
@@ -105,6 +104,12 @@ def apply_strategy(
     return strategy.build(
         sentence, end, status.astype(np.int64), np.where(ever, np.asarray(at, np.float64), np.nan), **columns
     )
+
+
+def sentence_of(name: str, what: str, landmark: float | None) -> str:
+    """Return the sentence of a strategy, with the name of the event on the way and the landmark in it."""
+    text = STRATEGIES[name].sentence.format(what=what, landmark="" if landmark is None else f"{landmark:g}")
+    return text[:1].upper() + text[1:]
 
 
 def _treatment_policy(sentence: str, end: Floats, status: Ints, at: Floats, **columns: Any) -> StrategyData:
@@ -139,13 +144,17 @@ def _stopped(first: Floats, status: Ints, causes: tuple[str, ...], columns: Colu
     return Episodes.of(first[inside], status[inside], covariates=covariates, causes=causes, **kept)
 
 
-def _principal_stratum(sentence: str, end: Floats, status: Ints, at: Floats, **columns: Any) -> StrategyData:
+def _principal_stratum(*_: Any, **__: Any) -> StrategyData:
     raise NotEstimable("who would have had the event on the way under every treatment is not known from these data")
 
 
 def _landmark(sentence: str, end: Floats, status: Ints, at: Floats, **columns: Any) -> StrategyData:
     data = landmark_data(end, status, at, **columns)
     return StrategyData("landmark", sentence, data.episodes, n_excluded=data.n_excluded)
+
+
+def _simon_makuch(sentence: str, end: Floats, status: Ints, at: Floats, **columns: Any) -> StrategyData:
+    return replace(_time_dependent(sentence, end, status, at, **columns), strategy="simon_makuch")
 
 
 def _time_dependent(sentence: str, end: Floats, status: Ints, at: Floats, **columns: Any) -> StrategyData:
@@ -171,7 +180,7 @@ def _states(end: Floats, status: Ints, at: Floats, columns: Columns) -> StateTab
     second = np.flatnonzero(ever)
     subject = np.concatenate([first, second])
     return StateTable(
-        states=("not yet", "after", "event"), subject=subject,
+        states=STATES_OF_WAY, subject=subject,
         start=np.concatenate([np.zeros_like(first), np.ones_like(second)]),
         to=np.concatenate([np.where(ever, 1, last)[first], last[second]]),
         entry=np.concatenate([start[first], np.maximum(at, start)[second]]),
@@ -179,6 +188,7 @@ def _states(end: Floats, status: Ints, at: Floats, columns: Columns) -> StateTab
     )  # fmt: skip
 
 
+STATES_OF_WAY = ("not yet", "after", "event")
 OF_GROUPS = ("treatment_policy", "hypothetical", "composite", "while_on_treatment")
 
 STRATEGIES: dict[str, Strategy] = {
@@ -217,6 +227,13 @@ STRATEGIES: dict[str, Strategy] = {
             "time_dependent", "Time-dependent",
             "{what} is a covariate that changes on its day: each patient counts as without it before, and as with it "
             "after.", _time_dependent,
+        ),
+        Strategy(
+            "simon_makuch",
+            "Simon-Makuch curves",
+            "Patients are counted without {what} until its day and with it from then on, in the curves as in the "
+            "Mantel-Byar test.",
+            _simon_makuch,
         ),
         Strategy(
             "multistate", "Multistate",

@@ -12,13 +12,13 @@ from typing import Any, Literal
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import left_out
+from chartline.stats.groups import NOBODY, left_out
 from chartline.stats.kinds.model_data import Coded, code_covariates, described
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
-from chartline.stats.regression.guards import choose_cox_method
+from chartline.stats.regression.guards import choose_cox_method, events_per_variable
 from chartline.stats.statistic import NotEstimable
 
 _MODEL = "model"  # the row that says why there is no model
@@ -32,6 +32,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
 
     def fitted() -> Iterator[Result]:
+        if analysis.missing == "impute":
+            yield from _imputed(analysis, table)
+            return
         coded = code_covariates(table, analysis, needed)
         episodes = events_only(coded.episodes(strata, cluster or analysis.frailty), table, analysis)
         yield from _model(analysis, coded, episodes, table)
@@ -149,10 +152,51 @@ def _firth(
     yield rows.p("p_likelihood_ratio", fit.p, f"Penalised likelihood ratio test of all terms, {fit.df} df")
 
 
+def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
+    """Everyone with a time: missing covariates drawn several times, the models pooled by Rubin's rules."""
+    from chartline.stats.sensitivity.imputation import columns_of_counts
+    from chartline.stats.sensitivity.imputed_models import estimate_imputed_cox
+
+    if not table.rows:
+        raise NotEstimable(NOBODY)
+    cause = str(analysis.cause) if analysis.cause else None
+    episodes = Episodes.from_counts(table, strata=analysis.strata)
+    events = int(episodes.count[episodes.events_of(cause)].sum())
+    if not events:
+        raise NotEstimable("no events")
+    few = events_per_variable(events, len(analysis.terms))
+    method: Literal["ordinary", "firth"] = (
+        "firth" if analysis.method == "firth" or (analysis.method == "auto" and few.verdict != "enough") else "ordinary"
+    )
+    _, columns = columns_of_counts(table, [t.variable for t in analysis.terms])
+    for term in analysis.terms:
+        if term.per != 1:
+            columns[term.variable] = [None if v is None else v / term.per for v in columns[term.variable]]
+    fit = estimate_imputed_cox(
+        episodes, columns, seed=analysis.seed, m=analysis.imputations, cause=cause, method=method, level=analysis.level,
+        reference={t.variable: t.reference for t in analysis.terms if t.reference},
+        ties="efron" if analysis.ties == "efron" else "breslow",
+    )  # fmt: skip
+    gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
+    text = f"{_name(analysis)}{_firths(method)}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
+    shared: dict[str, Any] = {"N": table.n, "missing": table.missing, "withheld": table.withheld}
+    shared["warnings"] = (*left_out(table.missing, table.withheld, "without a time left out"), *fit.warnings)
+    yield Rows(analysis.id, analysis.label, "", shared).count("n", table.n)
+    yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
+    for name, term in fit.terms.items():
+        rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
+        own = f"{text}{_strata(analysis)}; {few.sentence}{_per(analysis, name)}"
+        yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "hazard_ratio")
+
+
+def _firths(method: str) -> str:
+    return ", Firth's penalty" if method == "firth" else ""
+
+
 def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any]) -> Iterator[Result]:
     from chartline.stats.regression.frailty import estimate_frailty_cox
 
-    fit = estimate_frailty_cox(episodes, cause=cause, level=analysis.level)
+    fit = estimate_frailty_cox(episodes, analysis.level, by="cluster", cause=cause)
     text = f"{_name(analysis)}, gamma frailty by {analysis.frailty}{_strata(analysis)}"
     shared["warnings"] = (*shared["warnings"], *fit.warnings)
     for term in fit.terms:

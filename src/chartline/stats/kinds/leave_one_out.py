@@ -20,7 +20,7 @@ _SHOWN = ("n", "events", "proportion", "median", "survival", "mean")
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
-    """Yield the main rows of the analysis without each level (group `WITHOUT=A`), then the extremes of each estimate."""
+    """Yield the main rows of the analysis without each level (group `WITHOUT=A`), then the extremes of each."""
     of = source.protocol.analysis(analysis.of).model_copy(update={"by": None})
     kind = import_module(f"chartline.stats.kinds.{of.kind}")
     found: dict[tuple[str, float | None], list[Result]] = {}

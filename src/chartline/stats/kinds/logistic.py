@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from chartline.stats.kinds.model_data import described
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.firth_logistic import estimate_firth_logistic
-from chartline.stats.regression.guards import choose_logistic_method
-from chartline.stats.regression.logistic import Outcomes, estimate_logistic
+from chartline.stats.regression.guards import choose_logistic_method, events_per_variable
+from chartline.stats.regression.logistic import INTERCEPT, Outcomes, estimate_logistic
 from chartline.stats.statistic import NotEstimable
 
 
@@ -28,6 +28,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
 
 
 def _model(table: CrossTab, analysis: Any) -> Iterator[Result]:
+    if analysis.missing == "impute":
+        yield from _imputed(table, analysis)
+        return
     names = [t.variable for t in analysis.terms]
     places = [table.dims.index(n) for n in names]
     kept = [
@@ -63,6 +66,45 @@ def _model(table: CrossTab, analysis: Any) -> Iterator[Result]:
         yield from term_rows(rows, own, term.coef, term.se, term.ratio, term.p, "odds_ratio")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.p("p_likelihood_ratio", fit.p, f"Likelihood ratio test of all terms, {fit.df} df")
+
+
+def _imputed(table: CrossTab, analysis: Any) -> Iterator[Result]:
+    """Everyone with an outcome: missing covariates drawn several times, the models pooled by Rubin's rules."""
+    from chartline.stats.sensitivity.imputed_models import estimate_imputed_logistic
+
+    kept = [(levels, n) for levels, n in table.cells.items() if levels[0] != "missing" and n]
+    missing, total = table.where(outcome="missing"), sum(n for _, n in kept)
+    if not kept:
+        raise NotEstimable("no patients with an outcome")
+    columns: dict[str, list[Any]] = {}
+    for term in analysis.terms:
+        texts = [levels[table.dims.index(term.variable)] for levels, _ in kept]
+        known = _column(term, [t for t in texts if t])
+        values = iter(known.tolist())
+        columns[term.variable] = [next(values) if t else None for t in texts]
+    outcome = np.array([levels[0] == "counted" for levels, _ in kept], np.float64)
+    counts = np.array([n for _, n in kept])
+    events = int(outcome @ counts)
+    few = events_per_variable(min(events, total - events), len(analysis.terms))
+    method: Literal["ordinary", "firth"] = (
+        "firth" if analysis.method == "firth" or (analysis.method == "auto" and few.verdict != "enough") else "ordinary"
+    )
+    fit = estimate_imputed_logistic(
+        outcome, columns, seed=analysis.seed, count=counts, m=analysis.imputations, method=method, level=analysis.level,
+        reference={t.variable: t.reference for t in analysis.terms if t.reference},
+    )  # fmt: skip
+    shared: dict[str, Any] = {"N": total, "missing": missing, "withheld": table.withheld}
+    shared["warnings"] = (*left_out(missing, table.withheld, "without an outcome left out"), *fit.warnings)
+    yield Rows(analysis.id, analysis.label, "", shared).count("n", total)
+    yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
+    gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
+    penalty = ", Firth penalty" if method == "firth" else ""
+    text = f"Logistic regression{penalty}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
+    for name, term in fit.terms.items():
+        rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
+        if name != INTERCEPT:
+            own = f"{text}; {few.sentence}"
+            yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "odds_ratio")
 
 
 def _column(term: Any, levels: list[str]) -> Any:

@@ -47,6 +47,7 @@ STATISTICS = (
 )
 Floats = npt.NDArray[np.float64]
 Variance = Literal["wu", "classic"]
+_ROUNDING = 1 + 1e-10  # an alpha that is met but for rounding is met
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def one_arm_power(n: int, p0: float, p1: float, *, alpha: float = 0.05) -> OneAr
     if n < 1:
         raise ValueError(f"{n} is no number of patients")
     above = _above(n, p0)  # P(X > r), falling in r
-    r = int(np.argmax(above <= alpha))
+    r = int(np.argmax(above <= alpha * _ROUNDING))
     return OneArmDesign(n, r, float(above[r]), float(_above(n, p1)[r]))
 
 
@@ -111,7 +112,7 @@ def one_arm_design(p0: float, p1: float, *, alpha: float = 0.05, power: float = 
     """
     for n in range(1, most + 1):
         design = one_arm_power(n, p0, p1, alpha=alpha)
-        if design.power >= power:
+        if design.power >= power / _ROUNDING:
             return design
     raise NotEstimable(f"{most} patients are not enough")
 
@@ -203,9 +204,9 @@ def _best(n1: int, n: int, null: _Binomials, hoped: _Binomials, alpha: float, po
     if float(hoped.at_least[n1][1]) < power:  # even stopping at none would lose the power
         return None
     level, hit = null.reject(n1, n), hoped.reject(n1, n)
-    r = np.argmax(level <= alpha, axis=1)
+    r = np.argmax(level <= alpha * _ROUNDING, axis=1)
     rows = np.arange(n1 + 1)
-    good = np.flatnonzero((level[rows, r] <= alpha) & (hit[rows, r] >= power))
+    good = np.flatnonzero((level[rows, r] <= alpha * _ROUNDING) & (hit[rows, r] >= power / _ROUNDING))
     if not good.size:
         return None
     r1 = int(good[-1])  # the larger r1, the more often it stops

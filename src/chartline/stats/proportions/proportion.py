@@ -275,7 +275,7 @@ def _root(tail: Callable[[float], float], goal: float, outer: float, inner: floa
 def _check(n: int, total: int, level: float) -> None:
     if n == total == 0:
         raise NotEstimable("not a proportion: 0 of 0 patients")
-    if not (0 <= n <= total and total > 0):
+    if not (0 <= n <= total and total > 0) or n % 1 or total % 1:
         raise ValueError(f"not a proportion: {n} of {total}")
     if not 0 < level < 1:
         raise ValueError(f"not a confidence level: {level}")

@@ -169,8 +169,10 @@ def mantel_haenszel(tables: ArrayLike, measure: Measure = "odds_ratio", level: f
     """Return the common odds ratio, risk ratio or risk difference of the first group against the second.
 
     Nothing is added to empty cells. Raises `NotEstimable` where the estimate is 0, infinite or undefined (no events in
-    one of the groups, say), `ValueError` for another shape than strata x 2 x 2.
+    one of the groups, say), `ValueError` for another shape than strata x 2 x 2 or another measure.
     """
+    if measure not in ("odds_ratio", "risk_ratio", "risk_difference"):
+        raise ValueError(f"not a measure: {measure}")
     s = _strata(tables)
     z = interval_z(level)
     if measure == "risk_difference":
@@ -253,7 +255,6 @@ def _risk_ratio(s: _Strata) -> tuple[float, float]:
     """Estimate, and standard error of its logarithm (Greenland and Robins)."""
     r, t = float((s.a * s.n2 / s.n).sum()), float((s.c * s.n1 / s.n).sum())
     _refuse_ends(r, t, "risk ratio")
-    # m n1 n2 - a c n, written as a sum of what cannot be negative: a d n1 + b c n2 + ... would be longer to read
     top = float((s.n1 / s.n * (s.n2 / s.n) * s.m - s.a / s.n * s.c).sum())
     return r / t, math.sqrt(max(0.0, top) / (r * t))
 

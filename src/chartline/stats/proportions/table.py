@@ -69,12 +69,11 @@ def whole_counts(table: ArrayLike, dimensions: int, shape: tuple[int | None, ...
     if plain.ndim != dimensions or any(s not in (None, n) for s, n in zip(shape, plain.shape, strict=False)):
         wanted = " x ".join("any" if s is None else str(s) for s in (shape or (None,) * dimensions))
         raise ValueError(f"a table of {wanted} counts is needed, not of shape {plain.shape}")
-    try:
-        counts = plain.astype(np.int64)
-    except (TypeError, ValueError) as e:
-        raise ValueError("counts are whole numbers") from e
-    if plain.dtype.kind == "f" and not np.array_equal(plain, counts):
+    if plain.dtype.kind not in "biu" and not (
+        plain.dtype.kind == "f" and (np.isfinite(plain) & (plain == np.floor(plain))).all()
+    ):
         raise ValueError("counts are whole numbers")
+    counts = plain.astype(np.int64)
     if (counts < 0).any():
         raise ValueError("counts are not negative")
     return np.asarray(counts)
@@ -100,7 +99,7 @@ def group_counts(n1: int, total1: int, n2: int, total2: int) -> tuple[int, int, 
     Raises `NotEstimable` for an empty group, `ValueError` for counts that are not whole or n > total.
     """
     for n, total in ((n1, total1), (n2, total2)):
-        if n != int(n) or total != int(total) or not 0 <= n <= total:
+        if not 0 <= n <= total or n % 1 or total % 1:
             raise ValueError(f"not a proportion: {n} of {total}")
     for group, total in (("first", total1), ("second", total2)):
         if total == 0:

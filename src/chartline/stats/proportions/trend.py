@@ -16,7 +16,7 @@ from chartline.stats.distributions import chi2_sf, normal_sf
 from chartline.stats.proportions.table import occupied, whole_counts
 from chartline.stats.statistic import NotEstimable, Statistic
 
-LARGEST = 20_000_000  # steps of the exact distribution
+LARGEST = 1_000_000_000  # additions of the exact distribution: some seconds
 STATISTICS = (
     Statistic(
         "cochran_armitage",
@@ -151,7 +151,7 @@ def _scores(given: ArrayLike | None, size: int) -> NDArray[np.float64]:
 def _score_sums(sizes: NDArray[np.int64], scores: NDArray[np.int64], events: int) -> NDArray[np.float64]:
     """P(score sum = 0, 1, ...) when `events` of all patients are drawn at random: one group after the other."""
     width = events * int(scores.max()) + 1
-    if int(np.minimum(sizes, events).sum()) * (events + 1) * width > LARGEST * 50:
+    if int(np.minimum(sizes, events).sum()) * (events + 1) * width > LARGEST:
         raise NotEstimable("the exact distribution is too large: use the asymptotic trend test")
     ways = np.zeros((events + 1, width))  # ways[k, t]: share of the draws with k events so far and score sum t
     ways[0, 0] = 1.0

@@ -67,7 +67,7 @@ def boschloo_test(
     Never larger than Fisher's p. Raises `NotEstimable` for an empty group or more than `LARGEST` tables, `ValueError`
     unless 0 <= n <= total.
     """
-    n1, total1, n2, total2 = _sizes(n1, total1, n2, total2)
+    n1, total1, n2, total2 = _sizes(n1, total1, n2, total2, alternative)
     if alternative == "two-sided" and two_sided == "central":
         sides = [boschloo_test(n1, total1, n2, total2, side) for side in ("less", "greater")]
         smaller = min(sides, key=lambda s: s.p)
@@ -86,7 +86,7 @@ def barnard_test(
     pooled: bool = True,
 ) -> UnconditionalTest:
     """Return Barnard's test that both rates are equal, tables ordered by z. Raises as `boschloo_test`."""
-    n1, total1, n2, total2 = _sizes(n1, total1, n2, total2)
+    n1, total1, n2, total2 = _sizes(n1, total1, n2, total2, alternative)
     z = _z_of_all(total1, total2, pooled)
     seen = float(z[n1, n2])
     order = {"less": -z, "greater": z, "two-sided": np.abs(z)}[alternative]
@@ -94,7 +94,9 @@ def barnard_test(
     return _largest(seen, order >= limit - 1e-7 * abs(limit))
 
 
-def _sizes(n1: int, total1: int, n2: int, total2: int) -> tuple[int, int, int, int]:
+def _sizes(n1: int, total1: int, n2: int, total2: int, alternative: str) -> tuple[int, int, int, int]:
+    if alternative not in ("two-sided", "less", "greater"):
+        raise ValueError(f"not an alternative: {alternative}")
     n1, total1, n2, total2 = group_counts(n1, total1, n2, total2)
     if (total1 + 1) * (total2 + 1) > LARGEST:
         raise NotEstimable(f"groups of {total1} and {total2} are too large for an unconditional exact test")

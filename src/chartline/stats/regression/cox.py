@@ -3,9 +3,9 @@
 In: Episodes (covariates, strata, late entry; a covariate that changes with time is a subject cut into rows). Out:
 coefficients with their errors, three tests, and whatever residuals and curves need. `count` is replication, exactly.
 
-Convergence: Newton with step halving until the next step would move nothing by a part in 10^9 of its standard error;
-that last step is taken. A coefficient whose likelihood has no maximum is infinite and said to be; one that is a
-combination of others is not estimated (NaN), as in R, and the combination is named.
+Convergence: Newton with step halving until the next step would move nothing by a part in 10^8 of its standard error
+(10^11 where events are few); that last step is taken. A coefficient whose likelihood has no maximum is infinite and
+said to be; one that is a combination of others is not estimated (NaN), as in R, and the combination is named.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STATISTICS = (
     ),
 )
 _STEPS = 200
-_DONE = 1e-9  # of a standard error: how far the last step, which is taken, may go
+_DONE = 1e-11  # of a standard error: how far the last step, which is taken, may go
 _FLAT = 1e-8  # squared length of a step in standard errors: nothing to gain, so that what still moves is infinite
 _ALIAS = 1e-11  # share of a covariate's information that others leave, below which it is a combination of them
 
@@ -95,7 +95,7 @@ class CoxFit:
 
     @property
     def hazard_ratios(self) -> Floats:
-        return np.exp(self.coefficients)
+        return _ratio(self.coefficients)
 
     @cached_property
     def std_errors(self) -> Floats:
@@ -113,12 +113,12 @@ class CoxFit:
     @property
     def lower(self) -> Floats:
         """Lower limits of the hazard ratios."""
-        return np.exp(self._finite - interval_z(self.level) * self.std_errors)
+        return _ratio(self._finite - interval_z(self.level) * self.std_errors)
 
     @property
     def upper(self) -> Floats:
         """Upper limits of the hazard ratios."""
-        return np.exp(self._finite + interval_z(self.level) * self.std_errors)
+        return _ratio(self._finite + interval_z(self.level) * self.std_errors)
 
     @property
     def _finite(self) -> Floats:
@@ -198,6 +198,12 @@ def nested_test(small: CoxFit, large: CoxFit) -> ChiSquare:
     return ChiSquare.of(2 * (large.loglik - small.loglik), df)
 
 
+def _ratio(log: Floats) -> Floats:
+    """exp, infinite without a warning where no double is large enough."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log))
+
+
 @dataclass(frozen=True, eq=False)
 class _Maximum:
     """Where the likelihood is greatest, in scaled covariates; `infinite` is the sign of what runs away, else 0."""
@@ -213,7 +219,8 @@ def _maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) ->
     """Newton with step halving over `kept`; once nothing is gained, what still moves is infinite and is set aside."""
     beta, here, free = np.zeros(spans.size), null, kept
     infinite = np.zeros(spans.size, np.int64)
-    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))
+    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))  # errors of many events are smaller yet
+    before = math.inf
     for i in range(_STEPS):
         step = _newton(here, free)
         gain = float(here.score @ step)
@@ -225,8 +232,10 @@ def _maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) ->
                 free = free[~runs[free]]
                 here = model.evaluate(beta)
                 continue
-        if gain < enough * enough or not free.size:
+        rounding = before / 2 < gain < _FLAT  # nothing but that is left of the gradient
+        if gain < enough * enough or rounding or not free.size:
             return _Maximum(beta + step, here.information, here.loglik + max(gain, 0) / 2, infinite, i)
+        before = gain
         beta, here = _halved(model, beta, step, here)
     raise NotEstimable(f"the model did not converge in {_STEPS} steps")
 
@@ -268,7 +277,7 @@ def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"not a confidence level: {level}")
     if not episodes.covariates:
-        raise ValueError("a Cox model needs a covariate")
+        raise NotEstimable("there is no covariate, or none has two levels")
     if robust and ties == "exact":
         raise ValueError("there is no robust variance with exact ties; use Efron's")
     if robust and not episodes.paired:

@@ -168,7 +168,7 @@ def _ranks(episodes: Episodes, times: Floats) -> Floats:
     upto = np.concatenate([[0], np.cumsum(episodes.count[order])])
     ordered = episodes.exit[order]
     below, through = (upto[np.searchsorted(ordered, times, side=side)] for side in ("left", "right"))
-    return (below + through + 1) / 2
+    return np.asarray((below + through + 1) / 2, np.float64)
 
 
 def _survival_before(fit: CoxFit, times: Floats) -> Floats:

@@ -17,4 +17,5 @@ PUBLIC: dict[str, str] = {
     "impute": "imputation",
     "rubin": "rubin",
     "decompose_specifications": "specifications",
+    "estimate_turnbull": "turnbull",
 }

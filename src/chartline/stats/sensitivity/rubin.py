@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from chartline.stats.regression.maximum import exp_or_inf
 from chartline.stats.statistic import Statistic
 
 STATISTICS = (
@@ -48,8 +49,8 @@ class Pooled:
 
     @property
     def ratio(self) -> tuple[float, float, float]:
-        """exp(estimate) and its limits."""
-        return math.exp(self.estimate), math.exp(self.lower), math.exp(self.upper)
+        """exp(estimate) and its limits; inf where the exponential overflows."""
+        return exp_or_inf(self.estimate), exp_or_inf(self.lower), exp_or_inf(self.upper)
 
 
 def rubin(

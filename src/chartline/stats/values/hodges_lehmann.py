@@ -162,8 +162,10 @@ def _normal(
 
 
 class _Sums:
-    """All sums of one value of `a` and one of `b`; `unordered`: the average of each two of one sample, and of each
-    with itself."""
+    """All sums of one value of `a` and one of `b`.
+
+    `unordered`: `a` and `b` are one sample, and it is the average of each two of it, and of each with itself.
+    """
 
     def __init__(self, a: Counted, b: Counted, *, unordered: bool) -> None:
         self.a, self.b, self.unordered = a, b, unordered

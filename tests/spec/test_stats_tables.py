@@ -63,8 +63,9 @@ def test_every_interval_starts_at_0_for_none_and_ends_at_1_for_all(interval: Cal
 def test_nobody_has_no_proportion(interval: Callable[..., Any]) -> None:
     with pytest.raises(NotEstimable, match="0 of 0 patients"):
         interval(0, 0)
-    with pytest.raises(ValueError, match="4 of 3"):
-        interval(4, 3)
+    for n, total in ((4, 3), (1.5, 3), (math.nan, 3), (3, math.inf)):
+        with pytest.raises(ValueError, match=f"not a proportion: {n} of {total}"):
+            interval(n, total)
     with pytest.raises(ValueError, match="not a confidence level: 95"):
         interval(1, 3, 95)
 
@@ -98,8 +99,9 @@ def test_an_empty_group_cannot_be_compared(function: Callable[..., Any]) -> None
         function(3, 9, 0, 0)
     with pytest.raises(ValueError, match="not a proportion: 10 of 9"):
         function(10, 9, 1, 3)
-    with pytest.raises(ValueError, match=r"not a proportion: 0\.5 of 9"):
-        function(0.5, 9, 1, 3)
+    for n, total in ((0.5, 9), (math.nan, 9), (3, math.inf)):
+        with pytest.raises(ValueError, match=f"not a proportion: {n} of {total}"):
+            function(n, total, 1, 3)
 
 
 def test_no_events_at_all_leave_a_difference_but_no_ratio() -> None:
@@ -170,6 +172,18 @@ def test_unconditional_tests_say_where_they_are_too_large() -> None:
             test(1, 5000, 2, 5000)
 
 
+def test_a_word_that_is_no_choice_is_refused() -> None:
+    for call in (
+        lambda: boschloo_test(1, 2, 1, 3, "two.sided"),  # type: ignore[arg-type]
+        lambda: barnard_test(1, 2, 1, 3, "upper"),  # type: ignore[arg-type]
+        lambda: mantel_haenszel([[[3, 2], [1, 4]]], "hazard_ratio"),  # type: ignore[arg-type]
+        lambda: generalised_mantel_haenszel_test([[[3, 2], [1, 4]]], "ordinal"),  # type: ignore[arg-type]
+        lambda: estimate_kappa([[3, 2], [1, 4]], "cubic"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ValueError, match=r"not an? "):
+            call()
+
+
 def test_equal_groups_have_an_unconditional_p_of_1() -> None:
     for test in (boschloo_test, barnard_test):
         assert test(4, 8, 4, 8).p == 1
@@ -196,6 +210,10 @@ def test_what_is_not_a_table_of_counts(test: Callable[..., Any]) -> None:
         test([1, 2, 3])
     with pytest.raises(ValueError, match="counts are whole numbers"):
         test([[1.5, 2], [3, 4]])
+    with pytest.raises(ValueError, match="counts are whole numbers"):
+        test([[math.nan, 2], [math.inf, 4]])
+    with pytest.raises(ValueError, match="counts are whole numbers"):
+        test([["3", "2"], ["1", "4"]])
     with pytest.raises(ValueError, match="counts are not negative"):
         test([[-1, 2], [3, 4]])
 
