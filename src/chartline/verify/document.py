@@ -17,7 +17,7 @@ from chartline.report import format as fmt
 from chartline.report.document import Block, Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.typeset import typeset
 from chartline.verify.cases import DIGITS
-from chartline.verify.certificate import EXACT, Certificate, Compared, Row, whole_digits
+from chartline.verify.certificate import EXACT, Certificate, Compared, Row, shown, whole_digits
 from chartline.verify.sources import SHOWN, data_table, reference_table, text_table
 from chartline.verify.wording import AGREEMENT, HOW_TO_READ, NOT_CERTIFIED
 
@@ -113,7 +113,7 @@ def _listing(
 
 
 def _differing(c: Compared) -> tuple[str, ...]:
-    numbers = ("no value" if v is None else f"{v:.17g}".replace("-", "−") for v in (c.expected, c.found))
+    numbers = (shown(v).replace("-", "−") for v in (c.expected, c.found))
     digits = f"{whole_digits(c.digits)} / {c.case.digits}"
     return (c.case.statistic, f"{c.case.topic}: {c.case.id}", c.name, *numbers, digits)
 
