@@ -168,10 +168,10 @@ def test_a_landmark_with_one_group_or_nobody() -> None:
 
 
 def test_the_naive_comparison_is_labelled() -> None:
-    found = naive_comparison([3, 9, 11, 4], [1, 1, 0, 1], [NEVER, 2, 5, 4])
+    found = naive_comparison([3, 9, 11, 4, 8], [1, 1, 0, 1, 1], [NEVER, 2, 5, 4, 9])
     assert found.label == "biased: immortal time" and found.test.groups == ("never", "ever")
-    assert found.test.n == (2, 2)  # a transplant on the day of death is none
-    assert (found.immortal_time, found.person_time_ever) == (7, 20)
+    assert found.test.n == (2, 3)  # a transplant on the day of death counts here, one after the last day does not
+    assert (found.immortal_time, found.person_time_ever) == (2 + 5 + 4, 9 + 11 + 4)
     with pytest.raises(NotEstimable, match="no patients in the group 'ever'"):
         naive_comparison([3, 9], [1, 1], [NEVER, NEVER])
 
