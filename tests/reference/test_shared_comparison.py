@@ -25,6 +25,7 @@ from chartline.stats import (
 )
 
 pytestmark = pytest.mark.shared
+RITZ = "ALL_phenoData.csv"
 Rows = list[dict[str, str]]
 
 
@@ -123,6 +124,33 @@ def test_myeloid_transplant_naive_time_dependent_and_landmark(shared: Path) -> N
     by = landmark_data(time, death, transplant, 180)
     grouped = Episodes.of(by.episodes.exit, by.episodes.status, covariates={"by": by.episodes.group.astype(float)})
     assert float(estimate_cox(grouped).hazard_ratios[0]) == pytest.approx(0.835, abs=5e-4)
+
+
+def test_target_minimal_residual_disease(shared: Path) -> None:
+    rows, expected = read(shared, "target_all_p2_aall0232", "target_all_p2_aall0232.csv")
+    first = {r["Patient ID"]: r for r in reversed(rows)}  # one row a patient: the first sample's
+    rows = [r for r in first.values() if r["MRD Percentage Day 29"] and r["Time To Event (days)"]]
+    events = ("Relapse", "Death", "Induction failure", "SMN", "Progression", "Death without Remissio")
+    event = [int(r["First Event"] in events) for r in rows]
+    positive = [str(int(m >= 0.01)) for m in numbers(rows, "MRD Percentage Day 29")]
+    episodes = Episodes.of(numbers(rows, "Time To Event (days)"), event, group=positive)
+    agrees(episodes, expected["efs_logrank_MRD"], p=1e-8)
+
+
+def test_ritz_remission_by_fusion_gene(shared: Path) -> None:
+    rows, expected = read(shared, "bioc_ALL_ritz128", RITZ)
+
+    def days(r: dict[str, str]) -> int:
+        try:
+            last, remission = (dt.datetime.strptime(r[k], "%m/%d/%Y") for k in ("date last seen", "date.cr"))
+        except ValueError:
+            return 0  # a date is missing, or written in another order
+        return (last - remission).days
+
+    rows = [r for r in rows if r["relapse"] not in ("", "NA") and days(r) > 0]
+    event = [int(r["relapse"] == "TRUE") for r in rows]
+    fusion = [str(r["mol.biol"] == "BCR/ABL").upper() for r in rows]
+    agrees(Episodes.of([days(r) for r in rows], event, group=fusion), expected["logrank"])
 
 
 def test_the_reference_study_at_its_landmark(shared: Path) -> None:
