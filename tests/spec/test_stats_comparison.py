@@ -223,3 +223,14 @@ def test_thirty_two_patients_are_exact() -> None:
     r = np.random.default_rng(2)
     t = permutation_logrank_test(Episodes.of(r.permutation(32), [1] * 32, group=[0, 1] * 16))
     assert t.exact and t.splits == math.comb(32, 16)
+
+
+def test_far_more_strata_and_days_than_patients() -> None:
+    r = np.random.default_rng(3)
+    time, event, group = r.integers(1, 10**7, 1200), r.integers(0, 2, 1200), r.integers(0, 2, 1200)
+    one = Episodes.of(time, event, group=group, strata=r.permutation(1200) // 2 * 2 + 7)  # pairs
+    half = one.select(one.stratum < 200)  # few enough rows for the other way of counting
+    assert logrank_test(half).events == tuple(int(((half.status > 0) & (half.group == g)).sum()) for g in (0, 1))
+    pairs = logrank_test(one)
+    assert pairs.observed_by_stratum[:200].sum() == logrank_test(half).observed.sum()
+    assert pairs.expected_by_stratum[:200].sum(axis=0) == pytest.approx(logrank_test(half).expected, rel=1e-12)
