@@ -227,8 +227,8 @@ def test_thirty_two_patients_are_exact() -> None:
 
 def test_far_more_strata_and_days_than_patients() -> None:
     r = np.random.default_rng(3)
-    time, event, group = r.integers(1, 10**7, 1200), r.integers(0, 2, 1200), r.integers(0, 2, 1200)
-    one = Episodes.of(time, event, group=group, strata=r.permutation(1200) // 2 * 2 + 7)  # pairs
+    time, event, group = r.integers(1, 10**7, 2400), r.integers(0, 2, 2400), r.integers(0, 2, 2400)
+    one = Episodes.of(time, event, group=group, strata=r.permutation(2400) // 2 * 2 + 7)  # pairs
     half = one.select(one.stratum < 200)  # few enough rows for the other way of counting
     assert logrank_test(half).events == tuple(int(((half.status > 0) & (half.group == g)).sum()) for g in (0, 1))
     pairs = logrank_test(one)
