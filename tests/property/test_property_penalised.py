@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,7 @@ def test_the_two_searches_for_a_monotone_likelihood_agree(d: dict[str, Any]) -> 
     likelihood = PartialLikelihood.of(e)
     if len(found) == 1 and " x " in f"{found[0].replace(',', ' ')} ":
         values = {side: [likelihood.at(np.array([side * b, 0.0])).value for b in (0, 2, 5, 9)] for side in (1, -1)}
-        assert any(all(b >= a - 1e-12 for a, b in zip(v, v[1:], strict=False)) for v in values.values())
+        assert any(all(b >= a - 1e-12 for a, b in pairwise(v)) for v in values.values())
 
 
 PS = st.lists(st.floats(0, 1), min_size=1, max_size=12)
