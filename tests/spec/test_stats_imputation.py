@@ -130,7 +130,7 @@ def test_gaps_of_an_event_table_come_as_none() -> None:
 
 
 def test_what_cannot_be_imputed_is_said() -> None:
-    with pytest.raises(NotEstimable, match="^age is missing for everyone$"):
+    with pytest.raises(NotEstimable, match=r"^age is missing for everyone$"):
         impute({"age": [None, math.nan]}, {"y": [0, 1]}, seed=1)
     with pytest.raises(ValueError, match="a predictor has a gap"):
         impute({"age": [1, None]}, {"y": [0, math.nan]}, seed=1)

@@ -76,7 +76,7 @@ def test_covariates_that_order_the_events_together_only() -> None:
         ([5], [1], {"x": [1]}, "x does not vary among those at risk"),
         ([5, 6], [1, 1], {"x": [1, 1]}, "x does not vary among those at risk"),
         ([5, 2, 2], [1, 0, 0], {"x": [1, 0, 0]}, "x does not vary among those at risk"),
-        (TIME, EVENT, {"x": AGE, "twice": [2 * a + 1 for a in AGE]}, "twice cannot be told apart from the other covariates"),
+        (TIME, EVENT, {"x": AGE, "y": [2 * a + 1 for a in AGE]}, "y cannot be told apart from the other covariates"),
     ],
 )  # fmt: skip
 def test_what_firths_penalty_cannot_estimate_either(time, event, covariates, says) -> None:  # type: ignore[no-untyped-def]
@@ -116,7 +116,7 @@ def test_a_wrong_call_of_a_regression_is_refused() -> None:
     ("outcome", "covariates", "says"),
     [
         ([1, 1, 1, 0, 0, 1], {"x": [1, 1, 1, 0, 0, 0]}, "x separates the outcome partly: 3 of 3 where x is 1 had it"),
-        ([1, 1, 0, 0], {"arm": ["B", "B", "A", "A"]}, "arm=B separates the outcome completely: 2 of 2 with arm=B had it"),
+        ([1, 1, 0, 0], {"g": ["b", "b", "a", "a"]}, "g=b separates the outcome completely: 2 of 2 with g=b had it"),
         ([1, 0, 0, 1, 0], {"x": [0, 0, 1, 0, 1]}, "x separates the outcome partly: 0 of 2 where x is 1 had it"),
         ([1, 1, 1, 0, 0, 0], {"age": [70, 66, 61, 44, 39, 58]}, "age separates the outcome completely"),
         ([0, 0, 0], {"x": [1, 2, 4]}, "no patient had the outcome"),
@@ -147,7 +147,7 @@ def test_what_has_no_odds_ratio_at_all() -> None:
     ):
         with pytest.raises(NotEstimable, match=f"^{says}$"):
             estimate_firth_logistic(Outcomes.of([0, 1, 1, 0], covariates))
-    with pytest.raises(NotEstimable, match="^no patients$"):
+    with pytest.raises(NotEstimable, match=r"^no patients$"):
         estimate_logistic(Outcomes.of([1], {"x": [2]}, count=[0]))
 
 
@@ -181,9 +181,9 @@ def test_centres_that_differ_have_one_and_each_its_factor() -> None:
 
 
 def test_a_frailty_needs_centres_events_and_a_likelihood_with_a_maximum() -> None:
-    with pytest.raises(NotEstimable, match="^fewer than two centres$"):
+    with pytest.raises(NotEstimable, match=r"^fewer than two centres$"):
         estimate_frailty_cox(Episodes.of(TIME, EVENT, covariates={"age": AGE}))
-    with pytest.raises(NotEstimable, match="^no events$"):
+    with pytest.raises(NotEstimable, match=r"^no events$"):
         estimate_frailty_cox(Episodes.of(TIME, [0] * 10, group=ARM, covariates={"age": AGE}))
     with pytest.raises(NotEstimable, match="no event is with arm=B, though some there are at risk"):
         estimate_frailty_cox(Episodes.of(TIME, EVENT, group=["a", "b"] * 5, covariates={"arm": ARM}))
