@@ -30,8 +30,9 @@ _STALLED = 4  # steps in a row that raise the value by less than rounding
 _FLAT = 1e-14
 LONGEST = 3.0  # of one step, in units of a coefficient per standard deviation of its covariate
 FARTHEST = 60.0  # exp(60) is no hazard ratio that data can speak of; as many standard errors where those are large
-_DONE = 1e-15  # half the squared length of a Newton step: the last step squares it
+_DONE = 1e-15  # half the squared length of a step in standard errors: what the last step, which is taken, shortens
 _NOISE = 1e-11  # of a value, relative: near the top the score knows better than the value
+MANY = 1000  # events from which a penalty bends the likelihood so little that the information alone steers the steps
 _SINGULAR = 1e-11  # an information whose smallest pivot is this share of its diagonal has no inverse
 
 
@@ -147,7 +148,7 @@ def maximise(model: Model, start: Floats, fixed: Sequence[int] = ()) -> Point:
         if there is None:  # rounding: nothing on the way is higher
             return here
         stalled = stalled + 1 if abs(there.value - here.value) < _FLAT * size else 0
-        if abs(decrement) < _DONE * size or stalled == _STALLED:
+        if abs(decrement) < _DONE or stalled == _STALLED:
             return there
         here = there
     raise NotEstimable(f"the likelihood has no maximum within {MAX_STEPS} steps")
