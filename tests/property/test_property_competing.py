@@ -96,7 +96,7 @@ def slow_incidence(c: Subjects, cause: int, t: float) -> tuple[float, float]:
 
 
 @given(cohorts(), st.sampled_from([1, 2]))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_incidence_is_the_sum_and_its_variance_the_derivatives(c: Subjects, cause: int) -> None:
     curve = estimate_cumulative_incidence(c.episodes())
     at = curve.at([3, 7, 20])
@@ -107,7 +107,7 @@ def test_incidence_is_the_sum_and_its_variance_the_derivatives(c: Subjects, caus
 
 
 @given(cohorts(), st.sampled_from(["log-log", "log", "plain"]), st.sampled_from(["greenwood", "gray", "jackknife"]))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_shares_sum_to_one_rise_and_lie_in_their_limits(c: Subjects, interval: Any, variance: Any) -> None:
     curve = estimate_cumulative_incidence(c.episodes(), interval=interval, variance=variance)
     shares = [s.estimate for s in curve.causes.values()]
@@ -123,7 +123,7 @@ def test_shares_sum_to_one_rise_and_lie_in_their_limits(c: Subjects, interval: A
 
 
 @given(cohorts())
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_one_cause_is_kaplan_meier_with_greenwood(c: Subjects) -> None:
     c.status = np.minimum(c.status, 1)
     curve = estimate_cumulative_incidence(c.episodes())
@@ -137,7 +137,7 @@ def test_one_cause_is_kaplan_meier_with_greenwood(c: Subjects) -> None:
 
 
 @given(cohorts())
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_jackknife_is_the_sum_of_squared_derivatives_by_weight(c: Subjects) -> None:
     c.count = np.ones_like(c.count)
     curve = estimate_cumulative_incidence(c.episodes(), variance="jackknife")
@@ -155,7 +155,7 @@ def test_jackknife_is_the_sum_of_squared_derivatives_by_weight(c: Subjects) -> N
 
 
 @given(cohorts(late=False))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_jackknife_is_greenwood_without_late_entry(c: Subjects) -> None:
     a, b = (estimate_cumulative_incidence(c.episodes(counted=False), variance=v) for v in ("greenwood", "jackknife"))
     for cause in CAUSES:
@@ -173,7 +173,7 @@ def cut(c: Subjects, day: int) -> tuple[Subjects, Any]:
 
 
 @given(cohorts(), st.integers(1, 8))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_where_time_is_cut_changes_nothing(c: Subjects, day: int) -> None:
     pieces, subject = cut(c, day)
     when = [1, 4, 9, 30]
@@ -258,7 +258,7 @@ def test_pooled_counts_are_the_whole(c: Subjects) -> None:
 
 
 @given(cohorts(late=False, least=4))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_gray_scores_are_log_rank_without_competing_events(c: Subjects) -> None:
     c.status, c.stratum = np.minimum(c.status, 1), np.zeros_like(c.stratum)
     try:
@@ -355,7 +355,7 @@ def test_fine_gray_is_cox_without_competing_events(c: Subjects) -> None:
 
 
 @given(cohorts(), st.sampled_from(["greenwood", "aalen"]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_competing_risks_are_a_process_of_one_step(c: Subjects, variance: Any) -> None:
     rows = Episodes.of(c.time, c.status, entry=c.entry, group=np.full(c.time.size, "remission"), count=c.count,
                        causes=CAUSES)  # fmt: skip
@@ -386,7 +386,7 @@ def processes(draw: st.DrawFn) -> Episodes:
 
 
 @given(processes(), st.sampled_from(["greenwood", "aalen", "jackknife"]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_states_sum_to_one_by_the_product_of_days(rows: Episodes, variance: Any) -> None:
     fit = estimate_states(rows, states=("a", "b", "c"), variance=variance)
     same(fit.probability.sum(axis=1), np.ones(fit.times_days.size))
@@ -404,7 +404,7 @@ def test_states_sum_to_one_by_the_product_of_days(rows: Episodes, variance: Any)
 
 
 @given(processes())
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 def test_counts_of_processes_are_copies(rows: Episodes) -> None:
     copies = np.repeat(np.arange(rows.exit.size), rows.count)
     one = Episodes.of(
@@ -418,6 +418,7 @@ def test_counts_of_processes_are_copies(rows: Episodes) -> None:
 
 
 @given(st.integers(1, 40), st.booleans(), st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
 def test_blocks_of_days_carry_as_days_do(days: int, both: bool, seed: int) -> None:
     r = np.random.default_rng(seed)
     h, add, first = r.normal(size=(days, 2, 2)) / 2, r.normal(size=(days, 2, 2)), r.normal(size=(2, 2))

@@ -268,7 +268,8 @@ def _result(
 
     beta, ok = best.beta, np.isfinite(best.beta)
     covariance = np.where(np.outer(ok, ok), covariance, np.nan)
-    se = np.where(ok, np.sqrt(np.diag(covariance)), np.nan)
+    spread = np.diag(covariance)
+    se = np.sqrt(np.where(ok & (spread >= 0), spread, np.nan))
     z = np.divide(beta, se, out=np.full_like(beta, np.nan), where=ok & (se > 0))
     half = interval_z(level) * se
     df = int(ok.sum())

@@ -126,7 +126,7 @@ def _one_stratum(rows: Episodes, column: Ints, groups: int, cause: int, rho: flo
 
 def _untied(events: Floats, at_risk: Floats) -> Floats:
     """1 - (d - 1) / (n - 1) where d > 1: the correction for ties of cmprsk."""
-    return 1 - np.divide(events - 1, at_risk - 1, out=np.zeros_like(events), where=events > 1)
+    return 1 - np.divide(events - 1, at_risk - 1, out=np.zeros_like(events), where=(events > 1) & (at_risk != 1))
 
 
 def _quadratic_form(scores: Floats, covariance: Floats) -> tuple[float, int]:

@@ -89,7 +89,7 @@ def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: F
 
 def _check_terms(information: Floats, scale: Floats, terms: tuple[str, ...]) -> None:
     size = np.sqrt(np.maximum(np.diag(information), 0.0))
-    constant = [terms[k] for k in np.flatnonzero(size <= 1e-12 * np.maximum(scale, 1e-300))]
+    constant = [terms[k] for k in np.flatnonzero(size <= 1e-6 * np.maximum(scale, 1e-300))]
     if constant or not np.all(scale > 0):
         constant = constant or [terms[k] for k in np.flatnonzero(scale <= 0)]
         raise NotEstimable(f"{constant[0]} has one value only among those at risk")
