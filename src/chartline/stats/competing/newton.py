@@ -74,7 +74,7 @@ def _runaway(information: Floats, null: Floats, last: Floats) -> npt.NDArray[np.
     if gone.size:
         weight = np.abs(gone).max(axis=1) * np.sqrt(np.diag(null))
         return np.asarray(weight > 1e-4 * weight.max())
-    return (last > RUNAWAY) & (last >= last.max())
+    return np.asarray((last > RUNAWAY) & (last >= last.max()))
 
 
 def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: Fit) -> tuple[Floats, Fit]:
