@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -178,10 +178,12 @@ def _words(row: Row) -> tuple[Cell, ...]:
     return (Cell(". ".join(said) + ".", indent=1), *[Cell("")] * 5)
 
 
-def _sentence(text: str) -> str:
-    """Return the text with a capital, unless it begins with a symbol ("n/N", "z (pooled)", "exp(-H(t))")."""
+def _sentence(text: str, names: Collection[str] = ()) -> str:
+    """Return the text with a capital, unless it begins with a symbol ("n/N", "z (pooled)") or one of the names."""
     word = text.partition(" ")[0].rstrip(",;:")
-    return text[:1].upper() + text[1:] if word.isalpha() and (len(word) > 1 or word == "a") else text
+    first = word.partition("-")[0]
+    symbol = not word.replace("-", "").isalpha() or (len(first) == 1 and word != "a")
+    return text if symbol or word in names else text[:1].upper() + text[1:]
 
 
 def _difference(value: float) -> str:
@@ -207,7 +209,7 @@ def _fewer_digits(done: Certificate) -> list[Block]:
     for (label, asked, why), of in groups.items():
         cases = "; ".join(dict.fromkeys(c.case.id for c in of))
         reached = whole_digits(min(c.digits for c in of))
-        rows.append((label, cases, fmt.whole(len(of)), f"{reached} / {asked}", _sentence(why)))
+        rows.append((label, cases, fmt.whole(len(of)), f"{reached} / {asked}", _sentence(why, of[0].case.packages)))
     header, widths = ("Statistic", "Cases", "Values", "Digits reached / asked", "Reason"), (4, 4, 1.2, 1.6, 5)
     table = text_table(f"Cases that ask for fewer than {DIGITS} digits.", header, rows, "llrrl", widths)
     return [Heading(f"Where fewer than {DIGITS} digits are asked", 2), table]
