@@ -95,7 +95,7 @@ def test_where_all_agrees_the_certificate_says_so() -> None:
     done = _certify([_case({"at": [0.5, None, 0.25]})], {"at": [0.5, math.nan, 0.25 * (1 + 1e-12)]})
     assert done.agrees
     assert (done.statistics, done.values, done.agreeing) == (2, 4, 4)
-    assert done.summary() == "2 statistics, 4 values, 4 agree; fewest digits 11 of 8 asked (survival, one)"
+    assert done.summary() == "2 statistics, 4 values, 4 agree; fewest digits: 11 (8 asked; survival, one)"
     text = _texts(done)
     assert "Every value agrees" in text
     assert "For 1 of them neither has a value" in text
@@ -351,7 +351,7 @@ def test_the_command_prints_the_table_and_writes_the_certificate(cli: CLI, agree
     code, out, err = cli("--json", "result.json")
     assert (code, err) == (0, "")
     assert out.splitlines()[-2:] == [
-        "2 statistics, 2 values, 2 agree; fewest digits all of 8 asked (survival, one)",
+        "2 statistics, 2 values, 2 agree; fewest digits: all (8 asked; survival, one)",
         "Certificate: validation/validation.html, validation/validation.pdf",
     ]
     assert {p.name for p in (tmp_path / "validation").iterdir()} == {f"validation.{e}" for e in ("html", "pdf", "json")}

@@ -194,7 +194,7 @@ class Certificate:
         if self.worst is None:
             return said
         case, fewest = self.worst.case, whole_digits(self.worst.digits)
-        return f"{said}; fewest digits {fewest} of {case.digits} asked ({case.statistic}, {case.id})"
+        return f"{said}; fewest digits: {fewest} ({case.digits} asked; {case.statistic}, {case.id})"
 
     def lines(self, width: int = 0) -> list[str]:
         """Return the table by statistic; each line cut to `width` where that is not 0."""
