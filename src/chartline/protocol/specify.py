@@ -278,7 +278,7 @@ def _what(e: ValidationError | ProtocolError) -> str:
 
 @dataclass(frozen=True)
 class _Place:
-    """A key of the multiverse; its line is looked for only where something is wrong: that takes longer than all else."""
+    """A key of the multiverse; its line is looked for only where something is wrong: that takes long."""
 
     file: str
     loc: tuple[str, ...]
