@@ -158,9 +158,9 @@ def estimate_fine_gray(
     best = maximise(engine.evaluate, scale, terms)
     lost = (rows.status == 0) if ends is None else (rows.status == 0) & ends
     covariance = _covariance(engine, best, variance, table, censoring, lost, weights, who, rows)
-    jumps = (
-        best.fit.jumps * np.exp(-_at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite)[0]
-    )
+    away = _at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite
+    with np.errstate(over="ignore"):  # the baseline of covariates 0 may be infinitely far from the data
+        jumps = best.fit.jumps * np.exp(-away)[0]
     return _result(
         best, covariance, terms, name, rows, table, jumps, level, weights, variance, tuple(time_effects)
     )  # fmt: skip
@@ -293,8 +293,11 @@ def _result(
 
 def _wald(beta: Floats, covariance: Floats) -> float:
     """The quadratic form; NaN where the covariance is singular."""
-    size = np.sqrt(np.diag(covariance))
-    if not size.size or np.any(size <= 0) or np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < 1e-12:
+    square = np.diag(covariance)
+    if not square.size or not np.all(square > 0):
+        return float("nan")
+    size = np.sqrt(square)
+    if np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < 1e-12:
         return float("nan")
     return float(beta @ np.linalg.solve(covariance, beta))
 

@@ -82,7 +82,8 @@ def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: F
     for halving in range(30):
         there = beta + step * 0.5**halving
         new = evaluate(there)
-        if np.isfinite(new.loglik) and new.loglik >= fit.loglik - 1e-9 * (1 + abs(fit.loglik)):
+        usable = np.isfinite(new.loglik) and np.all(np.isfinite(new.information))
+        if usable and new.loglik >= fit.loglik - 1e-9 * (1 + abs(fit.loglik)):
             return there, new
     return beta, evaluate(beta)
 

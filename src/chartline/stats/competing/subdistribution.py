@@ -198,13 +198,14 @@ class Patterns:
         if not np.all(s0 > 0):
             return nowhere(beta)
         mean = np.einsum("pj,pjk->jk", w, z) / s0[:, None]
-        jumps = r.deaths / s0
-        score = np.einsum("pj,pjk->k", self.ended, z) - r.deaths @ mean
-        loglik = float((self.ended * log_risk).sum() - r.deaths @ (np.log(s0) + shift))
-        flat = z.reshape(-1, z.shape[2])
-        gram = (flat * (w * jumps).reshape(-1, 1)).T @ flat
-        self._at = (beta.copy(), unit * jumps, mean)
-        return Fit(loglik, score, gram - (mean * r.deaths[:, None]).T @ mean, jumps * np.exp(-shift))
+        with np.errstate(over="ignore", invalid="ignore"):  # so far out that the search will turn back
+            jumps = r.deaths / s0
+            score = np.einsum("pj,pjk->k", self.ended, z) - r.deaths @ mean
+            loglik = float((self.ended * log_risk).sum() - r.deaths @ (np.log(s0) + shift))
+            flat = z.reshape(-1, z.shape[2])
+            gram = (flat * (w * jumps).reshape(-1, 1)).T @ flat
+            self._at = (beta.copy(), unit * jumps, mean)
+            return Fit(loglik, score, gram - (mean * r.deaths[:, None]).T @ mean, jumps * np.exp(-shift))
 
     def eta(self, beta: Floats) -> Floats:
         """As `Separable.eta`."""
