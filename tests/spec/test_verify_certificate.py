@@ -446,3 +446,10 @@ def test_a_text_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     assert file.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
     write_whole(Path(os.devnull), "a device is written as it is")
+
+
+def test_it_is_a_public_name() -> None:
+    import chartline
+
+    assert chartline.verify_all is verify_all
+    assert "verify_all" in chartline.__all__
