@@ -397,7 +397,16 @@ def test_a_read_only_folder_is_said_so_before_anything_is_computed(
     assert "read-only" in err
 
 
-def test_json_in_no_folder_is_refused_and_nothing_is_left(cli: CLI, agreeing: None, tmp_path: Path) -> None:
+def test_json_may_lie_in_the_out_folder(cli: CLI, agreeing: None, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert cli("--out", "here", "--json", "here/result.json")[0] == 0
+        assert (tmp_path / "here" / "result.json").is_file()
+
+
+def test_json_in_no_folder_is_refused_before_anything_is_computed(
+    cli: CLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "verify_all", lambda tell: pytest.fail("computed"))
     code, _, err = cli("--json", "nowhere/result.json")
     assert code == 13
     assert "nowhere/result.json" in err
