@@ -71,7 +71,7 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:
     """The pattern of each row and the covariates of each pattern, if counting patterns is less work than rows."""
-    n, room = sets.row.size, 8 * sets.row.size // sets.times.size
+    n, room = sets.row.size, 3 * sets.row.size // sets.times.size
     if episodes.design.shape[0] <= room:
         return episodes.pattern[sets.row], episodes.design
     code = _coded(episodes.design, room) if n >= _MANY else None
