@@ -43,6 +43,18 @@ DERIVED_VARIABLES: dict[str, str] = {
 }
 
 
+# Milestones as words in a sentence.
+EVENTS: dict[str, str] = {
+    "first_response": "response",
+    "relapse": "relapse",
+    "transplant": "transplantation",
+    "new_therapy": "new therapy",
+    "death": "death",
+    "lost": "loss to follow-up",
+}
+_LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
+
+
 _NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "MRDNEGCY", "HSCTINT")
 _TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP")
 
@@ -52,6 +64,18 @@ def type_of(name: str) -> str:
     if name in _NUMBERS or name in _TEXTS:
         return "number" if name in _NUMBERS else "text"
     return "date" if name.endswith("DT") else "flag"
+
+
+def level_words(level: str) -> str:
+    """Return a level as readers see it: "Male" for M, "Relapsed" for RELAPSED; others as they are."""
+    if level in _LEVELS:
+        return _LEVELS[level]
+    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+
+
+def event_words(event: str) -> str:
+    """Return a milestone or state inside a sentence: "transplantation"; a study's own name as it is."""
+    return EVENTS.get(event, event)
 
 
 def label_of(name: str) -> str | None:

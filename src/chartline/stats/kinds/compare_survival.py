@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from chartline.stats.comparison.logrank import Weights, logrank_test
 from chartline.stats.comparison.max_combo import max_combo_test
 from chartline.stats.comparison.permutation import permutation_logrank_test
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import group_of, groups_by, left_out
+from chartline.stats.groups import group_of, groups_by, left_out, with_known
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.statistic import NotEstimable
@@ -34,7 +33,7 @@ _NAMES = {
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n and events of each group, then the rows of each test, then restricted means, differences and ratios."""
     table = source.table(analysis.id, EventTable)
-    known, unknown = _with_group(table, (analysis.by, *analysis.strata))
+    known, unknown = with_known(table, (analysis.by, *analysis.strata))
     missing = table.missing + unknown
     shared = {
         "N": known.n, "missing": missing, "withheld": table.withheld,
@@ -51,13 +50,6 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield from rows.tried(f"p_{test}", method, partial(_test, rows, known, analysis, test, method))
     for month in analysis.restricted_mean_months:
         yield from _restricted(known, analysis, month, shared)
-
-
-def _with_group(table: EventTable, names: tuple[str, ...]) -> tuple[EventTable, int]:
-    """The table of those whose group and strata are known, and how many are not."""
-    rows = {(p, d): row for (p, d), row in table.rows.items() if all(dict(p)[n] != "" for n in names)}
-    known = replace(table, rows=rows)
-    return known, table.n - known.n
 
 
 def _method(analysis: Any, test: str) -> str:

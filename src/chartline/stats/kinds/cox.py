@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import numpy as np
+
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, left_out
+from chartline.stats.groups import NOBODY, left_out, with_known
 from chartline.stats.kinds.model_data import Coded, code_covariates, described
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
@@ -27,6 +29,8 @@ _MODEL = "model"  # the row that says why there is no model
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, events, hazard ratio, coefficient and P of each term, the tests of the model."""
     table = source.table(analysis.id, EventTable)
+    if analysis.time_dependent:  # the move to the state after ends a part of a time, not the time
+        table = table.without_last_cause()
     strata, cluster = analysis.strata, analysis.cluster
     needed = [v for v in (*strata, cluster, analysis.frailty) if v]
     rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
@@ -36,22 +40,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
             yield from _imputed(analysis, table)
             return
         coded = code_covariates(table, analysis, needed)
-        episodes = events_only(coded.episodes(strata, cluster or analysis.frailty), table, analysis)
-        yield from _model(analysis, coded, episodes, table)
+        yield from _model(analysis, coded, coded.episodes(strata, cluster or analysis.frailty), table)
 
     yield from rows.tried(_MODEL, _name(analysis), fitted)
-
-
-def events_only(episodes: Episodes, table: EventTable, analysis: Any) -> Episodes:
-    """The episodes with the move to another state as a censoring: it ends a part of a time, not the time."""
-    if analysis.time_dependent is None:
-        return episodes
-    from dataclasses import replace
-
-    moves = table.causes.index(str(analysis.time_dependent)) + 1
-    status = episodes.status.copy()
-    status[status == moves] = 0
-    return replace(episodes, status=status)
 
 
 def _name(analysis: Any) -> str:
@@ -60,7 +51,7 @@ def _name(analysis: Any) -> str:
 
 def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -> Iterator[Result]:
     cause = str(analysis.cause) if analysis.cause else None
-    n = coded.table.n if analysis.time_dependent is None else _begin(coded.table)
+    n = coded.table.n_at_start
     missing = table.missing + coded.left_out
     events = int(episodes.count[episodes.events_of(cause)].sum())
     shared = {
@@ -81,11 +72,6 @@ def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -
         yield from _ordinary(analysis, episodes, cause, shared, reason)
 
 
-def _begin(table: EventTable) -> int:
-    """Subjects of a table whose time is counted in parts: those that begin before the change, or in it from day 0."""
-    return sum(row[0] for (p, day), row in table.rows.items() if dict(p)["STATE"] != "after" or day == 0)
-
-
 def _choice(analysis: Any, episodes: Episodes, cause: str | None) -> tuple[str, str, tuple[str, ...]]:
     if not episodes.count[episodes.events_of(cause)].sum():
         raise NotEstimable("no events")
@@ -101,6 +87,8 @@ def _ordinary(
     analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
 ) -> Iterator[Result]:
     robust = analysis.robust or analysis.cluster is not None
+    if analysis.cluster and len(np.unique(episodes.cluster)) < 2:
+        raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
     fit = estimate_cox(episodes, ties=analysis.ties, cause=cause, robust=robust, level=analysis.level)
     text = f"{_name(analysis)}, {analysis.ties.capitalize()} ties{_strata(analysis)}"
     text += f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
@@ -157,8 +145,10 @@ def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
     from chartline.stats.sensitivity.imputation import columns_of_counts
     from chartline.stats.sensitivity.imputed_models import estimate_imputed_cox
 
+    table, without_stratum = with_known(table, analysis.strata)
     if not table.rows:
         raise NotEstimable(NOBODY)
+    missing = table.missing + without_stratum
     cause = str(analysis.cause) if analysis.cause else None
     episodes = Episodes.from_counts(table, strata=analysis.strata)
     events = int(episodes.count[episodes.events_of(cause)].sum())
@@ -179,8 +169,8 @@ def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
     )  # fmt: skip
     gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
     text = f"{_name(analysis)}{_firths(method)}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
-    shared: dict[str, Any] = {"N": table.n, "missing": table.missing, "withheld": table.withheld}
-    shared["warnings"] = (*left_out(table.missing, table.withheld, "without a time left out"), *fit.warnings)
+    shared: dict[str, Any] = {"N": table.n, "missing": missing, "withheld": table.withheld}
+    shared["warnings"] = (*left_out(missing, table.withheld, "without a time or stratum left out"), *fit.warnings)
     yield Rows(analysis.id, analysis.label, "", shared).count("n", table.n)
     yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
     for name, term in fit.terms.items():

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from chartline.counts.model import EventTable, Pattern
+from chartline.counts.model import BEFORE, STATE, EventTable, Pattern
 from chartline.stats.episodes import Episodes
+from chartline.stats.groups import with_known
 from chartline.stats.statistic import NotEstimable
-
-STATE, AFTER = "STATE", "after"  # as counts/members.py, which is left of the wall
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,8 @@ def code_covariates(table: EventTable, analysis: Any, needed: Sequence[str] = ()
 
     `needed` are other variables (strata, clusters) that must be known.
     """
-    names = [*(t.variable for t in analysis.terms), *needed]
-    known = {p for p in table.patterns if all(dict(p)[n] != "" for n in names)}
-    left_out = sum(row[0] for (p, _), row in table.rows.items() if p not in known and _first(p))
-    rows = {key: row for key, row in table.rows.items() if key[0] in known}
+    whole, left_out = with_known(table, [*(t.variable for t in analysis.terms), *needed])
+    rows, known = whole.rows, set(whole.patterns)
     kinds: dict[str, str] = {}
     reference: dict[str, str] = {}
     recode: dict[str, dict[str, Pattern]] = {}
@@ -62,7 +59,7 @@ def code_covariates(table: EventTable, analysis: Any, needed: Sequence[str] = ()
                 reference[term.variable] = term.reference
     if any(name == STATE for p in known for name, _ in p):
         kinds[STATE] = "category"
-        reference[STATE] = "before"
+        reference[STATE] = BEFORE
     out: dict[tuple[Pattern, int], tuple[int, ...]] = {}
     for (pattern, day), row in rows.items():
         key = (_recoded(pattern, recode), day)
@@ -76,11 +73,6 @@ def code_covariates(table: EventTable, analysis: Any, needed: Sequence[str] = ()
 def described(analysis: Any) -> dict[str, str]:
     """Return covariate -> what its ratio is for, where that is not one unit: "AGE" -> "per 10"."""
     return {t.variable: f"per {t.per:g}" for t in analysis.terms if t.per != 1}
-
-
-def _first(pattern: Pattern) -> bool:
-    """Whether a pattern is one that subjects begin in: who changes on the way is counted once."""
-    return dict(pattern).get(STATE) != AFTER
 
 
 def _numbers(values: set[str]) -> bool:
