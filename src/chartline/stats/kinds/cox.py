@@ -87,7 +87,7 @@ def _ordinary(
     analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
 ) -> Iterator[Result]:
     robust = analysis.robust or analysis.cluster is not None
-    if analysis.cluster and len(np.unique(episodes.cluster)) < 2:
+    if episodes.cluster is not None and np.unique(episodes.cluster).size < 2:
         raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
     fit = estimate_cox(episodes, ties=analysis.ties, cause=cause, robust=robust, level=analysis.level)
     text = f"{_name(analysis)}, {analysis.ties.capitalize()} ties{_strata(analysis)}"
