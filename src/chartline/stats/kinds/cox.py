@@ -15,12 +15,13 @@ from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, left_out, with_known
+from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import Coded, code_covariates, described
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
-from chartline.stats.regression.guards import choose_cox_method, events_per_variable
+from chartline.stats.regression.guards import choose_cox_method
 from chartline.stats.statistic import NotEstimable
 
 _MODEL = "model"  # the row that says why there is no model
@@ -37,9 +38,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
 
     def fitted() -> Iterator[Result]:
         if analysis.missing == "impute":
-            yield from _imputed(analysis, table)
+            yield from _imputed(source, analysis, table)
             return
-        coded = code_covariates(table, analysis, needed)
+        coded = code_covariates(source, table, analysis, needed)
         yield from _model(analysis, coded, coded.episodes(strata, cluster or analysis.frailty), table)
 
     yield from rows.tried(_MODEL, _name(analysis), fitted)
@@ -140,9 +141,8 @@ def _firth(
     yield rows.p("p_likelihood_ratio", fit.p, f"Penalised likelihood ratio test of all terms, {fit.df} df")
 
 
-def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
+def _imputed(source: Source, analysis: Any, table: EventTable) -> Iterator[Result]:
     """Everyone with a time: missing covariates drawn several times, the models pooled by Rubin's rules."""
-    from chartline.stats.sensitivity.imputation import columns_of_counts
     from chartline.stats.sensitivity.imputed_models import estimate_imputed_cox
 
     table, without_stratum = with_known(table, analysis.strata)
@@ -154,33 +154,21 @@ def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
     events = int(episodes.count[episodes.events_of(cause)].sum())
     if not events:
         raise NotEstimable("no events")
-    few = events_per_variable(events, len(analysis.terms))
-    method: Literal["ordinary", "firth"] = (
-        "firth" if analysis.method == "firth" or (analysis.method == "auto" and few.verdict != "enough") else "ordinary"
-    )
-    _, columns = columns_of_counts(table, [t.variable for t in analysis.terms])
-    for term in analysis.terms:
-        if term.per != 1:
-            columns[term.variable] = [None if v is None else v / term.per for v in columns[term.variable]]
+    columns, reference, parameters = columns_with_gaps(source, analysis, covariate_texts(table, analysis))
+    method, few = method_for_imputed(analysis, events, parameters)
     fit = estimate_imputed_cox(
         episodes, columns, seed=analysis.seed, m=analysis.imputations, cause=cause, method=method, level=analysis.level,
-        reference={t.variable: t.reference for t in analysis.terms if t.reference},
-        ties="efron" if analysis.ties == "efron" else "breslow",
+        reference=reference, ties="efron" if analysis.ties == "efron" else "breslow",
     )  # fmt: skip
-    gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
-    text = f"{_name(analysis)}{_firths(method)}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
+    text = f"{_name(analysis)}{imputed_text(fit)}"
     shared: dict[str, Any] = {"N": table.n, "missing": missing, "withheld": table.withheld}
     shared["warnings"] = (*left_out(missing, table.withheld, "without a time or stratum left out"), *fit.warnings)
     yield Rows(analysis.id, analysis.label, "", shared).count("n", table.n)
     yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
     for name, term in fit.terms.items():
         rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
-        own = f"{text}{_strata(analysis)}; {few.sentence}{_per(analysis, name)}"
+        own = f"{text}{_strata(analysis)}; {few}{_per(analysis, name)}"
         yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "hazard_ratio")
-
-
-def _firths(method: str) -> str:
-    return ", Firth's penalty" if method == "firth" else ""
 
 
 def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any]) -> Iterator[Result]:
