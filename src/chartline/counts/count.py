@@ -30,7 +30,6 @@ import polars as pl
 
 from chartline.counts.members import (
     ELIGIBLE,
-    LOST,
     SEPARATOR,
     Roster,
     Variable,
@@ -41,7 +40,7 @@ from chartline.counts.members import (
     pattern_of,
 )
 from chartline.counts.members import members as members
-from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
@@ -153,8 +152,7 @@ def _maker(
     if isinstance(analysis, IntervalCensored):
         return partial(_levels, key=replace(key, unit="day"), dims=("left", "right"))
     if isinstance(analysis, Multistate):
-        states = tuple(str(m) for m in (*analysis.states, *analysis.absorbing))
-        return partial(_event_table, key=replace(key, unit="day"), causes=states, by=by)
+        return partial(_event_table, key=replace(key, unit="day"), causes=analysis.names[1:], by=by)
     if hasattr(analysis, "endpoint"):
         return partial(_event_table, key=replace(key, unit="day"), causes=_causes(protocol, analysis, name), by=by)
     if isinstance(analysis, Summary | CompareValues):
@@ -237,9 +235,8 @@ def _outcomes(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> Cros
 
 
 def _levels(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
-    """The levels alone, of those who have them; others are not counted here but for the withheld."""
-    kept = [(_split(level), role, n) for role, _, level, *_, n in groups if role not in ("missing", "not_counted")]
-    return _cross_tab(kept, key, dims)
+    """The levels alone, a missing one being ""; the withheld beside the cells."""
+    return _cross_tab([(_split(level), role, n) for role, _, level, *_, n in groups], key, dims)
 
 
 def _split(level: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ What a kind needs of the patients is counted by `counts/`, what it computes of t
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -337,6 +338,25 @@ class Multistate(Base):
     )
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        """Every state but the first: the transient, then the absorbing."""
+        return (*self.states, *self.absorbing)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all states, in order."""
+        return (self.initial, *(str(m) for m in self.milestones))
+
+    @model_validator(mode="after")
+    def _has_each_state_once(self) -> Multistate:
+        twice = [name for name, n in Counter(self.names).items() if n > 1]
+        if twice:
+            raise ValueError(f"the state {twice[0]} is declared twice")
+        if self.origin in self.milestones:
+            raise ValueError(f"{self.origin} is the origin, so it cannot be a state; name the first state `initial`")
+        return self
+
 
 class CompareProportions(Base):
     """A proportion compared between the levels of a variable: differences, ratios, tests."""
@@ -526,7 +546,6 @@ class Power(Base):
         return self
 
 
-Timed = Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox | FineGray
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut

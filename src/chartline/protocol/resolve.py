@@ -26,7 +26,7 @@ from chartline.protocol.analyses import (
 )
 from chartline.protocol.base import DATED, ORIGINS, Milestone
 from chartline.protocol.model import AeComponent, LabComponent, Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, type_of
+from chartline.protocol.names import COHORT_VARIABLES, adsl_types
 
 # What each list of the report can print.
 _PRINTS: dict[str, tuple[type, ...]] = {
@@ -37,15 +37,6 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "safety": (Proportion,),
 }
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
-
-
-def adsl_types(p: Protocol) -> dict[str, str]:
-    """Return every ADSL variable this study will have -> text, number, date or flag."""
-    types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES)}
-    types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
-    for name in p.response_variants:
-        types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
-    return types | dict.fromkeys(p.safety_flags, "flag")
 
 
 def resolve(p: Protocol, file: str) -> None:

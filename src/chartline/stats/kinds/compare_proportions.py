@@ -11,7 +11,7 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, in_order, left_out, levels_of
+from chartline.stats.groups import group_of, left_out, levels_of
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.chi_square import pearson_test
@@ -27,6 +27,8 @@ from chartline.stats.proportions.two_proportions import (
 )
 from chartline.stats.proportions.unconditional import barnard_test, boschloo_test
 from chartline.stats.statistic import NotEstimable
+
+Measure = tuple[str, str, str, Callable[..., Any]]  # statistic, unit, method, kernel
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class _Counted:
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield the proportion of each group, the measures between two, each test, and what is pooled over the strata."""
     table = source.table(analysis.id, CrossTab)
-    of = _counted(table, analysis)
+    of = _counted(source, table, analysis)
     shared = {
         "missing": of.missing, "withheld": table.withheld,
         "warnings": left_out(of.missing, table.withheld, "with an unknown value or group left out"),
@@ -72,21 +74,19 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
                 level=analysis.level, unit="proportion",
             )  # fmt: skip
     rows = Rows(analysis.id, analysis.label, "", shared | {"N": int(of.table.sum())})
-    for measure in analysis.measures:
-        for statistic, unit, method, kernel in _MEASURES[measure]:
-            yield from rows.tried(
-                statistic, method, partial(_measure, rows, of, analysis, statistic, unit, method, kernel)
-            )
+    for measure in (m for name in analysis.measures for m in _MEASURES[name]):
+        statistic, _, method, _ = measure
+        yield from rows.tried(statistic, method, partial(_measure, source, rows, of, analysis, measure))
     for test in analysis.tests:
         statistic, method = f"p_{test}", _TESTS[test][0]
         yield from rows.tried(statistic, method, partial(_test, rows, of, test))
     if analysis.strata:
-        yield from _pooled(rows, of, analysis)
+        yield from _pooled(source, rows, of, analysis)
 
 
-def _counted(table: CrossTab, analysis: Any) -> _Counted:
+def _counted(source: Source, table: CrossTab, analysis: Any) -> _Counted:
     index = {d: i for i, d in enumerate(table.dims)}
-    groups = tuple(g for g in in_order(levels_of(table, analysis.by)) if g != "")
+    groups = tuple(source.levels(analysis.by, levels_of(table, analysis.by)))
     strata: dict[tuple[str, ...], int] = {}
     cells: dict[tuple[int, int, int], int] = {}
     missing = 0
@@ -104,11 +104,10 @@ def _counted(table: CrossTab, analysis: Any) -> _Counted:
     return _Counted(groups, out, missing)
 
 
-def _measure(
-    rows: Rows, of: _Counted, analysis: Any, statistic: str, unit: str, method: str, kernel: Callable[..., Any]
-) -> Iterator[Result]:
+def _measure(source: Source, rows: Rows, of: _Counted, analysis: Any, measure: Measure) -> Iterator[Result]:
+    statistic, unit, method, kernel = measure
     found = kernel(*of.pair(), level=analysis.level)
-    against = f"{method}, {of.groups[1]} against {of.groups[0]}"
+    against = f"{method}, {source.against(analysis.by, of.groups)}"
     yield rows.value(
         statistic, found.estimate, against, (found.lower, found.upper), level=analysis.level, unit=unit,
         warnings=found.warnings,
@@ -129,13 +128,13 @@ def _test(rows: Rows, of: _Counted, test: str) -> Iterator[Result]:
     yield rows.p(f"p_{test}", p, method, warnings=getattr(found, "warnings", ()))
 
 
-def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
+def _pooled(source: Source, rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
     over = f"over {', '.join(analysis.strata)}"
 
     def common() -> Iterator[Result]:
         of.pair()
         found = mantel_haenszel(of.by_stratum, "odds_ratio", analysis.level)
-        method = f"Mantel-Haenszel {over}, {of.groups[1]} against {of.groups[0]}"
+        method = f"Mantel-Haenszel {over}, {source.against(analysis.by, of.groups)}"
         yield rows.value(
             "odds_ratio_pooled", found.estimate, method, (found.lower, found.upper), level=analysis.level, unit="ratio",
             warnings=found.warnings,
@@ -156,7 +155,7 @@ def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
     yield from rows.tried("p_breslow_day", f"Breslow-Day test (Tarone) {over}", same)
 
 
-_MEASURES: dict[str, tuple[tuple[str, str, str, Callable[..., Any]], ...]] = {
+_MEASURES: dict[str, tuple[Measure, ...]] = {
     "difference": (
         ("risk_difference", "difference", "Difference, Newcombe interval", newcombe),
         (

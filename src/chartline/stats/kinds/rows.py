@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from chartline.results.model import Result
 from chartline.stats.statistic import NotEstimable
 
@@ -47,11 +49,13 @@ class Rows:
         return self._row(statistic, None, {"method": method, "reason": reason} | more)
 
     def tried(self, statistic: str, method: str, make: Callable[[], Iterator[Result]]) -> Iterator[Result]:
-        """Yield what `make` yields, or the row of `statistic` with the reason where it is `NotEstimable`."""
+        """Yield what `make` yields, or the row of `statistic` with the reason where it is not estimable."""
         try:
             yield from make()
         except NotEstimable as e:
             yield self.failed(statistic, str(e), method)
+        except np.linalg.LinAlgError:
+            yield self.failed(statistic, "the data are too few to determine it", method)
 
     def _row(self, statistic: str, value: float | None, own: dict[str, Any]) -> Result:
         warnings = (*self.shared.get("warnings", ()), *own.pop("warnings", ()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from chartline.counts.model import Counts
+from chartline.protocol.names import adsl_types, level_label, levels_in_order
 from chartline.results.model import Result
+from chartline.stats.groups import in_order
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -24,6 +27,24 @@ class Source:
     counts: Counts
     protocol: Protocol
     rows: Mapping[str, list[Result]] = field(default_factory=dict)
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return adsl_types(self.protocol)
+
+    def is_number(self, variable: str) -> bool:
+        """Return whether a variable is a number by its declaration, whatever its values look like."""
+        return self._types[variable] == "number"
+
+    def levels(self, variable: str, found: Iterable[str]) -> list[str]:
+        """Return the levels that were found, as declared, then in the order of reports; missing ("") is none."""
+        seen = set(found) - {""}
+        return [x for x in in_order(seen, levels_in_order(self.protocol, variable)) if x in seen]
+
+    def against(self, variable: str, pair: Sequence[str]) -> str:
+        """Return how a difference of two levels reads: "Refractory against Relapsed", the second against the first."""
+        first, second = (level_label(self.protocol, variable, level) for level in pair)
+        return f"{second} against {first}"
 
     def table(self, name: str, of: type[Table]) -> Table:
         """Return the counts of that name. Raises `KeyError` if they were not made, `TypeError` if of another type."""
