@@ -17,6 +17,7 @@ _HOMES = {
     "check_study": "chartline.pipeline",
     "add_counts": "chartline.counts.model",
     "estimate_all": "chartline.stats.estimate",
+    "verify_all": "chartline.verify.verify",
 }
 __all__ = sorted(_HOMES)
 

@@ -69,3 +69,10 @@ class OutputError(StudyError):
 
     code = "output"
     exit_code = 13
+
+
+class VerificationError(StudyError):
+    """`chartline verify` found a value that does not agree with its reference, or one that it could not compare."""
+
+    code = "verification"
+    exit_code = 14

@@ -17,18 +17,19 @@ from pathlib import Path
 
 from chartline.errors import OutputError
 
-MARK = "study.lock"  # every finished out folder has one
+MARK = "study.lock"  # every finished out folder of a study has one
 
 
 @contextmanager
-def staged(out: Path) -> Iterator[Path]:
+def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
     """Yield an empty folder to write into; on success it becomes `out`, on any error it is removed.
 
-    Raises `OutputError` where `out` is not ours to replace, cannot be written, or the disk is full.
+    `mark` is the file by which a folder of the same kind is known: a certificate never replaces a study. Raises
+    `OutputError` where `out` is not ours to replace, cannot be written, or the disk is full.
     """
     out = out.absolute()
     recover(out)
-    _may_replace(out)
+    _may_replace(out, mark)
     new = out.parent / f".{out.name}.new-{os.getpid()}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +44,30 @@ def staged(out: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file that is there whole or not at all; a device or pipe is written as it is.
+
+    Raises `OutputError` where it cannot be written.
+    """
+    new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
+    try:
+        if file.exists() and not file.is_file():
+            file.write_text(text, encoding="utf-8")
+        else:
+            new.write_text(text, encoding="utf-8")
+            new.replace(file)
+    except OSError as e:
+        full = e.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise OutputError(
+            "The disk is full" if full else f"The file cannot be written: {e.strerror or e}",
+            where=str(file),
+            do="free some room and run again" if full else "name a file in a folder that exists and can be written",
+        ) from e
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def recover(out: Path) -> None:
@@ -74,18 +99,18 @@ def _alive(pid: str) -> bool:
     return True
 
 
-def _may_replace(out: Path) -> None:
+def _may_replace(out: Path, mark: str) -> None:
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise OutputError(f"{out.name} is not a folder", where=str(out), do="name another --out")
     if not out.exists():
         return
     if not out.stat().st_mode & stat.S_IWUSR or not os.access(out, os.W_OK):
         raise OutputError("The out folder is read-only", where=str(out), do="make it writable or name another --out")
-    if any(out.iterdir()) and not (out / MARK).exists():
+    if any(out.iterdir()) and not (out / mark).exists():
         raise OutputError(
-            "The out folder holds files that chartline did not make",
+            "The out folder holds files that this command did not make",
             where=str(out),
-            expected="an empty or new folder, or one that an earlier run made",
+            expected="an empty or new folder, or one that an earlier run of this command made",
             do="name another --out",
         )
 

@@ -54,14 +54,12 @@ def test_one_event_among_a_with_and_b_without() -> None:
 
 def test_k_of_d_pairs_add_half_to_either_side() -> None:
     # d strata of one with and one without x; in k of them the one with x dies first. L* = p^k (1-p)^(d-k) (p (1-p))^1/2
-    # => p = (k + 1/2) / (d + 1). For 5 of 7: 5.5 / 8, odds 11/5.
-    time, x, pair = [], [], []
-    for i in range(7):
-        time += [1, 2]
-        x += [1, 0] if i < 5 else [0, 1]
-        pair += [i, i]
-    fit = estimate_firth_cox(Episodes.of(time, [1] * 14, covariates={"x": x}, strata=pair))
-    assert fit.terms[0].coef == pytest.approx(math.log(11 / 5), rel=1e-13)
+    # => p = (k + 1/2) / (d + 1). For 5 of 7: 5.5 / 8, odds 11/5; for 400 of 600: 400.5 / 601, odds 801/401.
+    for k, d, odds in ((5, 7, 11 / 5), (400, 600, 801 / 401)):
+        x = [v for i in range(d) for v in ((1, 0) if i < k else (0, 1))]
+        pair = [i for i in range(d) for _ in range(2)]
+        fit = estimate_firth_cox(Episodes.of([1, 2] * d, [1] * (2 * d), covariates={"x": x}, strata=pair))
+        assert fit.terms[0].coef == pytest.approx(math.log(odds), rel=1e-13)
 
 
 def test_tied_deaths_as_breslow_and_efron_have_them() -> None:
@@ -89,7 +87,7 @@ def test_firth_of_a_share_adds_half_to_either_side() -> None:
     assert fit.terms[0].coef == pytest.approx(math.log(1 / 19), rel=1e-13)
 
 
-@pytest.mark.parametrize("cells", [(5, 3, 2, 7), (4, 0, 1, 6), (0, 8, 5, 0)])
+@pytest.mark.parametrize("cells", [(5, 3, 2, 7), (4, 0, 1, 6), (0, 8, 5, 0), (2000, 9, 3000, 4000)])
 def test_firth_of_a_fourfold_table_adds_half_to_each_cell(cells: tuple[int, int, int, int]) -> None:
     a, b, c, d = cells  # with x: a had it, b not; without: c and d
     fit = estimate_firth_logistic(Outcomes.of([1, 0, 1, 0], {"x": [1, 1, 0, 0]}, count=cells))

@@ -1,4 +1,4 @@
-"""Leaving a centre out by adding counts is a run without it; shares of variance are those of least squares."""
+"""Leaving a centre out by addition is a run without it; shares of the variance are those of least squares."""
 
 from __future__ import annotations
 
@@ -37,12 +37,9 @@ def studies(draw: st.DrawFn) -> tuple[ClinicalData, list[Query]]:
     for i in range(draw(st.integers(1, 7))):
         centre, day = draw(st.sampled_from("ABC")), draw(st.integers(1, 3))
         who = f"{centre}|{centre}-{i}"
-        rows["EX"] += [f"{who}|2020-01-0{day}|{c + 1}" for c in range(draw(st.integers(1, 2)))][:1]
-        rows["EX"] += [f"{who}|2020-02-1{i}|2"] * draw(st.integers(0, 1))
-        rows["RS"] += [f"{who}|2020-01-3{draw(st.integers(0, 1))}|1|{draw(st.sampled_from([1, 20]))}|0|ABSENT"]
-        rows["SS"] += [
-            f"{who}|{draw(st.sampled_from(['Y|2020-06-1', 'N|']))}|2020-08-0{i + 1}|N|".replace("1|2", f"1{i}|2")
-        ]
+        rows["EX"] += [f"{who}|2020-01-0{day}|1", *[f"{who}|2020-02-1{i}|2"] * draw(st.integers(0, 1))]
+        rows["RS"] += [f"{who}|2020-01-31|1|{draw(st.sampled_from([1, 20]))}|0|ABSENT"]
+        rows["SS"] += [f"{who}|{draw(st.sampled_from([f'Y|2020-06-1{i}', 'N|']))}|2020-08-0{i + 1}|N|"]
         if draw(st.integers(0, 4)) == 0:
             queries.append(block(f"{centre}-{i}", Topic.RESPONSE, centre=centre))
     return eligible(tiny(**{domain: "\n".join(lines) for domain, lines in rows.items()})), queries

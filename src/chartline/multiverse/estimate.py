@@ -63,19 +63,20 @@ def _results(
     analyses = tuple(dict.fromkeys(h.analysis for h in asked.values()))
     centre = specifications.leaving_out
     without = specifications.options[centre][1:] if centre is not None else ()
-    counted: dict[Choice, tuple[Protocol, Counted]] = {}
+    counted: dict[Choice, tuple[Protocol, dict[str, Any], Counted]] = {}
     out: dict[str, list[Result]] = {name: [] for name in asked}
     for choice in specifications.choices():
         derived = tuple(0 if at == centre else o for at, o in enumerate(choice))
         if derived not in counted:
             under = specifications.under(derived)
-            counted[derived] = under, count_specification(study, under, analyses, without, keep)
-        protocol, tables = counted[derived]
+            declared = {name: under.analysis(name) for name in analyses}
+            counted[derived] = under, declared, count_specification(study, under, analyses, without, keep)
+        protocol, declared, tables = counted[derived]
         world = WHOLE if centre is None or not choice[centre] else without[choice[centre] - 1]
         for name, h in asked.items():
-            out[name].append(estimated.one(tables[h.analysis][world], h, protocol))
-    first_protocol, first = next(iter(counted.values()))
-    rows = [r for a in analyses for r in estimated.rows(first[a][WHOLE], first_protocol.analysis(a), first_protocol)]
+            out[name].append(estimated.one(tables[h.analysis][world], h, declared[h.analysis], protocol))
+    reference, declared, first = next(iter(counted.values()))
+    rows = [r for a in analyses for r in estimated.rows(first[a][WHOLE], declared[a], reference)]
     return out, rows
 
 
@@ -83,19 +84,20 @@ class _Estimates:
     """The results of counts, estimated once for the same counts and analysis."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[Any, ...], list[Result]] = {}
+        self._rows: dict[tuple[int, int, int], list[Result]] = {}
         self._alive: list[Any] = []
 
     def rows(self, counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
-        read = only(protocol, "characteristics") if is_simple(analysis) else protocol
-        key = (id(counts), analysis, id(protocol.characteristics) if is_simple(analysis) else id(protocol))
+        read = protocol.characteristics if is_simple(analysis) else protocol
+        key = (id(counts), id(analysis), id(read))
         if key not in self._rows:
-            self._alive.append((counts, protocol))
-            self._rows[key] = estimate_one(counts, analysis, read)
+            self._alive.append((counts, analysis, read))  # an object's id is its own only while it lives
+            given = only(protocol, "characteristics") if is_simple(analysis) else protocol
+            self._rows[key] = estimate_one(counts, analysis, given)
         return self._rows[key]
 
-    def one(self, counts: Counts, asked: Headline, protocol: Protocol) -> Result:
-        rows = self.rows(counts, protocol.analysis(asked.analysis), protocol)
+    def one(self, counts: Counts, asked: Headline, analysis: Any, protocol: Protocol) -> Result:
+        rows = self.rows(counts, analysis, protocol)
         for r in rows:
             if (r.statistic, r.at, r.group) == (asked.statistic, asked.at, ""):
                 return r

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations, product
 from math import prod
 from pathlib import Path
@@ -51,7 +52,7 @@ def check_multiverse(protocol: Protocol, file: str) -> None:
 
 def outcome_of(protocol: Protocol, name: str, file: str = "") -> Headline:
     """Return which statistic of which analysis an outcome is: a headline key, or `analysis/statistic@at`."""
-    where = _place(file, "outcomes")
+    where = _Place(file, ("outcomes",))
     result = _RESULT.fullmatch(name)
     if result is None:
         _known(name, list(protocol.headline), "headline key", where)
@@ -64,7 +65,7 @@ def outcome_of(protocol: Protocol, name: str, file: str = "") -> Headline:
     if isinstance(analysis, _OF_OTHERS):
         raise ProtocolError(
             f"{analysis.id} is computed from other analyses, so it is no outcome of a multiverse",
-            where=where,
+            where=str(where),
             expected="an analysis that is counted",
             do="name the analyses it is computed from",
         )
@@ -153,7 +154,7 @@ class Specifications:
             first, option = self.names[chosen[-1][0]], self.options[chosen[-1][0]][chosen[-1][1]]
             raise ProtocolError(
                 f"The protocol is not valid under {of}: {_what(e)}",
-                where=_place(self._file, "switches", first, "options", option),
+                where=str(_Place(self._file, ("switches", first, "options", option))),
                 expected=e.expected if isinstance(e, ProtocolError) else "",
                 do="correct what the option changes",
             ) from None
@@ -164,7 +165,7 @@ class Specifications:
         if len(self) > LIMIT:
             raise ProtocolError(
                 f"The switches make {len(self):,} specifications",
-                where=_place(self._file, "switches"),
+                where=str(_Place(self._file, ("switches",))),
                 expected=f"at most {LIMIT:,}",
                 do="leave out a switch or some options",
             )
@@ -175,7 +176,7 @@ class Specifications:
                     raise ProtocolError(
                         f"The switches {self.names[s]} and {self.names[t]} both change "
                         f"{_path(self.protocol, max(a, b, key=len))}",
-                        where=_place(self._file, "switches", self.names[t]),
+                        where=str(_Place(self._file, ("switches", self.names[t]))),
                         expected="each thing changed by one switch only, so that options can be combined",
                         do="make one switch of the two, with an option for each combination that is meant",
                     )
@@ -190,12 +191,12 @@ def _steps_of(protocol: Protocol, switch: str, option: str, changes: Mapping[str
     """Return the changes with each path as the keys and places in the plain protocol."""
     out = {}
     for path, value in changes.items():
-        where = _place(file, "switches", switch, "options", option, path)
+        where = _Place(file, ("switches", switch, "options", option, path))
         out[_walk(protocol, path, path, where)] = value
     return out
 
 
-def _walk(node: Any, rest: str, path: str, where: str, depth: int = 0) -> Steps:
+def _walk(node: Any, rest: str, path: str, where: _Place, depth: int = 0) -> Steps:
     """Return the steps from `node` along the path `rest`: keys of objects, numbers of list items."""
     names = _names_in(node, depth)
     fit = [n for n in names if rest == n or rest.startswith(f"{n}.")]
@@ -211,7 +212,7 @@ def _walk(node: Any, rest: str, path: str, where: str, depth: int = 0) -> Steps:
     if (depth == 0 and name in _NAMED) or (isinstance(child, BaseModel) and not isinstance(node, BaseModel)):
         raise ProtocolError(
             f"`{path}` is changed as a whole",
-            where=where,
+            where=str(where),
             expected=f"one field at a time, such as `{path}.{next(iter(_names_in(child, 1)), '...')}`",
             do="name the field that differs",
         )
@@ -252,16 +253,16 @@ def _path(protocol: Protocol, steps: Steps) -> str:
     return ".".join(out)
 
 
-def _known(name: str, known: list[str], what: str, where: str) -> None:
+def _known(name: str, known: list[str], what: str, where: _Place) -> None:
     if name not in known:
         raise _unknown(f"There is no {what} `{name}`", name, known, where)
 
 
-def _unknown(what: str, name: str, known: list[str], where: str) -> ProtocolError:
+def _unknown(what: str, name: str, known: list[str], where: _Place) -> ProtocolError:
     near = difflib.get_close_matches(name, known, n=1)
     return ProtocolError(
         what,
-        where=where,
+        where=str(where),
         expected=(f"did you mean `{near[0]}`? " if near else "") + f"known: {', '.join(known) or '(nothing)'}",
         do="correct the name",
     )
@@ -275,8 +276,15 @@ def _what(e: ValidationError | ProtocolError) -> str:
     return f"{first['msg'].removeprefix('Value error, ')} (at {at})"
 
 
-def _place(file: str, *loc: str) -> str:
-    """Return the file and, where it can be read, the line of a key of the multiverse."""
-    if not file or not Path(file).is_file():
-        return ".".join(("multiverse", *loc))
-    return f"{file} line {line_of(Path(file), ('multiverse', *loc))}, at {'.'.join(('multiverse', *loc))}"
+@dataclass(frozen=True)
+class _Place:
+    """A key of the multiverse; its line is looked for only where something is wrong: that takes long."""
+
+    file: str
+    loc: tuple[str, ...]
+
+    def __str__(self) -> str:
+        path = ".".join(("multiverse", *self.loc))
+        if not self.file or not Path(self.file).is_file():
+            return path
+        return f"{self.file} line {line_of(Path(self.file), ('multiverse', *self.loc))}, at {path}"

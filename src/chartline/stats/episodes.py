@@ -229,6 +229,8 @@ class Episodes:
         """
         if cause is None:
             return np.greater(self.status, 0)
+        if isinstance(cause, str) and cause not in self.causes:
+            raise ValueError(f"there is no cause {cause}; there are {', '.join(self.causes)}")
         k = self.causes.index(cause) + 1 if isinstance(cause, str) else cause
         if not 1 <= k <= len(self.causes):
             raise ValueError(f"there is no cause {cause}; there are {len(self.causes)}")

@@ -29,14 +29,14 @@ class NotEstimable(ValueError):
     as a reader sees it ("no events", "no patients in group B"), without a full stop; it becomes the result row."""
 
 
-def declared_statistics() -> dict[str, Statistic]:
-    """Return every declared statistic by name, in the order of the modules.
+def declared_statistics(topic: str = "") -> dict[str, Statistic]:
+    """Return every declared statistic by name, in the order of the modules; of one topic where it is named.
 
     Raises `ValueError` for a name used twice.
     """
-    package = importlib.import_module("chartline.stats")
+    package = importlib.import_module(f"chartline.stats.{topic}" if topic else "chartline.stats")
     out: dict[str, Statistic] = {}
-    for module in sorted(m.name for m in pkgutil.walk_packages(package.__path__, "chartline.stats.")):
+    for module in sorted(m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")):
         for s in getattr(importlib.import_module(module), "STATISTICS", ()):
             if s.name in out:
                 raise ValueError(f"two statistics are called {s.name}")

@@ -17,17 +17,21 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pkgutil import iter_modules
 from typing import Any
 
 Columns = Mapping[str, list[Any]]
 Replay = Callable[["Case"], Mapping[str, Any]]
 DIGITS = 8
+IN_THE_CASE = "in the case"  # the name of data that a case brings along
+_R = re.compile(r"^R (?:version )?(\d+\.\d+\.\d+)(?: Patched)?(?: \(\d{4}-\d\d-\d\d r\d+\))?")  # as R calls itself
 
 
 @dataclass(frozen=True)
@@ -45,25 +49,38 @@ class Case:
     data_name: str = ""
     digits: int = DIGITS
     why: str = ""
+    program: str = ""  # of the source, without its packages: "R 4.2.2"
+    packages: Mapping[str, str] = field(default_factory=dict)  # of the program, with versions; {} for another source
 
     def column(self, name: str) -> list[Any]:
         return self.data[name]
 
 
+def shipped(folder: str) -> dict[str, Traversable]:
+    """Return the files of `data` or `reference` by their stem, in order; nothing where the folder is missing."""
+    home = files("chartline.verify") / folder
+    found = {f.name.rpartition(".")[0]: f for f in home.iterdir()} if home.is_dir() else {}
+    return {stem: found[stem] for stem in sorted(found) if found[stem].name.endswith((".json", ".csv"))}
+
+
 def topics() -> tuple[str, ...]:
     """Return the topics that have recorded cases."""
-    names = (f.name for f in (files("chartline.verify") / "reference").iterdir())
-    return tuple(sorted(n.removesuffix(".json") for n in names if n.endswith(".json")))
+    return tuple(shipped("reference"))
 
 
 def load_cases(topic: str) -> list[Case]:
     """Return the recorded cases of a topic. Raises `ValueError` for less digits without a reason."""
-    content = json.loads((files("chartline.verify") / "reference" / f"{topic}.json").read_text(encoding="utf-8"))
-    packages = ", ".join(f"{name} {version}" for name, version in content.get("packages", {}).items())
-    source = content["program"] + (f" ({packages})" if packages else "")
-    return [_case(topic, source, content.get("script", ""), c) for c in content["cases"]]
+    content = json.loads(shipped("reference")[topic].read_text(encoding="utf-8"))
+    packages = content.get("packages", {})
+    program = _R.sub(r"R \1", content["program"])
+    named = ", ".join(f"{name} {version}" for name, version in packages.items())
+    source = program + (f" ({named})" if named else "")
+    given = {"source": source, "script": content.get("script", "")}
+    cases = [_case(topic, given | c) for c in content["cases"]]
+    return [replace(c, program=program, packages=packages) if c.source == source else c for c in cases]
 
 
+@cache
 def replays() -> dict[str, Replay]:
     """Return statistic -> how it is computed again. Raises `ValueError` for one that two topics compute."""
     out: dict[str, Replay] = {}
@@ -79,18 +96,19 @@ def replays() -> dict[str, Replay]:
 @cache
 def shipped_data(name: str) -> Columns:
     """Return a data set of `data/`: column -> numbers (all cells are numbers or empty), else texts; empty is None."""
-    text = (files("chartline.verify") / "data" / f"{name}.csv").read_text(encoding="utf-8")
+    text = shipped("data")[name].read_text(encoding="utf-8")
     rows = [r for r in csv.reader(text.splitlines()) if r and not r[0].startswith("#")]
     return {name: _column(list(cells)) for name, *cells in zip(*rows, strict=True)}
 
 
-def _case(topic: str, source: str, script: str, plain: Mapping[str, Any]) -> Case:
+def _case(topic: str, plain: Mapping[str, Any]) -> Case:
     data = plain["data"]
+    source = _R.sub(r"R \1", plain["source"])
     case = Case(
         topic, plain["id"], plain["statistic"], shipped_data(data) if isinstance(data, str) else data,
         plain.get("arguments", {}), {k: _numbers(v) for k, v in plain["expected"].items()},
-        plain.get("source", source), plain.get("script", script), data if isinstance(data, str) else "in the case",
-        plain.get("digits", DIGITS), plain.get("why", ""),
+        source, plain["script"], data if isinstance(data, str) else IN_THE_CASE,
+        plain.get("digits", DIGITS), plain.get("why", ""), program=source,
     )  # fmt: skip
     if case.digits < DIGITS and not case.why:
         raise ValueError(f"{topic} {case.id}: {case.digits} digits and no reason")

@@ -1,31 +1,25 @@
-"""Compute every recorded case again and say to how many significant digits it agrees."""
+"""Compute every recorded case again and say to how many significant digits it agrees.
+
+In: the recorded cases and their replays. Out: a `Certificate`. Nothing that ships is trusted to be whole: a file that
+cannot be read, a case that cannot be computed and a statistic without a case are rows that failed, with their reason.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from chartline.verify.cases import Case, load_cases, replays, topics
+from chartline.stats.statistic import Statistic, declared_statistics
+from chartline.verify.cases import Case, Replay, load_cases, replays, topics
+from chartline.verify.certificate import EXACT, Certificate, Compared, Failed, Row
+from chartline.verify.environment import describe_environment
+from chartline.verify.suite_only import SUITE_ONLY
 
-EXACT = 17  # digits of two equal doubles
-ZERO = 1e-13  # a reference of exactly 0 (or a value below this) is compared absolutely: rounding is all that differs
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One number of a case: what the reference has, what is computed here, and to how many digits they agree."""
-
-    case: Case
-    name: str  # of the value, "surv[3]" for the fourth of a list
-    expected: float | None
-    found: float | None
-    digits: float
-
-    @property
-    def agrees(self) -> bool:
-        return self.digits >= self.case.digits
+ZERO = 1e-13  # where the reference is 0 there are no significant digits: what is computed must be smaller than this
+Tell = Callable[[str], None]
 
 
 def agreement(expected: float | None, found: float | None) -> float:
@@ -39,24 +33,76 @@ def agreement(expected: float | None, found: float | None) -> float:
         return EXACT
     if not (math.isfinite(expected) and math.isfinite(found)):
         return 0
-    if abs(expected) < ZERO:
+    if expected == 0:
         return EXACT if abs(found) < ZERO else 0
     return max(0.0, min(EXACT, -math.log10(abs(found - expected) / abs(expected))))
 
 
-def verify_case(case: Case) -> Iterator[Compared]:
-    """Yield the comparisons of one case. Raises `KeyError` where the replay does not give a value that is expected."""
-    found = replays()[case.statistic](case)
-    for name, expected in case.expected.items():
-        for where, e, f in _pairs(name, expected, found[name]):
-            yield Compared(case, where, e, f, agreement(e, f))
+def verify_case(case: Case, replay: Replay | None = None) -> Iterator[Compared]:
+    """Yield the comparisons of one case. Raises `ValueError` where the replay lacks a value that is expected."""
+    found = (replay or replays()[case.statistic])(case)
+    for where, e, f in _pairs("", case.expected, found):
+        yield Compared(case, where, e, f, agreement(e, f))
 
 
-def verify_all() -> Iterator[Compared]:
-    """Yield the comparisons of every recorded case."""
+def verify_all(tell: Tell = lambda step: None) -> Certificate:
+    """Compute every recorded case again. Never raises for what it finds: see `Certificate.agrees`."""
+    cases: list[Case] = []
+    faults: list[Failed] = []
     for topic in topics():
-        for case in load_cases(topic):
-            yield from verify_case(case)
+        try:
+            cases += load_cases(topic)
+        except Exception as e:  # whatever is wrong with a file, the others are still compared
+            faults.append(Failed("", f"reference/{topic}.json", _reason(e)))
+    known: Mapping[str, Replay] = {}
+    try:
+        known = replays()
+    except Exception as e:  # a replay that cannot be imported
+        faults.append(Failed("", "replays", _reason(e)))
+    return certify(cases, known, declared_statistics(), faults, tell)
+
+
+def certify(
+    cases: list[Case],
+    known: Mapping[str, Replay],
+    declared: Mapping[str, Statistic],
+    faults: list[Failed],
+    tell: Tell = lambda step: None,
+) -> Certificate:
+    """Return the certificate of these cases; `faults` are those that were met before any case was computed."""
+    compared: dict[str, list[Compared]] = defaultdict(list)
+    failed: dict[str, list[Failed]] = defaultdict(list)
+    for i, case in enumerate(cases):
+        tell(f"Comparing {case.topic} ({i + 1} of {len(cases)} cases)")
+        try:
+            compared[case.statistic] += verify_case(case, _replay(case, known, declared))
+        except Exception as e:  # whatever stops a replay, the others are still compared
+            failed[case.statistic].append(Failed(case.statistic, f"{case.topic}: {case.id}", _reason(e)))
+    for name in sorted({*declared, *known} - {c.statistic for c in cases} - set(SUITE_ONLY)):
+        failed[name].append(Failed(name, "", "no recorded case was found"))
+    rows = [Row(name, declared.get(name), tuple(compared[name]), tuple(failed[name])) for name in {*compared, *failed}]
+    order = {name: i for i, name in enumerate(declared)}
+    rows.sort(key=lambda r: (order.get(r.name, len(order)), r.name))
+    only = {name: reason for name, reason in SUITE_ONLY.items() if name in declared and name not in compared}
+    return Certificate(tuple(rows), tuple(faults), dict(declared), only, describe_environment())
+
+
+def _replay(case: Case, known: Mapping[str, Replay], declared: Mapping[str, Statistic]) -> Replay:
+    if case.statistic not in declared:
+        raise ValueError("no statistic of this name is declared")
+    if case.statistic not in known:
+        raise ValueError("nothing says how to compute it again (no replay)")
+    return known[case.statistic]
+
+
+def _reason(e: Exception) -> str:
+    """What went wrong, in one line: the words of our own faults, else with the name of the error."""
+    if isinstance(e, json.JSONDecodeError):
+        return f"not valid JSON: line {e.lineno}, {e.msg}"
+    words = " ".join(str(e).split())
+    if isinstance(e, KeyError):
+        return f"has no {words}"
+    return words if type(e) is ValueError and words else f"{type(e).__name__}: {words}".removesuffix(": ")
 
 
 def _pairs(name: str, expected: Any, found: Any) -> Iterator[tuple[str, float | None, float | None]]:
@@ -68,7 +114,10 @@ def _pairs(name: str, expected: Any, found: Any) -> Iterator[tuple[str, float | 
             yield from _pairs(f"{name}[{i}]", e, f)
     elif isinstance(expected, Mapping):
         for key, e in expected.items():
-            yield from _pairs(f"{name}.{key}", e, found[key])
+            where = f"{name}.{key}" if name else key
+            if key not in found:
+                raise ValueError(f"{where} is expected and not computed")
+            yield from _pairs(where, e, found[key])
     else:
         yield name, _number(expected), _number(found)
 

@@ -37,8 +37,7 @@ class EventTimes:
         times, of_exit = np.unique(episodes.exit, return_inverse=True)
         # a row of the table is (stratum, time). Everyone who enters a stratum leaves it, so that the running totals
         # over all rows are back at 0 where the next stratum begins
-        keys, row = np.unique(stratum * times.size + of_exit.reshape(-1), return_inverse=True)
-        row = row.reshape(-1)
+        keys, row = _distinct(stratum * times.size + of_exit.reshape(-1))
         first = np.searchsorted(times, episodes.entry, side="right")  # the first time above the entry
         entered = _total(np.searchsorted(keys, stratum * times.size + first), episodes, keys.size)
         left = _total(row, episodes, keys.size)
@@ -90,6 +89,17 @@ class EventTimes:
             else:
                 np.cumprod(factors[a:b], out=out[a:b])
         return out
+
+
+def _distinct(codes: Ints) -> tuple[Ints, Ints]:
+    """`np.unique` with the inverse; without its sort where the codes are not much more than the rows."""
+    span = int(codes.max(initial=-1)) + 1
+    if span > 4 * codes.size + 1_000_000:
+        keys, row = np.unique(codes, return_inverse=True)
+        return keys, row.reshape(-1)
+    there = np.zeros(span, bool)
+    there[codes] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
 
 
 def _total(row: Ints, episodes: Episodes, rows: int) -> Floats:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.comparison.event_times import EventTimes
+from chartline.stats.distributions import chi2_sf
 from chartline.stats.episodes import Episodes, Floats
 from chartline.stats.statistic import NotEstimable, Statistic
 
@@ -136,7 +137,7 @@ def logrank_test(
         z = _trend_z(excess, variance, scores)
         chisq, df = z * z, 1
     return LogrankTest(
-        chisq=chisq, df=df, p=chi_square_tail(chisq, df), z=z, groups=episodes.groups,
+        chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=_by_group(episodes, np.ones(episodes.group.shape, bool)),
         events=_by_group(episodes, episodes.events_of(cause)),
         observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
@@ -178,15 +179,6 @@ def variance_of(table: EventTimes, w: Floats) -> Floats:
     np.fill_diagonal(out, 0)
     np.fill_diagonal(out, -out.sum(axis=1))
     return np.asarray(out + 0.0)
-
-
-def chi_square_tail(chisq: float, df: int) -> float:
-    """Return the upper tail of the chi-square distribution (R `pchisq(lower.tail = FALSE)`)."""
-    if df == 1:
-        return math.erfc(math.sqrt(chisq / 2))
-    from scipy.special import chdtrc
-
-    return float(chdtrc(df, chisq))
 
 
 def _refuse(episodes: Episodes, table: EventTimes) -> None:

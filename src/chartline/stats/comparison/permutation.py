@@ -42,7 +42,7 @@ STATISTICS = (
     ),
 )
 LIMIT = 1 << 21  # sums listed in a half (42 subjects, none tied); above it the labels are dealt at random
-_TIE = 1e-9  # statistics that differ by less than this share of their size are equal
+_TIE = 1e-9  # statistics that differ by less than this share of their standard error are equal
 _CHUNK = 4_000_000  # labels dealt at once
 
 Sums = tuple[Floats, Floats]  # distinct sums, and in how many ways each arises
@@ -98,7 +98,8 @@ def permutation_logrank_test(
     halves = _halves(strata) if two and method != "monte_carlo" else None
     if halves is None and method == "exact":
         raise ValueError("too many ways to deal the labels, or more than two groups: use monte_carlo")
-    p, error = _exact(halves, abs(value)) if halves else _sampled(strata, root, value, two, resamples, seed)
+    edge = abs(value) - _TIE * (math.sqrt(covariance[1, 1]) if two else 1)
+    p, error = _exact(halves, edge) if halves else _sampled(strata, root, edge, two, resamples, seed)
     sampled = halves is None
     return PermutationTest(
         p=p, statistic=value, z=z, exact=not sampled, splits=math.prod(_ways(n) for _, n in strata),
@@ -204,9 +205,8 @@ def _merged(sums: Floats, ways: Floats) -> Sums:
     return sums[new], np.add.reduceat(ways, np.flatnonzero(new))
 
 
-def _exact(halves: list[tuple[Sums, Sums]], value: float) -> tuple[float, float]:
-    """The share of pairs of sums whose total is at least `value` in size."""
-    edge = value * (1 - _TIE)
+def _exact(halves: list[tuple[Sums, Sums]], edge: float) -> tuple[float, float]:
+    """The share of pairs of sums whose total is at least `edge` in size."""
     extreme = total = 0.0
     for (left, ways), (right, others) in halves:
         below = np.concatenate([[0.0], np.cumsum(others)])
@@ -218,13 +218,13 @@ def _exact(halves: list[tuple[Sums, Sums]], value: float) -> tuple[float, float]
 
 
 def _sampled(
-    strata: list[tuple[Floats, Ints]], root: Floats, value: float, two: bool, resamples: int, seed: int
+    strata: list[tuple[Floats, Ints]], root: Floats, edge: float, two: bool, resamples: int, seed: int
 ) -> tuple[float, float]:
     """(1 + number at least as large) / (1 + deals), so that p is never 0 (Phipson and Smyth 2010)."""
     if resamples < 1:
         raise ValueError("a Monte Carlo test needs at least one random deal")
     r = np.random.default_rng(seed)
-    edge, hits, size = abs(value) * (1 - _TIE), 0, max(1, _CHUNK // sum(s.size for s, _ in strata))
+    hits, size = 0, max(1, _CHUNK // sum(s.size for s, _ in strata))
     for start in range(0, resamples, size):
         u = np.sum([_dealt(r, s, n, min(size, resamples - start)) for s, n in strata], axis=0)
         found = np.abs(u[:, 1]) if two else np.einsum("ij,jk,ik->i", u, root, u)

@@ -27,7 +27,7 @@ def probability_band(p: Floats, std_error: Floats, interval: IntervalKind, level
     z = interval_z(level)
     if interval == "plain":
         return np.maximum(p - z * std_error, 0.0), np.minimum(p + z * std_error, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         log_p = np.log(np.where(p > 0, p, np.nan))
         half = z * np.where(std_error == 0, 0.0, std_error / p)
         if interval == "log":

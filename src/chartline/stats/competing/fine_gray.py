@@ -157,11 +157,10 @@ def estimate_fine_gray(
     terms = (*rows.covariates, *(f"{e.covariate}*{e.label}" for e in time_effects))
     best = maximise(engine.evaluate, scale, terms)
     lost = (rows.status == 0) if ends is None else (rows.status == 0) & ends
-    cluster = rows.cluster if rows.cluster is not None else who
-    covariance = _covariance(engine, best, variance, table, censoring, lost, weights, cluster, rows.paired)
-    jumps = (
-        best.fit.jumps * np.exp(-_at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite)[0]
-    )
+    covariance = _covariance(engine, best, variance, table, censoring, lost, weights, who, rows)
+    away = _at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite
+    with np.errstate(over="ignore"):  # the baseline of covariates 0 may be infinitely far from the data
+        jumps = best.fit.jumps * np.exp(-away)[0]
     return _result(
         best, covariance, terms, name, rows, table, jumps, level, weights, variance, tuple(time_effects)
     )  # fmt: skip
@@ -236,24 +235,29 @@ def _at_times(x: Floats, covariates: tuple[str, ...], effects: tuple[TimeEffect,
 
 def _covariance(
     engine: Engine, best: Maximum, kind: FineGrayVariance, table: Rows, censoring: CensoringWeights,
-    lost: npt.NDArray[np.bool_], weights: WeightKind, cluster: Ints | None, paired: bool,
+    lost: npt.NDArray[np.bool_], weights: WeightKind, who: Ints | None, rows: Episodes,
 ) -> Floats:  # fmt: skip
     if kind == "model":
         return best.inverse
     if kind not in ("fine_gray", "robust"):
         raise ValueError(f"not a variance: {kind}")
-    if not paired:
+    if not rows.paired:
         raise NotEstimable("which entry belongs to which exit is not known, so that there is no robust variance")
     share = engine.eta(best.finite)
     if kind == "fine_gray":
         share += engine.psi(best.finite, censoring, lost, weights == "crr")
-    if cluster is None:
-        middle = weighed_gram(share, table.count)
+    if rows.cluster is not None:  # members of a cluster add up before the square
+        middle = _squares(share, rows.cluster, table.count)
+    elif who is not None:  # `count` copies of a subject add count times its square
+        middle = _squares(share, who, np.sqrt(table.count))
     else:
-        size = int(cluster.max()) + 1
-        sums = np.stack([totals(cluster, line * table.count, size) for line in share])
-        middle = sums @ sums.T
+        middle = weighed_gram(share, table.count)
     return np.asarray(best.inverse @ middle @ best.inverse)
+
+
+def _squares(share: Floats, group: Ints, weight: Floats) -> Floats:
+    sums = np.stack([totals(group, line * weight, int(group.max()) + 1) for line in share])
+    return np.asarray(sums @ sums.T)
 
 
 def _result(
@@ -263,15 +267,19 @@ def _result(
     from scipy.special import ndtr
 
     beta, ok = best.beta, np.isfinite(best.beta)
-    se = np.where(ok, np.sqrt(np.diag(covariance)), np.nan)
-    z = np.where(ok, beta / se, np.nan)
+    covariance = np.where(np.outer(ok, ok), covariance, np.nan)
+    spread = np.diag(covariance)
+    se = np.sqrt(np.where(ok & (spread >= 0), spread, np.nan))
+    z = np.divide(beta, se, out=np.full_like(beta, np.nan), where=ok & (se > 0))
     half = interval_z(level) * se
     df = int(ok.sum())
-    wald = float(beta[ok] @ np.linalg.solve(covariance[np.ix_(ok, ok)], beta[ok])) if df else 0.0
+    wald = _wald(beta[ok], covariance[np.ix_(ok, ok)])
     score = float(best.null.score @ np.linalg.solve(best.null.information, best.null.score))
     warnings = list(best.warnings)
     if table.late and variance == "fine_gray":
         warnings.append("the weights for late entry are taken as known in the variance")
+    if df and np.isnan(wald):
+        warnings.append(f"the robust variance is singular: too few events for {len(terms)} coefficients")
     with np.errstate(over="ignore"):
         ratios, lower, upper = np.exp(beta), np.exp(beta - half), np.exp(beta + half)
     return FineGray(
@@ -281,6 +289,17 @@ def _result(
         int(table.deaths.sum()), int(table.count[(rows.status > 0) & ~table.event].sum()), level, weights, variance,
         best.iterations, effects, rows.covariates, tuple(warnings),
     )  # fmt: skip
+
+
+def _wald(beta: Floats, covariance: Floats) -> float:
+    """The quadratic form; NaN where the covariance is singular."""
+    square = np.diag(covariance)
+    if not square.size or not np.all(square > 0):
+        return float("nan")
+    size = np.sqrt(square)
+    if np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < 1e-12:
+        return float("nan")
+    return float(beta @ np.linalg.solve(covariance, beta))
 
 
 def _test(chisq: float, df: int) -> Test:

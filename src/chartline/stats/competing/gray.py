@@ -101,8 +101,10 @@ def _one_stratum(rows: Episodes, column: Ints, groups: int, cause: int, rho: flo
     total, n1 = weighed.sum(axis=1), d1.sum(axis=1)
     share = weighed / total[:, None]
     pooled = np.cumsum(n1 / total)
-    left = 1 - np.concatenate([[0.0], pooled[:-1]])  # 1 - F(t-)
-    weight = left**rho
+    left = np.where(n1 > 0, 1 - np.concatenate([[0.0], pooled[:-1]]), 1.0)  # 1 - F(t-), needed at events only
+    if np.any(left <= 0):
+        raise NotEstimable("late entry takes the pooled incidence to one before the last event")
+    weight = np.where(n1 > 0, left**rho, 0.0)
     risk = weighed * (1 - own_before)
     expected = np.divide(risk, risk.sum(axis=1)[:, None], out=np.zeros_like(risk), where=risk.sum(axis=1)[:, None] > 0)
     scores = weight @ (d1 - n1[:, None] * expected)
@@ -124,13 +126,13 @@ def _one_stratum(rows: Episodes, column: Ints, groups: int, cause: int, rho: flo
 
 def _untied(events: Floats, at_risk: Floats) -> Floats:
     """1 - (d - 1) / (n - 1) where d > 1: the correction for ties of cmprsk."""
-    return 1 - np.divide(events - 1, at_risk - 1, out=np.zeros_like(events), where=events > 1)
+    return 1 - np.divide(events - 1, at_risk - 1, out=np.zeros_like(events), where=(events > 1) & (at_risk != 1))
 
 
 def _quadratic_form(scores: Floats, covariance: Floats) -> tuple[float, int]:
     """Scores of all groups but the last, squared by the inverse of their covariance."""
     s, v = scores[:-1], covariance[:-1, :-1]
-    size = np.sqrt(np.diag(v))
+    size = np.sqrt(np.maximum(np.diag(v), 0.0))
     if np.any(size <= 0) or np.linalg.eigvalsh(v / np.outer(size, size))[0] < _SINGULAR:
         raise NotEstimable("the groups cannot be told apart: no time has events while several groups are at risk")
     return float(s @ np.linalg.solve(v, s)), s.size

@@ -45,6 +45,6 @@ def illness_death(
         np.concatenate([stop[whole], passing[moves], stop[second]]),
         np.concatenate([end[whole], np.ones(b, np.int64), end[second]]),
         entry=np.concatenate([start[whole], start[moves], passing[second]]),
-        count=n[who], cluster=who, causes=(states[1], *ends),
+        count=n[who], causes=(states[1], *ends),
     )  # fmt: skip
-    return replace(rows, group=group, groups=tuple(states))
+    return replace(rows, group=group, groups=tuple(states), cluster=who.astype(np.int64))

@@ -11,7 +11,7 @@ greenwood  events at s are multinomial of Y(s). It is what R `survival::survfit`
            at risk only, and does not depend on where a subject's time was cut.
 gray       Gray's form with his correction for ties, as R `cmprsk::cuminc` gives it (Aalen 1978 without ties).
 jackknife  the sum over subjects of squared influences. It differs from greenwood with late entry only, where R's
-           `survfit` gives it; a subject is a row, or the rows of one cluster.
+           `survfit` gives it; a subject is a row, or the rows of one cluster (and `count` copies of it)
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _by_subject(
     for step in range(rest.size):
         start, stop = np.minimum(entered, step + 1), np.minimum(at, step) + 1
         value = drift[start] - drift[np.maximum(stop, start)] + jump * (at <= step)[:, None]
-        row = episodes.count * (value[:, 0] + rest[step] * value[:, 1])
+        row = np.sqrt(episodes.count) * (value[:, 0] + rest[step] * value[:, 1])
         out[step] = np.sum(totals(episodes.cluster, row, subjects) ** 2)
     return out
 

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from chartline.stats.competing.subdistribution import Fit
 from chartline.stats.episodes import Floats
 from chartline.stats.statistic import NotEstimable
 
 STEPS = 60
+LONGEST = 5.0  # standard deviations of the covariate that a step may be long
 ENOUGH = 1e-9  # a last step this small, in standard deviations of the covariate, leaves an error of its square
 RUNAWAY = 1e-3  # steps still this large when the log likelihood has stopped rising: there is no maximum
+VANISHED = 1e-7  # share of the information at 0 below which a direction has no maximum
 SINGULAR = 1e-10  # smallest eigenvalue of the information as correlations
 
 
@@ -46,16 +49,32 @@ def maximise(evaluate: Callable[[Floats], Fit], scale: Floats, terms: tuple[str,
     while iteration < STEPS:
         iteration += 1
         step = _solve(fit.information, fit.score)
+        step /= max(1.0, float(np.max(np.abs(step) * scale)) / LONGEST)
         beta, new = _climb(evaluate, beta, step, fit)
         flat = flat + 1 if new.loglik - fit.loglik <= 1e-11 * (1 + abs(fit.loglik)) else 0
         fit = new
         size = np.abs(step) * scale
-        if np.all(size <= ENOUGH * np.maximum(1.0, np.abs(beta) * scale)) or (flat >= 3 and np.any(size > RUNAWAY)):
+        if np.all(size <= ENOUGH * np.maximum(1.0, np.abs(beta) * scale)) or flat >= 3:
             break
-    lost = np.abs(step) * scale > RUNAWAY
+    lost = _runaway(fit.information, null.information, np.abs(step) * scale)
     inverse = _inverse(fit.information, lost)
     says = tuple(f"the coefficient of {terms[k]} is infinite: no event on one side" for k in np.flatnonzero(lost))
-    return Maximum(np.where(lost, np.sign(step) * np.inf, beta), beta, fit, null, inverse, iteration, says)
+    return Maximum(np.where(lost, np.copysign(np.inf, beta), beta), beta, fit, null, inverse, iteration, says)
+
+
+def _runaway(information: Floats, null: Floats, last: Floats) -> npt.NDArray[np.bool_]:
+    """Which coefficients take part in a direction along which the information has vanished since beta = 0.
+
+    `last` is the size of the last step: where it is still large, something runs away though nothing has vanished yet.
+    """
+    values, vectors = np.linalg.eigh(null)
+    root = vectors / np.sqrt(values)
+    share, directions = np.linalg.eigh(root.T @ information @ root)
+    gone = root @ directions[:, share < VANISHED]
+    if gone.size:
+        weight = np.abs(gone).max(axis=1) * np.sqrt(np.diag(null))
+        return np.asarray(weight > 1e-4 * weight.max())
+    return np.asarray((last > RUNAWAY) & (last >= last.max()))
 
 
 def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: Fit) -> tuple[Floats, Fit]:
@@ -63,14 +82,15 @@ def _climb(evaluate: Callable[[Floats], Fit], beta: Floats, step: Floats, fit: F
     for halving in range(30):
         there = beta + step * 0.5**halving
         new = evaluate(there)
-        if np.isfinite(new.loglik) and new.loglik >= fit.loglik - 1e-9 * (1 + abs(fit.loglik)):
+        usable = np.isfinite(new.loglik) and np.all(np.isfinite(new.information))
+        if usable and new.loglik >= fit.loglik - 1e-9 * (1 + abs(fit.loglik)):
             return there, new
     return beta, evaluate(beta)
 
 
 def _check_terms(information: Floats, scale: Floats, terms: tuple[str, ...]) -> None:
     size = np.sqrt(np.maximum(np.diag(information), 0.0))
-    constant = [terms[k] for k in np.flatnonzero(size <= 1e-12 * np.maximum(scale, 1e-300))]
+    constant = [terms[k] for k in np.flatnonzero(size <= 1e-6 * np.maximum(scale, 1e-300))]
     if constant or not np.all(scale > 0):
         constant = constant or [terms[k] for k in np.flatnonzero(scale <= 0)]
         raise NotEstimable(f"{constant[0]} has one value only among those at risk")
@@ -83,13 +103,15 @@ def _check_terms(information: Floats, scale: Floats, terms: tuple[str, ...]) -> 
 
 
 def _solve(information: Floats, score: Floats) -> Floats:
-    size = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    """Newton's step; none for a coefficient that the likelihood no longer depends on."""
+    size = np.diag(information)
+    size = np.sqrt(np.where(size > 1e-30, size, np.inf))
     return np.asarray(np.linalg.lstsq(information / np.outer(size, size), score / size, rcond=1e-14)[0] / size)
 
 
-def _inverse(information: Floats, lost: np.typing.NDArray[np.bool_]) -> Floats:
-    """The inverse over the coefficients that have an estimate; NaN for the others."""
-    out = np.full_like(information, np.nan)
+def _inverse(information: Floats, lost: npt.NDArray[np.bool_]) -> Floats:
+    """The inverse over the coefficients that have an estimate; 0 for the others."""
+    out = np.zeros_like(information)
     keep = np.flatnonzero(~lost)
     if keep.size:
         part = information[np.ix_(keep, keep)]

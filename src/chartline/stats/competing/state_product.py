@@ -97,9 +97,10 @@ def influences(
     cluster = rows.cluster if rows.cluster is not None else np.arange(rows.exit.size)
     subject = np.unique(cluster, return_inverse=True)[1].reshape(-1)
     size = p.size
+    root = np.sqrt(rows.count)  # `count` copies of a subject add count times its square
     u = np.zeros((int(subject.max(initial=-1)) + 1, size))
     if who is not None:
-        share = rows.count[who] / rows.count[who].sum()
+        share = root[who] / rows.count[who].sum()
         np.add.at(u, subject[who], share[:, None] * (np.eye(size)[here[who]] - p))
     first, last = np.searchsorted(table.times, rows.entry, side="right"), np.searchsorted(table.times, rows.exit)
     target = np.eye(size)[np.maximum(to - 1, 0)]
@@ -112,7 +113,7 @@ def influences(
         there = np.flatnonzero((first <= i) & (last >= i))
         goes = (last[there] == i) & (to[there] > 0)
         arrives = np.where(goes[:, None], target[there], np.eye(size)[here[there]])
-        weight = rows.count[there] * p[here[there]] / table.at_risk[i, here[there]]
+        weight = root[there] * p[here[there]] / table.at_risk[i, here[there]]
         np.add.at(u, subject[there], weight[:, None] * (arrives - h[here[there]]))
         p = p @ h
         out[:, i] = p, (u * u).sum(axis=0), p, (area * area).sum(axis=0), (area * u).sum(axis=0)

@@ -56,6 +56,11 @@ class Fit:
     jumps: Floats
 
 
+def nowhere(beta: Floats) -> Fit:
+    """Return the state where the likelihood cannot be computed."""
+    return Fit(-np.inf, np.full_like(beta, np.nan), np.full((beta.size, beta.size), np.nan), np.zeros(0))
+
+
 class Engine(Protocol):
     def evaluate(self, beta: Floats) -> Fit: ...
     def eta(self, beta: Floats) -> Floats: ...
@@ -81,6 +86,8 @@ class Separable:
         risk, shift = self._risk(beta)
         s0 = self._over_risk_set(risk, None)
         s1 = np.stack([self._over_risk_set(risk, k) for k in range(self.x.shape[0])]) if self.x.size else self.x
+        if not np.all(s0 > 0):  # a step so wide that whole risk sets vanish
+            return nowhere(beta)
         mean = s1 / s0
         jumps = r.deaths / s0
         loglik = float(beta @ self.sum_events - r.deaths @ (np.log(s0) + shift))
@@ -188,14 +195,17 @@ class Patterns:
         unit = np.exp(log_risk - shift)
         w = self.present * unit
         s0 = w.sum(axis=0)
+        if not np.all(s0 > 0):
+            return nowhere(beta)
         mean = np.einsum("pj,pjk->jk", w, z) / s0[:, None]
-        jumps = r.deaths / s0
-        score = np.einsum("pj,pjk->k", self.ended, z) - r.deaths @ mean
-        loglik = float((self.ended * log_risk).sum() - r.deaths @ (np.log(s0) + shift))
-        flat = z.reshape(-1, z.shape[2])
-        gram = (flat * (w * jumps).reshape(-1, 1)).T @ flat
-        self._at = (beta.copy(), unit * jumps, mean)
-        return Fit(loglik, score, gram - (mean * r.deaths[:, None]).T @ mean, jumps * np.exp(-shift))
+        with np.errstate(over="ignore", invalid="ignore"):  # so far out that the search will turn back
+            jumps = r.deaths / s0
+            score = np.einsum("pj,pjk->k", self.ended, z) - r.deaths @ mean
+            loglik = float((self.ended * log_risk).sum() - r.deaths @ (np.log(s0) + shift))
+            flat = z.reshape(-1, z.shape[2])
+            gram = (flat * (w * jumps).reshape(-1, 1)).T @ flat
+            self._at = (beta.copy(), unit * jumps, mean)
+            return Fit(loglik, score, gram - (mean * r.deaths[:, None]).T @ mean, jumps * np.exp(-shift))
 
     def eta(self, beta: Floats) -> Floats:
         """As `Separable.eta`."""

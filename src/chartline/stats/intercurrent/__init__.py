@@ -13,7 +13,6 @@ PUBLIC: dict[str, str] = {
     "LandmarkTest": "landmark",
     "estimate_simon_makuch": "simon_makuch",
     "SimonMakuch": "simon_makuch",
-    "GroupCurve": "simon_makuch",
     "mantel_byar_test": "mantel_byar",
     "naive_episodes": "naive",
     "naive_comparison": "naive",

@@ -2,7 +2,8 @@
 
 In: plain arrays as in `split_at`. Out: its log-rank test and its Episodes, marked as biased. It is computed only to be
 shown beside the right ones: whoever is in the group "ever" cannot have died before the transplant, and that immortal
-time is credited to it.
+time is credited to it. Whoever has the event on the way by the last day is in the group "ever", also where it falls on
+that day itself, as such comparisons are made (R `Surv(futime, death) ~ !is.na(txtime)`).
 
 Suissa S. Am J Epidemiol 2008;167:492-499.
 """
@@ -29,7 +30,7 @@ STATISTICS = (
         label="Ever against never (biased: immortal time)",
         takes="times, status, and time of an event on the way",
         gives="log-rank test and the immortal time of the group ever; shown only beside an unbiased analysis",
-        reference="survival::survdiff(Surv(futime, death) ~ I(txtime < futime))",
+        reference="survival::survdiff(Surv(futime, death) ~ !is.na(txtime))",
         paper="Suissa S. Am J Epidemiol 2008;167:492-499",
     ),
 )
@@ -54,8 +55,9 @@ def naive_episodes(
     strata: npt.ArrayLike | None = None,
     covariates: Mapping[str, npt.ArrayLike] | None = None,
 ) -> Episodes:
-    """Return each subject in the group "ever" or "never" from the start on; a transplant at the end is none."""
-    _, ever = ever_before_end(time, at)
+    """Return each subject in the group "ever" or "never" from the start on, with the covariate `transplanted` 0/1."""
+    end, _ = ever_before_end(time, at)
+    ever = np.asarray(at, np.float64) <= end
     out = Episodes.of(
         time, event, entry=entry, count=count, strata=strata,
         covariates={"transplanted": ever.astype(np.float64), **(covariates or {})},

@@ -19,7 +19,7 @@ from chartline.stats.episodes import Floats, Ints
 from chartline.stats.regression.likelihood import Evaluation, Likelihood
 from chartline.stats.statistic import NotEstimable
 
-_LIMIT = 2e10  # multiplications a step beyond which nobody would wait for the answer
+_LIMIT = 1e9  # multiplications a step beyond which nobody would wait for the answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,8 @@ class ExactLikelihood(Likelihood):
 
     def __post_init__(self) -> None:
         d = self.sets.deaths[self.several]
-        if self.sets.row.size * d.size * float(d.max()) * (1 + self.xt.shape[0]) ** 2 > _LIMIT:
+        terms = float(np.minimum(self.sets.count, d.max()).sum())  # of the factors of all rows
+        if terms * d.size * float(d.max()) * (1 + self.xt.shape[0]) ** 2 > _LIMIT:
             raise NotEstimable(f"exact ties would take too long with {int(d.max())} events on one day; use Efron's")
 
     @cached_property

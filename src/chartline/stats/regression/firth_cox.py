@@ -21,6 +21,7 @@ import numpy as np
 from chartline.stats.design import Floats
 from chartline.stats.episodes import Episodes
 from chartline.stats.regression.maximum import (
+    MANY,
     Point,
     Term,
     by_differences,
@@ -85,6 +86,8 @@ class _Penalised:
         return Point(beta, m.value + m.log_determinant / 2, m.score + m.tilt / 2, m.information)
 
     def curvature(self, point: Point) -> Floats:
+        if self.likelihood.events > MANY:
+            return point.information
         return by_differences(lambda beta: self.at(beta).score, point.beta)
 
 

@@ -56,7 +56,7 @@ class _Penalised:
     def leverage(self, beta: Floats, information: Floats) -> tuple[Floats, Floats]:
         """Chance and total leverage of each pattern."""
         x = self.likelihood.x
-        chance = 1 / (1 + np.exp(-(x @ beta)))
+        chance = 1 / (1 + np.exp(-np.clip(x @ beta, -700, 700)))
         spread = np.einsum("ij,ij->i", x @ np.linalg.inv(information), x)
         return chance, self.likelihood.trials * chance * (1 - chance) * spread
 

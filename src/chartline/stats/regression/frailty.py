@@ -27,6 +27,8 @@ import numpy as np
 
 from chartline.stats.design import Floats, Ints
 from chartline.stats.episodes import Episodes
+from chartline.stats.regression.guards import find_monotone
+from chartline.stats.regression.logistic import MODERATE
 from chartline.stats.regression.maximum import Point, Term, check_information, check_level, maximise, wald
 from chartline.stats.regression.partial_likelihood import PartialLikelihood, Ties
 from chartline.stats.statistic import NotEstimable, Statistic
@@ -167,6 +169,10 @@ def estimate_frailty_cox(
     found, top = (theta, without) if theta is not None else _variance(data, without)
     if theta:
         top = data.solve(theta, without.beta)
+    if n and np.ptp(plain.x[:, :n] @ top.beta[:n]) > MODERATE:
+        monotone = find_monotone(episodes, cause)
+        if monotone:
+            raise NotEstimable(f"{'; '.join(monotone)}: the ordinary estimate is infinite")
     loglik = data.integrated(found, top) if found else without.value
     chisq = max(0.0, 2 * (loglik - without.value))
     p = math.erfc(math.sqrt(chisq / 2)) / 2 if chisq > 0 else 1.0

@@ -6,7 +6,7 @@ coefficient the profile interval {b : 2 (l_max - l_profile(b)) <= chi-square qua
 The steps are Newton's, halved while the value does not rise. The limits are the roots of the signed root of the
 deviance, which is nearly a straight line in b, by Newton's method inside a bracket: its slope is the score of the
 fixed coefficient (envelope theorem), so that no further derivative is needed. Infinite limits are looked for as far
-as `FARTHEST` in units of the covariate's spread.
+as `FARTHEST` in units of the covariate's spread, or of the standard error.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ from chartline.stats.design import Floats
 from chartline.stats.distributions import interval_z
 from chartline.stats.statistic import NotEstimable
 
-MAX_STEPS = 200
+MAX_STEPS = 100
+_LOOKS = 60  # at a profile, for one limit
+_CLOSE = 1e-10  # the last step of a limit; Newton's next would be of the square of it
+_STALLED = 4  # steps in a row that raise the value by less than rounding
+_FLAT = 1e-14
 LONGEST = 3.0  # of one step, in units of a coefficient per standard deviation of its covariate
-FARTHEST = 60.0  # exp(60) is no hazard ratio that data can speak of
-_DONE = 1e-15  # half the squared length of a Newton step: the last step squares it
+FARTHEST = 60.0  # exp(60) is no hazard ratio that data can speak of; as many standard errors where those are large
+_DONE = 1e-15  # half the squared length of a step in standard errors: what the last step, which is taken, shortens
 _NOISE = 1e-11  # of a value, relative: near the top the score knows better than the value
+MANY = 1000  # events from which a penalty bends the likelihood so little that the information alone steers the steps
 _SINGULAR = 1e-11  # an information whose smallest pivot is this share of its diagonal has no inverse
 
 
@@ -124,7 +129,9 @@ def by_differences(score: Callable[[Floats], Floats], beta: Floats, step: float 
 def maximise(model: Model, start: Floats, fixed: Sequence[int] = ()) -> Point:
     """Return the maximum over all coefficients but those `fixed` at their start.
 
-    Raises `NotEstimable` where there is no value at the start, or no maximum is reached in `MAX_STEPS` steps.
+    Where the likelihood rises without end the point is one so far out that it rises no more in double precision: who
+    calls looks for that beforehand. Raises `NotEstimable` where there is no value at the start, or no maximum is
+    reached in `MAX_STEPS` steps.
     """
     free = np.array([k for k in range(start.size) if k not in fixed], np.int64)
     here = model.at(start)
@@ -132,34 +139,37 @@ def maximise(model: Model, start: Floats, fixed: Sequence[int] = ()) -> Point:
         raise NotEstimable("the likelihood has no value at its start")
     if not free.size:
         return here
+    stalled = 0
     for _ in range(MAX_STEPS):
         step = _newton_step(model, here, free)
         decrement = float(here.score[free] @ step[free]) / 2
-        if abs(decrement) < _DONE * max(1.0, abs(here.value)):
-            last = model.at(here.beta + step)
-            return last if last.value >= here.value - _NOISE * max(1.0, abs(here.value)) else here
+        size = max(1.0, abs(here.value))
         there = _halved(model, here, step)
         if there is None:  # rounding: nothing on the way is higher
             return here
+        stalled = stalled + 1 if abs(there.value - here.value) < _FLAT * size else 0
+        if abs(decrement) < _DONE or stalled == _STALLED:
+            return there
         here = there
-    raise NotEstimable("the likelihood has no maximum: a coefficient grows without end")
+    raise NotEstimable(f"the likelihood has no maximum within {MAX_STEPS} steps")
 
 
 def _newton_step(model: Model, here: Point, free: npt.NDArray[np.int64]) -> Floats:
-    """A step uphill, at most `LONGEST` in any coefficient."""
+    """A step uphill, at most `LONGEST` in any coefficient; what is nearly singular gets a ridge."""
+    at = np.ix_(free, free)
+    block = model.curvature(here)[at]
+    if log_determinant(block) == -math.inf:
+        block = here.information[at]
+    ridge = 0.0
+    while log_determinant(block + ridge * np.eye(free.size)) == -math.inf and ridge < 1e6:
+        ridge = max(10 * ridge, 1e-9 * float(np.abs(np.diag(block)).max()), 1e-12)
     step = np.zeros_like(here.beta)
-    for matrix in (model.curvature(here), here.information):
-        block = matrix[np.ix_(free, free)]
-        if log_determinant(block) > -math.inf:
-            step[free] = np.linalg.solve(block, here.score[free])
-            break
-    else:
-        step[free] = here.score[free]
+    step[free] = np.linalg.solve(block + ridge * np.eye(free.size), here.score[free])
     return step * min(1.0, LONGEST / max(float(np.abs(step).max()), 1e-300))
 
 
 def _halved(model: Model, here: Point, step: Floats) -> Point | None:
-    for _ in range(50):
+    for _ in range(30):
         there = model.at(here.beta + step)
         if there.value > here.value - _NOISE * max(1.0, abs(here.value)):
             return there
@@ -169,29 +179,25 @@ def _halved(model: Model, here: Point, step: Floats) -> Point | None:
 
 def profile_limit(model: Model, top: Point, k: int, side: int, level: float) -> float:
     """Return the profile limit of coefficient `k` below (`side` -1) or above (+1) its estimate, or -inf or inf."""
-    z = interval_z(level)
-    inside, outside = float(top.beta[k]), math.nan
+    z, inside, outside, last = interval_z(level), float(top.beta[k]), math.nan, top
     se = math.sqrt(float(np.linalg.inv(top.information)[k, k]))
-    b, beta = inside + side * z * se, top.beta
-    for _ in range(MAX_STEPS):
-        if abs(b) > FARTHEST and math.isnan(outside):
-            return side * math.inf
-        start = beta.copy()
-        start[k] = b
-        point = _profile(model, start, k)
+    edge = inside + side * max(FARTHEST, FARTHEST * se)
+    b = inside + side * z * se
+    for _ in range(_LOOKS):
+        point = _profile(model, last.beta + (b - last.beta[k]) * _tangent(last, k), k)
         gap = math.inf if point is None else math.sqrt(max(0.0, 2 * (top.value - point.value))) - z
-        if point is not None:
-            beta = point.beta
-        if gap > 0:
-            outside = b
-        else:
-            inside = b
+        if gap <= 0 and b == edge:
+            return side * math.inf
+        inside, outside = (inside, b) if gap > 0 else (b, outside)
         new = math.nan
-        if point is not None and gap > -z:
-            slope = -float(point.score[k]) / (gap + z)
-            new = b - gap / slope if slope * side > 0 else math.nan
+        if point is not None:
+            last = point
+            slope = -side * float(point.score[k])  # of half the deviance, outwards
+            if slope > 0 and gap > -z:
+                new = b - side * gap * (gap + z) / slope
         new = _kept(new, inside, outside, side, se)
-        if abs(new - b) <= 4e-14 * max(1.0, abs(b)):
+        new = new if side * (edge - new) > 0 else edge
+        if abs(new - b) <= _CLOSE * max(1.0, abs(b)):
             return new
         b = new
     return b
@@ -204,11 +210,21 @@ def _profile(model: Model, start: Floats, k: int) -> Point | None:
         return None
 
 
+def _tangent(point: Point, k: int) -> Floats:
+    """How the other coefficients follow the fixed one along the profile, to first order."""
+    rest = np.arange(point.beta.size) != k
+    out = np.ones(point.beta.size)
+    block = point.information[np.ix_(rest, rest)]
+    singular = log_determinant(block) == -math.inf
+    out[rest] = 0.0 if singular else -np.linalg.solve(block, point.information[rest, k])
+    return out
+
+
 def _kept(new: float, inside: float, outside: float, side: int, se: float) -> float:
     """Newton's proposal where it lies in the bracket; else its middle, or a stride outwards where it has no end."""
     if math.isnan(outside):
-        farthest = inside + side * max(4 * se, 2 * abs(inside), 1.0)
-        return new if not math.isnan(new) and inside < side * new * side and (new - farthest) * side < 0 else farthest
+        farthest = inside + side * max(2 * se, abs(inside), 1.0)
+        return new if side * inside < side * new < side * farthest else farthest
     low, high = min(inside, outside), max(inside, outside)
     return new if low < new < high else (low + high) / 2
 

@@ -99,8 +99,14 @@ class PartialLikelihood:
         return self.first > self.bounds[self.stratum]
 
     def at(self, beta: Floats, *, offset: Floats | None = None, tilt: bool = False) -> Moments:
-        """Return the likelihood at `beta`, a coefficient per unit of `x`, with a fixed `offset` a row if given."""
-        eta = self.x @ beta if offset is None else self.x @ beta + offset
+        """Return the likelihood at `beta`, a coefficient per unit of `x`, with a fixed `offset` a row if given.
+
+        Where weights overflow or vanish the value is -inf.
+        """
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return self._at(self.x @ beta if offset is None else self.x @ beta + offset, tilt)
+
+    def _at(self, eta: Floats, tilt: bool) -> Moments:
         top = float(eta.max())
         w = self.count * np.exp(eta - top)
         s0 = self._terms_of(w)
@@ -111,6 +117,8 @@ class PartialLikelihood:
         score = died @ self.x - self.times @ mean
         information = (self.x * (w * hazard)[:, None]).T @ self.x - (mean * self.times[:, None]).T @ mean
         information = (information + information.T) / 2
+        if not np.isfinite(value + information.sum()):
+            return Moments(-np.inf, score, information, -np.inf)
         determinant = log_determinant(information) if tilt else 0.0
         if not tilt or determinant == -np.inf:
             return Moments(value, score, information, determinant)

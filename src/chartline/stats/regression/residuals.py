@@ -90,10 +90,10 @@ def at_maximum(fit: CoxFit) -> tuple[Likelihood, Moments]:
 
     Raises `NotEstimable` for exact ties and for infinite coefficients.
     """
-    if fit.ties == "exact" and np.any(fit.sets.deaths > 1):
-        raise NotEstimable("there are no residuals with exact ties")
     if np.any(np.isinf(fit.coefficients)):
         raise NotEstimable("a coefficient is infinite, so that there are no residuals")
+    if fit.ties == "exact" and np.any(fit.sets.deaths > 1):
+        raise NotEstimable("there are no residuals with exact ties")
     x = fit.episodes.design[fit.episodes.pattern[fit.sets.row]] - fit.centre
     model = Likelihood(fit.sets, np.ascontiguousarray(x.T), fit.ties)
     return model, model.moments(np.nan_to_num(fit.coefficients))

@@ -12,11 +12,12 @@ from chartline.stats.episodes import Episodes
 from chartline.stats.intercurrent.landmark import landmark_data, landmark_test
 from chartline.stats.intercurrent.mantel_byar import mantel_byar_test
 from chartline.stats.intercurrent.naive import naive_comparison
-from chartline.stats.intercurrent.simon_makuch import GroupCurve, estimate_simon_makuch
+from chartline.stats.intercurrent.simon_makuch import estimate_simon_makuch
 from chartline.stats.intercurrent.split import split_at
+from chartline.stats.survival.kaplan_meier import Curve
 from chartline.verify.cases import Case
 
-READ_AT = (100, 200, 365, 730)
+READ_AT = (200, 365, 500, 730)
 
 
 def replay_mantel_byar(case: Case) -> Mapping[str, Any]:
@@ -28,7 +29,7 @@ def replay_simon_makuch(case: Case) -> Mapping[str, Any]:
     """Both curves; every so-many-th step of a long one."""
     a = case.arguments
     curves = estimate_simon_makuch(_split(case), landmark=a["landmark"], interval=a["interval"]).curves
-    return {name: _curve(c, int(a["every"])) for name, c in zip(("not_yet", "after"), curves, strict=True)}
+    return {name: _curve(c, int(a["every"])) for name, c in zip(("not_yet", "after"), curves.values(), strict=True)}
 
 
 def replay_landmark(case: Case) -> Mapping[str, Any]:
@@ -62,10 +63,11 @@ def _test(t: LogrankTest) -> dict[str, Any]:
     return {"chisq": t.chisq, "p": t.p, "z": t.z, "observed": t.observed, "expected": t.expected}
 
 
-def _curve(curve: GroupCurve, every: int) -> dict[str, Any]:
-    names = ("times", "survival", "std_error", "lower", "upper", "at_risk", "events")
-    out: dict[str, Any] = {name: getattr(curve, name)[every - 1 :: every] for name in names}
-    return {**out, "steps": curve.times.size, "at": [curve.survival_at(t) for t in READ_AT]}
+def _curve(curve: Curve, every: int) -> dict[str, Any]:
+    names = ("survival", "std_error", "lower", "upper", "at_risk", "events")
+    out: dict[str, Any] = {name: getattr(curve, name)[every - 1 :: every] for name in ("times_days", *names)}
+    at = [curve.survival_at(t).value for t in READ_AT]
+    return {**out, "times": out["times_days"], "steps": len(curve.times_days), "at": at}
 
 
 REPLAYS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from chartline.stats.planning import one_arm, power, precision
@@ -40,9 +41,12 @@ def _one_arm(case: Case) -> Mapping[str, Any]:
     return asdict((one_arm.one_arm_power if "n" in case.arguments else one_arm.one_arm_design)(**case.arguments))
 
 
+_designs = cache(one_arm.simon_two_stage)  # the cases name the optimal and the minimax design one by one
+
+
 def _simon(case: Case) -> Mapping[str, Any]:
     given = {k: v for k, v in case.arguments.items() if k != "kind"}
-    return asdict(getattr(one_arm.simon_two_stage(**given), case.arguments["kind"]))
+    return asdict(getattr(_designs(**given), case.arguments["kind"]))
 
 
 def _one_sample(case: Case) -> Mapping[str, Any]:
