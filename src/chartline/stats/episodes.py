@@ -227,14 +227,19 @@ class Episodes:
 
         Raises `ValueError` for a cause that there is not.
         """
+        kinds = self.kinds_of(cause)
+        return np.greater(self.status, 0) if cause is None else np.equal(self.status, kinds.stop)
+
+    def kinds_of(self, cause: str | int | None = None) -> slice:
+        """Return the places among `causes` of this cause, or of all if None. Raises `ValueError` as `events_of`."""
         if cause is None:
-            return np.greater(self.status, 0)
+            return slice(0, len(self.causes))
         if isinstance(cause, str) and cause not in self.causes:
             raise ValueError(f"there is no cause {cause}; there are {', '.join(self.causes)}")
         k = self.causes.index(cause) + 1 if isinstance(cause, str) else cause
         if not 1 <= k <= len(self.causes):
             raise ValueError(f"there is no cause {cause}; there are {len(self.causes)}")
-        return np.equal(self.status, k)
+        return slice(k - 1, k)
 
 
 def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
