@@ -16,7 +16,7 @@ from chartline.stats import (
     rank_sum_test,
     signed_rank_test,
     standardised_difference,
-    standardised_difference_of_categories,
+    standardised_difference_of_levels,
     t_test,
 )
 
@@ -88,8 +88,7 @@ def test_standardised_differences() -> None:
     # J(2) = Gamma(1) / (1 x Gamma(1/2)) = 1 / sqrt(pi)
     assert hedges_g([1, 3], [5, 7]).g == pytest.approx(-2 * math.sqrt(2 / math.pi), rel=1e-14)
     # 1/2 against 1/4: variances 1/4 and 3/16
-    half, quarter = {"no": 2, "yes": 2}, {"no": 3, "yes": 1}
-    seen = standardised_difference_of_categories(half, quarter).value
+    seen = standardised_difference_of_levels([2, 2], [1, 3]).value
     assert seen == pytest.approx(0.25 / math.sqrt(7 / 32), rel=1e-14)
 
 

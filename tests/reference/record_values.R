@@ -211,14 +211,6 @@ for (name in names(several)) for (equal in c(FALSE, TRUE)) {
   record(paste(name, if (equal) "equal" else "welch", sep = "_"), "one_way_anova", s$data, c(s$arguments, list(equal_variances = equal)),
          list(f = o$statistic, df = o$parameter, p = o$p.value))
 }
-categories <- list(two = list(x = c(12, 20), y = c(30, 25)), four = list(x = c(5, 9, 11, 7), y = c(14, 6, 3, 9)),
-                   empty_in_one = list(x = c(0, 9, 11), y = c(14, 6, 3)), same = list(x = c(2, 4, 6), y = c(1, 2, 3)))
-for (name in names(categories)) {
-  x <- categories[[name]]$x; y <- categories[[name]]$y; p <- (x / sum(x))[-1]; q <- (y / sum(y))[-1]
-  v <- function(p) diag(p, length(p)) - outer(p, p)
-  d <- sqrt(mahalanobis(p, q, (v(p) + v(q)) / 2))
-  record(name, "standardised_difference_categories", plain(categories[[name]]), none, list(value = if (length(p) == 1) sign(p - q) * d else d))
-}
 singles <- list(ages = shipped$small$age, tied = shipped$tied$time, five = c(3, 1, 4, 1, 5), wbc = shipped$cohort$wbc, six = c(2.5, 9, 4, 7, 1, 8))
 for (name in names(singles)) for (p in c(0.5, 0.25, 0.9)) for (level in c(0.9, 0.95)) {
   x <- sort(singles[[name]]); n <- length(x)

@@ -23,7 +23,6 @@ from chartline.stats import (
     rank_sum_test,
     signed_rank_test,
     standardised_difference,
-    standardised_difference_of_categories,
     t_test,
 )
 from chartline.stats.statistic import NotEstimable
@@ -164,18 +163,6 @@ def test_a_median_that_few_values_cannot_bound() -> None:
         quantile_interval([1, 2], 1)
     large = quantile_interval({float(v): 10**6 for v in range(1, 11)})
     assert (large.lower, large.upper) == (5, 6) and large.attained >= 0.95
-
-
-def test_categories_that_do_not_overlap() -> None:
-    seen = standardised_difference_of_categories({"low": 5}, {"high": 4})
-    assert (seen.value, seen.warnings) == (-math.inf, ("a category separates the groups wholly",))
-    seen = standardised_difference_of_categories({"low": 5, "mid": 1}, {"high": 4})
-    assert seen.value == math.inf
-    assert standardised_difference_of_categories({"a": 2, "b": 4}, {"a": 1, "b": 2}).value == 0
-    with pytest.raises(NotEstimable, match=r"^nobody in group 2$"):
-        standardised_difference_of_categories({"a": 2, "b": 4}, {"a": 0})
-    with pytest.raises(NotEstimable, match=r"^all are in one category$"):
-        standardised_difference_of_categories({"a": 2}, {"a": 1, "b": 0})
 
 
 def test_hedges_correction_is_continuous_where_its_series_begins() -> None:

@@ -27,7 +27,7 @@ from chartline.stats.competing.censoring_weights import CensoringWeights, Weight
 from chartline.stats.competing.newton import Maximum, maximise
 from chartline.stats.competing.subdistribution import Engine, Patterns, Rows, Separable, weighed_gram
 from chartline.stats.competing.totals import totals
-from chartline.stats.distributions import interval_z
+from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.statistic import NotEstimable, Statistic
 
@@ -303,6 +303,5 @@ def _wald(beta: Floats, covariance: Floats) -> float:
 
 
 def _test(chisq: float, df: int) -> Test:
-    from scipy.special import chdtrc
-
-    return Test(chisq, df, float(chdtrc(df, chisq)) if df else float("nan"))
+    known = bool(df) and not np.isnan(chisq)
+    return Test(chisq, df, chi2_sf(max(chisq, 0.0), df) if known else float("nan"))

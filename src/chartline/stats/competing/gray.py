@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chartline.stats.distributions import chi2_sf
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import RiskTable
 from chartline.stats.statistic import NotEstimable, Statistic
@@ -74,7 +75,7 @@ def gray_test(episodes: Episodes, cause: str | int = 1, *, rho: float = 0.0) -> 
     chisq, df = _quadratic_form(scores, covariance)
     empty = [name for g, name in enumerate(rows.groups) if not n[g]]
     return GrayTest(
-        chisq, df, _chi2_tail(chisq, df), tuple(rows.groups[g] for g in present),
+        chisq, df, chi2_sf(chisq, df), tuple(rows.groups[g] for g in present),
         tuple(int(n[g]) for g in present), tuple(int(events[g]) for g in present), scores, covariance, rho,
         tuple(f"no patients in group {name}" for name in empty),
     )  # fmt: skip
@@ -136,9 +137,3 @@ def _quadratic_form(scores: Floats, covariance: Floats) -> tuple[float, int]:
     if np.any(size <= 0) or np.linalg.eigvalsh(v / np.outer(size, size))[0] < _SINGULAR:
         raise NotEstimable("the groups cannot be told apart: no time has events while several groups are at risk")
     return float(s @ np.linalg.solve(v, s)), s.size
-
-
-def _chi2_tail(chisq: float, df: int) -> float:
-    from scipy.special import chdtrc
-
-    return float(chdtrc(df, chisq))

@@ -23,12 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import Floats, design_matrix
+from chartline.stats.distributions import chi2_sf
 from chartline.stats.regression.maximum import (
     Point,
     Term,
     check_information,
     check_level,
-    chi_square_tail,
     infinite_limits,
     maximise,
     profiled,
@@ -185,7 +185,7 @@ def estimate_logistic(outcomes: Outcomes, level: float = 0.95, *, interval: Inte
         terms = tuple(wald(n, float(b), float(s), level) for n, b, s in zip(outcomes.names, coef, se, strict=True))
     null, df = null_loglik(outcomes), len(terms) - 1
     chisq = max(0.0, 2 * (top.value - null))
-    p = chi_square_tail(chisq, df) if df else math.nan
+    p = chi2_sf(chisq, df) if df else math.nan
     return Logistic(
         terms, covariance, top.value, null, chisq, df, p, outcomes.n, outcomes.n_events, interval, level,
         infinite_limits(terms),

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import Floats
-from chartline.stats.distributions import interval_z
+from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.statistic import NotEstimable
 
 MAX_STEPS = 100
@@ -74,13 +74,6 @@ class Term:
 
 def exp_or_inf(x: float) -> float:
     return math.exp(x) if x < 709 else math.inf
-
-
-def chi_square_tail(chisq: float, df: int) -> float:
-    """P(X > chisq) (R `pchisq(lower.tail = FALSE)`)."""
-    from scipy.special import chdtrc
-
-    return float(chdtrc(df, max(chisq, 0.0)))
 
 
 def check_level(level: float) -> None:
@@ -237,7 +230,7 @@ def ratio_test(model: Model, top: Point, fixed: Sequence[int]) -> tuple[float, f
         chisq = max(0.0, 2 * (top.value - maximise(model, start, fixed).value))
     except NotEstimable:
         return math.nan, math.nan
-    return chisq, chi_square_tail(chisq, len(fixed))
+    return chisq, chi2_sf(chisq, len(fixed))
 
 
 def wald(name: str, coef: float, se: float, level: float) -> Term:

@@ -14,7 +14,6 @@ PUBLIC = {
     "paired_t_test": "t_test",
     "one_way_anova": "t_test",
     "standardised_difference": "standardised_difference",
-    "standardised_difference_of_categories": "standardised_difference",
     "hedges_g": "standardised_difference",
     "quantile_interval": "median_interval",
     "choose_test_for_numbers": "choose",

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from chartline.stats.distributions import chi2_sf
 from chartline.stats.statistic import NotEstimable, Statistic
 from chartline.stats.values.permutation import rank_sums_without_ties
 from chartline.stats.values.rank_tests import doubled_midranks, tie_sum
@@ -72,9 +73,7 @@ def kruskal_wallis_test(groups: Mapping[str, Numbers], *, exact: bool | None = N
     exactly, reason = _few_divisions(sizes, exact)
     if exactly:
         return GroupsTest(h, _exact_h(ranks, table), "exact", reason, n, warnings=warnings)
-    from scipy.special import chdtrc
-
-    return GroupsTest(h, float(chdtrc(len(n) - 1, h)), "chi-square", reason, n, len(n) - 1, warnings=warnings)
+    return GroupsTest(h, chi2_sf(h, len(n) - 1), "chi-square", reason, n, len(n) - 1, warnings=warnings)
 
 
 def jonckheere_test(

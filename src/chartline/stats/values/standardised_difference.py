@@ -9,14 +9,11 @@ Hedges' correction. Categories are compared all at once by their Mahalanobis dis
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from chartline.stats.distributions import interval_z
 from chartline.stats.statistic import NotEstimable, Statistic
-from chartline.stats.values.table import Floats, Numbers, check_level, counted, need
+from chartline.stats.values.table import Numbers, check_level, counted, need
 
 STATISTICS = (
     Statistic(
@@ -26,14 +23,6 @@ STATISTICS = (
         gives="the difference of means over the root of the mean variance",
         reference="(mean(x) - mean(y)) / sqrt((var(x) + var(y)) / 2)",
         paper="Austin PC. Stat Med 2009;28:3083-3107",
-    ),
-    Statistic(
-        name="standardised_difference_categories",
-        label="Standardised difference of a category",
-        takes="CrossTab of a category by two groups",
-        gives="the Mahalanobis distance of the proportions; of two levels (p - q) / sqrt of the mean variance, signed",
-        reference="sqrt(mahalanobis) of proportions, spelled out in R",
-        paper="Yang D, Dalton JE. SAS Global Forum 2012; paper 335",
     ),
     Statistic(
         name="hedges_g",
@@ -83,27 +72,6 @@ def standardised_difference(x: Numbers, y: Numbers) -> StandardisedDifference:
     return StandardisedDifference((a.mean - b.mean) / spread, (a.n, b.n))
 
 
-def standardised_difference_of_categories(x: Mapping[str, int], y: Mapping[str, int]) -> StandardisedDifference:
-    """Return the distance of two groups in a category, from level -> number of each; a level nobody has is no level.
-
-    With two levels it has a sign: positive where `x` has more of the second level. Proportions are divided by n, not
-    n - 1 (Austin; Yang and Dalton). Raises `NotEstimable` where a group is empty or there is one level only.
-    """
-    levels = [v for v in dict.fromkeys([*x, *y]) if x.get(v, 0) + y.get(v, 0)]
-    n = sum(x.values()), sum(y.values())
-    for i, total in enumerate(n):
-        if not total:
-            raise NotEstimable(f"nobody in group {i + 1}")
-    if len(levels) < 2:
-        raise NotEstimable("all are in one category")
-    p = np.array([x.get(v, 0) / n[0] for v in levels[1:]])
-    q = np.array([y.get(v, 0) / n[1] for v in levels[1:]])
-    distance = _mahalanobis(p - q, (_variance(p) + _variance(q)) / 2)
-    sign = math.copysign(1.0, p[0] - q[0]) if len(levels) == 2 else 1.0
-    apart = ("a category separates the groups wholly",) if math.isinf(distance) else ()
-    return StandardisedDifference(sign * distance, n, apart)
-
-
 def hedges_g(x: Numbers, y: Numbers, *, level: float = 0.95) -> HedgesG:
     """Return the difference of means in pooled standard deviations, unbiased for small n, with its interval.
 
@@ -134,17 +102,3 @@ def _small_sample(df: int) -> float:
     if df > 10_000:
         return 1 - 3 / (4 * df) - 7 / (32 * df**2)
     return math.exp(math.lgamma(df / 2) - math.lgamma((df - 1) / 2)) / math.sqrt(df / 2)
-
-
-def _variance(p: Floats) -> Floats:
-    return np.diag(p) - np.outer(p, p)
-
-
-def _mahalanobis(away: Floats, variance: Floats) -> float:
-    """Infinite where the difference points where there is no variance."""
-    if not np.any(away):
-        return 0.0
-    solution, _, rank, _ = np.linalg.lstsq(variance, away, rcond=1e-12)
-    if rank < away.size and not np.allclose(variance @ solution, away, rtol=0, atol=1e-9):
-        return math.inf
-    return math.sqrt(max(0.0, float(away @ solution)))

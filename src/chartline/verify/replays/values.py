@@ -57,11 +57,6 @@ def _many(function: Callable[..., Any]) -> Callable[[Case], Mapping[str, Any]]:
     return lambda case: asdict(function(_groups(case), **_options(case)))
 
 
-def _categories(case: Case) -> Mapping[str, Any]:
-    x, y = ({str(i): int(n) for i, n in enumerate(case.column(name))} for name in ("x", "y"))
-    return asdict(standardised_difference.standardised_difference_of_categories(x, y))
-
-
 REPLAYS = {
     "rank_sum": _two(rank_tests.rank_sum_test),
     "signed_rank": _one(rank_tests.signed_rank_test),
@@ -73,7 +68,6 @@ REPLAYS = {
     "paired_t_test": _one(t_test.paired_t_test),
     "one_way_anova": _many(t_test.one_way_anova),
     "standardised_difference": _two(standardised_difference.standardised_difference),
-    "standardised_difference_categories": _categories,
     "hedges_g": _two(standardised_difference.hedges_g),
     "quantile_interval": _one(median_interval.quantile_interval),
 }
