@@ -194,6 +194,10 @@ class Episodes:
         cluster = None if self.cluster is None else self.cluster[rows]
         return replace(self, **{name: _picked(getattr(self, name), rows) for name in names}, cluster=cluster)
 
+    def present(self) -> Episodes:
+        """Return the rows that count somebody."""
+        return self if self.singly else self.select(self.count > 0)
+
     @cached_property
     def late(self) -> bool:
         """True where somebody enters after the start."""

@@ -1,7 +1,8 @@
 """The numbers at risk: for each distinct time of leaving, who is at risk, who has which event, who is censored.
 
-In: Episodes. Out: arrays times x columns (in memory column by column), a column a group, stratum or whatever the rows are split by. Every
-non-parametric kernel starts here. The work is one sort of the rows.
+In: Episodes. Out: arrays times x columns, a column a group, stratum or whatever the rows are split by. Every
+non-parametric kernel starts here. The work is one sort of the rows, or one count where times are days. In memory a
+column is in one piece, so that what is done along the times is fast.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
 
 
@@ -21,6 +23,11 @@ class RiskTable:
     at_risk: Ints
     events: Ints
     censored: Ints
+
+    @classmethod
+    def of_all(cls, episodes: Episodes) -> RiskTable:
+        """Count everyone in one column."""
+        return cls.of(episodes, constant(0, episodes.exit.size), 1) if len(episodes.groups) > 1 else episodes.risk
 
     @classmethod
     def of(cls, episodes: Episodes, columns: Ints | None = None, n_columns: int | None = None) -> RiskTable:
@@ -45,6 +52,15 @@ class RiskTable:
         if not there.all():
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
+
+
+    def column(self, g: int) -> RiskTable:
+        """Return one column, at the times at which somebody leaves it."""
+        left = self.events[:, g].sum(axis=1) + self.censored[:, g]
+        at = np.flatnonzero(left)
+        return RiskTable(
+            self.times[at], self.at_risk[at, g : g + 1], self.events[at, g : g + 1], self.censored[at, g : g + 1]
+        )
 
 
 def _places(episodes: Episodes) -> tuple[Floats, Ints]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.counts.model import EventTable
-from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import RiskTable
 
@@ -42,10 +41,7 @@ class Exits:
         """Return the exits of each group, in the order of the groups."""
         if episodes.late:
             return [_of_episodes(episodes.select(episodes.group == g)) for g in range(len(episodes.groups))]
-        risk = episodes.risk
-        events = risk.events.sum(axis=2)
-        return [_of_column(risk.times, *(table[:, g] for table in (risk.at_risk, events, risk.censored)))
-                for g in range(len(episodes.groups))]  # fmt: skip
+        return [_of_risk(episodes.risk.column(g)) for g in range(len(episodes.groups))]
 
     @property
     def n(self) -> int:
@@ -99,19 +95,17 @@ def _of_days(days: Floats | Ints, entered: Ints, censored: Ints, events: Ints) -
     return Exits(days[leaving], at_risk[leaving], events[leaving], censored[leaving], days[entering], entered[entering])
 
 
-def _of_column(times: Floats, at_risk: Ints, events: Ints, censored: Ints) -> Exits:
-    """From numbers at risk where everyone enters at the start; a time at which nobody leaves is left out."""
-    leaving = np.flatnonzero(events + censored)
-    there = at_risk[:1][:leaving.size]
+def _of_risk(risk: RiskTable) -> Exits:
+    """From numbers at risk where everyone enters at the start."""
+    there = risk.at_risk[:1, 0]
     return Exits(
-        times[leaving], at_risk[leaving], events[leaving], censored[leaving], np.zeros(there.size), there
+        risk.times, risk.at_risk[:, 0], risk.events[:, 0].sum(axis=1), risk.censored[:, 0], np.zeros(there.size), there
     )
 
 
 def _of_episodes(episodes: Episodes) -> Exits:
     if not episodes.late:
-        risk = RiskTable.of(episodes, constant(0, episodes.exit.size), 1) if len(episodes.groups) > 1 else episodes.risk
-        return _of_column(risk.times, risk.at_risk[:, 0], risk.events[:, 0].sum(axis=1), risk.censored[:, 0])
+        return _of_risk(RiskTable.of_all(episodes))
     starts, exits, count = episodes.entry, episodes.exit, episodes.count
     starts = np.maximum(starts, 0.0)  # -inf is entry at the start
     last = exits.max(initial=0)
