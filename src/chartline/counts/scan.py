@@ -101,7 +101,9 @@ def _kinds(
             raise ScanError(f"{name} is declared {kinds[name]}", expected="number or category")
     wrong = [n for n in plain if not (schema[n].is_numeric() or (n == event and schema[n] == pl.Boolean))]
     if wrong:
-        raise ScanError(f"{wrong[0]} is not a number but {schema[wrong[0]]}", expected="whole days, or a status 0, 1, ..")
+        raise ScanError(
+            f"{wrong[0]} is not a number but {schema[wrong[0]]}", expected="whole days, or a status 0, 1, .."
+        )
     return kinds
 
 

@@ -53,7 +53,6 @@ class RiskTable:
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
 
-
     def column(self, g: int) -> RiskTable:
         """Return one column, at the times at which somebody leaves it."""
         left = self.events[:, g].sum(axis=1) + self.censored[:, g]
