@@ -58,6 +58,15 @@ def fit_or_skip(e: Episodes, **more: Any) -> CoxFit:
     return fit
 
 
+def agreement(fit: CoxFit) -> tuple[float, ...]:
+    """Concordance, its error, the pairs by kind; nothing where no two can be compared."""
+    try:
+        c = estimate_concordance(fit)
+    except NotEstimable:
+        return ()
+    return (c.value, c.std_error or 0.0, c.concordant, c.discordant, c.tied_score, c.tied_both)
+
+
 def slow(e: Episodes, beta: Any, ties: str) -> tuple[float, Any, Any]:
     """Log-likelihood, gradient and information by the formulas as books have them, over repeated rows."""
     at = np.repeat(np.arange(e.exit.size), e.count)
@@ -132,8 +141,7 @@ def test_counts_are_replication(rows: list[Row], ties: Any) -> None:
     assert (a.n, a.events, a.loglik) == pytest.approx((b.n, b.events, b.loglik), rel=1e-10)
     if ties == "exact":
         return
-    c, d = estimate_concordance(a), estimate_concordance(b)
-    assert (c.value, c.std_error, c.tied_both) == pytest.approx((d.value, d.std_error, d.tied_both), rel=1e-8)
+    assert agreement(a) == pytest.approx(agreement(b), rel=1e-8)
     robust = [estimate_cox(e, ties=ties, robust=True).variance for e in (one, repeated)]
     assert robust[0] == pytest.approx(robust[1], rel=1e-6, abs=1e-10)
     (p, *_), (q, *_) = (predict_survival(f, {"x": 1, "z": 0.5}) for f in (a, b))
@@ -158,7 +166,7 @@ def test_pooled_counts_are_the_whole(rows: list[Row], cut: int) -> None:
     a, b = fit_or_skip(pooled), fit_or_skip(episodes(rows))
     assert a.coefficients == pytest.approx(b.coefficients, rel=1e-8, abs=1e-9)
     assert a.std_errors == pytest.approx(b.std_errors, rel=1e-8)
-    assert estimate_concordance(a).value == pytest.approx(estimate_concordance(b).value, rel=1e-12)
+    assert agreement(a)[:1] == pytest.approx(agreement(b)[:1], rel=1e-12)
     tests = [proportional_or_none(f) for f in (a, b)]
     assert tests[0] == (None if tests[1] is None else pytest.approx(tests[1], rel=1e-6, abs=1e-9))
 
@@ -207,8 +215,7 @@ def test_order_of_rows_units_of_time_and_cuts_of_time_change_nothing(rows: list[
         again = fit_or_skip(other)
         assert again.coefficients == pytest.approx(fit.coefficients, rel=1e-8, abs=1e-9)
         assert again.variance == pytest.approx(fit.variance, rel=1e-7)
-        a, b = estimate_concordance(again), estimate_concordance(fit)
-        assert (a.concordant, a.discordant, a.tied_score) == pytest.approx((b.concordant, b.discordant, b.tied_score))
+        assert agreement(again)[2:5] == pytest.approx(agreement(fit)[2:5])
     ones = parts | {"count": np.ones_like(parts["count"])}
     whole = Episodes.of(entry + more, event, entry=entry, strata=stratum, covariates={"x": x, "z": z})
     robust = [fit_or_skip(e, robust=True) for e in (Episodes.of(**ones), whole)]

@@ -19,7 +19,8 @@ import numpy as np
 
 from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.regression.ascent import Maximum, maximise
+from chartline.stats.regression.likelihood import Evaluation
 from chartline.stats.regression.patterns import standardise
 from chartline.stats.regression.risk_sets import Bools, RiskSets
 from chartline.stats.statistic import NotEstimable, Statistic
@@ -44,9 +45,6 @@ STATISTICS = (
         paper="Cox DR. J R Stat Soc B 1972;34:187-220",
     ),
 )
-_STEPS = 200
-_DONE = 1e-11  # of a standard error: how far the last step, which is taken, may go
-_FLAT = 1e-8  # squared length of a step in standard errors: nothing to gain, so that what still moves is infinite
 _ALIAS = 1e-11  # share of a covariate's information that others leave, below which it is a combination of them
 
 
@@ -165,7 +163,7 @@ def estimate_cox(
     null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null.information, episodes.covariates)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
-        found = _maximise(model.likelihood, null, kept, model.span)
+        found = maximise(model.likelihood, null, kept, model.span)
     coefficients, variance = _unscaled(found, kept, model.scale)
     warnings += _infinite(found.infinite, coefficients, episodes.covariates)
     fit = CoxFit(
@@ -202,73 +200,6 @@ def _ratio(log: Floats) -> Floats:
     """exp, infinite without a warning where no double is large enough."""
     with np.errstate(over="ignore"):
         return np.asarray(np.exp(log))
-
-
-@dataclass(frozen=True, eq=False)
-class _Maximum:
-    """Where the likelihood is greatest, in scaled covariates; `infinite` is the sign of what runs away, else 0."""
-
-    beta: Floats
-    information: Floats
-    loglik: float
-    infinite: Ints
-    iterations: int
-
-
-def _maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> _Maximum:
-    """Newton with step halving over `kept`; once nothing is gained, what still moves is infinite and is set aside."""
-    beta, here, free = np.zeros(spans.size), null, kept
-    infinite = np.zeros(spans.size, np.int64)
-    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))  # errors of many events are smaller yet
-    before = math.inf
-    for i in range(_STEPS):
-        step = _newton(here, free)
-        gain = float(here.score @ step)
-        if gain < _FLAT:
-            runs = _running(model, beta, here, step, spans)
-            if runs.any():
-                infinite[runs] = np.sign(step[runs])
-                beta = beta + np.where(runs, 10 * step, 0)
-                free = free[~runs[free]]
-                here = model.evaluate(beta)
-                continue
-        rounding = before / 2 < gain < _FLAT  # nothing but that is left of the gradient
-        if gain < enough * enough or rounding or not free.size:
-            return _Maximum(beta + step, here.information, here.loglik + max(gain, 0) / 2, infinite, i)
-        before = gain
-        beta, here = _halved(model, beta, step, here)
-    raise NotEstimable(f"the model did not converge in {_STEPS} steps")
-
-
-def _newton(here: Evaluation, free: Ints) -> Floats:
-    step = np.zeros(here.score.size)
-    if free.size:
-        step[free] = np.linalg.solve(here.information[np.ix_(free, free)], here.score[free])
-    return step
-
-
-def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> tuple[Floats, Evaluation]:
-    """The step, or the first of its halves that does not lower the likelihood by more than rounding."""
-    floor = here.loglik - 1e-9 * abs(here.loglik)
-    for _ in range(60):
-        there = model.evaluate(beta + step)
-        if math.isfinite(there.loglik) and there.loglik >= floor and np.all(np.isfinite(there.information)):
-            return beta + step, there
-        step = step / 2
-    raise NotEstimable("the likelihood could not be raised any more, and has no maximum there")
-
-
-def _running(model: Likelihood, beta: Floats, here: Evaluation, step: Floats, spans: Floats) -> Bools:
-    """Which coefficients still move the linear predictor though nothing is gained, and would for ever.
-
-    At a maximum, ten steps further the likelihood falls steeply again; along a direction without one it does not.
-    """
-    moving = np.abs(step) * spans > 0.05
-    if not moving.any():
-        return moving
-    further = np.where(moving, step, 0)
-    slope = float(model.evaluate(beta + 10 * further).score @ further)
-    return moving if slope > -float(here.score @ step) else np.zeros_like(moving)
 
 
 def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
@@ -311,18 +242,16 @@ def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats
     return float(1 - weights @ information[kept, j] / information[j, j]), np.asarray(weights, np.float64)
 
 
-def _unscaled(found: _Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
+def _unscaled(found: Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
     """Coefficients and variance of the covariates as they were given."""
-    k = scale.size
-    coefficients, variance = np.full(k, np.nan), np.full((k, k), np.nan)
-    coefficients[kept] = found.beta[kept] / scale[kept]
-    runs = found.infinite != 0
-    coefficients[runs] = found.infinite[runs] * np.inf
-    free = kept[~runs[kept]]
-    if free.size:
-        at = np.ix_(free, free)
-        variance[at] = np.linalg.inv(found.information[at]) / np.outer(scale[free], scale[free])
-    return coefficients, variance
+    finite = np.zeros(scale.size, bool)
+    finite[kept] = True
+    finite &= found.infinite == 0
+    beta = np.where(
+        finite, found.beta / scale, np.where(found.infinite == 0, np.nan, np.copysign(np.inf, found.infinite))
+    )
+    variance = found.covariance / np.outer(scale, scale)
+    return beta, np.where(np.outer(finite, finite), variance, np.nan)
 
 
 def _infinite(infinite: Ints, coefficients: Floats, names: tuple[str, ...]) -> list[str]:

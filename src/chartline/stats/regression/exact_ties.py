@@ -39,6 +39,8 @@ class ExactLikelihood(Likelihood):
     def evaluate(self, beta: Floats) -> Evaluation:
         """Return the log partial likelihood and its derivatives at `beta` (k)."""
         m = self.moments(beta)
+        if not m.within:
+            return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
         at, d = self.several, self.sets.deaths[self.several].astype(np.int64)
         log, first, second = self._choices(beta, m.s[0, at], d)
         alone = self.sets.deaths == 1

@@ -24,6 +24,7 @@ from chartline.stats.regression.risk_sets import RiskSets, Runs
 
 _WIDE = 12.0  # range of the linear predictor from which late entries are left out of sums, not subtracted
 _DENSE = 300_000_000  # rows x event times up to which that is affordable
+_LEAST = 1e-140  # the square of a sum must be a double too
 _PIECE = 16_384  # rows that are worked on at once, so that they stay in the processor's cache
 
 
@@ -55,6 +56,12 @@ class Moments:
     g2: Floats
     wide: bool
 
+    @property
+    def within(self) -> bool:
+        """Whether every sum, and its square, is a number of full precision."""
+        least = min(float(self.s[0].min()), float(self.e[0].min(initial=1.0)))
+        return least > _LEAST and float(self.s[0].max()) < 1 / _LEAST
+
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
@@ -66,8 +73,10 @@ class Likelihood:
     offset: Floats | None = None
 
     def evaluate(self, beta: Floats) -> Evaluation:
-        """Return the log partial likelihood and its derivatives at `beta` (k)."""
+        """Return the log partial likelihood and its derivatives at `beta` (k); -inf where risks leave the doubles."""
         m = self.moments(beta)
+        if not m.within:
+            return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
         score, information = self._gram(m)
         s1, e1 = m.s[1:], m.e[1:]
         information -= (s1 * m.q2) @ s1.T

@@ -16,6 +16,7 @@ from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
 from chartline.stats.regression.risk_sets import RiskSets
 
 _MANY = 4096  # rows from which it is worth looking for equal covariates
+_PIECE = 16_384  # rows that are worked on at once, so that they stay in the processor's cache
 _CODES = 1 << 20  # codes that whole-number covariates may need together
 
 
@@ -70,7 +71,7 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
 def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:
     """The pattern of each row and the covariates of each pattern, if counting patterns is less work than rows."""
-    n, room = sets.row.size, 8 * sets.row.size // sets.times.size
+    n, room = sets.row.size, 3 * sets.row.size // sets.times.size
     if episodes.design.shape[0] <= room:
         return episodes.pattern[sets.row], episodes.design
     code = _coded(episodes.design, room) if n >= _MANY else None
@@ -88,15 +89,16 @@ def _coded(design: Floats, room: int) -> Ints | None:
     sample = design[: _MANY // 4]
     if np.any(sample != np.floor(sample)) or len(np.unique(sample, axis=0)) > room:
         return None
-    code, codes = np.zeros(design.shape[0], np.int64), 1
-    for column in design.T if design.flags.f_contiguous else np.ascontiguousarray(design.T):
-        low, width = column.min(), column.max() - column.min() + 1
-        codes *= int(min(width, _CODES + 1))
-        if codes > _CODES:
+    pieces = [design[a : a + _PIECE] for a in range(0, design.shape[0], _PIECE)]
+    ends = [(p.min(axis=1), p.max(axis=1)) for p in (np.ascontiguousarray(p.T) for p in pieces)]
+    low, high = np.min([a for a, _ in ends], axis=0), np.max([b for _, b in ends], axis=0)
+    widths = high - low + 1
+    if float(np.prod(widths)) > _CODES:
+        return None
+    steps = np.concatenate([[1.0], np.cumprod(widths)[:-1]])
+    code = np.empty(design.shape[0], np.int64)
+    for a, piece in zip(range(0, design.shape[0], _PIECE), pieces, strict=True):
+        if not np.array_equal(piece, np.floor(piece)):
             return None
-        whole = (column - low).astype(np.int32)
-        if np.any(whole != column - low):
-            return None
-        code *= int(width)
-        code += whole
+        code[a : a + _PIECE] = (piece - low) @ steps
     return code if np.count_nonzero(np.bincount(code)) <= room else None

@@ -1,0 +1,150 @@
+"""The maximum of a partial likelihood by Newton's method, also where it lies at infinity.
+
+In: a likelihood of standardised covariates. Out: the coefficients, their covariance, and which of them are infinite.
+Where events separate values of covariates the likelihood rises for ever along some direction, ever more slowly. Such a
+direction is known by a step that moves the linear predictor though nothing is left to gain, and would gain for ever; or
+by an information that has vanished along it. It is followed until what is left is below rounding, and then set aside:
+the rest is maximised without it, so that what is finite is as exact as ever. Source: Bryson MC, Johnson ME.
+Technometrics 1981;23:381-383 (monotone likelihood).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from chartline.stats.episodes import Floats, Ints
+from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.statistic import NotEstimable
+
+_STEPS = 200
+_DONE = 1e-11  # of a standard error: how far the last step, which is taken, may go
+_NOTHING = 1e-8  # squared length of a step in standard errors from which only what is infinite still moves
+_FLAT = 1e-12  # share of its information at no effect below which a direction has none left
+_BEYOND = "the events separate the covariates so finely that the likelihood rises beyond what can be computed"
+_FURTHER = 10  # steps by which an infinite direction is followed on
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Standardised coefficients and covariance; `infinite` is the sign of each infinite coefficient, else 0."""
+
+    beta: Floats
+    covariance: Floats
+    loglik: float
+    infinite: Ints
+    iterations: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Space:
+    """The directions that are still free, as columns (k x m); `size` (k) makes them of length one."""
+
+    basis: Floats
+    size: Floats
+
+    @classmethod
+    def of(cls, null: Evaluation, kept: Ints) -> _Space:
+        size = np.ones(null.score.size)
+        size[kept] = np.sqrt(np.diag(null.information)[kept])
+        return cls(np.diag(1 / size)[:, kept], size)
+
+    def without(self, direction: Floats) -> _Space:
+        """What is left when one direction is taken out."""
+        w = (self.basis * self.size[:, None]).T @ (direction * self.size)
+        turned, _ = np.linalg.qr(w[:, None], mode="complete")
+        return _Space(self.basis @ turned[:, 1:], self.size)
+
+    def flat(self, here: Evaluation) -> Floats:
+        """The directions without information or slope (k x f), seldom any."""
+        if not self.basis.size:
+            return self.basis
+        m = self.information(here)
+        try:
+            if np.min(np.diag(np.linalg.cholesky(m))) > 1e-4:
+                return self.basis[:, :0]
+        except np.linalg.LinAlgError:
+            pass
+        value, vector = np.linalg.eigh(m)
+        slope = np.abs(vector.T @ (self.basis.T @ here.score))
+        return np.asarray(self.basis @ vector[:, (value < _FLAT) & (slope < 1e-6)])
+
+    def information(self, here: Evaluation) -> Floats:
+        return np.asarray(self.basis.T @ here.information @ self.basis)
+
+    def step(self, here: Evaluation) -> Floats:
+        if not self.basis.size:
+            return np.zeros(self.size.size)
+        return np.asarray(self.basis @ np.linalg.solve(self.information(here), self.basis.T @ here.score))
+
+    def covariance(self, here: Evaluation) -> Floats:
+        if not self.basis.size:
+            return np.zeros_like(here.information)
+        return np.asarray(self.basis @ np.linalg.solve(self.information(here), self.basis.T))
+
+
+def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> Maximum:
+    """Return the maximum over the covariates `kept`, from no effect on (`null`). `spans` are the covariates' ranges.
+
+    Raises `NotEstimable` where Newton's method ends nowhere.
+    """
+    beta, here, space = np.zeros(spans.size), null, _Space.of(null, kept)
+    infinite = np.zeros(spans.size, np.int64)
+    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))  # errors of many events are smaller yet
+    before = math.inf
+    for i in range(_STEPS):
+        for direction in space.flat(here).T:
+            space = space.without(direction)
+            ahead = float(np.sign((direction * space.size) @ (beta * space.size)))
+            _mark(infinite, direction * ahead, spans)
+        step = space.step(here)
+        gain = float(here.score @ step)
+        if gain < _NOTHING:
+            runs = _running(model, beta, here, step, spans)
+            if runs is not None:
+                _mark(infinite, runs, spans)
+                space, before = space.without(runs), math.inf
+                there = model.evaluate(beta + _FURTHER * runs)
+                if math.isfinite(there.loglik):
+                    beta, here = beta + _FURTHER * runs, there
+                continue
+        rounding = before / 2 < gain < _NOTHING  # nothing but that is left of the gradient
+        if gain < enough * enough or rounding:
+            return Maximum(beta + step, space.covariance(here), here.loglik + max(gain, 0) / 2, infinite, i)
+        before = gain
+        beta, here = _halved(model, beta, step, here)
+    raise NotEstimable(_BEYOND)
+
+
+def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> tuple[Floats, Evaluation]:
+    """The step, or the first of its halves that does not lower the likelihood by more than rounding."""
+    floor = here.loglik - 1e-9 * abs(here.loglik)
+    for _ in range(60):
+        there = model.evaluate(beta + step)
+        if math.isfinite(there.loglik) and there.loglik >= floor and np.all(np.isfinite(there.information)):
+            return beta + step, there
+        step = step / 2
+    raise NotEstimable(_BEYOND)
+
+
+def _running(model: Likelihood, beta: Floats, here: Evaluation, step: Floats, spans: Floats) -> Floats | None:
+    """The direction in which the linear predictor still moves though nothing is gained, if it would for ever.
+
+    At a maximum, ten steps further the likelihood falls steeply again; along a direction without one it does not.
+    """
+    moving = np.abs(step) * spans > 0.05
+    if not moving.any():
+        return None
+    further = np.where(moving, step, 0.0)
+    there = model.evaluate(beta + _FURTHER * further)
+    slope = float(there.score @ further)
+    return further if not math.isfinite(there.loglik) or slope > -float(here.score @ step) else None
+
+
+def _mark(infinite: Ints, direction: Floats, spans: Floats) -> None:
+    """Note the signs of the coefficients that a direction takes to infinity."""
+    reach = np.abs(direction) * spans
+    at = (reach > 1e-5 * reach.max()) & (infinite == 0)
+    infinite[at] = np.sign(direction[at])
