@@ -12,27 +12,55 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chartline.counts.columns import Factor
 from chartline.stats.groups import in_order
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def factor(values: npt.ArrayLike | Sequence[str] | None, n: int) -> tuple[Ints, tuple[str, ...]]:
+def constant(value: float, n: int) -> npt.NDArray[Any]:
+    """Return `n` times the same number, read-only, in the memory of one."""
+    one = np.array([value])
+    out = np.ndarray((n,), one.dtype, one, strides=(0,))
+    out.flags.writeable = False
+    return out
+
+
+def factor(values: npt.ArrayLike | Sequence[str] | Factor | None, n: int) -> tuple[Ints, tuple[str, ...]]:
     """Index and names of the levels, in the order of reports (numbers by size, then texts)."""
     if values is None:
-        return np.zeros(n, np.int64), ("",)
-    given = np.asarray(values)
+        return constant(0, n), ("",)
+    given = values.codes if isinstance(values, Factor) else np.asarray(values)
     if given.shape != (n,):
         raise ValueError(f"a group, stratum or cluster has {given.shape[0]} rows, the times have {n}")
     if given.dtype.kind == "f" and np.any(np.isnan(given)):
         raise ValueError("a group, stratum or cluster is missing")
-    distinct, at = np.unique(given, return_inverse=True)
-    names = [_level(v) for v in distinct.tolist()]
+    distinct, at = _distinct(given)
+    if given.dtype.kind in "iuf" and not isinstance(values, Factor):  # in order already
+        return at, tuple(_level(v) for v in distinct.tolist())
+    names = [values.levels[i] if isinstance(values, Factor) else _level(i) for i in distinct.tolist()]
     ordered = in_order(names)
+    if ordered == names:
+        return at, tuple(names)
     rank = {name: i for i, name in enumerate(ordered)}
-    place = np.array([rank[name] for name in names], np.int64)
-    return place[at.reshape(-1)], tuple(ordered)
+    return np.array([rank[name] for name in names], np.int64)[at], tuple(ordered)
+
+
+def _distinct(given: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
+    """As `np.unique`; whole numbers near each other are looked up in a table instead of sorted."""
+    if given.dtype.kind in "biu" and given.size:
+        low, high = int(given.min()), int(given.max())
+        if high - low < max(given.size, 1000) and high < 1 << 62:
+            codes = given.astype(np.int64)
+            if low:
+                codes -= low
+            there = np.zeros(high - low + 1, bool)
+            there[codes] = True
+            distinct = (np.flatnonzero(there) + low).astype(given.dtype)
+            return distinct, codes if distinct.size == there.size else (np.cumsum(there) - 1)[codes]
+    distinct, at = np.unique(given, return_inverse=True)
+    return distinct, at.reshape(-1)
 
 
 def _level(value: Any) -> str:
@@ -43,27 +71,32 @@ def _level(value: Any) -> str:
 def design_matrix(
     covariates: Mapping[str, Any], reference: Mapping[str, str], n: int
 ) -> tuple[tuple[str, ...], Floats]:
-    """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`)."""
+    """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`).
+
+    The matrix is n x columns, in memory column by column.
+    """
     names: list[str] = []
-    columns: list[Floats] = []
+    columns: list[npt.NDArray[Any]] = []
     for name, values in covariates.items():
-        given = np.asarray(values)
+        given = values.codes if isinstance(values, Factor) else np.asarray(values)
         if given.ndim == 2:  # a basis, such as a spline
             names += [f"{name}[{i + 1}]" for i in range(given.shape[1])]
-            columns += [given[:, i].astype(np.float64) for i in range(given.shape[1])]
+            columns += list(given.T)
             continue
         if given.shape != (n,):
             raise ValueError(f"the covariate {name} has {given.shape[0]} rows, the times have {n}")
-        if given.dtype.kind in "biuf":
+        if given.dtype.kind in "biuf" and not isinstance(values, Factor):
             names.append(name)
-            columns.append(given.astype(np.float64))
+            columns.append(given)
             continue
-        at, levels = factor(given.astype(str), n)
+        at, levels = factor(values if isinstance(values, Factor) else given.astype(str), n)
         base = reference.get(name, levels[0])
         if base not in levels:
             raise ValueError(f"{name} has no level {base}; it has {', '.join(levels)}")
-        for i, level in enumerate(levels):
-            if level != base:
-                names.append(f"{name}={level}")
-                columns.append((at == i).astype(np.float64))
-    return tuple(names), np.column_stack(columns) if columns else np.zeros((n if covariates else 1, 0))
+        others = [i for i, level in enumerate(levels) if level != base]
+        names += [f"{name}={levels[i]}" for i in others]
+        columns += [at == i for i in others]
+    out = np.empty((len(columns), n if covariates else 1))
+    for line, column in zip(out, columns, strict=True):
+        line[:] = column
+    return tuple(names), out.T

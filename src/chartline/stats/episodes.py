@@ -12,17 +12,23 @@ time, as R's `survival::aeqSurv` has it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chartline.counts.columns import EventColumns
 from chartline.counts.model import EventTable
 from chartline.stats.design import Floats as Floats
 from chartline.stats.design import Ints as Ints
-from chartline.stats.design import design_matrix, factor
+from chartline.stats.design import constant, design_matrix, factor
+
+if TYPE_CHECKING:
+    from chartline.stats.risk import RiskTable
 
 _SAME = float(np.sqrt(np.finfo(float).eps))  # R aeqSurv: two times nearer than this share of their size are one
 
@@ -59,16 +65,19 @@ class Episodes:
                 raise ValueError(f"{name} has {getattr(self, name).shape[0]} rows, the times have {n}")
         if self.cluster is not None and self.cluster.shape != (n,):
             raise ValueError(f"cluster has {self.cluster.shape[0]} rows, the times have {n}")
-        if not np.all(np.isfinite(self.exit)) or np.any(self.exit < 0) or np.any(np.isnan(self.entry)):
+        low, high = _range(self.exit)
+        if not (low >= 0 and high < math.inf) or math.isnan(_range(self.entry)[0]):
             raise ValueError("a time is missing, infinite or negative")
-        late = np.isfinite(self.entry)
-        if np.any(self.entry[late] < 0) or np.any(self.entry[late] >= self.exit[late]):
-            raise ValueError("an entry is negative, or not before its exit")
-        if np.any((self.status < 0) | (self.status > len(self.causes))) or np.any(self.count < 0):
+        if self.late:
+            entered = np.isfinite(self.entry)
+            if np.any(self.entry[entered] < 0) or np.any(self.entry[entered] >= self.exit[entered]):
+                raise ValueError("an entry is negative, or not before its exit")
+        low, high = _range(self.status)
+        if low < 0 or high > len(self.causes) or _range(self.count)[0] < 0:
             raise ValueError(f"a status is not one of 0 to {len(self.causes)}, or a count is negative")
         if self.design.ndim != 2 or self.design.shape[1] != len(self.covariates):
             raise ValueError(f"the design has shape {self.design.shape} for {len(self.covariates)} covariates")
-        if not np.all(np.isfinite(self.design)):
+        if not all(math.isfinite(x) for x in _range(self.design)):
             raise ValueError("a covariate is missing or infinite")
 
     @classmethod
@@ -102,8 +111,8 @@ class Episodes:
         stratum, levels = factor(strata, n)
         return cls(
             entry=start, exit=exit_, status=status, group=group_index, stratum=stratum,
-            count=np.ones(n, np.int64) if count is None else _whole(count, "count"),
-            pattern=np.arange(n, dtype=np.int64) if columns else np.zeros(n, np.int64),
+            count=constant(1, n) if count is None else _whole(count, "count"),
+            pattern=np.arange(n, dtype=np.int64) if columns else constant(0, n),
             design=design, causes=names, groups=groups, strata=levels, covariates=columns,
             cluster=None if cluster is None else factor(cluster, n)[0],
         )  # fmt: skip
@@ -148,6 +157,25 @@ class Episodes:
             covariates=columns, cluster=factor(of[cluster], len(patterns))[0][at] if cluster else None, paired=paired,
         )  # fmt: skip
 
+    @classmethod
+    def from_columns(cls, columns: EventColumns, *, reference: Mapping[str, str] | None = None) -> Episodes:
+        """Return the episodes of columns that were counted or read left of the wall (`counts.scan.scan_episodes`).
+
+        Raises `ValueError` for an entry that is not before its exit, or a `reference` that is no level.
+        """
+        n = columns.exit.size
+        group, groups = factor(columns.group, n)
+        stratum, strata = factor(columns.stratum, n)
+        pattern = constant(0, n) if not columns.covariates else columns.pattern
+        patterns = n if pattern is None else int(pattern.max(initial=-1)) + 1
+        names, design = design_matrix(columns.covariates, reference or {}, patterns)
+        return cls(
+            entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
+            status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
+            stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
+            design=design, causes=columns.causes, groups=groups, strata=strata, covariates=names,
+        )  # fmt: skip
+
     @property
     def n(self) -> int:
         """Subjects that entered (a subject cut into several rows counts once for each)."""
@@ -160,42 +188,107 @@ class Episodes:
 
     def select(self, rows: npt.NDArray[np.bool_]) -> Episodes:
         """Return the rows where `rows` is true; groups, strata and covariates keep their names."""
+        if rows.all():
+            return self
         names = ("entry", "exit", "status", "count", "group", "stratum", "pattern")
         cluster = None if self.cluster is None else self.cluster[rows]
-        return replace(self, **{name: getattr(self, name)[rows] for name in names}, cluster=cluster)
+        return replace(self, **{name: _picked(getattr(self, name), rows) for name in names}, cluster=cluster)
+
+    def present(self) -> Episodes:
+        """Return the rows that count somebody."""
+        return self if self.singly else self.select(self.count > 0)
+
+    @cached_property
+    def late(self) -> bool:
+        """True where somebody enters after the start."""
+        return _range(self.entry)[1] > -math.inf
+
+    @cached_property
+    def singly(self) -> bool:
+        """True where every row is one subject."""
+        return bool(_is_constant(self.count)) and bool(self.count[0] == 1)
+
+    @cached_property
+    def days(self) -> Ints | None:
+        """The exits as whole numbers, where they are and are not much larger than their number; else None.
+
+        Whatever is looked up by day in a table takes a tenth of the time of sorting.
+        """
+        if not self.exit.size or float(self.exit.max()) >= max(4 * self.exit.size, 1000):
+            return None
+        days = self.exit.astype(np.int64)
+        return days if np.array_equal(days, self.exit) else None
+
+    @cached_property
+    def risk(self) -> RiskTable:
+        """The numbers at risk by group, counted once for all who read them."""
+        from chartline.stats.risk import RiskTable
+
+        return RiskTable.of(self)
 
     def events_of(self, cause: str | int | None = None) -> npt.NDArray[np.bool_]:
         """Return which rows end with this cause (a name of `causes`, or 1, 2, ...); any event if None.
 
         Raises `ValueError` for a cause that there is not.
         """
+        kinds = self.kinds_of(cause)
+        return np.greater(self.status, 0) if cause is None else np.equal(self.status, kinds.stop)
+
+    def kinds_of(self, cause: str | int | None = None) -> slice:
+        """Return the places among `causes` of this cause, or of all if None. Raises `ValueError` as `events_of`."""
         if cause is None:
-            return np.greater(self.status, 0)
+            return slice(0, len(self.causes))
         if isinstance(cause, str) and cause not in self.causes:
             raise ValueError(f"there is no cause {cause}; there are {', '.join(self.causes)}")
         k = self.causes.index(cause) + 1 if isinstance(cause, str) else cause
         if not 1 <= k <= len(self.causes):
             raise ValueError(f"there is no cause {cause}; there are {len(self.causes)}")
-        return np.equal(self.status, k)
+        return slice(k - 1, k)
+
+
+def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Lowest and highest, NaN where one is; those of an empty array are both 0."""
+    if not values.size:
+        return 0, 0
+    if _is_constant(values):
+        return values[0].item(), values[0].item()
+    return values.min().item(), values.max().item()
+
+
+def _is_constant(values: npt.NDArray[Any]) -> bool:
+    """True for what `design.constant` made."""
+    return values.strides == (0,) and values.size > 0
+
+
+def _picked(values: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    return constant(values[0], np.count_nonzero(rows)) if _is_constant(values) else values[rows]
+
+
+def _from_start(entry: npt.NDArray[Any] | None, n: int) -> Floats:
+    """Entries with -inf for those who are there from the start."""
+    return constant(-math.inf, n) if entry is None else np.where(entry == 0, -math.inf, entry)
 
 
 def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Floats]:
     exit_ = np.asarray(time, np.float64)
     if exit_.ndim != 1:
         raise ValueError("times are one column")
-    start = np.zeros_like(exit_) if entry is None else np.asarray(entry, np.float64)
+    if entry is None:
+        return _merge_near(exit_), constant(-math.inf, exit_.size)
+    start = np.asarray(entry, np.float64)
     if start.shape != exit_.shape:
         raise ValueError(f"entry has {start.shape[0]} rows, the times have {exit_.shape[0]}")
     both = _merge_near(np.concatenate([start, exit_]))
-    start, exit_ = both[: exit_.size], both[exit_.size :]
-    return exit_, np.where(start == 0, -np.inf, start)
+    return both[exit_.size :], _from_start(both[: exit_.size], exit_.size)
 
 
 def _merge_near(times: Floats) -> Floats:
     """R `aeqSurv`: runs of times that differ by rounding only become the first of the run."""
+    if np.array_equal(times, np.floor(times)):
+        return times
     distinct = np.unique(times)
     finite = distinct[np.isfinite(distinct)]
-    if finite.size < 2 or np.all(finite == np.floor(finite)):
+    if finite.size < 2:
         return times
     gaps = np.diff(finite)
     near = (gaps <= _SAME) | (gaps / np.mean(np.abs(finite)) <= _SAME)
@@ -207,7 +300,7 @@ def _merge_near(times: Floats) -> Floats:
 
 def _whole(values: npt.ArrayLike, what: str) -> Ints:
     given = np.asarray(values)
-    if given.dtype == bool:
+    if given.dtype.kind in "bi":
         return given.astype(np.int64)
     numbers = given.astype(np.float64)
     if np.any(np.isnan(numbers)) or np.any(numbers != np.floor(numbers)):

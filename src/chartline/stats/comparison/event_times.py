@@ -14,7 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.risk import distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,14 +34,15 @@ class EventTimes:
 
         Raises `ValueError` for a cause that there is not.
         """
+        if not stratified or len(episodes.strata) == 1:
+            return cls._of_risk(episodes, cause)
         groups, hits = len(episodes.groups), episodes.events_of(cause)
-        stratum = episodes.stratum if stratified else np.zeros_like(episodes.stratum)
-        times, of_exit = np.unique(episodes.exit, return_inverse=True)
+        times, of_exit = distinct(episodes.exit)
         # a row of the table is (stratum, time). Everyone who enters a stratum leaves it, so that the running totals
         # over all rows are back at 0 where the next stratum begins
-        keys, row = _distinct(stratum * times.size + of_exit.reshape(-1))
+        keys, row = _distinct(episodes.stratum * times.size + of_exit)
         first = np.searchsorted(times, episodes.entry, side="right")  # the first time above the entry
-        entered = _total(np.searchsorted(keys, stratum * times.size + first), episodes, keys.size)
+        entered = _total(np.searchsorted(keys, episodes.stratum * times.size + first), episodes, keys.size)
         left = _total(row, episodes, keys.size)
         events = np.bincount(
             row[hits] * groups + episodes.group[hits], weights=episodes.count[hits], minlength=keys.size * groups
@@ -48,6 +51,15 @@ class EventTimes:
         kept = events.sum(axis=1) > 0
         stratum_of, time_of = np.divmod(keys[kept], max(times.size, 1))
         return cls(stratum_of, times[time_of], at_risk[kept], events[kept])
+
+    @classmethod
+    def _of_risk(cls, episodes: Episodes, cause: str | int | None) -> EventTimes:
+        """All strata together: from the numbers at risk by group, which others read too."""
+        risk, kinds = episodes.risk, episodes.kinds_of(cause)
+        events = risk.events[:, :, kinds].sum(axis=2)
+        kept = np.flatnonzero(events.any(axis=1))
+        at_risk, events = (table.T[:, kept].T.astype(np.float64) for table in (risk.at_risk, events))
+        return cls(constant(0, kept.size), risk.times[kept], at_risk, events)
 
     @cached_property
     def n(self) -> Floats:

@@ -20,11 +20,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from chartline.stats.comparison.event_times import EventTimes
 from chartline.stats.distributions import chi2_sf
 from chartline.stats.episodes import Episodes, Floats
+from chartline.stats.risk import totals
 from chartline.stats.statistic import NotEstimable, Statistic
 
 Weights = str | tuple[str, float, float]
@@ -138,8 +138,8 @@ def logrank_test(
         chisq, df = z * z, 1
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
-        n=_by_group(episodes, np.ones(episodes.group.shape, bool)),
-        events=_by_group(episodes, episodes.events_of(cause)),
+        n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
+        events=tuple(int(d) for d in table.events.sum(axis=0)),
         observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
         strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
         scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
@@ -190,15 +190,12 @@ def _refuse(episodes: Episodes, table: EventTimes) -> None:
 
 def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floats]:
     """Weighted observed and expected numbers, strata x groups."""
+    if strata == 1:
+        return (w @ table.events)[None], ((w * table.d) @ table.shares)[None]
     observed, expected = np.zeros((2, strata, table.events.shape[1]))
     np.add.at(observed, table.stratum, w[:, None] * table.events)
     np.add.at(expected, table.stratum, (w * table.d)[:, None] * table.shares)
     return observed, expected
-
-
-def _by_group(episodes: Episodes, rows: npt.NDArray[np.bool_]) -> tuple[int, ...]:
-    total = np.bincount(episodes.group[rows], weights=episodes.count[rows], minlength=len(episodes.groups))
-    return tuple(int(n) for n in total)
 
 
 def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:

@@ -165,10 +165,38 @@ def estimate_cumulative_incidence(
 
     Raises `NotEstimable` where there is nobody, `ValueError` for an interval, level or variance that there is not.
     """
-    rows = episodes.select(episodes.count > 0)
+    rows = episodes.present()
     if not rows.n:
         raise NotEstimable("no patients in the set")
-    table = RiskTable.of(rows, np.zeros_like(rows.group), 1)
+    return _curves(rows, RiskTable.of_all(rows), _entries(rows), interval, level, variance)
+
+
+def estimate_cumulative_incidences(
+    episodes: Episodes, *, interval: IntervalKind = "log-log", level: float = 0.95, variance: VarianceKind = "greenwood"
+) -> dict[str, CumulativeIncidence]:
+    """Return the curves of each group that has somebody, by its name (R `~ group`).
+
+    Raises as `estimate_cumulative_incidence`.
+    """
+    rows = episodes.present()
+    apart = rows.late or variance == "jackknife"  # what the numbers at risk do not say
+    out = {}
+    for g, name in enumerate(rows.groups):
+        part = rows.select(rows.group == g) if apart else rows
+        table = RiskTable.of_all(part) if apart else rows.risk.column(g)
+        if table.times.size:
+            entries = _entries(part) if apart else (np.array([-np.inf]), table.at_risk[0])
+            out[name] = _curves(part, table, entries, interval, level, variance)
+    if not out:
+        raise NotEstimable("no patients in the set")
+    return out
+
+
+def _curves(
+    rows: Episodes, table: RiskTable, entries: tuple[Floats, Ints], interval: IntervalKind, level: float,
+    variance: VarianceKind,
+) -> CumulativeIncidence:  # fmt: skip
+    """From a table of one column; `rows` are looked at for what the table does not say."""
     at_risk, events = table.at_risk[:, 0], table.events[:, 0, :]
     every = events.sum(axis=1)
     after = np.cumprod((at_risk - every) / at_risk)
@@ -193,29 +221,12 @@ def estimate_cumulative_incidence(
         at_risk=at_risk,
         events={name: events[:, k] for k, name in enumerate(rows.causes)},
         censored=table.censored[:, 0],
-        entries=_entries(rows),
+        entries=entries,
         level=level,
         interval=interval,
         variance=variance,
         warnings=_warnings(table.times, after, at_risk),
     )
-
-
-def estimate_cumulative_incidences(
-    episodes: Episodes, *, interval: IntervalKind = "log-log", level: float = 0.95, variance: VarianceKind = "greenwood"
-) -> dict[str, CumulativeIncidence]:
-    """Return the curves of each group that has somebody, by its name (R `~ group`).
-
-    Raises as `estimate_cumulative_incidence`.
-    """
-    out = {}
-    for g, name in enumerate(episodes.groups):
-        part = episodes.select((episodes.group == g) & (episodes.count > 0))
-        if part.n:
-            out[name] = estimate_cumulative_incidence(part, interval=interval, level=level, variance=variance)
-    if not out:
-        raise NotEstimable("no patients in the set")
-    return out
 
 
 def estimate_relapse_nrm_rfs(
@@ -254,6 +265,8 @@ def _variance(
 
 
 def _entries(rows: Episodes) -> tuple[Floats, Ints]:
+    if not rows.late:
+        return np.array([-np.inf]), np.array([rows.n])
     days, at = np.unique(rows.entry, return_inverse=True)
     return days, np.bincount(at.reshape(-1), rows.count, days.size).astype(np.int64)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from chartline.stats.distributions import chi2_sf
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.risk import RiskTable
+from chartline.stats.risk import RiskTable, totals
 from chartline.stats.statistic import NotEstimable, Statistic
 
 STATISTICS = (
@@ -56,38 +56,40 @@ def gray_test(episodes: Episodes, cause: str | int = 1, *, rho: float = 0.0) -> 
     Groups without anybody are left out with a warning. Raises `NotEstimable` for fewer than two groups, no event of
     the cause, or scores whose covariance is singular; `ValueError` for a cause that there is not.
     """
-    rows = episodes.select(episodes.count > 0)
-    of_cause = rows.events_of(cause)
-    n = np.bincount(rows.group, rows.count, len(rows.groups)).astype(np.int64)
+    rows, k = episodes.present(), episodes.kinds_of(cause).start
+    n = totals(rows.group, rows, len(rows.groups))
     present = np.flatnonzero(n)
     if present.size < 2:
         raise NotEstimable("fewer than two groups have patients")
-    if not of_cause.any():
-        raise NotEstimable(f"no event of the cause {rows.causes[cause - 1] if isinstance(cause, int) else cause}")
-    scores, covariance = np.zeros(present.size), np.zeros((present.size, present.size))
-    column = np.searchsorted(present, rows.group)
-    k = rows.causes.index(cause) if isinstance(cause, str) else cause - 1
-    for stratum in np.unique(rows.stratum):
-        here = rows.stratum == stratum
-        s, v = _one_stratum(rows.select(here), column[here], present.size, k, rho)
-        scores, covariance = scores + s, covariance + v
-    events = np.bincount(rows.group[of_cause], rows.count[of_cause], len(rows.groups)).astype(np.int64)
+    tables = _tables(rows, present)
+    events = sum(table.events[:, :, k].sum(axis=0) for table in tables)
+    if not np.any(events):
+        raise NotEstimable(f"no event of the cause {rows.causes[k]}")
+    scores, covariance = (sum(x) for x in zip(*(_one_stratum(table, k, rho) for table in tables), strict=True))
     chisq, df = _quadratic_form(scores, covariance)
     empty = [name for g, name in enumerate(rows.groups) if not n[g]]
     return GrayTest(
         chisq, df, chi2_sf(chisq, df), tuple(rows.groups[g] for g in present),
-        tuple(int(n[g]) for g in present), tuple(int(events[g]) for g in present), scores, covariance, rho,
+        tuple(int(n[g]) for g in present), tuple(int(d) for d in events), scores, covariance, rho,
         tuple(f"no patients in group {name}" for name in empty),
     )  # fmt: skip
 
 
-def _one_stratum(rows: Episodes, column: Ints, groups: int, cause: int, rho: float) -> tuple[Floats, Floats]:
+def _tables(rows: Episodes, present: Ints) -> list[RiskTable]:
+    """Numbers at risk by group, a table a stratum."""
+    if len(rows.strata) == 1 and present.size == len(rows.groups):
+        return [rows.risk]
+    column = np.searchsorted(present, rows.group)
+    parts = ((rows.select(here), column[here]) for here in (rows.stratum == s for s in range(len(rows.strata))))
+    return [RiskTable.of(part, at, present.size) for part, at in parts if at.size]
+
+
+def _one_stratum(table: RiskTable, cause: int, rho: float) -> tuple[Floats, Floats]:
     """Scores and covariance of one stratum (Fortran `crst` of cmprsk, as sums over times)."""
-    table = RiskTable.of(rows, column, groups)
-    some = table.events.any(axis=(1, 2))
-    y = table.at_risk[some].astype(np.float64)
-    d1 = table.events[some][:, :, cause].astype(np.float64)
-    d2 = table.events[some].sum(axis=2) - d1
+    all_events, groups = table.events.sum(axis=2), table.at_risk.shape[1]
+    some = np.flatnonzero(all_events.any(axis=1))
+    y, d, d1 = (x.T[:, some].T.astype(np.float64) for x in (table.at_risk, all_events, table.events[:, :, cause]))
+    d2 = d - d1
     if not d1.any():
         return np.zeros(groups), np.zeros((groups, groups))
     there = y > 0

@@ -36,6 +36,13 @@ class Exits:
         """Return the exits of everyone. Raises `ValueError` where more leave than are at risk."""
         return _of_table(data) if isinstance(data, EventTable) else _of_episodes(data)
 
+    @classmethod
+    def by_group(cls, episodes: Episodes) -> list[Exits]:
+        """Return the exits of each group, in the order of the groups."""
+        if episodes.late:
+            return [_of_episodes(episodes.select(episodes.group == g)) for g in range(len(episodes.groups))]
+        return [_of_risk(episodes.risk.column(g)) for g in range(len(episodes.groups))]
+
     @property
     def n(self) -> int:
         return int(self.entered.sum())
@@ -88,7 +95,17 @@ def _of_days(days: Floats | Ints, entered: Ints, censored: Ints, events: Ints) -
     return Exits(days[leaving], at_risk[leaving], events[leaving], censored[leaving], days[entering], entered[entering])
 
 
+def _of_risk(risk: RiskTable) -> Exits:
+    """From numbers at risk where everyone enters at the start."""
+    there = risk.at_risk[:1, 0]
+    return Exits(
+        risk.times, risk.at_risk[:, 0], risk.events[:, 0].sum(axis=1), risk.censored[:, 0], np.zeros(there.size), there
+    )
+
+
 def _of_episodes(episodes: Episodes) -> Exits:
+    if not episodes.late:
+        return _of_risk(RiskTable.of_all(episodes))
     starts, exits, count = episodes.entry, episodes.exit, episodes.count
     starts = np.maximum(starts, 0.0)  # -inf is entry at the start
     last = exits.max(initial=0)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -250,10 +250,8 @@ def estimate_curves_by_group(
     variance: VarianceKind = "greenwood",
 ) -> Mapping[str, Curve]:
     """Return the Kaplan-Meier curve of each group of `episodes`, in the order of its groups."""
-    return {
-        name: estimate_curve(episodes.select(episodes.group == i), interval, level, variance=variance)
-        for i, name in enumerate(episodes.groups)
-    }
+    curves = _curves(Exits.by_group(episodes), interval, level, variance, 0)
+    return dict(zip(episodes.groups, curves, strict=True))
 
 
 def curve_of_exits(
@@ -265,12 +263,29 @@ def curve_of_exits(
     start: float = 0,
 ) -> Curve:
     """Return the product-limit curve of `exits`, 1 at `start`."""
-    n, d = exits.at_risk.astype(np.float64), exits.events
-    survival = np.asarray(np.cumprod((n - d) / n), np.float64)
-    with np.errstate(divide="ignore"):
-        log_variance = np.cumsum(np.where(d > 0, d / (n * (n - d) if variance == "greenwood" else n * n), 0.0))
+    return _curves([exits], interval, level, variance, start)[0]
+
+
+def _curves(
+    groups: Sequence[Exits], interval: IntervalKind, level: float, variance: VarianceKind, start: float
+) -> list[Curve]:
+    """The curves of several groups, one after the other in one array: a small group costs no more than its times."""
+    n = np.concatenate([exits.at_risk for exits in groups]).astype(np.float64)
+    d = np.concatenate([exits.events for exits in groups])
+    ends = np.cumsum([exits.times.size for exits in groups]).tolist()
+    of = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    left = n - d
+    survival, log_variance = left / n, np.zeros(n.size)
+    with np.errstate(divide="ignore"):  # Greenwood's is infinite once nobody is left
+        np.divide(d, n * (left if variance == "greenwood" else n), out=log_variance, where=d > 0)
+    for at in of:
+        np.cumprod(survival[at], out=survival[at])
+        np.cumsum(log_variance[at], out=log_variance[at])
     low, high = survival_interval(survival, log_variance, interval, level)
-    return Curve(exits, survival, log_variance, low, high, level, interval, start)
+    return [
+        Curve(exits, survival[at], log_variance[at], low[at], high[at], level, interval, start)
+        for exits, at in zip(groups, of, strict=True)
+    ]
 
 
 def survival_interval(
