@@ -14,6 +14,7 @@ from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.sensitivity.turnbull import Bounds, Turnbull, estimate_turnbull
 from chartline.stats.statistic import NotEstimable
+from chartline.stats.values.summary import quantile
 
 _METHOD = "Turnbull's estimate for interval-censored events"
 
@@ -32,6 +33,13 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     yield rows.count("n", n)
     yield rows.count("events", sum(n for (_, b), n in intervals.items() if math.isfinite(b)))
     yield rows.count("events_to_the_day", sum(n for (a, b), n in intervals.items() if a == b))
+
+    widths: dict[float, int] = {}
+    for (a, b), n in intervals.items():
+        if a < b < math.inf:
+            widths[b - a] = widths.get(b - a, 0) + n
+    if widths:
+        yield rows.value("interval_width", quantile(widths, 0.5), "Median width of the intervals", unit="days")
 
     def fitted() -> Iterator[Result]:
         if not intervals:
