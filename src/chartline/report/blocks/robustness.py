@@ -116,8 +116,8 @@ def _widths(source: ReportSource, analysis: Any) -> str:
     if known is None or events is None or width is None:
         return text
     return (
-        f"{text} {known.n} of {fmt.plural(events.n or 0, 'event')} are known to the day; the other intervals have a median "
-        f"width of {fmt.value(width)} days, and the wider they are, the earlier the estimate may lie."
+        f"{text} {known.n} of {fmt.plural(events.n or 0, 'event')} are known to the day; the other intervals have a "
+        f"median width of {fmt.value(width)} days, and the wider they are, the earlier the estimate may lie."
     )
 
 
