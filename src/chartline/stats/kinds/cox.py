@@ -17,7 +17,7 @@ from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, left_out, with_known
 from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import Coded, code_covariates, described
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.rows import Rows, finite
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
@@ -190,7 +190,11 @@ def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[
 def term_rows(
     rows: Rows, method: str, coefficient: Any, error: Any, ratio: tuple[Any, Any, Any], p: Any, statistic: str
 ) -> Iterator[Result]:
-    """Yield ratio, coefficient with its error, and P of one term."""
+    """Yield ratio, coefficient with its error, and P of one term; a ratio of 0 or infinity is no estimate."""
+    if finite(coefficient) is None:
+        for name in (statistic, "coefficient", "std_error", "p"):
+            yield rows.failed(name, "the likelihood has no maximum, so there is no finite estimate", method, level=None)
+        return
     yield rows.value(statistic, ratio[0], method, (ratio[1], ratio[2]), unit="ratio")
     yield rows.value("coefficient", coefficient, method, level=None, unit="log ratio")
     yield rows.value("std_error", error, method, level=None, unit="log ratio")
