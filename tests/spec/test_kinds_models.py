@@ -16,6 +16,7 @@ from chartline.stats.competing.fine_gray import estimate_fine_gray
 from chartline.stats.episodes import Episodes
 from chartline.stats.regression.concordance import estimate_concordance
 from chartline.stats.regression.cox import estimate_cox
+from chartline.stats.regression.cox_curves import predict_survival
 from chartline.stats.regression.firth_cox import estimate_firth_cox
 from chartline.stats.regression.firth_logistic import estimate_firth_logistic
 from chartline.stats.regression.logistic import Outcomes, estimate_logistic
@@ -310,3 +311,32 @@ def test_everyone_or_nobody_responding_is_no_crash() -> None:
     tables = adam([subject(str(i), SEX="FM"[i % 2], RESPFL="Y") for i in range(12)])
     rows = results_of(tables, LOGISTIC | {"covariates": ["SEX"]}).of("logit")
     assert all(r.value is not None or r.reason for r in rows) and len(rows) > 2
+
+
+def test_the_survival_a_model_predicts_for_a_described_patient() -> None:
+    model = {**COX, "covariates": [*BY_AGE, {"variable": "SEX", "reference": "F"}], "method": "ordinary"}
+    asked = {
+        "id": "predicted", "kind": "predicted_survival", "of": "cox", "at_months": [3, 600],
+        "profiles": {"a woman of 50": {"AGE": 50, "SEX": "F"}, "a man of 30": {"AGE": 30, "SEX": "M"}},
+    }  # fmt: skip
+    of = results_of(cohort(), model, asked)
+    fit = estimate_cox(Episodes.of(DAY, EVENT, covariates={"AGE": AGE / 10, "SEX": SEX}, reference={"SEX": "F"}))
+    for name, x in (("a woman of 50", {"AGE": 5.0}), ("a man of 30", {"AGE": 3.0, "SEX=M": 1.0})):
+        (curve,) = predict_survival(fit, x, interval="log-log")
+        expected = curve.at([3 * 30.4375])[0].tolist()
+        r = of[f"predicted/PROFILE={name}/survival@3"]
+        assert [r.value, r.lower, r.upper] == pytest.approx(expected, rel=1e-12)
+        assert of[f"predicted/PROFILE={name}/survival@600"].reason == "nobody was followed to 600 months"
+
+
+def test_a_patient_whom_nobody_resembles_has_no_prediction() -> None:
+    model = {**COX, "covariates": ["SEX"], "method": "ordinary"}
+    asked = {
+        "id": "predicted",
+        "kind": "predicted_survival",
+        "of": "cox",
+        "at_months": [3],
+        "profiles": {"x": {"SEX": "U"}},
+    }
+    of = results_of(cohort(), model, asked)
+    assert of["predicted/survival"].reason == "nobody has sex: unknown"

@@ -49,6 +49,7 @@ from chartline.protocol.analyses import (
     Multistate,
     Power,
     Precision,
+    PredictedSurvival,
     Proportion,
     Summary,
     Tally,
@@ -59,7 +60,7 @@ from chartline.protocol.model import Protocol
 ELIGIBLE = "ELIGFL == 'Y'"
 COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY")
 SEPARATOR = "\x1f"  # between the levels of a pattern
-_NO_COUNTS = (Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
+_NO_COUNTS = (Multiplicity, EValue, PredictedSurvival, Precision, Power)  # computed from other counts, or from none
 _FOUND = (Milestone.FIRST_RESPONSE, Milestone.RELAPSE)  # what assessments find
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"

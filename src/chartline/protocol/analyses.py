@@ -269,6 +269,31 @@ class Cox(_Timed, _Model):
         return self
 
 
+class PredictedSurvival(Base):
+    """The survival that a Cox regression predicts for patients one describes; by stratum where it has strata.
+
+    Not a forecast for a person: what the model says of the patients of this study.
+    """
+
+    kind: Literal["predicted_survival"] = Field(
+        "predicted_survival", description="Curves predicted by a Cox regression.", examples=["predicted_survival"]
+    )
+    of: str = Field(description="Analysis of kind cox, of complete cases.", examples=["cox_os"])
+    profiles: dict[str, dict[str, float | str]] = Field(
+        min_length=1,
+        description="Patients: a name, and the value of every covariate of the model.",
+        examples=[{"40 years, relapsed": {"AGE": 40, "STATUS": "RELAPSED"}}],
+    )
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
+
+    @model_validator(mode="after")
+    def _names_are_plain(self) -> PredictedSurvival:
+        if any(";" in name for name in self.profiles):
+            raise ValueError("the name of a patient holds no semicolon")
+        return self
+
+
 class FineGray(_Timed, _Model):
     """Fine-Gray regression of the cumulative incidence of one event, the others competing."""
 
@@ -549,6 +574,6 @@ class Power(Base):
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut
-    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | Precision | Power,
+    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power,
     Field(discriminator="kind"),
 ]  # fmt: skip

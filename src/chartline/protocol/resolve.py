@@ -19,6 +19,7 @@ from chartline.protocol.analyses import (
     LeaveOneOut,
     Multiplicity,
     Multistate,
+    PredictedSurvival,
     Proportion,
     Summary,
     Survival,
@@ -144,7 +145,13 @@ def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], where: s
 
 def _other_analyses(a: Any, p: Protocol, where: str, file: str) -> None:
     """The analyses that an analysis is computed from, which must be declared before it."""
-    of = [a.of] if isinstance(a, LeaveOneOut | EValue) else [*a.of] if isinstance(a, Multiplicity) else []
+    of = (
+        [a.of]
+        if isinstance(a, LeaveOneOut | EValue | PredictedSurvival)
+        else [*a.of]
+        if isinstance(a, Multiplicity)
+        else []
+    )
     before: list[Any] = []
     for other in p.analyses:
         if other.id == a.id:
@@ -153,7 +160,7 @@ def _other_analyses(a: Any, p: Protocol, where: str, file: str) -> None:
     for name in of:
         _known(name.split("/")[0], [o.id for o in before], "analysis declared before it", where, file)
         kind = p.analysis(name.split("/")[0]).kind
-        kinds = {"leave_one_out": ("proportion", "summary", "survival"), "e_value": ("cox", "logistic")}.get(a.kind, ())
+        kinds = _MADE_OF.get(a.kind, ())
         if kinds and kind not in kinds:
             raise ProtocolError(
                 f"{a.id} cannot be made of {name}, which is of kind {kind}",
@@ -161,6 +168,35 @@ def _other_analyses(a: Any, p: Protocol, where: str, file: str) -> None:
                 expected=f"an analysis of kind {', '.join(kinds)}",
                 do="name another analysis",
             )
+    if isinstance(a, PredictedSurvival):
+        _profiles(a, p.analysis(a.of), where, file)
+
+
+def _profiles(a: PredictedSurvival, model: Any, where: str, file: str) -> None:
+    """Each described patient has every covariate of the model and no other; the model is one that predicts."""
+    if model.time_dependent or model.frailty or model.missing == "impute" or model.ties == "exact":
+        raise ProtocolError(
+            f"{model.id} predicts no curve: it has a time-dependent covariate, a frailty, imputation or exact ties",
+            where=f"{file}, {where}",
+            expected="a Cox regression of complete cases with Efron or Breslow ties",
+            do="name another analysis",
+        )
+    needed = [t.variable for t in model.terms]
+    for name, values in a.profiles.items():
+        if sorted(values) != sorted(needed):
+            raise ProtocolError(
+                f"The patient `{name}` is described by {', '.join(values) or 'nothing'}",
+                where=f"{file}, {where}",
+                expected=f"a value of each covariate of {model.id}: {', '.join(needed)}",
+                do="describe the patient by these",
+            )
+
+
+_MADE_OF = {
+    "leave_one_out": ("proportion", "summary", "survival"),
+    "e_value": ("cox", "logistic"),
+    "predicted_survival": ("cox",),
+}
 
 
 def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], file: str) -> None:

@@ -101,6 +101,15 @@ def code_number(term: Any, texts: Sequence[str], counts: Sequence[int]) -> Float
     return natural_spline(numbers, df=term.spline, like=np.repeat(numbers, counts))
 
 
+def spline_of(term: Any, table: EventTable, needed: Sequence[str] = ()) -> Any:
+    """Return the natural spline of a number over the patients of a model, for values that nobody has."""
+    from chartline.stats.regression.splines import fit_spline
+
+    known, _ = with_known(table, [term.variable, *needed])
+    patients = _patients(term, known)
+    return fit_spline(np.array([float(t) for t in patients]), df=term.spline, count=np.array([*patients.values()]))
+
+
 def described(analysis: Any) -> dict[str, str]:
     """Return covariate -> what its ratio is for, where that is not one unit: "AGE" -> "per 10"."""
     return {t.variable: f"per {t.per:g}" for t in analysis.terms if t.per != 1}
@@ -108,10 +117,8 @@ def described(analysis: Any) -> dict[str, str]:
 
 def _coded_numbers(term: Any, table: EventTable) -> dict[str, Pattern]:
     """Text of a number -> its coded pairs; a patient counts once, however many parts its time has."""
-    patients: Counter[str] = Counter()
-    for (pattern, day), row in table.rows.items():
-        patients[dict(pattern)[term.variable]] += row[0] if day == 0 else 0
-    texts = sorted(patients, key=float)
+    patients = _patients(term, table)
+    texts = [*patients]
     if term.spline is None:
         coded = code_number(term, texts, [1] * len(texts))
         return {t: ((term.variable, repr(float(x))),) for t, x in zip(texts, coded, strict=True)}
@@ -120,6 +127,14 @@ def _coded_numbers(term: Any, table: EventTable) -> dict[str, Pattern]:
         t: tuple((f"{term.variable}[{i + 1}]", repr(float(x))) for i, x in enumerate(row))
         for t, row in zip(texts, basis, strict=True)
     }
+
+
+def _patients(term: Any, table: EventTable) -> dict[str, int]:
+    """Text of a number -> how many begin with it, in ascending order."""
+    patients: Counter[str] = Counter()
+    for (pattern, day), row in table.rows.items():
+        patients[dict(pattern)[term.variable]] += row[0] if day == 0 else 0
+    return {t: patients[t] for t in sorted(patients, key=float)}
 
 
 def _recoded(pattern: Pattern, recode: dict[str, dict[str, Pattern]]) -> Pattern:
