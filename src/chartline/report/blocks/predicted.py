@@ -66,7 +66,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             x_label=f"Months from {origin_of(source, model)}",
             y_label="Predicted, %",
             value="Predicted, %",
-            notes=("Numbers at risk and events are those of all patients in the model.",),
             few=False,
+            shared_risk=all("STRATUM" not in group for group in curves),
         )
     )
