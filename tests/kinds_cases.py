@@ -69,7 +69,7 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"id": "predicted_strata", "kind": "predicted_survival", "of": "cox", "at_months": [3],
      "profiles": {"young": {"AGE": 30, "SEX": "F"}, "man": {"AGE": 30, "SEX": "M"}}},
     {"id": "precision", "kind": "precision", "n": [32], "expected": 0.6},
-    {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null": 0.3, "alternative": 0.6},
+    {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null_rate": 0.3, "alternative_rate": 0.6},
     {"id": "power_curves", "kind": "power", "design": "logrank", "n": [100], "hazard_ratio": 0.6, "median_months": 6,
      "accrual_months": 24, "follow_up_months": 12, "dropout_per_year": 0.05},
 ]  # fmt: skip

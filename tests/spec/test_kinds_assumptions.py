@@ -130,7 +130,7 @@ def test_the_precision_that_so_many_patients_give() -> None:
 
 
 def test_the_power_of_one_arm_and_of_a_log_rank_test() -> None:
-    arm = {"id": "arm", "kind": "power", "design": "one_arm", "n": [32], "null": 0.3, "alternative": 0.6}
+    arm = {"id": "arm", "kind": "power", "design": "one_arm", "n": [32], "null_rate": 0.3, "alternative_rate": 0.6}
     two = {
         "id": "two", "kind": "power", "design": "logrank", "n": [100], "hazard_ratio": 0.6, "median_months": 6,
         "accrual_months": 24, "follow_up_months": 12,

@@ -286,4 +286,4 @@ def test_times_in_a_reason_or_warning_are_months() -> None:
     of = cohort(restricted_mean_months=[4, 12])
     early, late = (of[f"curves/STAGE={s}/restricted_mean@{m}"] for s, m in (("EARLY", 4), ("LATE", 12)))
     assert early.warnings == ("everyone had the event by day 100, before the restriction time 4 months",)
-    assert late.reason == "the last patient was censored at day 200, before the restriction time 12 months"
+    assert late.reason == "the last patient was censored on day 200, before the restriction time 12 months"

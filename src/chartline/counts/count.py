@@ -41,6 +41,7 @@ from chartline.counts.members import (
 )
 from chartline.counts.members import members as members
 from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.derive.endpoint import check_events
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
@@ -55,6 +56,7 @@ from chartline.protocol.analyses import (
     Summary,
 )
 from chartline.protocol.model import Protocol, set_tallies
+from chartline.protocol.place import Place
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
@@ -166,27 +168,10 @@ def _maker(
 
 
 def _causes(protocol: Protocol, analysis: Any, name: str) -> tuple[str, ...]:
-    """The ways of leaving a table: the endpoint's events, and what an analysis adds to them.
-
-    Raises `ProtocolError` for a cause that is no event of the endpoint, and for an event on the way that is one.
-    """
+    """The ways of leaving a table: the endpoint's events, and what an analysis adds. Raises as `check_events`."""
+    check_events(analysis, protocol, Place("", ("analyses",), analysis.id))
     events = tuple(str(m) for m in endpoint_of(protocol, analysis.endpoint).events)
-    cause = getattr(analysis, "cause", None)
     on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
-    if cause is not None and cause not in events:
-        raise ProtocolError(
-            f"`{cause}` is no event of {analysis.endpoint}",
-            where=f"analysis {analysis.id}",
-            expected=f"one of: {', '.join(events)}",
-            do="name one of them as cause, or declare an endpoint that has it",
-        )
-    if on_the_way is not None and on_the_way in events:
-        raise ProtocolError(
-            f"`{on_the_way}` ends {analysis.endpoint}, so it cannot be on the way to its end",
-            where=f"analysis {analysis.id}",
-            expected=f"a milestone other than {', '.join(events)}",
-            do="name another milestone, or another endpoint",
-        )
     if isinstance(analysis, LostToFollowUp):
         return (*events, LOST)
     if on_the_way is not None and name == analysis.id:

@@ -176,7 +176,7 @@ class CompareSurvival(_Timed):
     )
     scores: tuple[float, ...] = Field(
         (),
-        description="Of `trend`: scores of the groups in order; 0, 1, 2, ... if not given.",
+        description="Of `trend`: scores of the groups in their declared order; 0, 1, 2, ... if not given.",
         examples=[[0, 1, 3]],
     )
     restricted_mean_months: tuple[float, ...] = Field(
@@ -401,6 +401,11 @@ class CompareProportions(Base):
     tests: tuple[Literal["fisher", "fisher_mid_p", "boschloo", "barnard", "chi_square", "trend"], ...] = Field(
         (), description="Tests, in order; none if not asked for.", examples=[["fisher"]]
     )
+    scores: tuple[float, ...] = Field(
+        (),
+        description="Of `trend`: scores of the groups in their declared order; 0, 1, 2, ... if not given.",
+        examples=[[0, 1, 3]],
+    )
     strata: tuple[str, ...] = Field(
         (),
         description="ADSL variables: Cochran-Mantel-Haenszel, pooled odds ratio and Breslow-Day over their levels.",
@@ -535,8 +540,8 @@ class Precision(Base):
 class Power(Base):
     """Power of a log-rank comparison or of a one-arm design, for patients still to be observed.
 
-    `logrank` needs hazard_ratio, median_months, accrual_months, follow_up_months; `one_arm` needs null, alternative.
-    Power of data already seen is not offered: the width of their interval says more.
+    `logrank` needs hazard_ratio, median_months, accrual_months, follow_up_months; `one_arm` needs null_rate,
+    alternative_rate. Power of data already seen is not offered: the width of their interval says more.
     """
 
     kind: Literal["power"] = Field("power", description="Power of a design.", examples=["power"])
@@ -549,8 +554,8 @@ class Power(Base):
         description="Significance level: two-sided for logrank, one-sided for one_arm.",
         examples=[0.05],
     )
-    null: float | None = Field(None, gt=0, lt=1, description="one_arm: rate to be excluded.", examples=[0.3])
-    alternative: float | None = Field(None, gt=0, lt=1, description="one_arm: rate hoped for.", examples=[0.6])
+    null_rate: float | None = Field(None, gt=0, lt=1, description="one_arm: rate to be excluded.", examples=[0.3])
+    alternative_rate: float | None = Field(None, gt=0, lt=1, description="one_arm: rate hoped for.", examples=[0.6])
     hazard_ratio: float | None = Field(None, gt=0, description="logrank: hazard ratio.", examples=[0.6])
     median_months: float | None = Field(None, gt=0, description="logrank: median of the control.", examples=[6])
     accrual_months: float | None = Field(None, ge=0, description="logrank: months of accrual.", examples=[24])
@@ -563,7 +568,7 @@ class Power(Base):
     def _is_complete(self) -> Power:
         needed = {
             "logrank": ("hazard_ratio", "median_months", "accrual_months", "follow_up_months"),
-            "one_arm": ("null", "alternative"),
+            "one_arm": ("null_rate", "alternative_rate"),
         }[self.design]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:

@@ -16,6 +16,7 @@ from chartline.report.document import Cell
 from chartline.report.source import ReportSource
 from chartline.report.typeset import typeset
 from chartline.results.model import Result
+from chartline.results.wording import title_in
 
 
 def cell(result: Result | None, text: str = "", bold: bool = False) -> Cell:
@@ -116,13 +117,14 @@ def sentence_case(label: str) -> str:
 def result_label(source: ReportSource, result: Result) -> str:
     """Return the name of a number as a reader sees it: "Overall survival at 12 months"."""
     declared: Any = source.declared(result.analysis)
-    return result.title if result.label else replace(result, label=getattr(declared, "label", result.analysis)).title
+    named = result if result.label else replace(result, label=getattr(declared, "label", result.analysis))
+    return title_in(source.protocol, named)
 
 
 def result_title(source: ReportSource, result: Result) -> str:
     """Return what a reader should know of a number: name, group, definition, method, who is missing."""
     declared: Any = source.declared(result.analysis)
-    parts = [result_label(source, result) + (f" ({result.group})" if result.group else "")]
+    parts = [result_label(source, result)]
     parts += [getattr(declared, "definition", ""), result.method]
     if result.missing:
         parts.append(f"{result.missing} with a missing value")

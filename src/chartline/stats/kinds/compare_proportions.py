@@ -38,6 +38,7 @@ class _Counted:
     groups: tuple[str, ...]
     table: Any
     missing: int  # with an unknown outcome, group or stratum
+    unknown: dict[str, int]  # of each group, with an unknown outcome or stratum
 
     @property
     def whole(self) -> Any:
@@ -65,7 +66,11 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         "warnings": left_out(of.missing, table.withheld, "with an unknown value or group left out"),
     }  # fmt: skip
     for level, (n, other) in zip(of.groups, of.whole.tolist(), strict=True):
-        rows = Rows(analysis.id, analysis.label, group_of(((analysis.by, level),)), {"n": n, "N": n + other})
+        own = {
+            "n": n, "N": n + other, "missing": of.unknown[level],
+            "warnings": left_out(of.unknown[level], 0, "with an unknown value left out of numerator and denominator"),
+        }  # fmt: skip
+        rows = Rows(analysis.id, analysis.label, group_of(((analysis.by, level),)), own)
         yield rows.count("n", n)
         if n + other:
             ends = clopper_pearson(n, n + other, analysis.level)
@@ -79,7 +84,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield from rows.tried(statistic, method, partial(_measure, source, rows, of, analysis, measure))
     for test in analysis.tests:
         statistic, method = f"p_{test}", _TESTS[test][0]
-        yield from rows.tried(statistic, method, partial(_test, rows, of, test))
+        yield from rows.tried(statistic, method, partial(_test, source, rows, of, analysis, test))
     if analysis.strata:
         yield from _pooled(source, rows, of, analysis)
 
@@ -89,19 +94,21 @@ def _counted(source: Source, table: CrossTab, analysis: Any) -> _Counted:
     groups = tuple(source.levels(analysis.by, levels_of(table, analysis.by)))
     strata: dict[tuple[str, ...], int] = {}
     cells: dict[tuple[int, int, int], int] = {}
-    missing = 0
+    missing, unknown = 0, dict.fromkeys(groups, 0)
     for levels, n in sorted(table.cells.items()):
         outcome, group = levels[index["outcome"]], levels[index[analysis.by]]
         within = tuple(levels[index[s]] for s in analysis.strata)
         if outcome == "missing" or group == "" or "" in within:
             missing += n
+            if group != "":
+                unknown[group] += n
             continue
         at = (groups.index(group), int(outcome != "counted"), strata.setdefault(within, len(strata)))
         cells[at] = cells.get(at, 0) + n
     out = np.zeros((len(groups), 2, max(1, len(strata))), np.int64)
     for at, n in cells.items():
         out[at] = n
-    return _Counted(groups, out, missing)
+    return _Counted(groups, out, missing, unknown)
 
 
 def _measure(source: Source, rows: Rows, of: _Counted, analysis: Any, measure: Measure) -> Iterator[Result]:
@@ -114,14 +121,17 @@ def _measure(source: Source, rows: Rows, of: _Counted, analysis: Any, measure: M
     )  # fmt: skip
 
 
-def _test(rows: Rows, of: _Counted, test: str) -> Iterator[Result]:
+def _test(source: Source, rows: Rows, of: _Counted, analysis: Any, test: str) -> Iterator[Result]:
     method, kernel = _TESTS[test]
     if of.whole.size == 0:
         raise NotEstimable("no patients in the groups")
     if test in ("boschloo", "barnard"):
         found = kernel(*of.pair())
+    elif test == "trend":
+        method += f" over {source.trend_over(analysis.by, of.groups, analysis.scores)}"
+        found = trend_test(of.whole[:, 0], of.whole.sum(axis=1), analysis.scores or None)
     else:
-        found = trend_test(of.whole[:, 0], of.whole.sum(axis=1)) if test == "trend" else kernel(of.whole)
+        found = kernel(of.whole)
     p = found.p_mid if test == "fisher_mid_p" else found.p
     if p is None:
         raise NotEstimable("the mid-P value is that of two groups")

@@ -51,7 +51,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     rows = Rows(analysis.id, analysis.label, "", shared)
     for test in analysis.tests:
         method = _method(analysis, test)
-        yield from rows.tried(f"p_{test}", method, partial(_test, rows, known, levels, analysis, test, method))
+        yield from rows.tried(f"p_{test}", method, partial(_test, source, rows, known, levels, analysis, test, method))
     for month in analysis.restricted_mean_months:
         yield from _restricted(source, known, levels, analysis, month, shared)
 
@@ -63,7 +63,9 @@ def _method(analysis: Any, test: str) -> str:
     return name + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
 
 
-def _test(rows: Rows, table: EventTable, levels: list[str], analysis: Any, test: str, method: str) -> Iterator[Result]:
+def _test(
+    source: Source, rows: Rows, table: EventTable, levels: list[str], analysis: Any, test: str, method: str
+) -> Iterator[Result]:
     episodes = _episodes(table, levels, analysis)
     if test == "max_combo":
         combo = max_combo_test(episodes)
@@ -78,8 +80,8 @@ def _test(rows: Rows, table: EventTable, levels: list[str], analysis: Any, test:
             "logrank" if test == "trend"
             else ("fleming_harrington", analysis.rho, analysis.gamma) if test == "fleming_harrington" else test
         )  # fmt: skip
-        if test == "trend" and analysis.scores and len(analysis.scores) != len(levels):
-            raise NotEstimable(f"{len(analysis.scores)} scores are declared for {len(levels)} groups")
+        if test == "trend":
+            method += f" over {source.trend_over(analysis.by, levels, analysis.scores)}"
         done = logrank_test(episodes, weights, trend=(analysis.scores or True) if test == "trend" else False)
         yield rows.value(f"chisq_{test}", done.chisq, method, unit="chi-square", warnings=done.warnings)
         yield rows.p(f"p_{test}", done.p, f"{method}, {done.df} df", warnings=done.warnings)

@@ -11,6 +11,7 @@ from chartline.counts.model import Counts
 from chartline.protocol.names import adsl_types, level_label, levels_in_order
 from chartline.results.model import Result
 from chartline.stats.groups import in_order
+from chartline.stats.statistic import NotEstimable
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -41,6 +42,22 @@ class Source:
         seen = set(found) - {""}
         return [x for x in in_order(seen, levels_in_order(self.protocol, variable)) if x in seen]
 
+    def trend_over(self, variable: str, levels: Sequence[str], scores: Sequence[float] = ()) -> str:
+        """Return the levels with their scores as a trend goes over them: "LOW 0, MID 1, HIGH 2".
+
+        Raises `NotEstimable` where the levels have no order: none is declared and they are not numbers. The order of
+        the alphabet is none.
+        """
+        declared = self.protocol.characteristics.get(variable)
+        ordered = declared is not None and set(levels) <= {*declared.categories}
+        if not ordered and not all(_is_number(level) for level in levels):
+            raise NotEstimable(f"{variable} has no declared order of its levels (`categories`), so there is no trend")
+        if scores and len(scores) != len(levels):
+            raise NotEstimable(f"{len(scores)} scores are declared for {len(levels)} groups")
+        numbers = scores or range(len(levels))
+        named = (level_label(self.protocol, variable, level) for level in levels)
+        return ", ".join(f"{name} {score:g}" for name, score in zip(named, numbers, strict=True))
+
     def against(self, variable: str, pair: Sequence[str]) -> str:
         """Return how a difference of two levels reads: "Refractory against Relapsed", the second against the first."""
         first, second = (level_label(self.protocol, variable, level) for level in pair)
@@ -52,6 +69,14 @@ class Source:
         if not isinstance(table, of):
             raise TypeError(f"{name} needs a {of.__name__}, not a {type(table).__name__}")
         return table
+
+
+def _is_number(level: str) -> bool:
+    try:
+        float(level)
+    except ValueError:
+        return False
+    return True
 
 
 def months(days: float | None) -> float | None:
