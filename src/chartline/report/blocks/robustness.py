@@ -125,6 +125,6 @@ def _bounds(r: Result | None) -> Cell:
     """One number where the data fix it, else the two it lies between."""
     if r is None:
         return Cell(fmt.DASH)
-    if r.value is None or r.lower is None or r.upper is None or r.lower == r.upper:
+    if r.lower is None or r.upper is None or r.lower == r.upper:
         return Cell(fmt.value(r).removesuffix("%"), r.id)
     return Cell(fmt.between(fmt.bound(r.lower, r.unit), fmt.bound(r.upper, r.unit)), r.id)

@@ -102,7 +102,10 @@ def _ordinary(
         )  # fmt: skip
     rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
     for name, test in (("likelihood_ratio", fit.likelihood_ratio), ("wald", fit.wald), ("score", fit.score)):
-        yield rows.p(f"p_{name}", test.p, f"{name.replace('_', ' ').capitalize()} test of all terms, {test.df} df")
+        how = f"{name.replace('_', ' ').capitalize()} test of all terms, {test.df} df"
+        if robust:  # as R prints it: only Wald's test uses the robust variance
+            how += ", robust variance" if name == "wald" else ", which takes the patients as independent"
+        yield rows.p(f"p_{name}", test.p, how)
     yield from _checks(analysis, fit, rows)
 
 
@@ -118,8 +121,10 @@ def _checks(analysis: Any, fit: CoxFit, rows: Rows) -> Iterator[Result]:
         )
 
     def concordance() -> Iterator[Result]:
-        found = estimate_concordance(fit)
-        yield rows.value("concordance", found.value, "Harrell's concordance", unit="share")
+        found = estimate_concordance(fit, analysis.level)
+        method = "Harrell's concordance, infinitesimal jackknife"
+        ends = (found.lower, found.upper)
+        yield rows.value("concordance", found.value, method, ends, unit="share", level=analysis.level)
 
     yield from rows.tried("p_proportional_hazards", "Score test of proportional hazards (cox.zph)", proportional)
     yield from rows.tried("concordance", "Harrell's concordance", concordance)

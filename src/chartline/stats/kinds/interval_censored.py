@@ -68,7 +68,7 @@ def _median(rows: Rows, fit: Turnbull) -> Iterator[Result]:
 
 
 def _between(rows: Rows, statistic: str, found: Bounds, unit: str) -> Result:
-    """The middle of the bounds as value, the bounds as its ends; they are no confidence limits and have no level."""
+    """A number where the data fix it; else no value, and the bounds between which it lies (no confidence limits)."""
     low, high = found.lower, found.upper if found.upper is not None else found.lower
-    method = _METHOD if low == high else f"{_METHOD}; anywhere between the bounds, their middle as value"
-    return rows.value(statistic, (low + high) / 2, method, (low, high), unit=unit)
+    reason = "" if low == high else "anywhere between the bounds: the data do not fix it"
+    return rows.value(statistic, None if reason else low, _METHOD, (low, high), unit=unit, reason=reason)
