@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chartline.protocol.names import event_words
 from chartline.report import format as fmt
 from chartline.report.document import Figure
 from chartline.report.source import CurveLike, ReportSource
@@ -35,6 +36,8 @@ class Drawn:
     bands: bool = True
     few: bool = True  # whether a curve is dashed where few are at risk
     events: bool = True  # whether the events up to each tick stand below the numbers at risk
+    numbers: str = "Number at risk"  # the head of the numbers below the axis
+    one_risk: bool = False  # whether all curves are of the same patients, so that their number stands once
 
 
 def curve_figure(drawn: Drawn) -> Figure:
@@ -56,6 +59,8 @@ def curve_figure(drawn: Drawn) -> Figure:
         "median": [*drawn.median] if one and any_drawn and drawn.median else None,
         "summary": list(drawn.summary) if one and any_drawn else [],
         "note": "" if any_drawn else "No patient in this analysis",
+        "numbers": drawn.numbers,
+        "one_risk": drawn.one_risk and not one,
     }
     return Figure(
         number="Figure",
@@ -64,7 +69,7 @@ def curve_figure(drawn: Drawn) -> Figure:
         caption=drawn.caption,
         alt=drawn.alt,
         data=data,
-        notes=(_reading(drawn, groups), *drawn.notes),
+        notes=tuple(note for note in (_reading(drawn, groups), *drawn.notes) if note),
         columns=("Group", "Days", "Months", "At risk", drawn.value, "Lower", "Upper"),
         rows=_data_rows(drawn.curves),
     )
@@ -76,7 +81,12 @@ def origin_of(source: ReportSource, declared: Any) -> str:
     origin = endpoint.origin if endpoint else None
     if origin is None and endpoint is not None and endpoint.use in ("duration_of_response", "relapse_free_survival"):
         return "first response"
-    return origin.value.replace("_", " ") if origin is not None else "first dose"
+    return milestone_words(origin) if origin is not None else "first dose"
+
+
+def milestone_words(milestone: str) -> str:
+    """Return a milestone as the origin of an axis: "first dose", "transplantation"."""
+    return "first response" if milestone == "first_response" else event_words(milestone).replace("_", " ")
 
 
 def ticks(end_months: float) -> list[float]:
