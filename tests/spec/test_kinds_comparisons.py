@@ -295,7 +295,10 @@ def test_the_order_of_the_alphabet_is_no_order_for_a_trend() -> None:
     rows = [(30, None, {"STAGE": g, "RESPFL": "Y" if i < n else "N"}) for g, n in groups for i in range(10)]
     undeclared = {"STAGE": {"label": "Age group", "from": "MH", "value": "MHORRES"}} | ages
     of = results_of(people(*rows), SHARES | {"by": "STAGE", "tests": ["trend"]}, characteristics=undeclared)
-    assert of["shares/p_trend"].reason == "age group has no declared order of its levels (`categories`), so there is no trend"
+    assert (
+        of["shares/p_trend"].reason
+        == "age group has no declared order of its levels (`categories`), so there is no trend"
+    )
     of = results_of(people(*rows), CURVES | {"by": "STAGE", "tests": ["trend"]}, characteristics=undeclared)
     assert of["curves/p_trend"].value is None and "no declared order" in of["curves/p_trend"].reason
 
@@ -306,10 +309,12 @@ def test_a_trend_prints_its_order_and_scores() -> None:
     rows = [(30, None, {"STAGE": g, "RESPFL": "Y" if i < n else "N"}) for g, n in groups for i in range(50)]
     asked = SHARES | {"by": "STAGE", "tests": ["trend"]}
     r = results_of(people(*rows), asked, characteristics=declared)["shares/p_trend"]
-    assert r.value == pytest.approx(1.2947e-05, rel=1e-4)  # R: prop.trend.test(c(5, 15, 25), c(50, 50, 50))
+    assert r.value == pytest.approx(1.274967492e-05, rel=1e-9)  # R: prop.trend.test(c(5, 15, 25), c(50, 50, 50))
     assert "<40 0, 40-60 1, >60 2" in r.method
     scored = results_of(people(*rows), asked | {"scores": [0, 1, 3]}, characteristics=declared)["shares/p_trend"]
-    assert scored.value == pytest.approx(trend_test([5, 15, 25], [50, 50, 50], [0, 1, 3]).p) and ">60 3" in scored.method
+    assert (
+        scored.value == pytest.approx(trend_test([5, 15, 25], [50, 50, 50], [0, 1, 3]).p) and ">60 3" in scored.method
+    )
 
 
 def test_a_flag_in_table_1_differs_in_the_direction_of_the_yes() -> None:

@@ -4,6 +4,7 @@ which they lie."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.sensitivity.turnbull import Bounds, Turnbull, estimate_turnbull
 from chartline.stats.statistic import NotEstimable
-from chartline.stats.values.summary import quantile
+from chartline.stats.values.summary import summarise
 
 _METHOD = "Turnbull's estimate for interval-censored events"
 
@@ -34,12 +35,13 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     yield rows.count("events", sum(n for (_, b), n in intervals.items() if math.isfinite(b)))
     yield rows.count("events_to_the_day", sum(n for (a, b), n in intervals.items() if a == b))
 
-    widths: dict[float, int] = {}
-    for (a, b), n in intervals.items():
-        if a < b < math.inf:
-            widths[b - a] = widths.get(b - a, 0) + n
-    if widths:
-        yield rows.value("interval_width", quantile(widths, 0.5), "Median width of the intervals", unit="days")
+    gaps: Counter[float] = Counter()
+    for (left, right), of in intervals.items():
+        gaps[right - left] += of if left < right < math.inf else 0
+    gaps = +gaps
+    if gaps:
+        how = "Median number of days between which an event lies"
+        yield rows.value("median_gap", summarise(gaps).median, how, unit="days", n=gaps.total())
 
     def fitted() -> Iterator[Result]:
         if not intervals:
