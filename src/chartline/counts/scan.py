@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -244,13 +245,20 @@ def _counted(keys: Sequence[Ints | None], n: int) -> tuple[list[Ints | None], In
     size = math.prod(widths)
     if size > min(ROOM * n, MOST_CELLS):
         return list(keys), np.ones(n, np.int64)
-    table = np.zeros(size, np.int64)
     step = max(_BLOCK, size)
-    for first in range(0, n, step):
-        table += np.bincount(_packed([k[first : first + step] for k in given], widths), minlength=size)
-    cells = np.flatnonzero(table)
-    at = iter(np.unravel_index(cells, widths))
-    return [None if k is None else next(at) for k in keys], table[cells]
+    blocks = (_packed([k[a : a + step] for k in given], widths) for a in range(0, n, step))
+    table = reduce(np.add, (np.bincount(block, minlength=size) for block in blocks))
+    at = iter(_unpacked(table, widths))
+    return [None if k is None else next(at) for k in keys], table[table > 0]
+
+
+def _unpacked(table: Ints, widths: Sequence[int]) -> list[Ints]:
+    """The codes of the cells that are not empty; all but the last are looked up once for a run of cells."""
+    runs = (table > 0).reshape(-1, widths[-1])
+    sizes = np.count_nonzero(runs, axis=1)
+    lead = [np.repeat(code, sizes) for code in np.unravel_index(np.arange(sizes.size), widths[:-1])]
+    last = np.flatnonzero(runs) - np.repeat(np.arange(sizes.size) * widths[-1], sizes)
+    return [*lead, last]
 
 
 def _refilled(factor: Factor | None, codes: Ints | None) -> Factor | None:

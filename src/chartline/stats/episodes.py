@@ -209,6 +209,13 @@ class Episodes:
         return bool(_is_constant(self.count)) and bool(self.count[0] == 1)
 
     @cached_property
+    def by_row(self) -> bool:
+        """True where row i has the covariates `design[i]`."""
+        n = self.pattern.size
+        ends = n and self.design.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
+        return bool(ends) and np.array_equal(self.pattern, np.arange(n))
+
+    @cached_property
     def days(self) -> Ints | None:
         """The exits as whole numbers, where they are and are not much larger than their number; else None.
 

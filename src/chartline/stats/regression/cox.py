@@ -159,7 +159,7 @@ def estimate_cox(
     """
     _check(episodes, ties, robust, level)
     sets = RiskSets.of(episodes, cause)
-    model = standardise(episodes, sets, ties)
+    model = standardise(episodes, sets, ties, cause)
     null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null.information, episodes.covariates)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
