@@ -18,8 +18,8 @@ from functools import cached_property
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
+from chartline.stats.pieces import each, product, rows_alone, slices, square
 from chartline.stats.regression.efron import Ties, efron_sums
-from chartline.stats.regression.pieces import each, product, rows_alone, slices, square
 from chartline.stats.regression.risk_sets import RiskSets, Runs
 
 _WIDE = 12.0  # range of the linear predictor from which late entries are left out of sums, not subtracted
@@ -115,14 +115,17 @@ class Likelihood:
                 dying = np.flatnonzero(sets.event & np.isin(sets.slot // 2, self.tied))
                 out[dying] -= less[np.searchsorted(self.tied, sets.slot[dying] // 2)]
             return out
-        run = sets.running(rate)
-        by_slot = np.repeat(run, 2, axis=0)
-        if less.size:
-            by_slot[2 * self.tied] -= less
-        out = by_slot[sets.slot]
+        out = self._worth_by_slot(rate, less)[sets.slot]
         if sets.late.size:
-            out[sets.late] -= run[sets.first[sets.late] - 1]
+            out[sets.late] -= sets.running(rate)[sets.first[sets.late] - 1]
         return out
+
+    def _worth_by_slot(self, rate: Floats, less: Floats) -> Floats:
+        """As `worth` for rows that are there from the start, one value a slot."""
+        out = np.repeat(self.sets.running(rate), 2, axis=0)
+        if less.size:
+            out[2 * self.tied] -= less
+        return np.asarray(out)
 
     def _sums(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
         """Risk of each row; 1 and the covariates weighted by it, over who is at risk and over who has a tied event;
@@ -159,12 +162,13 @@ class Likelihood:
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         """The covariates and their squares, weighted by risk and by what each row is worth over its time."""
-        weight = self.worth(m.q1, m.f1, wide=m.wide)
-        weight *= m.risk
+        late = self.sets.late.size > 0
+        worth = self.worth(m.q1, m.f1, wide=m.wide) if late else self._worth_by_slot(m.q1, m.f1)
 
         def add(piece: tuple[slice, Runs]) -> tuple[Floats, Floats]:
-            x = self.xt[:, piece[0]]
-            weighted = x * weight[piece[0]]
+            at, x = piece[0], self.xt[:, piece[0]]
+            weight = (worth[at] if late else worth[self.sets.slot[at]]) * m.risk[at]
+            weighted = x * weight
             return weighted.sum(axis=1), weighted @ x.T
 
         k = self.xt.shape[0]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.pieces import PIECE, each, slices
 from chartline.stats.regression.exact_ties import ExactLikelihood
 from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
-from chartline.stats.regression.pieces import PIECE, each, slices
 from chartline.stats.regression.risk_sets import RiskSets
 
 _MANY = 4096  # rows from which it is worth looking for equal covariates
+_PIECE = 4096  # rows
 _CODES = 1 << 20  # codes that whole-number covariates may need together
 
 
@@ -48,39 +49,39 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
 def _rows(episodes: Episodes, row: Ints) -> Floats:
     """The covariates of each row, covariates x rows."""
     place = row if episodes.by_row else episodes.pattern[row]
-    columns = episodes.design.T
-    if row.size < PIECE:
-        return np.ascontiguousarray(columns[:, place])
-    out = np.empty((columns.shape[0], row.size))
-    each(lambda at: np.take(columns, place[at], axis=1, out=out[:, at], mode="clip"), slices(row.size))
+    out = np.empty((episodes.design.shape[1], row.size))
+
+    def fill(at: slice) -> None:
+        out[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
+
+    each(fill, slices(row.size, _PIECE))
     return out
 
 
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """Take mean and standard deviation off, in place (1 for what does not vary); return them, and the ranges left."""
-    pieces = slices(xt.shape[1])
-    total = weight.sum()
-    near = xt[:, 0].copy()  # any value near the mean: squares of distances from it keep their digits
+    pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
+    near = xt[:, :1].copy()  # any value near the mean: squares of distances from it keep their digits
 
-    def add(at: slice) -> tuple[Floats, Floats, Floats]:
-        x = xt[:, at]
-        low, high = x.min(axis=1), x.max(axis=1)
-        x -= near[:, None]
+    def add(at: slice) -> Floats:
+        x = xt[:, at] - near
+        ends = x.min(axis=1), x.max(axis=1)
         weighted = x * weight[at]
-        return np.stack([weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)]), low, high
+        return np.stack([*ends, weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
 
-    sums, low, high = zip(*each(add, pieces), strict=True)
-    away, square = np.sum(sums, axis=0) / total
+    sums = np.array(each(add, pieces))
+    away, square = sums[:, 2:].sum(axis=0) / total
     size = np.sqrt(np.maximum(square - away * away, 0.0))
-    centre = near + away
+    centre = near[:, 0] + away
     scale = np.where(size > 1e-12 * np.abs(centre), size, 1.0)
 
     def change(at: slice) -> None:
-        xt[:, at] -= away[:, None]
-        xt[:, at] /= scale[:, None]
+        x = xt[:, at]
+        x -= centre[:, None]
+        x /= scale[:, None]
 
     each(change, pieces)
-    return centre, scale, (np.max(high, axis=0) - np.min(low, axis=0)) / scale
+    return centre, scale, (sums[:, 1].max(axis=0) - sums[:, 0].min(axis=0)) / scale
 
 
 def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.risk import totals
 from chartline.stats.statistic import NotEstimable
 
 Bools = npt.NDArray[np.bool_]
@@ -175,25 +176,29 @@ class RiskSets:
 
 def _of_days(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """Whole days, everyone there from the start, one stratum: the slot is looked up by day."""
-    deaths = np.bincount(days, event if episodes.singly else event * episodes.count)
-    there = deaths > 0
+    key = 2 * days
+    key += event
+    by_key = totals(key, episodes, 2 * int(days.max()) + 2)
+    there = by_key[1::2] > 0
 
     def rows() -> tuple[Ints, Ints, Ints, Floats]:
         last = np.cumsum(there)
         never = 2 * int(last[-1])
         slots = np.stack([2 * last - 1, 2 * last - 2], axis=1)  # without and with the event
         slots[last == 0] = never
-        slot = slots.reshape(-1).astype(np.uint16 if never < 65536 else np.int64)[2 * days + event]
+        slot = slots.reshape(-1).astype(np.uint16 if never < 65536 else np.int64)[key]
         if not episodes.singly:
             slot[episodes.count == 0] = never
         order = np.argsort(slot, kind="stable")
-        sizes = np.bincount(slot, minlength=never + 1)[:never]
+        sizes = np.bincount(slots.reshape(-1), by_key, never + 1) if episodes.singly else np.bincount(slot, minlength=never)
+        sizes = sizes[:never].astype(np.int64)
         order = order[: int(sizes.sum())]
         count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
         return order, constant(0, order.size), np.repeat(np.arange(never), sizes), count
 
     distinct = np.flatnonzero(there)
-    return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths[distinct], rows)
+    deaths = by_key[1::2][distinct].astype(np.float64)
+    return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths, rows)
 
 
 def _of_times(episodes: Episodes, event: Bools) -> RiskSets:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from chartline.stats.episodes import Floats
+Floats = npt.NDArray[np.float64]
 
 PIECE = 16_384  # rows of a piece
 _ALONE = 250_000  # multiplications up to which OpenBLAS uses one thread
