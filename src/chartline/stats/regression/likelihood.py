@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
-from chartline.stats.pieces import each, product, rows_alone, slices, square
+from chartline.stats.pieces import PIECE, each, product, rows_alone, slices, square
 from chartline.stats.regression.efron import Ties, efron_sums
 from chartline.stats.regression.risk_sets import RiskSets, Runs
 
@@ -132,6 +132,8 @@ class Likelihood:
         and whether risks are so wide apart that late entries were left out, not taken off.
         """
         sets, k = self.sets, self.xt.shape[0]
+        if sets.slot.size <= PIECE and len(sets.bounds) == 1 and not sets.late.size:
+            return self._sums_at_once(beta)
         risk, wide = np.empty(sets.slot.size), False
         if sets.late.size:
             risk[:] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
@@ -159,6 +161,28 @@ class Likelihood:
             of_late = risk[sets.late]
             s = sets.still(by_slot, np.vstack([of_late, self._late_x * of_late]))
         return risk, s, by_slot[:, 2 * self.tied], wide
+
+    def _sums_at_once(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
+        """As `_sums` of few rows in one stratum that are there from the start: they are summed from the last one on."""
+        block = np.empty((self.xt.shape[0] + 1, self.xt.shape[1]))
+        block[0] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
+        np.exp(block[0], out=block[0])
+        block[0] *= self.sets.count
+        np.multiply(self.xt, block[0], out=block[1:])
+        first, dying, starts = self._ends
+        s = np.cumsum(block[:, ::-1], axis=1)[:, first]
+        e = np.add.reduceat(block[:, dying], starts, axis=1) if starts.size else block[:, :0]
+        return block[0], s, e, False
+
+    @cached_property
+    def _ends(self) -> tuple[Ints, Ints, Ints]:
+        """Of each event time the first row that is at risk, from the end; the rows of tied events; where each begins."""
+        sizes = np.bincount(self.sets.slot, minlength=2 * self.sets.times.size)
+        begin = np.cumsum(sizes) - sizes
+        tied = sizes[2 * self.tied]
+        starts = np.cumsum(tied) - tied
+        dying = np.arange(tied.sum()) + np.repeat(begin[2 * self.tied] - starts, tied)
+        return self.sets.slot.size - 1 - begin[::2], dying, starts
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         """The covariates and their squares, weighted by risk and by what each row is worth over its time."""
