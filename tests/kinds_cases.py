@@ -5,8 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from chartline.counts.count import count_analyses
+from chartline.derive.model import Adam
 from chartline.protocol.model import Protocol
-from counts_cases import ORIGIN, Row, subject, tiny_protocol
+from chartline.results.model import Results
+from chartline.stats.estimate import estimate_all
+from counts_cases import DIGEST, ORIGIN, Row, adam, attrition, subject, time, tiny_protocol
 
 ENDPOINT = {"endpoint": "RFS", "at_months": [3, 6]}
 OVER = {"population": "all", "numerator": "RESPFL == 'Y'"}
@@ -56,13 +60,16 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"id": "without", "kind": "leave_one_out", "of": "response", "over": "SITEID"},
     {"id": "rfs_without", "kind": "leave_one_out", "of": "rfs", "over": "SITEID"},
     {"id": "lost", "kind": "lost_to_follow_up", "lost_after_days": 30, "threshold": 0.2, **ENDPOINT},
-
     {"id": "interval", "kind": "interval_censored", **ENDPOINT},
     {"id": "adjusted", "kind": "multiplicity", "of": ["curves", "by_sex", "weights/p_wilcoxon"]},
     {"id": "confounder", "kind": "e_value", "of": "cox"},
     {"id": "confounder_odds", "kind": "e_value", "of": "logistic", "common": False},
+    {"id": "predicted", "kind": "predicted_survival", "of": "cox_spline", "profiles": {"old": {"AGE": 60}},
+     "at_months": [3]},
+    {"id": "predicted_strata", "kind": "predicted_survival", "of": "cox", "at_months": [3],
+     "profiles": {"young": {"AGE": 30, "SEX": "F"}, "man": {"AGE": 30, "SEX": "M"}}},
     {"id": "precision", "kind": "precision", "n": [32], "expected": 0.6},
-    {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null": 0.3, "alternative": 0.6},
+    {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null_rate": 0.3, "alternative_rate": 0.6},
     {"id": "power_curves", "kind": "power", "design": "logrank", "n": [100], "hazard_ratio": 0.6, "median_months": 6,
      "accrual_months": 24, "follow_up_months": 12, "dropout_per_year": 0.05},
 ]  # fmt: skip
@@ -94,3 +101,17 @@ def course(
     dates = {"HSCTDT": transplant, "RELDT": relapse, "DTHDT": death, "LKADT": last}
     row = {name: "N" if d is None else "Y" for name, d in flags.items()} | {n: day(d) for n, d in dates.items()}
     return subject(subject_id, **{"TRTSDT": ORIGIN, **row, **values})
+
+
+def results_of(tables: Adam, *analyses: dict[str, Any], **over: Any) -> Results:
+    """The results of these analyses of the tiny study; an analysis is labelled by its id where it has no label."""
+    declared = [{"label": a["id"], **a} for a in analyses]
+    protocol = tiny_protocol(**{"analyses": declared, "headline": {}, "report": {}, **over})
+    counts = count_analyses(tables, attrition(tables), protocol, DIGEST)
+    return Results(estimate_all(counts, protocol), DIGEST, "data")
+
+
+def people(*of: tuple[int, str | None, dict[str, Any]], withheld: list[Row] | None = None) -> Adam:
+    """Subjects "0", "1", ... by the day their time ends, by what (None: censored), and their values of ADSL."""
+    subjects = [course(str(i), seen=end, **values) for i, (end, _, values) in enumerate(of)]
+    return adam(subjects, [time(str(i), end, cause) for i, (end, cause, _) in enumerate(of)], withheld=withheld)

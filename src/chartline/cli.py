@@ -185,6 +185,9 @@ def schema(
     typer.echo(json.dumps(declaration_schema(what), indent=2, ensure_ascii=False))
 
 
+_shown: list[Any] = []  # the line of progress, if there is one
+
+
 def _progress() -> Any:
     """Return a function that shows the present step on a terminal, and does nothing when piped."""
     if not sys.stderr.isatty():
@@ -194,6 +197,7 @@ def _progress() -> Any:
 
     status = Console(stderr=True).status("")
     status.start()
+    _shown.append(status)
 
     def tell(step: str) -> None:
         if step:
@@ -211,7 +215,11 @@ def main() -> None:
     """Entry point: expected failures become one clear message and their exit code."""
     gc.set_threshold(200_000, 50, 100)  # a run makes many small objects and few cycles: fewer sweeps save a twentieth
     try:
-        app()
+        try:
+            app()
+        finally:
+            for status in _shown:  # the message begins a line of its own, and the cursor is seen again
+                status.stop()
     except StudyError as e:
         typer.echo(f"{type(e).__name__}: {e}", err=True)
         raise SystemExit(e.exit_code) from None

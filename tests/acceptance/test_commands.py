@@ -44,7 +44,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
     code, out, _ = cli("--help")
     assert code == 0
-    for verb in ("run", "multiverse", "check", "explain", "schema"):
+    for verb in ("run", "multiverse", "check", "explain", "verify", "schema"):
         assert verb in out
         code, text, _ = cli(verb, "--help")
         assert code == 0
@@ -64,6 +64,30 @@ def test_the_console_script_gives_its_code_and_says_all(args: list[str], code: i
     assert done.returncode == code
     assert out in done.stdout
     assert err in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_failure_on_a_terminal_leaves_the_cursor_visible(tmp_path: Path) -> None:
+    import os
+    import pty
+
+    seen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "chartline.cli", "check", str(tmp_path / "nowhere")]
+    run = subprocess.Popen(command, stdout=terminal, stderr=terminal, env={**os.environ, "TERM": "xterm"})
+    os.close(terminal)
+    said = b""
+    while True:
+        try:
+            piece = os.read(seen, 65536)
+        except OSError:  # Linux says so when the other end has closed
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(seen)
+    assert run.wait() == 10
+    hidden, shown = said.rfind(b"\x1b[?25l"), said.rfind(b"\x1b[?25h")
+    assert 0 <= hidden < shown < said.index(b"ProtocolError")
 
 
 def test_version(cli: CLI) -> None:

@@ -11,7 +11,7 @@ from chartline.core.query import Topic
 from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from chartline.protocol.resolve import adsl_types
+from chartline.protocol.names import adsl_types
 from derive_cases import because, block, derive, protocol, row
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1"

@@ -70,7 +70,7 @@ def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, n
             "os_12m: {analysis: os, statistic: survival, at: 13",
             "13",
         ),
-        ("- id: cr_rate\n", "- id: cr_cri_rate\n", "twice: cr_cri_rate"),
+        ("- id: cr_rate\n", "- id: cr_cri_rate\n", "`cr_cri_rate` is used twice"),
         ("group: vod, min_grade", "group: vodd, min_grade", "did you mean `vod`?"),
         ("tests: [ANC, PLT, HB, WBC], worsened: true}", "tests: [ANC, PLTS], worsened: true}", "did you mean `PLT`?"),
         ("lab_tests: [ALT,", "lab_tests: [BILIRUBIN,", "no laboratory test `BILIRUBIN`"),
@@ -80,7 +80,7 @@ def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, n
         ("curves: [os, rfs, dor]", "curves: [os, cr_rate]", "of kind proportion"),
         ("exposure: [cycles,", "exposure: [cr_rate,", "of kind proportion"),
         ("table1_by: SITEID", "table1_by: ECOG", "makes no groups"),
-        ("table1_by: SITEID", "table1_by: SEX", "take it out of table1"),
+        ("table1_by: SITEID", "table1_by: SEX", "take it out of table1, or"),
         (
             "population: treated, variable: NCYC, definition",
             "population: treated, variable: BOR, definition",
@@ -90,10 +90,11 @@ def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, n
     ],
 )
 def test_a_reference_that_leads_nowhere_is_refused(tmp_path: Path, old: str, new: str, says: str) -> None:
-    file, _ = changed(tmp_path, old, new)
+    file, line = changed(tmp_path, old, new)
     with pytest.raises(ProtocolError) as e:
         load_protocol(file)
     assert says in str(e.value)
+    assert f"line {line}, at " in e.value.where
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ def _flow(reason: str = "Under 18", sets: int = 3) -> dict[str, Any]:
     return ends | {"steps": [step] * 2, "sets": [{"label": f"Set {i}", "n": i} for i in range(sets)]}
 
 
+def _digits(*counts: int) -> dict[str, Any]:
+    columns = [{"label": str(i), "n": n, "words": str(n), "short": i < 2} for i, n in enumerate(counts)]
+    return {"columns": columns, "x_label": "Digits", "asked": ["asked: 2", 2] if counts else None}
+
+
 def _figure(kind: str, data: dict[str, Any]) -> Figure:
     return Figure("Figure 1", kind, kind, "c", "alt", data)
 
@@ -60,6 +65,8 @@ CASES = {
     "flow": ("flow", _flow()),
     "flow without a step or a set": ("flow", _flow(sets=0) | {"steps": []}),
     "flow with eight sets": ("flow", _flow(sets=8)),
+    "digits": ("digits", _digits(0, 1, 12_345, 7)),
+    "digits of nothing": ("digits", _digits()),
     "swimmer of one": ("swimmer", _swimmer(1)),
     "swimmer of nobody": ("swimmer", _swimmer(0)),
     "swimmer of a hundred": ("swimmer", _swimmer(100)),

@@ -109,6 +109,26 @@ def test_gray_needs_two_groups_and_leaves_out_an_empty_one() -> None:
         gray_test(three, 3)
 
 
+def test_gray_where_all_of_a_group_have_the_event_early() -> None:
+    """R 4.2.2, cmprsk 2.2-11, cuminc(t, s, g, rho = rho)$Tests. The pooled incidence goes to one and beyond."""
+    time = [2, 3, 3, 5, 6, 8, 4, 9, 11, 14, 15, 18, 20, 21, 22, 30]
+    status = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 2, 1]
+    two = episodes(time, status, group=["a"] * 6 + ["b"] * 10)  # beyond one where b is alone: nothing is compared there
+    for rho, chisq, p in ((0, 12.8317795799526, 0.000340781485519859), (1, 11.7398482915029, 0.000611760101686953)):
+        test = gray_test(two, rho=rho)
+        assert (test.chisq, test.p) == (pytest.approx(chisq, rel=1e-12), pytest.approx(p, rel=1e-12))
+        assert not test.warnings
+    even = gray_test(episodes([1, 2, 3, 4], [1, 1, 1, 1], group=["a", "a", "b", "b"]))  # one exactly, to rounding
+    assert even.chisq == pytest.approx(2.81508078994614, rel=1e-12)
+    time, status = [*range(1, 11), 11, 13, 16, 12, 14, 15], [1] * 12 + [0, 1, 1, 1]
+    three = episodes(time, status, group=["a"] * 10 + ["b"] * 3 + ["c"] * 3)  # beyond one while b and c are compared
+    test = gray_test(three)
+    assert (test.chisq, test.p) == (pytest.approx(12.9451980403645, rel=1e-12), pytest.approx(0.00154520449188733))
+    assert "passes one" in test.warnings[0]
+    with pytest.raises(NotEstimable, match="reaches one before the last event"):
+        gray_test(three, rho=1)  # the weight 1 - F would be negative
+
+
 def test_gray_where_groups_are_never_at_risk_together() -> None:
     rows = episodes([1, 2, 8, 9], [0, 0, 1, 0], group=list("AABB"))
     with pytest.raises(NotEstimable, match="cannot be told apart"):

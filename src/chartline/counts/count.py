@@ -30,7 +30,6 @@ import polars as pl
 
 from chartline.counts.members import (
     ELIGIBLE,
-    LOST,
     SEPARATOR,
     Roster,
     Variable,
@@ -41,7 +40,8 @@ from chartline.counts.members import (
     pattern_of,
 )
 from chartline.counts.members import members as members
-from chartline.counts.model import AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.derive.endpoint import check_events
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
@@ -56,6 +56,7 @@ from chartline.protocol.analyses import (
     Summary,
 )
 from chartline.protocol.model import Protocol, set_tallies
+from chartline.protocol.place import Place
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
@@ -153,8 +154,7 @@ def _maker(
     if isinstance(analysis, IntervalCensored):
         return partial(_levels, key=replace(key, unit="day"), dims=("left", "right"))
     if isinstance(analysis, Multistate):
-        states = tuple(str(m) for m in (*analysis.states, *analysis.absorbing))
-        return partial(_event_table, key=replace(key, unit="day"), causes=states, by=by)
+        return partial(_event_table, key=replace(key, unit="day"), causes=analysis.names[1:], by=by)
     if hasattr(analysis, "endpoint"):
         return partial(_event_table, key=replace(key, unit="day"), causes=_causes(protocol, analysis, name), by=by)
     if isinstance(analysis, Summary | CompareValues):
@@ -168,27 +168,10 @@ def _maker(
 
 
 def _causes(protocol: Protocol, analysis: Any, name: str) -> tuple[str, ...]:
-    """The ways of leaving a table: the endpoint's events, and what an analysis adds to them.
-
-    Raises `ProtocolError` for a cause that is no event of the endpoint, and for an event on the way that is one.
-    """
+    """The ways of leaving a table: the endpoint's events, and what an analysis adds. Raises as `check_events`."""
+    check_events(analysis, protocol, Place("", ("analyses",), analysis.id))
     events = tuple(str(m) for m in endpoint_of(protocol, analysis.endpoint).events)
-    cause = getattr(analysis, "cause", None)
     on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
-    if cause is not None and cause not in events:
-        raise ProtocolError(
-            f"`{cause}` is no event of {analysis.endpoint}",
-            where=f"analysis {analysis.id}",
-            expected=f"one of: {', '.join(events)}",
-            do="name one of them as cause, or declare an endpoint that has it",
-        )
-    if on_the_way is not None and on_the_way in events:
-        raise ProtocolError(
-            f"`{on_the_way}` ends {analysis.endpoint}, so it cannot be on the way to its end",
-            where=f"analysis {analysis.id}",
-            expected=f"a milestone other than {', '.join(events)}",
-            do="name another milestone, or another endpoint",
-        )
     if isinstance(analysis, LostToFollowUp):
         return (*events, LOST)
     if on_the_way is not None and name == analysis.id:
@@ -237,9 +220,8 @@ def _outcomes(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> Cros
 
 
 def _levels(groups: list[Group], key: CountKey, dims: tuple[str, ...]) -> CrossTab:
-    """The levels alone, of those who have them; others are not counted here but for the withheld."""
-    kept = [(_split(level), role, n) for role, _, level, *_, n in groups if role not in ("missing", "not_counted")]
-    return _cross_tab(kept, key, dims)
+    """The levels alone, a missing one being ""; the withheld beside the cells."""
+    return _cross_tab([(_split(level), role, n) for role, _, level, *_, n in groups], key, dims)
 
 
 def _split(level: str | None) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH
+from chartline.counts.model import AFTER, BEFORE, LOST, STATE
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
 from chartline.protocol.analyses import (
@@ -48,6 +49,7 @@ from chartline.protocol.analyses import (
     Multistate,
     Power,
     Precision,
+    PredictedSurvival,
     Proportion,
     Summary,
     Tally,
@@ -58,10 +60,8 @@ from chartline.protocol.model import Protocol
 ELIGIBLE = "ELIGFL == 'Y'"
 COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY")
 SEPARATOR = "\x1f"  # between the levels of a pattern
-STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
-BEFORE, AFTER = "before", "after"  # its levels around one intercurrent event
-LOST = "lost"  # the cause of those who were lost to follow-up
-_NO_COUNTS = (Multiplicity, EValue, Precision, Power)  # computed from other counts, or from none
+_NO_COUNTS = (Multiplicity, EValue, PredictedSurvival, Precision, Power)  # computed from other counts, or from none
+_FOUND = (Milestone.FIRST_RESPONSE, Milestone.RELAPSE)  # what assessments find
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"
 
@@ -189,8 +189,7 @@ class Roster:
         if isinstance(analysis, Summary | Categories | CompareValues):
             return self.by_variable(Variable(sets[analysis.population].where, analysis.variable, pattern))
         if isinstance(analysis, Agreement):
-            both = f"{analysis.first} is present and {analysis.second} is present"
-            return self.by_condition(sets[analysis.population].where, both, pattern)
+            return self._both(analysis)
         if isinstance(analysis, Multistate):
             return self._states(analysis)
         if isinstance(analysis, Intercurrent):
@@ -240,6 +239,19 @@ class Roster:
             .otherwise(pl.lit("missing"))
         )
         return self._select(self._inside(of.where), role, pl.when(known).then(value), of.by)
+
+    def _both(self, analysis: Agreement) -> pl.LazyFrame:
+        """LEVEL: the two classifications of a subject; who lacks one of them is missing, or withheld with it."""
+        where, both = self._protocol.sets[analysis.population].where, (analysis.first, analysis.second)
+        role = (
+            pl.when(self._open(where) | self._withheld(both))
+            .then(pl.lit("withheld"))
+            .when(pl.all_horizontal(pl.col(v).is_not_null() for v in both))
+            .then(pl.lit("counted"))
+            .otherwise(pl.lit("missing"))
+        )
+        value = pl.concat_str([as_level(v, self._types[v]) for v in both], separator="; ")
+        return self._select(self._inside(where), role, value, both)
 
     def of_set(self, where: str) -> pl.LazyFrame:
         """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
@@ -359,17 +371,16 @@ class Roster:
 
     def _intervals(self, analysis: IntervalCensored) -> pl.LazyFrame:
         """LEVEL: the last day on which the event is known not to have happened, and the day by which it had ("" where
-        it had not). A death is known to the day; any other event lies after the last assessment before it."""
+        it had not). What an assessment finds (relapse, response) happened after the assessment before it; every other
+        event is known to the day."""
         people, role = self._people(analysis)
         assessed = self._adam["ADRS"].filter(pl.col("PARAMCD") == "OVR").select("USUBJID", "ADT").lazy()
         seen = people.join(assessed, on="USUBJID", how="left")
         day = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
         before = seen.filter((day >= 0) & (day < pl.col("AVAL"))).group_by("USUBJID").agg(day.max().alias("SEEN"))
         people = people.join(before, on="USUBJID", how="left", maintain_order="left")
-        exact = pl.col("CAUSE") == str(Milestone.DEATH)
-        left = pl.when((role == "event") & exact).then(pl.col("AVAL")).when(role == "event").then(
-            pl.col("SEEN").fill_null(0)
-        ).otherwise(pl.col("AVAL"))  # fmt: skip
+        found = (role == "event") & pl.col("CAUSE").is_in([str(m) for m in _FOUND])
+        left = pl.when(found).then(pl.col("SEEN").fill_null(0)).otherwise(pl.col("AVAL"))
         right = pl.when(role == "event").then(pl.col("AVAL").cast(pl.String)).otherwise(pl.lit(""))
         rows = people.with_columns(left.cast(pl.String).alias("LEFT"), right.alias("RIGHT"))
         return self._select(rows, role, pl.col("AVAL"), ("LEFT", "RIGHT"), _cause(role))
@@ -377,13 +388,13 @@ class Roster:
     def _states(self, analysis: Multistate) -> pl.LazyFrame:
         """Each subject's time in every state; CAUSE is the state that a part of it ends in.
 
-        Of milestones on one day the last declared is entered, the absorbing ones being last.
+        Of milestones on one day the last declared is entered, the absorbing ones being last; a subject begins in the
+        state that it entered last by day 0.
         """
         where = self._protocol.sets[analysis.population].where
-        milestones = [*analysis.states, *analysis.absorbing]
         origin, end = ORIGINS[analysis.origin], "LKADT"
-        uses = [origin, end, *(v for m in milestones for v in DATED[m])]
-        undated = [_undated(m) for m in milestones]
+        uses = [origin, end, *(v for m in analysis.milestones for v in DATED[m])]
+        undated = [_undated(m) for m in analysis.milestones]
         absorbed = pl.any_horizontal([pl.col(DATED[m][0]).fill_null("") == "Y" for m in analysis.absorbing])
         no_time = pl.col(origin).is_null() | (pl.col(end).is_null() & ~absorbed) | pl.any_horizontal(undated)
         stands = (
@@ -398,34 +409,48 @@ class Roster:
             pl.col("STANDS"), pl.lit(None, pl.Int64), (STATE,),
         )  # fmt: skip
         known = people.filter(pl.col("STANDS").is_null())
-        reached = [
-            known.select(
-                *_KEY, (pl.col(DATED[m][1]) - pl.col(origin)).dt.total_days().alias("DAY"),
-                pl.lit(rank).alias("RANK"), pl.lit(str(m)).alias("TO"), pl.lit(m in analysis.absorbing).alias("ENDS"),
-            )
-            for rank, m in enumerate(milestones)
-        ]  # fmt: skip
-        last = known.select(
-            *_KEY, (pl.col(end) - pl.col(origin)).dt.total_days().alias("DAY"),
-            pl.lit(-1).alias("RANK"), pl.lit(None, pl.String).alias("TO"), pl.lit(True).alias("ENDS"),
-        )  # fmt: skip
-        steps = (
-            pl.concat([*reached, last])
-            .filter(pl.col("DAY").is_not_null())
-            .with_columns(pl.col("DAY").clip(0))
-            .sort(*_KEY, "DAY", "RANK")
-            .filter(pl.col("RANK") == pl.col("RANK").max().over([*_KEY, "DAY"]))
-            .filter(pl.col("ENDS").cast(pl.Int64).cum_sum().over(_KEY) - pl.col("ENDS").cast(pl.Int64) == 0)
+        parts = self._parts(known, analysis).filter(
+            # a state held by day 0 is where the subject begins; who is last seen on entering one spends no time in it
+            (pl.col("DAY") > pl.col("BEGINS")) | ((pl.col("DAY") == 0) & pl.col("ENDS"))
         )
-        state = pl.col("TO").shift(1).over(_KEY).fill_null(analysis.initial)
-        entry = pl.col("DAY").shift(1).over(_KEY)
-        parts = steps.with_columns(state.alias(STATE), entry.alias("BEGINS"))
-        # a state held by day 0 is where the subject begins
-        parts = parts.filter((pl.col("DAY") > 0) | (pl.col("ENDS") & pl.col("BEGINS").is_null()))
         role = pl.when(pl.col("TO").is_null()).then(pl.lit("censored")).otherwise(pl.lit("event"))
         began = pl.when(pl.col("BEGINS") > 0).then(pl.col("BEGINS"))
         inside = self._select(parts, role, pl.col("DAY"), (STATE,), pl.col("TO"), began)
         return pl.concat([out_of_it, inside]).sort([*_KEY, "ENTRY"], nulls_last=False, maintain_order=True)
+
+    def _parts(self, people: pl.LazyFrame, analysis: Multistate) -> pl.LazyFrame:
+        """STATE BEGINS DAY TO ENDS of each part of a subject's time, in order; TO is null where it is last seen."""
+        origin, dates = pl.col(ORIGINS[analysis.origin]), [pl.col(DATED[m][1]) for m in analysis.milestones]
+        absorbed = pl.any_horizontal(pl.col(DATED[m][1]).is_not_null() for m in analysis.absorbing)
+        # whoever had a milestone was alive that day, whatever the last contact says
+        last = pl.when(~absorbed).then(pl.max_horizontal("LKADT", *dates))
+
+        def reached(date: pl.Expr, rank: int, to: str | None, ends: bool) -> pl.LazyFrame:
+            return people.select(
+                *_KEY,
+                (date - origin).dt.total_days().alias("DAY"),
+                pl.lit(rank).alias("RANK"),
+                pl.lit(to, pl.String).alias("TO"),
+                pl.lit(ends).alias("ENDS"),
+            )
+
+        steps = [
+            reached(date, rank, str(m), m in analysis.absorbing)
+            for rank, (m, date) in enumerate(zip(analysis.milestones, dates, strict=True))
+        ]
+        over_before = pl.col("ENDS").cast(pl.Int64).cum_sum().over(_KEY) - pl.col("ENDS").cast(pl.Int64)
+        return (
+            pl.concat([*steps, reached(last, len(steps), None, True)])
+            .filter(pl.col("DAY").is_not_null())
+            .sort(*_KEY, "DAY", "RANK")
+            .with_columns(pl.col("DAY").clip(0), pl.col("TO").is_null().alias("LAST"))
+            .unique([*_KEY, "DAY", "LAST"], keep="last", maintain_order=True)
+            .filter(over_before == 0)
+            .with_columns(
+                pl.col("TO").shift(1).over(_KEY).fill_null(analysis.initial).alias(STATE),
+                pl.col("DAY").shift(1).over(_KEY).fill_null(0).alias("BEGINS"),
+            )
+        )
 
     def _inside(self, where: str) -> pl.LazyFrame:
         """Those in the set, and those of whom it is open whether they are."""

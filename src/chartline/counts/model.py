@@ -17,6 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 Pattern = tuple[tuple[str, str], ...]  # covariate pattern: (("SITEID", "A"), ...); () is everyone
+STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
+BEFORE, AFTER = "before", "after"  # its levels around one event on the way
+LOST = "lost"  # the cause of those who were lost to follow-up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +91,18 @@ class EventTable(_Counted):
         return sum(row[0] for row in self.rows.values())
 
     @property
+    def n_at_start(self) -> int:
+        """Subjects that enter on day 0: where times are counted in parts, every other entry is a move."""
+        return sum(row[0] for (_, day), row in self.rows.items() if day == 0)
+
+    @property
     def patterns(self) -> tuple[Pattern, ...]:
         return tuple(sorted({p for p, _ in self.rows}))
+
+    def without_last_cause(self) -> EventTable:
+        """Return the table with the ends by the last cause, a move to another part of the time, as censorings."""
+        rows = {at: (row[0], row[1] + row[-1], *row[2:-1]) for at, row in self.rows.items()}
+        return replace(self, causes=self.causes[:-1], rows=rows)
 
     def select(self, pattern: Pattern) -> EventTable:
         """Return the part whose pattern contains every pair of `pattern`, as one pattern `()`.

@@ -17,6 +17,7 @@ from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Endpoint as Declared
 from chartline.protocol.model import Protocol
+from chartline.protocol.place import Place
 
 _TOPICS = {
     Milestone.BIRTH: Topic.ELIGIBILITY,
@@ -58,6 +59,41 @@ class Endpoint:
         return frozenset(_TOPICS[m] for m in self.milestones)
 
 
+def check_endpoints(protocol: Protocol, file: str) -> None:
+    """Raise `ProtocolError`, with its line, for an endpoint or analysis whose events cannot be meant."""
+    for i, e in enumerate(protocol.endpoints):
+        resolve_endpoint(e, protocol, Place(file, ("endpoints", i), e.id))
+    for i, a in enumerate(protocol.analyses):
+        check_events(a, protocol, Place(file, ("analyses", i), a.id))
+
+
+def check_events(analysis: Any, protocol: Protocol, place: Place) -> None:
+    """Raise `ProtocolError` for a cause that is no event of the endpoint, and for an event on the way that ends it."""
+    endpoint = getattr(analysis, "endpoint", None)
+    if endpoint is None:
+        return
+    of = resolve_endpoint(next(e for e in protocol.endpoints if e.id == endpoint), protocol, place)
+    events = [str(m) for m in of.events]
+    cause = getattr(analysis, "cause", None)
+    if cause is not None and cause not in events:
+        raise ProtocolError(
+            f"`{cause}` is no event of {endpoint}",
+            where=str(place.at("cause")),
+            expected=f"one of: {', '.join(events)}",
+            do="name one of them as cause, or declare an endpoint that has it",
+        )
+    for key in ("event", "time_dependent"):
+        on_the_way = getattr(analysis, key, None)
+        if on_the_way is not None and on_the_way in (*of.events, *of.censor_at):
+            what = "ends" if on_the_way in of.events else "censors"
+            raise ProtocolError(
+                f"`{on_the_way}` {what} {endpoint}, so it cannot be on the way to its end",
+                where=str(place.at(key)),
+                expected=f"a milestone other than {', '.join(map(str, (*of.events, *of.censor_at)))}",
+                do="name another milestone, or another endpoint",
+            )
+
+
 def shipped_endpoints() -> tuple[str, ...]:
     """Return the names that `use` may have."""
     folder = files("chartline") / "derive" / "endpoints"
@@ -65,14 +101,14 @@ def shipped_endpoints() -> tuple[str, ...]:
     return tuple(sorted(n for n in names if not n.startswith("_")))
 
 
-def resolve_endpoint(declared: Declared, protocol: Protocol) -> Endpoint:
-    """Return a protocol's endpoint with the defaults of the one it uses. Raises `ProtocolError`."""
+def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None = None) -> Endpoint:
+    """Return a protocol's endpoint with the defaults of the one it uses. Raises `ProtocolError`, naming `place`."""
     over: dict[str, Any] = {
         name: getattr(declared, name)
         for name in ("label", "population", "origin", "events", "censor_at", "last", "partial_dates")
         if getattr(declared, name) is not None
     }
-    where = f"endpoint {declared.id}"
+    where = str(place) if place else f"endpoint {declared.id}"
     over.setdefault("partial_dates", protocol.partial_dates)
     if declared.use is not None:
         return _sound(replace(_shipped(declared.use, where), **over), where)

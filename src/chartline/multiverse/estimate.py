@@ -99,9 +99,9 @@ class _Estimates:
     def one(self, counts: Counts, asked: Headline, analysis: Any, protocol: Protocol) -> Result:
         rows = self.rows(counts, analysis, protocol)
         for r in rows:
-            if (r.statistic, r.at, r.group) == (asked.statistic, asked.at, ""):
+            if (r.statistic, r.at, r.group) == (asked.statistic, asked.at, asked.group):
                 return r
-        known = dict.fromkeys(r.statistic for r in rows if not r.group)
+        known = dict.fromkeys(r.statistic for r in rows if r.group == asked.group)
         raise ProtocolError(
             f"{asked.analysis} has no statistic `{asked.statistic}`" + (f" at {asked.at:g}" if asked.at else ""),
             where="multiverse.outcomes",

@@ -5,6 +5,7 @@ What a kind needs of the patients is counted by `counts/`, what it computes of t
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -175,7 +176,7 @@ class CompareSurvival(_Timed):
     )
     scores: tuple[float, ...] = Field(
         (),
-        description="Of `trend`: scores of the groups in order; 0, 1, 2, ... if not given.",
+        description="Of `trend`: scores of the groups in their declared order; 0, 1, 2, ... if not given.",
         examples=[[0, 1, 3]],
     )
     restricted_mean_months: tuple[float, ...] = Field(
@@ -268,6 +269,31 @@ class Cox(_Timed, _Model):
         return self
 
 
+class PredictedSurvival(Base):
+    """The survival that a Cox regression predicts for patients one describes; by stratum where it has strata.
+
+    Not a forecast for a person: what the model says of the patients of this study.
+    """
+
+    kind: Literal["predicted_survival"] = Field(
+        "predicted_survival", description="Curves predicted by a Cox regression.", examples=["predicted_survival"]
+    )
+    of: str = Field(description="Analysis of kind cox, of complete cases.", examples=["cox_os"])
+    profiles: dict[str, dict[str, float | str]] = Field(
+        min_length=1,
+        description="Patients: a name, and the value of every covariate of the model.",
+        examples=[{"40 years, relapsed": {"AGE": 40, "STATUS": "RELAPSED"}}],
+    )
+    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
+
+    @model_validator(mode="after")
+    def _names_are_plain(self) -> PredictedSurvival:
+        if any(";" in name for name in self.profiles):
+            raise ValueError("the name of a patient holds no semicolon")
+        return self
+
+
 class FineGray(_Timed, _Model):
     """Fine-Gray regression of the cumulative incidence of one event, the others competing."""
 
@@ -337,6 +363,25 @@ class Multistate(Base):
     )
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
+    @property
+    def milestones(self) -> tuple[Milestone, ...]:
+        """Every state but the first: the transient, then the absorbing."""
+        return (*self.states, *self.absorbing)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all states, in order."""
+        return (self.initial, *(str(m) for m in self.milestones))
+
+    @model_validator(mode="after")
+    def _has_each_state_once(self) -> Multistate:
+        twice = [name for name, n in Counter(self.names).items() if n > 1]
+        if twice:
+            raise ValueError(f"the state {twice[0]} is declared twice")
+        if self.origin in self.milestones:
+            raise ValueError(f"{self.origin} is the origin, so it cannot be a state; name the first state `initial`")
+        return self
+
 
 class CompareProportions(Base):
     """A proportion compared between the levels of a variable: differences, ratios, tests."""
@@ -355,6 +400,11 @@ class CompareProportions(Base):
     )
     tests: tuple[Literal["fisher", "fisher_mid_p", "boschloo", "barnard", "chi_square", "trend"], ...] = Field(
         (), description="Tests, in order; none if not asked for.", examples=[["fisher"]]
+    )
+    scores: tuple[float, ...] = Field(
+        (),
+        description="Of `trend`: scores of the groups in their declared order; 0, 1, 2, ... if not given.",
+        examples=[[0, 1, 3]],
     )
     strata: tuple[str, ...] = Field(
         (),
@@ -490,8 +540,8 @@ class Precision(Base):
 class Power(Base):
     """Power of a log-rank comparison or of a one-arm design, for patients still to be observed.
 
-    `logrank` needs hazard_ratio, median_months, accrual_months, follow_up_months; `one_arm` needs null, alternative.
-    Power of data already seen is not offered: the width of their interval says more.
+    `logrank` needs hazard_ratio, median_months, accrual_months, follow_up_months; `one_arm` needs null_rate,
+    alternative_rate. Power of data already seen is not offered: the width of their interval says more.
     """
 
     kind: Literal["power"] = Field("power", description="Power of a design.", examples=["power"])
@@ -504,8 +554,8 @@ class Power(Base):
         description="Significance level: two-sided for logrank, one-sided for one_arm.",
         examples=[0.05],
     )
-    null: float | None = Field(None, gt=0, lt=1, description="one_arm: rate to be excluded.", examples=[0.3])
-    alternative: float | None = Field(None, gt=0, lt=1, description="one_arm: rate hoped for.", examples=[0.6])
+    null_rate: float | None = Field(None, gt=0, lt=1, description="one_arm: rate to be excluded.", examples=[0.3])
+    alternative_rate: float | None = Field(None, gt=0, lt=1, description="one_arm: rate hoped for.", examples=[0.6])
     hazard_ratio: float | None = Field(None, gt=0, description="logrank: hazard ratio.", examples=[0.6])
     median_months: float | None = Field(None, gt=0, description="logrank: median of the control.", examples=[6])
     accrual_months: float | None = Field(None, ge=0, description="logrank: months of accrual.", examples=[24])
@@ -518,7 +568,7 @@ class Power(Base):
     def _is_complete(self) -> Power:
         needed = {
             "logrank": ("hazard_ratio", "median_months", "accrual_months", "follow_up_months"),
-            "one_arm": ("null", "alternative"),
+            "one_arm": ("null_rate", "alternative_rate"),
         }[self.design]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
@@ -526,10 +576,9 @@ class Power(Base):
         return self
 
 
-Timed = Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox | FineGray
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut
-    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | Precision | Power,
+    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -240,6 +240,7 @@ _METHODS = {
     "compare_survival": "Curves were compared by the tests named in the protocol before the data were seen.",
     "cox": "Hazard ratios are from Cox regression; where events are fewer than ten a coefficient, or a level has none, "
     "with Firth's penalty and profile likelihood intervals. The reason for each choice stands beside the number.",
+    "predicted_survival": "Predicted curves are those of the Cox model for patients described in the protocol.",
     "logistic": "Odds ratios are from logistic regression, with Firth's penalty by the same rule.",
     "intercurrent": "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)): "
     "ignored, censored, as an event, from a landmark, as a time-dependent covariate, and as a state. The comparison of "

@@ -352,8 +352,13 @@ class Headline(Declared):
     )
     at: float | None = Field(
         None,
-        description="Landmark in months, for `survival`; one of the analysis' `at_months`.",
+        description="Landmark in months, for what is estimated at one; one of the analysis' `at_months`.",
         examples=[12],
+    )
+    group: str = Field(
+        "",
+        description="Group of the number as in its result id: an event, a covariate, a level; everyone if not given.",
+        examples=["CAUSE=relapse"],
     )
     unit: str = Field("", description="'proportion', 'months', 'cycles', 'patients'.", examples=["proportion"])
 
@@ -371,6 +376,7 @@ class Published(Declared):
     )
     statistic: str | None = Field(None, description="Statistic of that analysis.", examples=["proportion"])
     at: float | None = Field(None, description="Landmark of that statistic, months.", examples=[24])
+    group: str = Field("", description="Group of that statistic, as in its result id.", examples=["CAUSE=relapse"])
     note: str = Field(
         "",
         description="What a reader must know to compare the two.",
@@ -581,19 +587,6 @@ class Protocol(Declared):
             said = {field: getattr(variant, field) for field in variant.model_fields_set}
             full = {field: getattr(self.response, field) for field in Response.model_fields} | said
             self.response_variants[name] = Response.model_construct(set(said), **full)
-        return self
-
-    @model_validator(mode="after")
-    def _ids_are_unique(self) -> Protocol:
-        for what, ids in (
-            ("centre", [c.id for c in self.data.centres]),
-            ("criterion", [c.id for c in self.eligibility]),
-            ("endpoint", [e.id for e in self.endpoints]),
-            ("analysis", [a.id for a in self.analyses]),
-        ):
-            twice = sorted({i for i in ids if ids.count(i) > 1})
-            if twice:
-                raise ValueError(f"{what} ids must be unique; twice: {', '.join(twice)}")
         return self
 
     def analysis(self, analysis_id: str) -> Any:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chartline.protocol.model import Protocol
+
 COHORT_VARIABLES: dict[str, str] = {
     "SITEID": "Centre",
     "AGE": "Age at first dose, years",
@@ -43,6 +48,18 @@ DERIVED_VARIABLES: dict[str, str] = {
 }
 
 
+# Milestones as words in a sentence.
+EVENTS: dict[str, str] = {
+    "first_response": "response",
+    "relapse": "relapse",
+    "transplant": "transplantation",
+    "new_therapy": "new therapy",
+    "death": "death",
+    "lost": "loss to follow-up",
+}
+_LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
+
+
 _NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "MRDNEGCY", "HSCTINT")
 _TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP")
 
@@ -54,6 +71,50 @@ def type_of(name: str) -> str:
     return "date" if name.endswith("DT") else "flag"
 
 
+def level_words(level: str) -> str:
+    """Return a level as readers see it: "Male" for M, "Relapsed" for RELAPSED; others as they are."""
+    if level in _LEVELS:
+        return _LEVELS[level]
+    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+
+
+def event_words(event: str) -> str:
+    """Return a milestone or state inside a sentence: "transplantation"; a study's own name as it is."""
+    return EVENTS.get(event, event)
+
+
 def label_of(name: str) -> str | None:
     """Return the label of a variable that every study has."""
     return COHORT_VARIABLES.get(name) or DERIVED_VARIABLES.get(name)
+
+
+def adsl_types(p: Protocol) -> dict[str, str]:
+    """Return every ADSL variable this study will have -> text, number, date or flag."""
+    types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES)}
+    types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
+    for name in p.response_variants:
+        types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    return types | dict.fromkeys(p.safety_flags, "flag")
+
+
+def adsl_labels(p: Protocol) -> dict[str, str]:
+    """Return every ADSL variable this study will have -> its label, without the unit."""
+    own = {name: c.label for name, c in p.characteristics.items()}
+    own |= {name: f.label for name, f in p.safety_flags.items()}
+    shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
+    return shipped | own
+
+
+def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
+    """Return the levels that a protocol declares of a variable, in its order; none if it declares none."""
+    if variable in ("SITEID", "CENTRE"):
+        return tuple(c.id for c in p.data.centres)
+    declared = p.characteristics.get(variable)
+    return declared.categories if declared else ()
+
+
+def level_label(p: Protocol, variable: str, level: str) -> str:
+    """Return a level of a variable as readers see it: "Centre A", "Refractory"."""
+    if variable in ("SITEID", "CENTRE"):
+        return next((c.label or c.id for c in p.data.centres if c.id == level), level_words(level))
+    return level_words(level)

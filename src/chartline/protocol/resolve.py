@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from chartline.core.clinical import lab_tests, variables
@@ -14,19 +14,21 @@ from chartline.protocol.analyses import (
     CompareValues,
     Covariate,
     EValue,
+    FineGray,
     FollowUp,
-    Intercurrent,
     LeaveOneOut,
     Multiplicity,
     Multistate,
+    PredictedSurvival,
     Proportion,
     Summary,
     Survival,
     Tally,
 )
 from chartline.protocol.base import DATED, ORIGINS, Milestone
-from chartline.protocol.model import AeComponent, LabComponent, Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, type_of
+from chartline.protocol.model import AeComponent, Headline, LabComponent, Protocol, Published
+from chartline.protocol.names import COHORT_VARIABLES, adsl_types
+from chartline.protocol.place import Place, check_known
 
 # What each list of the report can print.
 _PRINTS: dict[str, tuple[type, ...]] = {
@@ -36,102 +38,146 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "transplant": (Proportion, Summary),
     "safety": (Proportion,),
 }
+_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
-
-
-def adsl_types(p: Protocol) -> dict[str, str]:
-    """Return every ADSL variable this study will have -> text, number, date or flag."""
-    types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES)}
-    types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
-    for name in p.response_variants:
-        types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
-    return types | dict.fromkeys(p.safety_flags, "flag")
 
 
 def resolve(p: Protocol, file: str) -> None:
     """Raise `ProtocolError` for the first reference that leads nowhere or cannot be meant."""
-    adsl = adsl_types(p)
+    top, adsl = Place(file), adsl_types(p)
+    _ids(p.data.centres, "centre", top.at("data", "centres"))
+    _ids(p.eligibility, "criterion", top.at("eligibility"))
+    _ids(p.endpoints, "endpoint", top.at("endpoints"))
+    _ids(p.analyses, "analysis", top.at("analyses"))
     cohort = {name: adsl[name] for name in (*COHORT_VARIABLES, *p.characteristics)}
     domains = {d: {n: _DOMAIN_TYPES.get(v.type, "text") for n, v in vs.items()} for d, vs in variables().items()}
     for name, c in p.characteristics.items():
-        _known(c.source, variables(), "domain", f"characteristics.{name}", file)
-        _known(c.value, [*variables()[c.source], "USUBJID", "CENTRE"], "variable", f"characteristics.{name}", file)
-        _condition(c.where, domains[c.source], f"characteristics.{name}.where", file)
+        place = top.at("characteristics", name)
+        check_known(c.source, variables(), "domain", place.at("from"))
+        check_known(c.value, [*variables()[c.source], "USUBJID", "CENTRE"], "variable", place.at("value"))
+        _condition(c.where, domains[c.source], place.at("where"))
         for band, condition in c.bands.items():
-            _condition(condition, cohort, f"characteristics.{name}.bands.{band}", file)
-    for criterion in p.eligibility:
-        _condition(criterion.require, cohort, f"eligibility {criterion.id}", file)
+            _condition(condition, cohort, place.at("bands", band))
+    for i, criterion in enumerate(p.eligibility):
+        _condition(criterion.require, cohort, top.at("eligibility", i, "require", name=criterion.id))
     for v in p.duplicates.match:
-        _known(v, cohort, "variable", "duplicates.match", file)
+        check_known(v, cohort, "variable", top.at("duplicates", "match"))
     for key, source in (("transplant", p.transplant), ("new_therapy", p.new_therapy)):
         if source:
-            _known(source.source, variables(), "domain", key, file)
-            _condition(source.where, domains[source.source], f"{key}.where", file)
-    _condition(p.response.assessments, domains["RS"], "response.assessments", file)
+            check_known(source.source, variables(), "domain", top.at(key, "from"))
+            _condition(source.where, domains[source.source], top.at(key, "where"))
+    _condition(p.response.assessments, domains["RS"], top.at("response", "assessments"))
     for name, s in p.sets.items():
-        _condition(s.where, adsl, f"sets.{name}", file)
-    for e in p.endpoints:
+        _condition(s.where, adsl, top.at("sets", name, "where"))
+    for i, e in enumerate(p.endpoints):
         if e.population:
-            _known(e.population, p.sets, "analysis set", f"endpoint {e.id}", file)
+            check_known(e.population, p.sets, "analysis set", top.at("endpoints", i, "population", name=e.id))
     for name, flag in p.safety_flags.items():
-        for part in flag.any_of:
-            _safety(part, p, f"safety_flags.{name}", file)
-    for a in p.analyses:
-        _analysis(a, p, adsl, file)
-    _resolve_outputs(p, adsl, file)
+        for i, part in enumerate(flag.any_of):
+            _safety(part, p, top.at("safety_flags", name, "any_of", i))
+    for i, a in enumerate(p.analyses):
+        _analysis(a, p, adsl, top.at("analyses", i, name=a.id))
+    _resolve_outputs(p, adsl, top)
 
 
-def _safety(part: LabComponent | AeComponent, p: Protocol, where: str, file: str) -> None:
+def _ids(declared: Sequence[Any], what: str, place: Place) -> None:
+    """Ids are unique, and those of analyses none of the names that results have besides."""
+    seen: set[str] = set()
+    for i, one in enumerate(declared):
+        own = what == "analysis" and _OWN.fullmatch(one.id)
+        if one.id in seen or own:
+            raise ProtocolError(
+                f"`{one.id}` is a name of the results" if own else f"The {what} id `{one.id}` is used twice",
+                where=str(place.at(i, name=one.id)),
+                expected="an id that nothing else has",
+                do="give it another id",
+            )
+        seen.add(one.id)
+
+
+def _safety(part: LabComponent | AeComponent, p: Protocol, place: Place) -> None:
     group = part.group if isinstance(part, AeComponent) else part.unless_all_unrelated
     if group:
-        _known(group, p.ae_groups, "AE group", where, file)
+        check_known(group, p.ae_groups, "AE group", place)
     for test in part.tests if isinstance(part, LabComponent) else ():
-        _known(test, lab_tests(), "laboratory test", where, file)
+        check_known(test, lab_tests(), "laboratory test", place.at("tests"))
 
 
-def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], file: str) -> None:
+def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> None:
     """Whatever an analysis names: sets, endpoints, variables, conditions, other analyses."""
-    where = f"analysis {a.id}"
     if getattr(a, "population", None) is not None:
-        _known(a.population, p.sets, "analysis set", where, file)
+        check_known(a.population, p.sets, "analysis set", place.at("population"))
     if hasattr(a, "numerator"):
-        _condition(a.numerator, adsl, where, file)
+        _condition(a.numerator, adsl, place.at("numerator"))
     if hasattr(a, "endpoint"):
-        _known(a.endpoint, [e.id for e in p.endpoints], "endpoint", where, file)
+        check_known(a.endpoint, [e.id for e in p.endpoints], "endpoint", place.at("endpoint"))
     if hasattr(a, "variable"):
-        _known(a.variable, adsl, "variable", where, file)
+        check_known(a.variable, adsl, "variable", place.at("variable"))
         if isinstance(a, Summary | CompareValues) and adsl[a.variable] != "number":
             raise ProtocolError(
                 f"{a.variable} is not a number, so it has no median",
-                where=f"{file}, {where}",
+                where=str(place.at("variable")),
                 expected="a number, or kind: categories",
                 do="count its levels with kind: categories",
             )
     if isinstance(a, Tally) and (a.count is None) == (a.population is None):
-        raise ProtocolError("A tally counts either a population or one of screened, eligible", where=f"{file}, {where}")
-    for name in _groupings(a):
-        _grouping(name, adsl, where, file)
+        raise ProtocolError(
+            "A tally counts either a population or one of screened, eligible",
+            where=str(place),
+            expected="`count` or `population`, not both",
+            do="write one of them",
+        )
+    for key, name in _groupings(a):
+        _grouping(name, adsl, place.at(key))
         if name == getattr(a, "variable", None):
-            raise ProtocolError(f"{a.id} cannot be counted by its own variable {name}", where=file, do="take out `by`")
-    for covariate in getattr(a, "terms", ()):
-        _covariate(covariate, adsl, where, file)
+            raise ProtocolError(
+                f"{a.id} cannot be counted by its own variable {name}",
+                where=str(place.at(key)),
+                expected="another variable",
+                do=f"take out `{key}`, or name another variable",
+            )
+    _covariates(a, adsl, place)
     if isinstance(a, Multistate):
-        _milestones((a.origin,), ORIGINS, where, file)
-        _milestones((*a.states, *a.absorbing), DATED, where, file)
-    on_the_way = a.event if isinstance(a, Intercurrent) else getattr(a, "time_dependent", None)
-    if on_the_way is not None:
-        _milestones((on_the_way,), DATED, where, file)
-    _other_analyses(a, p, where, file)
+        _milestones((a.origin,), ORIGINS, place.at("origin"))
+        _milestones(a.states, DATED, place.at("states"))
+        _milestones(a.absorbing, DATED, place.at("absorbing"))
+    for key in ("event", "time_dependent"):
+        if getattr(a, key, None) is not None:
+            _milestones((getattr(a, key),), DATED, place.at(key))
+    _other_analyses(a, p, place)
 
 
-def _groupings(a: Any) -> list[str]:
-    """The variables whose levels an analysis tells apart."""
-    names = [getattr(a, name, None) for name in ("by", "cluster", "frailty", "over", "first", "second")]
-    return [n for n in (*names, *getattr(a, "strata", ())) if n]
+def _groupings(a: Any) -> Iterator[tuple[str, str]]:
+    """The variables whose levels an analysis tells apart, by the key that names them."""
+    for key in ("by", "cluster", "frailty", "over", "first", "second"):
+        if getattr(a, key, None):
+            yield key, getattr(a, key)
+    for name in getattr(a, "strata", ()):
+        yield "strata", name
 
 
-def _covariate(c: Covariate, adsl: Mapping[str, str], where: str, file: str) -> None:
-    _known(c.variable, adsl, "variable", where, file)
+def _covariates(a: Any, adsl: Mapping[str, str], place: Place) -> None:
+    """The covariates of a model, each a number or a category, each once."""
+    seen: list[str] = []
+    for i, c in enumerate(getattr(a, "terms", ())):
+        at = place.at("covariates", i)
+        _covariate(c, adsl, at)
+        if c.variable in seen or c.variable in getattr(a, "strata", ()):
+            what = "a covariate twice" if c.variable in seen else "a covariate and a stratum at once"
+            raise ProtocolError(
+                f"{c.variable} is {what}",
+                where=str(at),
+                expected="each variable once",
+                do="take it out of one of them",
+            )
+        seen.append(c.variable)
+    for name in a.time_effects if isinstance(a, FineGray) else ():
+        at = place.at("time_effects")
+        check_known(name, [v for v in seen if adsl[v] == "number"], "number among the covariates", at)
+
+
+def _covariate(c: Covariate, adsl: Mapping[str, str], place: Place) -> None:
+    check_known(c.variable, adsl, "variable", place)
     kind = adsl[c.variable]
     wrong = (
         "a reference level" if kind == "number" and c.reference else "`per`" if kind != "number" and c.per != 1 else ""
@@ -140,106 +186,155 @@ def _covariate(c: Covariate, adsl: Mapping[str, str], where: str, file: str) -> 
     if kind == "date" or wrong:
         raise ProtocolError(
             f"{c.variable} is a {kind}, which can{'not be a covariate' if kind == 'date' else f'not have {wrong}'}",
-            where=f"{file}, {where}",
+            where=str(place),
             expected="numbers may have `per` and `spline`, categories and flags a `reference`",
             do="correct the covariate",
         )
 
 
-def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], where: str, file: str) -> None:
+def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], place: Place) -> None:
     for milestone in asked:
-        _known(str(milestone), [str(m) for m in known], "milestone of this use", where, file)
+        check_known(str(milestone), [str(m) for m in known], "milestone of this use", place)
 
 
-def _other_analyses(a: Any, p: Protocol, where: str, file: str) -> None:
+_MADE_OF = {
+    "leave_one_out": ("proportion", "summary", "survival"),
+    "e_value": ("cox", "logistic"),
+    "predicted_survival": ("cox",),
+}
+
+
+def _other_analyses(a: Any, p: Protocol, place: Place) -> None:
     """The analyses that an analysis is computed from, which must be declared before it."""
-    of = [a.of] if isinstance(a, LeaveOneOut | EValue) else [*a.of] if isinstance(a, Multiplicity) else []
-    before: list[Any] = []
-    for other in p.analyses:
-        if other.id == a.id:
-            break
-        before.append(other)
+    one = isinstance(a, LeaveOneOut | EValue | PredictedSurvival)
+    of = [a.of] if one else [*a.of] if isinstance(a, Multiplicity) else []
+    before = [other.id for other in takewhile(lambda other: other.id != a.id, p.analyses)]
     for name in of:
-        _known(name.split("/")[0], [o.id for o in before], "analysis declared before it", where, file)
-        kind = p.analysis(name.split("/")[0]).kind
-        kinds = {"leave_one_out": ("proportion", "summary", "survival"), "e_value": ("cox", "logistic")}.get(a.kind, ())
+        check_known(name.split("/")[0], before, "analysis declared before it", place.at("of"))
+        kind, kinds = p.analysis(name.split("/")[0]).kind, _MADE_OF.get(a.kind, ())
         if kinds and kind not in kinds:
             raise ProtocolError(
                 f"{a.id} cannot be made of {name}, which is of kind {kind}",
-                where=f"{file}, {where}",
+                where=str(place.at("of")),
                 expected=f"an analysis of kind {', '.join(kinds)}",
                 do="name another analysis",
             )
+    if isinstance(a, PredictedSurvival):
+        _profiles(a, p.analysis(a.of), adsl_types(p), place)
 
 
-def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], file: str) -> None:
+def _profiles(a: PredictedSurvival, model: Any, types: Mapping[str, str], place: Place) -> None:
+    """Each described patient has every covariate of the model and no other; the model is one that predicts."""
+    if model.time_dependent or model.frailty or model.missing == "impute" or model.ties == "exact":
+        raise ProtocolError(
+            f"{model.id} predicts no curve: it has a time-dependent covariate, a frailty, imputation or exact ties",
+            where=str(place.at("of")),
+            expected="a Cox regression of complete cases with Efron or Breslow ties",
+            do="name another analysis",
+        )
+    needed = [t.variable for t in model.terms]
+    for name, values in a.profiles.items():
+        if sorted(values) != sorted(needed):
+            raise ProtocolError(
+                f"The patient `{name}` is described by {', '.join(values) or 'nothing'}",
+                where=str(place.at("profiles", name)),
+                expected=f"a value of each covariate of {model.id}: {', '.join(needed)}",
+                do="describe the patient by these",
+            )
+        for variable, value in values.items():
+            if (types[variable] == "number") == isinstance(value, str):
+                raise ProtocolError(
+                    f"{variable} of the patient `{name}` is {value!r}",
+                    where=str(place.at("profiles", name, variable)),
+                    expected="a number" if types[variable] == "number" else "one of its levels, in quotes",
+                    do="correct the value",
+                )
+
+
+def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
     ids = [a.id for a in p.analyses]
     for key, h in p.headline.items():
-        _known(h.analysis, ids, "analysis", f"headline.{key}", file)
-        a = p.analysis(h.analysis)
-        if h.statistic == "survival" and h.at not in a.at_months:
-            raise ProtocolError(
-                f"The headline {key} asks for survival at {h.at} months, which {a.id} does not estimate",
-                where=file,
-                expected=f"one of at_months: {', '.join(map(str, a.at_months))}",
-                do=f"add {h.at} to at_months of {a.id}",
-            )
-    for item in p.published:
+        _landmark(h, p, ids, top.at("headline", key))
+    for i, item in enumerate(p.published):
+        place = top.at("published", i, name=item.item)
         if item.headline:
-            _known(item.headline, p.headline, "headline key", f"published '{item.item}'", file)
+            check_known(item.headline, p.headline, "headline key", place.at("headline"))
+        elif item.analysis:
+            _landmark(item, p, ids, place)
     r = p.report
     for key, kinds in _PRINTS.items():
+        place = top.at("report", key)
         for analysis in getattr(r, key):
-            _known(analysis, ids, "analysis", f"report.{key}", file)
+            check_known(analysis, ids, "analysis", place)
             if not isinstance(p.analysis(analysis), kinds):
                 fit = ", ".join(a.id for a in p.analyses if isinstance(a, kinds)) or "(none declared)"
                 raise ProtocolError(
                     f"report.{key} cannot print {analysis}, which is of kind {p.analysis(analysis).kind}",
-                    where=file,
+                    where=str(place),
                     expected=f"one of: {fit}",
                     do="take it out, or list it where its kind is printed",
                 )
     for v in r.table1:
-        _known(v, adsl, "variable", "report.table1", file)
+        check_known(v, adsl, "variable", top.at("report", "table1"))
     for test in r.lab_tests:
-        _known(test, lab_tests(), "laboratory test", "report.lab_tests", file)
+        check_known(test, lab_tests(), "laboratory test", top.at("report", "lab_tests"))
     if r.table1_by:
-        _grouping(r.table1_by, adsl, "report.table1_by", file)
+        _grouping(r.table1_by, adsl, top.at("report", "table1_by"))
         if r.table1_by in r.table1:
             raise ProtocolError(
                 f"{r.table1_by} makes the columns of Table 1, so it cannot be one of its rows",
-                where=f"{file}, report.table1",
-                do="take it out of table1",
+                where=str(top.at("report", "table1_by")),
+                expected="another variable",
+                do="take it out of table1, or name another in table1_by",
             )
     for key in r.key_numbers:
-        _known(key, p.headline, "headline key", "report.key_numbers", file)
+        check_known(key, p.headline, "headline key", top.at("report", "key_numbers"))
 
 
-def _grouping(name: str, adsl: Mapping[str, str], where: str, file: str) -> None:
-    _known(name, adsl, "variable", where, file)
+def _landmark(asked: Headline | Published, p: Protocol, ids: list[str], place: Place) -> None:
+    """The analysis of a number, and its landmark, which must be one that the analysis computes."""
+    assert asked.analysis is not None
+    check_known(asked.analysis, ids, "analysis", place.at("analysis"))
+    a: Any = p.analysis(asked.analysis)
+    at_months = getattr(a, "at_months", ())
+    if asked.statistic in ("survival", "incidence", "event_free", "state") and asked.at not in at_months:
+        wanted = "no landmark" if asked.at is None else f"{asked.at:g} months"
+        raise ProtocolError(
+            f"{place.loc[1] if place.loc[0] == 'headline' else place.name} asks for {asked.statistic} at {wanted}, "
+            f"which {a.id} does not estimate",
+            where=str(place),
+            expected=f"`at`, one of: {', '.join(f'{m:g}' for m in at_months) or '(no at_months declared)'}",
+            do=f"correct `at`, or add it to at_months of {a.id}",
+        )
+
+
+def _grouping(name: str, adsl: Mapping[str, str], place: Place) -> None:
+    check_known(name, adsl, "variable", place)
     if adsl[name] in ("number", "date"):
         raise ProtocolError(
             f"{name} is a {adsl[name]}, so it makes no groups",
-            where=f"{file}, {where}",
+            where=str(place),
             expected=f"a variable with categories: {', '.join(n for n, t in adsl.items() if t in ('text', 'flag'))}",
             do="group by one of these",
         )
 
 
-def _condition(text: str | None, types: Mapping[str, str], where: str, file: str) -> None:
+def _condition(text: str | None, types: Mapping[str, str], place: Place) -> None:
     """Raise for a variable that is not there, and for a comparison that can never be true."""
     if text is None:
         return
-    condition = parse_condition(text, where=f"{file}, {where}")
+    try:
+        condition = parse_condition(text)
+    except ProtocolError as e:
+        raise ProtocolError(e.what, where=str(place), expected=e.expected, do=e.do) from None
     for name in sorted(condition.variables):
-        _known(name, types, "variable", f"{where}: `{text}`", file)
+        check_known(name, types, "variable", place)
     for name, literal in condition.comparisons:
-        expected = _EXPECTED[types[name]]
         if not _fits(literal, types[name]):
             raise ProtocolError(
                 f"{name} is compared with {literal!r}, which it can never be",
-                where=f"{file}, {where}: `{text}`",
-                expected=expected,
+                where=str(place),
+                expected=_EXPECTED[types[name]],
                 do="correct the comparison",
             )
 
@@ -253,16 +348,3 @@ def _fits(literal: object, kind: str) -> bool:
     if kind == "date":
         return isinstance(literal, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", literal) is not None
     return literal in ("Y", "N") if kind == "flag" else isinstance(literal, str)
-
-
-def _known(name: str, names: Iterable[str], what: str, where: str, file: str) -> None:
-    known = list(names)
-    if name in known:
-        return
-    near = difflib.get_close_matches(name, known, n=1)
-    raise ProtocolError(
-        f"There is no {what} `{name}`",
-        where=f"{file}, {where}",
-        expected=(f"did you mean `{near[0]}`? " if near else "") + f"known: {', '.join(known) or '(none declared)'}",
-        do="correct the name, or declare it",
-    )

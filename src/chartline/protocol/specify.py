@@ -9,22 +9,19 @@ object in all of them, so that whatever was made of it once need not be made aga
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations, product
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from chartline.core.declared import line_of
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import EValue, LeaveOneOut, Multiplicity, Power, Precision
 from chartline.protocol.model import Headline, Protocol
 from chartline.protocol.multiverse import Multiverse
+from chartline.protocol.place import Place, check_known, unknown
 from chartline.protocol.resolve import resolve
 
 LIMIT = 50_000  # specifications; no reader takes in more, and a slip of the pen soon makes millions
@@ -37,7 +34,7 @@ _NAMED = (  # whose items are changed one by one
     "analyses",
 )
 _OF_OTHERS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)
-_RESULT = re.compile(r"(?P<analysis>[^/@]+)/(?P<statistic>[^/@]+)(?:@(?P<at>[0-9.]+))?")
+_RESULT = re.compile(r"(?P<analysis>[^/@]+)/(?:(?P<group>[^@]+)/)?(?P<statistic>[^/@]+)(?:@(?P<at>[0-9.]+))?")
 Choice = tuple[int, ...]  # the number of the option of each switch
 Steps = tuple[str | int, ...]
 
@@ -51,16 +48,17 @@ def check_multiverse(protocol: Protocol, file: str) -> None:
 
 
 def outcome_of(protocol: Protocol, name: str, file: str = "") -> Headline:
-    """Return which statistic of which analysis an outcome is: a headline key, or `analysis/statistic@at`."""
-    where = _Place(file, ("outcomes",))
+    """Return which statistic of which analysis an outcome is: a headline key, or `analysis/group/statistic@at`."""
+    where = Place(file, ("multiverse", "outcomes"))
     result = _RESULT.fullmatch(name)
     if result is None:
-        _known(name, list(protocol.headline), "headline key", where)
+        check_known(name, list(protocol.headline), "headline key", where)
         found = protocol.headline[name]
     else:
-        _known(result["analysis"], [a.id for a in protocol.analyses], "analysis", where)
+        check_known(result["analysis"], [a.id for a in protocol.analyses], "analysis", where)
         at = float(result["at"]) if result["at"] else None
-        found = Headline(analysis=result["analysis"], statistic=result["statistic"], at=at)
+        group = result["group"] or ""
+        found = Headline(analysis=result["analysis"], statistic=result["statistic"], at=at, group=group)
     analysis = protocol.analysis(found.analysis)
     if isinstance(analysis, _OF_OTHERS):
         raise ProtocolError(
@@ -154,7 +152,7 @@ class Specifications:
             first, option = self.names[chosen[-1][0]], self.options[chosen[-1][0]][chosen[-1][1]]
             raise ProtocolError(
                 f"The protocol is not valid under {of}: {_what(e)}",
-                where=str(_Place(self._file, ("switches", first, "options", option))),
+                where=str(Place(self._file, ("multiverse", "switches", first, "options", option))),
                 expected=e.expected if isinstance(e, ProtocolError) else "",
                 do="correct what the option changes",
             ) from None
@@ -165,7 +163,7 @@ class Specifications:
         if len(self) > LIMIT:
             raise ProtocolError(
                 f"The switches make {len(self):,} specifications",
-                where=str(_Place(self._file, ("switches",))),
+                where=str(Place(self._file, ("multiverse", "switches"))),
                 expected=f"at most {LIMIT:,}",
                 do="leave out a switch or some options",
             )
@@ -176,7 +174,7 @@ class Specifications:
                     raise ProtocolError(
                         f"The switches {self.names[s]} and {self.names[t]} both change "
                         f"{_path(self.protocol, max(a, b, key=len))}",
-                        where=str(_Place(self._file, ("switches", self.names[t]))),
+                        where=str(Place(self._file, ("multiverse", "switches", self.names[t]))),
                         expected="each thing changed by one switch only, so that options can be combined",
                         do="make one switch of the two, with an option for each combination that is meant",
                     )
@@ -191,20 +189,20 @@ def _steps_of(protocol: Protocol, switch: str, option: str, changes: Mapping[str
     """Return the changes with each path as the keys and places in the plain protocol."""
     out = {}
     for path, value in changes.items():
-        where = _Place(file, ("switches", switch, "options", option, path))
+        where = Place(file, ("multiverse", "switches", switch, "options", option, path))
         out[_walk(protocol, path, path, where)] = value
     return out
 
 
-def _walk(node: Any, rest: str, path: str, where: _Place, depth: int = 0) -> Steps:
+def _walk(node: Any, rest: str, path: str, where: Place, depth: int = 0) -> Steps:
     """Return the steps from `node` along the path `rest`: keys of objects, numbers of list items."""
     names = _names_in(node, depth)
     fit = [n for n in names if rest == n or rest.startswith(f"{n}.")]
     if not fit:
         first = rest.split(".")[0]
         if depth == 0 and first in _FIXED:
-            raise _unknown(f"`{first}` is no choice of analysis, so no option changes it", "", list(names), where)
-        raise _unknown(f"The path `{path}` leads nowhere: there is no `{first}`", first, list(names), where)
+            raise unknown(f"`{first}` is no choice of analysis, so no option changes it", "", list(names), where)
+        raise unknown(f"The path `{path}` leads nowhere: there is no `{first}`", first, list(names), where)
     name = max(fit, key=len)
     step, child = names[name]
     if rest != name:
@@ -253,38 +251,9 @@ def _path(protocol: Protocol, steps: Steps) -> str:
     return ".".join(out)
 
 
-def _known(name: str, known: list[str], what: str, where: _Place) -> None:
-    if name not in known:
-        raise _unknown(f"There is no {what} `{name}`", name, known, where)
-
-
-def _unknown(what: str, name: str, known: list[str], where: _Place) -> ProtocolError:
-    near = difflib.get_close_matches(name, known, n=1)
-    return ProtocolError(
-        what,
-        where=str(where),
-        expected=(f"did you mean `{near[0]}`? " if near else "") + f"known: {', '.join(known) or '(nothing)'}",
-        do="correct the name",
-    )
-
-
 def _what(e: ValidationError | ProtocolError) -> str:
     if isinstance(e, ProtocolError):
         return e.what
     first = e.errors()[0]
     at = ".".join(str(p) for p in first["loc"])
     return f"{first['msg'].removeprefix('Value error, ')} (at {at})"
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A key of the multiverse; its line is looked for only where something is wrong: that takes long."""
-
-    file: str
-    loc: tuple[str, ...]
-
-    def __str__(self) -> str:
-        path = ".".join(("multiverse", *self.loc))
-        if not self.file or not Path(self.file).is_file():
-            return path
-        return f"{self.file} line {line_of(Path(self.file), ('multiverse', *self.loc))}, at {path}"

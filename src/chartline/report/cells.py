@@ -10,14 +10,13 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from chartline.protocol.names import label_of
+from chartline.protocol.names import EVENTS, event_words, label_of, level_words
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
 from chartline.report.typeset import typeset
 from chartline.results.model import Result
-
-_LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
+from chartline.results.wording import title_in
 
 
 def cell(result: Result | None, text: str = "", bold: bool = False) -> Cell:
@@ -76,9 +75,7 @@ def extremes(source: ReportSource, analysis: str, group: str = "") -> str:
 
 def level_text(level: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return how readers see a level: its own label, else "Male" for M, "Relapsed" for RELAPSED."""
-    if level in labels or level in _LEVELS:
-        return labels[level] if level in labels else _LEVELS[level]
-    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+    return labels[level] if level in labels else level_words(level)
 
 
 def response_text(source: ReportSource, variable: str, code: str) -> str:
@@ -120,13 +117,14 @@ def sentence_case(label: str) -> str:
 def result_label(source: ReportSource, result: Result) -> str:
     """Return the name of a number as a reader sees it: "Overall survival at 12 months"."""
     declared: Any = source.declared(result.analysis)
-    return result.title if result.label else replace(result, label=getattr(declared, "label", result.analysis)).title
+    named = result if result.label else replace(result, label=getattr(declared, "label", result.analysis))
+    return title_in(source.protocol, named)
 
 
 def result_title(source: ReportSource, result: Result) -> str:
     """Return what a reader should know of a number: name, group, definition, method, who is missing."""
     declared: Any = source.declared(result.analysis)
-    parts = [result_label(source, result) + (f" ({result.group})" if result.group else "")]
+    parts = [result_label(source, result)]
     parts += [getattr(declared, "definition", ""), result.method]
     if result.missing:
         parts.append(f"{result.missing} with a missing value")
@@ -156,12 +154,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     return label_of(variable) or variable, ""
 
 
-_EVENTS = {
-    "relapse": "Relapse", "death": "Death", "transplant": "Transplantation", "new_therapy": "New therapy",
-    "first_response": "Response", "lost": "Lost to follow-up",
-}  # fmt: skip
-
-
 def event_word(event: str) -> str:
-    """Return a milestone or state as readers see it: "Transplantation"; a study's own name as it is."""
-    return _EVENTS.get(event, event)
+    """Return a milestone or state as the head of a row: "Transplantation"; a study's own name as it is."""
+    words = event_words(event)
+    return words[:1].upper() + words[1:] if event in EVENTS else event

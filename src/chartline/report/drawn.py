@@ -33,6 +33,7 @@ class Drawn:
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bands: bool = True
+    shared_risk: bool = False  # whether all curves are of the same patients: one row of numbers at risk
     few: bool = True  # whether a curve is dashed where few are at risk
     events: bool = True  # whether the events up to each tick stand below the numbers at risk
 
@@ -44,6 +45,8 @@ def curve_figure(drawn: Drawn) -> Figure:
     groups = [_group(label, curve, axis, drawn.bands) for label, curve in drawn.curves.items()]
     if not drawn.events:
         groups = [g | {"events": []} for g in groups]
+    if drawn.shared_risk and groups:
+        groups = [groups[0] | {"risk_label": "All patients"}, *(g | {"risk": [], "events": []} for g in groups[1:])]
     if not drawn.few:
         groups = [g | {"few_from": None} for g in groups]
     one, any_drawn = len(groups) == 1, any(g["steps"] for g in groups)

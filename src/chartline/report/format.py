@@ -18,7 +18,7 @@ from chartline.results.multiverse import Multiverse, Outcome
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 NOT_REACHED = "NR"
 NO_LIMIT = "no limit"  # of a ratio that the data do not bound
-_DECIMALS = {"ratio": 2, "risk ratio": 2, "kappa": 2, "standard deviations": 2, "chi-square": 2, "z": 2}
+_DECIMALS = {"ratio": 2, "risk ratio": 2, "kappa": 2, "standard deviations": 2, "share": 2, "chi-square": 2, "z": 2}
 DASH = "–"
 NOT_COMPUTED = "not estimable"
 THOUSANDS = "\u202f"  # narrow no-break space

@@ -24,7 +24,7 @@ from chartline.results.model import Result, Results
 from chartline.results.multiverse import Multiverse
 
 if TYPE_CHECKING:
-    from chartline.protocol.model import Protocol
+    from chartline.protocol.model import Headline, Protocol, Published
 
 
 class CurveLike(Interface):
@@ -130,6 +130,12 @@ class ReportSource:
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"
+
+    def asked(self, what: Headline | Published) -> Result | None:
+        """Return the result that a line of the protocol names, or None."""
+        if not what.analysis or not what.statistic:
+            return None
+        return self.result(what.analysis, what.statistic, what.at, what.group)
 
     def result(self, analysis: str, statistic: str, at: float | None = None, group: str = "") -> Result | None:
         """Return one result by its key, or None (a dictionary look-up, not a search)."""

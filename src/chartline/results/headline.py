@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chartline.errors import ProtocolError
 from chartline.results.model import Result, Results
+from chartline.results.wording import title_in
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Headline, Protocol
@@ -34,15 +35,9 @@ def build_headline(results: Results, protocol: Protocol) -> dict[str, Any]:
 
 
 def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> dict[str, Any]:
-    result = results.get(asked.analysis, asked.statistic, asked.at)
+    result = results.get(asked.analysis, asked.statistic, asked.at, asked.group)
     if result is None:
-        known = dict.fromkeys(r.statistic for r in results.of(asked.analysis) if not r.group)
-        raise ProtocolError(
-            f"{asked.analysis} has no statistic `{asked.statistic}`" + (f" at {asked.at}" if asked.at else ""),
-            where=f"headline.{key}",
-            expected=f"one of: {', '.join(known)}",
-            do="correct the statistic",
-        )
+        raise _no_such(key, asked, results.of(asked.analysis))
     if asked.unit and result.unit and asked.unit != result.unit:
         raise ProtocolError(
             f"{asked.analysis} {asked.statistic} is in {result.unit}, not in {asked.unit}",
@@ -50,16 +45,29 @@ def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> d
             do=f"write unit: {result.unit}, or leave it out",
         )
     unit, definition = asked.unit or result.unit, protocol.analysis(asked.analysis).definition
+    label = title_in(protocol, result)
     if result.is_count:
-        return {
-            "label": result.title, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id
-        }  # fmt: skip
-    return _estimate(result, unit, definition)
+        return {"label": label, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id}
+    return _estimate(result, label, unit, definition)
 
 
-def _estimate(result: Result, unit: str, definition: str) -> dict[str, Any]:
+def _no_such(key: str, asked: Headline, rows: list[Result]) -> ProtocolError:
+    """What the analysis does have: its statistics in that group, or the groups of that statistic."""
+    of = f" of {asked.group}" if asked.group else ""
+    at = f" at {asked.at:g}" if asked.at is not None else ""
+    known = dict.fromkeys(r.statistic for r in rows if r.group == asked.group)
+    groups = dict.fromkeys(r.group for r in rows if r.statistic == asked.statistic and r.group)
+    return ProtocolError(
+        f"{asked.analysis} has no statistic `{asked.statistic}`{of}{at}",
+        where=f"headline.{key}",
+        expected=f"`group`, one of: {', '.join(groups)}" if groups else f"one of: {', '.join(known)}",
+        do="correct the group" if groups else "correct the statistic",
+    )
+
+
+def _estimate(result: Result, label: str, unit: str, definition: str) -> dict[str, Any]:
     entry = {
-        "label": result.title,
+        "label": label,
         "n": result.n,
         "N": result.N,
         "estimate": result.value,

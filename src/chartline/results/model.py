@@ -44,8 +44,8 @@ class Result:
     def title(self) -> str:
         """The number's name as a reader sees it: "Overall survival at 12 months", "Median follow-up"."""
         label = self.label or self.analysis
-        if self.at is not None and self.statistic == "survival":
-            return f"{label} at {self.at:g} {self.at_unit or 'months'}"
+        if self.at is not None and self.at_unit == "months":
+            return f"{label} at {self.at:g} months"
         if self.statistic == "median" and not label.lower().startswith("median"):
             return f"Median {label if label[:2].isupper() else label[:1].lower() + label[1:]}"
         return label

@@ -18,6 +18,7 @@ from chartline.stats.kinds.categories import estimate_bands, estimate_categories
 from chartline.stats.kinds.source import Source
 from chartline.stats.kinds.summary import estimate_summary
 from chartline.stats.kinds.tally import count
+from chartline.stats.kinds.wording import Wording
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -35,11 +36,12 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out = [r for of in rows.values() for r in of]
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
-    return out + [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
+    out += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
+    return Wording(protocol).of(out)
 
 
 def estimate_one(counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
-    """Return the results of one analysis that is computed from its own counts alone."""
+    """Return the results of one analysis that is computed from its own counts alone, texts with variables' names."""
     return list(_kind(analysis).estimate(Source(counts, protocol), analysis))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from chartline.counts.model import CrossTab, EventTable, Pattern, ValueTable
 
@@ -30,6 +31,14 @@ def levels_of(table: EventTable | ValueTable | CrossTab, name: str) -> set[str]:
     if isinstance(table, ValueTable):
         patterns = [*patterns, *table.missing]
     return {dict(p)[name] for p in patterns}
+
+
+def with_known(table: EventTable, names: Iterable[str]) -> tuple[EventTable, int]:
+    """Return the part of a table whose patterns have a level of each of these variables, and how many are not in it."""
+    asked = tuple(names)
+    known = {p for p in table.patterns if all(dict(p)[name] != "" for name in asked)}
+    part = replace(table, rows={at: row for at, row in table.rows.items() if at[0] in known})
+    return part, table.n_at_start - part.n_at_start
 
 
 def in_order(levels: Iterable[str], declared: tuple[str, ...] = ()) -> list[str]:

@@ -18,7 +18,8 @@ import polars as pl
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.counts.members import STATE, Roster, all_members, as_counted, pattern_of, table_names
+from chartline.counts.members import Roster, all_members, as_counted, pattern_of, table_names
+from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
 from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate
@@ -88,12 +89,19 @@ def _answered(applied: Sequence[Applied]) -> pl.DataFrame:
     )
 
 
-def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFrame:
-    """One row per member of each analysis; its sentence is the sentences of the values it rests on."""
+def members_of(adam: Adam, protocol: Protocol) -> pl.DataFrame:
+    """Return the members of every analysis, each subject once.
+
+    Of a subject whose time is counted in parts, the last part says how it ended.
+    """
     roster = Roster(adam, protocol)
     own = {a.id: roster.of(a) for a in protocol.analyses if table_names(a)}
-    # of a subject whose time is counted in parts, the last part says how it ended
-    members = all_members(own).unique(["ANALYSIS", "USUBJID"], keep="last", maintain_order=True).lazy()
+    return all_members(own).unique(["ANALYSIS", "USUBJID"], keep="last", maintain_order=True)
+
+
+def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFrame:
+    """One row per member of each analysis; its sentence is the sentences of the values it rests on."""
+    members = members_of(adam, protocol).lazy()
     via = [(a.id, items_of(as_counted(a, protocol))) for a in protocol.analyses]
     rests = pl.DataFrame(
         [(analysis, item) for analysis, items in via for item in items], schema=["ANALYSIS", "ITEM"], orient="row"

@@ -60,7 +60,7 @@ class Compared:
     def __str__(self) -> str:
         return (
             f"{self.case.statistic}, case {self.case.id!r} of {self.case.topic}, {self.name}: reference "
-            f"{_shown(self.expected)}, here {_shown(self.found)} ({whole_digits(self.digits)} digits, "
+            f"{shown(self.expected)}, here {shown(self.found)} ({whole_digits(self.digits)} digits, "
             f"{self.case.digits} asked)"
         )
 
@@ -194,7 +194,7 @@ class Certificate:
         if self.worst is None:
             return said
         case, fewest = self.worst.case, whole_digits(self.worst.digits)
-        return f"{said}; fewest digits {fewest} of {case.digits} asked ({case.statistic}, {case.id})"
+        return f"{said}; fewest digits: {fewest} ({case.digits} asked; {case.statistic}, {case.id})"
 
     def lines(self, width: int = 0) -> list[str]:
         """Return the table by statistic; each line cut to `width` where that is not 0."""
@@ -218,8 +218,9 @@ def whole_digits(digits: float) -> str:
     return "all" if digits >= EXACT else str(math.floor(digits))
 
 
-def _shown(value: float | None) -> str:
-    return "no value" if value is None else f"{value:.17g}"
+def shown(value: float | None) -> str:
+    """Return a number with all its digits."""
+    return "no value" if value is None else repr(value)
 
 
 def _source(case: Case, declared: Statistic | None) -> str:

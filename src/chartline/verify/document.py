@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from chartline.report import format as fmt
 from chartline.report.document import Block, Cell, Document, Figure, Heading, KeyNumbers, Paragraph, Table
 from chartline.report.typeset import typeset
 from chartline.verify.cases import DIGITS
-from chartline.verify.certificate import EXACT, Certificate, Compared, Row, whole_digits
+from chartline.verify.certificate import EXACT, Certificate, Compared, Row, shown, whole_digits
 from chartline.verify.sources import SHOWN, data_table, reference_table, text_table
 from chartline.verify.wording import AGREEMENT, HOW_TO_READ, NOT_CERTIFIED
 
@@ -113,7 +113,7 @@ def _listing(
 
 
 def _differing(c: Compared) -> tuple[str, ...]:
-    numbers = ("no value" if v is None else f"{v:.17g}".replace("-", "−") for v in (c.expected, c.found))
+    numbers = (shown(v).replace("-", "−") for v in (c.expected, c.found))
     digits = f"{whole_digits(c.digits)} / {c.case.digits}"
     return (c.case.statistic, f"{c.case.topic}: {c.case.id}", c.name, *numbers, digits)
 
@@ -178,10 +178,12 @@ def _words(row: Row) -> tuple[Cell, ...]:
     return (Cell(". ".join(said) + ".", indent=1), *[Cell("")] * 5)
 
 
-def _sentence(text: str) -> str:
-    """Return the text with a capital, unless it begins with a symbol ("n/N", "z (pooled)", "exp(-H(t))")."""
+def _sentence(text: str, names: Collection[str] = ()) -> str:
+    """Return the text with a capital, unless it begins with a symbol ("n/N", "z (pooled)") or one of the names."""
     word = text.partition(" ")[0].rstrip(",;:")
-    return text[:1].upper() + text[1:] if word.isalpha() and (len(word) > 1 or word == "a") else text
+    first = word.partition("-")[0]
+    symbol = not word.replace("-", "").isalpha() or (len(first) == 1 and word != "a")
+    return text if symbol or word in names else text[:1].upper() + text[1:]
 
 
 def _difference(value: float) -> str:
@@ -207,7 +209,7 @@ def _fewer_digits(done: Certificate) -> list[Block]:
     for (label, asked, why), of in groups.items():
         cases = "; ".join(dict.fromkeys(c.case.id for c in of))
         reached = whole_digits(min(c.digits for c in of))
-        rows.append((label, cases, fmt.whole(len(of)), f"{reached} / {asked}", _sentence(why)))
+        rows.append((label, cases, fmt.whole(len(of)), f"{reached} / {asked}", _sentence(why, of[0].case.packages)))
     header, widths = ("Statistic", "Cases", "Values", "Digits reached / asked", "Reason"), (4, 4, 1.2, 1.6, 5)
     table = text_table(f"Cases that ask for fewer than {DIGITS} digits.", header, rows, "llrrl", widths)
     return [Heading(f"Where fewer than {DIGITS} digits are asked", 2), table]

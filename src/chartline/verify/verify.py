@@ -47,6 +47,7 @@ def verify_case(case: Case, replay: Replay | None = None) -> Iterator[Compared]:
 
 def verify_all(tell: Tell = lambda step: None) -> Certificate:
     """Compute every recorded case again. Never raises for what it finds: see `Certificate.agrees`."""
+    tell("Reading the recorded cases")
     cases: list[Case] = []
     faults: list[Failed] = []
     for topic in topics():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chartline.errors import VerificationError
+from chartline.errors import OutputError, VerificationError
 from chartline.verify.certificate import Certificate, Compared, Failed, Row
 from chartline.verify.document import build_certificate
 from chartline.verify.verify import verify_all
@@ -27,14 +27,27 @@ def certify_to(out: Path, json_file: Path | None = None, *, tell: Callable[[str]
     """
     from chartline.outputs import staged, write_whole
 
+    if json_file is not None:
+        _has_a_folder(json_file.absolute(), out.absolute())
     with staged(out, MARK) as folder:
         done = verify_all(tell)
         tell("Writing the certificate")
         write_certificate(done, folder)
-        if json_file is not None:
-            write_whole(json_file, certificate_json(done))
+    if json_file is not None:  # after the swap, for it may lie in the out folder
+        write_whole(json_file, certificate_json(done))
     tell("")
     return done
+
+
+def _has_a_folder(file: Path, out: Path) -> None:
+    """A wrong place is said before ten seconds of computing, not after."""
+    if file.parent != out and not file.parent.is_dir():
+        raise OutputError(
+            "There is no folder for the --json file",
+            where=str(file),
+            expected="a file in a folder that exists, or in the out folder",
+            do="make the folder or name another file",
+        )
 
 
 def write_certificate(done: Certificate, folder: Path) -> None:

@@ -13,7 +13,7 @@ def build(source: ReportSource) -> list[Block]:
     items = []
     for key in source.protocol.report.key_numbers:
         declared = source.protocol.headline.get(key)
-        result = source.result(declared.analysis, declared.statistic, declared.at) if declared else None
+        result = source.asked(declared) if declared else None
         if result is not None:
             items.append((fmt.with_unit(result), result_label(source, result), _note(result), result.id))
     return [KeyNumbers(tuple(items))] if items else []

@@ -74,9 +74,9 @@ def _row(source: ReportSource, item: Any) -> tuple[Cell, ...]:
 
 def _result(source: ReportSource, item: Any) -> Result | None:
     if item.headline:
-        h = source.protocol.headline.get(item.headline)
-        return source.result(h.analysis, h.statistic, h.at) if h else None
-    return source.result(item.analysis, item.statistic, item.at) if item.analysis and item.statistic else None
+        named = source.protocol.headline.get(item.headline)
+        return source.asked(named) if named else None
+    return source.asked(item)
 
 
 def restyle(printed: str, result: Result) -> str | None:

@@ -104,7 +104,20 @@ def _intervals(source: ReportSource, analysis: Any) -> Table:
         rows=tuple(rows),
         align="lr",
         widths=(3, 2),
-        notes=("Turnbull's estimate: an event other than death lies between the last assessment and its date.",),
+        notes=(_widths(source, analysis),),
+    )
+
+
+def _widths(source: ReportSource, analysis: Any) -> str:
+    """How much is not known: where charts record few assessments, intervals are wide and the estimate is early."""
+    known, events = source.result(analysis.id, "events_to_the_day"), source.result(analysis.id, "events")
+    width = source.result(analysis.id, "interval_width")
+    text = "Turnbull's estimate: an event other than death lies between the last assessment recorded and its date."
+    if known is None or events is None or width is None:
+        return text
+    return (
+        f"{text} {known.n} of {fmt.plural(events.n or 0, 'event')} are known to the day; the other intervals have a "
+        f"median width of {fmt.value(width)} days, and the wider they are, the earlier the estimate may lie."
     )
 
 

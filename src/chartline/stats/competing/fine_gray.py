@@ -5,7 +5,9 @@ with robust errors, tests, the baseline, and the incidence predicted for any cov
 event stays in the risk set with the weight of not yet being censored (`censoring_weights`); ties are Breslow's.
 
 Conventions. `weights` "crr" (default) is that of R `cmprsk::crr`, "finegray" that of `survival::finegray` followed by
-`coxph(ties = "breslow")`; they differ only where an event and a censoring share a day. `variance` "fine_gray"
+`coxph(ties = "breslow")`; they differ only where an event and a censoring share a day. With strata finegray renews the
+weights of a stratum at the event times of its own members only, and coxph on all strata together then uses stale ones:
+here they are renewed at all event times, as crr has them. `variance` "fine_gray"
 (default) is the sandwich of the 1999 paper, as crr has it, with the term for the estimated weights; "robust" takes
 the weights as known, as coxph with `cluster(id)` does; "model" is the inverse information. With several strata crr
 keeps in that term, of each stratum, the event times of its own members only; the formula of the paper, computed here,

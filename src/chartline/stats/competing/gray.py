@@ -31,6 +31,8 @@ STATISTICS = (
         paper="Gray RJ. Ann Stat 1988;16:1141-1154",
     ),
 )
+_BEYOND = "the pooled incidence passes one, since in a group all had the event early: the variance is rough"
+_NOTHING = 1e-9  # a pooled 1 - F this near to 0 is rounding
 _SINGULAR = 1e-9  # smallest share of the largest eigenvalue of a correlation matrix that counts as not zero
 
 
@@ -54,7 +56,8 @@ def gray_test(episodes: Episodes, cause: str | int = 1, *, rho: float = 0.0) -> 
     """Compare the cumulative incidence of `cause` (a name, or 1, 2, ...) between the groups, within the strata.
 
     Groups without anybody are left out with a warning. Raises `NotEstimable` for fewer than two groups, no event of
-    the cause, or scores whose covariance is singular; `ValueError` for a cause that there is not.
+    the cause, scores whose covariance is singular, or weights that have no value because the pooled incidence reaches
+    one before the last event; `ValueError` for a cause that there is not.
     """
     rows, k = episodes.present(), episodes.kinds_of(cause).start
     n = totals(rows.group, rows, len(rows.groups))
@@ -65,13 +68,14 @@ def gray_test(episodes: Episodes, cause: str | int = 1, *, rho: float = 0.0) -> 
     events = sum(table.events[:, :, k].sum(axis=0) for table in tables)
     if not np.any(events):
         raise NotEstimable(f"no event of the cause {rows.causes[k]}")
-    scores, covariance = (sum(x) for x in zip(*(_one_stratum(table, k, rho) for table in tables), strict=True))
+    parts = [_one_stratum(table, k, rho, late=rows.late) for table in tables]
+    scores, covariance, beyond = (sum(x) for x in zip(*parts, strict=True))
     chisq, df = _quadratic_form(scores, covariance)
     empty = [name for g, name in enumerate(rows.groups) if not n[g]]
     return GrayTest(
         chisq, df, chi2_sf(chisq, df), tuple(rows.groups[g] for g in present),
         tuple(int(n[g]) for g in present), tuple(int(d) for d in events), scores, covariance, rho,
-        tuple(f"no patients in group {name}" for name in empty),
+        (*(f"no patients in group {name}" for name in empty), *((_BEYOND,) if beyond else ())),
     )  # fmt: skip
 
 
@@ -84,14 +88,14 @@ def _tables(rows: Episodes, present: Ints) -> list[RiskTable]:
     return [RiskTable.of(part, at, present.size) for part, at in parts if at.size]
 
 
-def _one_stratum(table: RiskTable, cause: int, rho: float) -> tuple[Floats, Floats]:
-    """Scores and covariance of one stratum (Fortran `crst` of cmprsk, as sums over times)."""
+def _one_stratum(table: RiskTable, cause: int, rho: float, *, late: bool) -> tuple[Floats, Floats, bool]:
+    """Scores and covariance of one stratum (Fortran `crst` of cmprsk, as sums over times); whether F passes one."""
     all_events, groups = table.events.sum(axis=2), table.at_risk.shape[1]
     some = np.flatnonzero(all_events.any(axis=1))
     y, d, d1 = (x.T[:, some].T.astype(np.float64) for x in (table.at_risk, all_events, table.events[:, :, cause]))
     d2 = d - d1
     if not d1.any():
-        return np.zeros(groups), np.zeros((groups, groups))
+        return np.zeros(groups), np.zeros((groups, groups)), False
     there = y > 0
     of_y = np.divide(1.0, y, out=np.zeros_like(y), where=there)
     after = np.cumprod(1 - (d1 + d2) * of_y, axis=0)
@@ -104,9 +108,9 @@ def _one_stratum(table: RiskTable, cause: int, rho: float) -> tuple[Floats, Floa
     total, n1 = weighed.sum(axis=1), d1.sum(axis=1)
     share = weighed / total[:, None]
     pooled = np.cumsum(n1 / total)
-    left = np.where(n1 > 0, 1 - np.concatenate([[0.0], pooled[:-1]]), 1.0)  # 1 - F(t-), needed at events only
-    if np.any(left <= 0):
-        raise NotEstimable("late entry takes the pooled incidence to one before the last event")
+    compared = (n1 > 0) & (there.sum(axis=1) > 1)  # where one group is left nothing is compared, whatever the weight
+    left = np.where(compared, 1 - np.concatenate([[0.0], pooled[:-1]]), 1.0)  # 1 - F(t-)
+    _refuse_no_weight(left, rho, late=late)
     weight = np.where(n1 > 0, left**rho, 0.0)
     risk = weighed * (1 - own_before)
     expected = np.divide(risk, risk.sum(axis=1)[:, None], out=np.zeros_like(risk), where=risk.sum(axis=1)[:, None] > 0)
@@ -124,7 +128,17 @@ def _one_stratum(table: RiskTable, cause: int, rho: float) -> tuple[Floats, Floa
         other_part = gap[:, k, None] * to_come
         spread = _untied(d2[:, k], y[:, k]) * before[:, k] ** 2 * d2[:, k] * of_y[:, k] ** 2
         covariance += other_part.T @ (spread[:, None] * other_part)
-    return scores, covariance
+    return scores, covariance, bool(np.any(left < 0))
+
+
+def _refuse_no_weight(left: Floats, rho: float, *, late: bool) -> None:
+    """F of all groups passes one while groups are compared where all of another group had the event early: `cuminc`
+    then goes on with 1 - F below 0, which the scores do not see if rho is 0. With late entry it has no reference.
+    """
+    if late and np.any(left <= 0):
+        raise NotEstimable("late entry takes the pooled incidence to one before the last event")
+    if np.any(np.abs(left) < _NOTHING) or (rho != 0 and np.any(left < 0)):
+        raise NotEstimable("the pooled incidence reaches one before the last event")
 
 
 def _untied(events: Floats, at_risk: Floats) -> Floats:

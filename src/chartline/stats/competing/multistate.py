@@ -8,8 +8,9 @@ risk. The product of one matrix a day runs over distinct days of transitions, wh
 Variances: "greenwood" (default: moves on a day are multinomial; `mstate` with vartype and method "greenwood", exact
 without ties of the truth) and "aalen" (`mstate`'s own default) need counts only and take the process as Markov;
 "jackknife" (R `survival::survfit`, the sum of squared influences) needs `cluster` to say which rows are one subject and
-costs subjects x days. With one state to start from and no late entry into competing causes, greenwood and jackknife
-are equal.
+costs subjects x days. All three take the shares of the states at the start as estimated, where several are found;
+survfit 3.5 takes them as known if everybody begins at time 0 (its `sp0` is 0), so that its errors are then smaller.
+With one state to start from and no late entry into competing causes, greenwood and jackknife are equal.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, in_order, levels_of
+from chartline.stats.groups import group_of, in_order, left_out
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.agreement import estimate_kappa
@@ -21,16 +21,21 @@ from chartline.stats.statistic import NotEstimable
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield each cell, the share that agrees with its exact interval, kappa, McNemar's P."""
     table = source.table(analysis.id, CrossTab)
-    levels = in_order(levels_of(table, analysis.first) | levels_of(table, analysis.second))
+    both = {pair: n for pair, n in table.cells.items() if "" not in pair}
+    levels = in_order({level for pair in both for level in pair})
     cells = np.zeros((len(levels), len(levels)), np.int64)
-    for (a, b), n in table.cells.items():
+    for (a, b), n in both.items():
         cells[levels.index(a), levels.index(b)] = n
         group = group_of(((analysis.first, a), (analysis.second, b)))
         yield Rows(analysis.id, analysis.label, group).count("n", n)
     total, same = int(cells.sum()), int(np.trace(cells))
-    rows = Rows(
-        analysis.id, analysis.label, "", {"N": total, "withheld": table.withheld, "level": analysis.level}
-    )  # fmt: skip
+    missing = table.n - total
+    shared = {
+        "N": total, "missing": missing, "withheld": table.withheld,
+        "warnings": left_out(missing, table.withheld, "without one of the two left out"),
+    }  # fmt: skip
+    rows = Rows(analysis.id, analysis.label, "", shared | {"level": analysis.level})
+    yield Rows(analysis.id, analysis.label, "", shared).count("n", total)
 
     def share() -> Iterator[Result]:
         if not total:
@@ -48,7 +53,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     def mcnemar() -> Iterator[Result]:
         if len(levels) != 2:
             raise NotEstimable(f"McNemar's test is of two levels; there are {len(levels)}")
-        yield rows.p("p_mcnemar", mcnemar_test(cells).p_exact, "McNemar's test, exact")
+        yield rows.p("p_mcnemar", mcnemar_test(cells).p_exact, "McNemar's test, exact", level=None)
 
     yield from rows.tried("agreement", METHODS["clopper_pearson"], share)
     yield from rows.tried("kappa", "Cohen's kappa", kappa)

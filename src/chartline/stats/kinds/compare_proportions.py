@@ -11,7 +11,7 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, in_order, left_out, levels_of
+from chartline.stats.groups import group_of, left_out, levels_of
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.chi_square import pearson_test
@@ -28,6 +28,8 @@ from chartline.stats.proportions.two_proportions import (
 from chartline.stats.proportions.unconditional import barnard_test, boschloo_test
 from chartline.stats.statistic import NotEstimable
 
+Measure = tuple[str, str, str, Callable[..., Any]]  # statistic, unit, method, kernel
+
 
 @dataclass(frozen=True)
 class _Counted:
@@ -36,6 +38,7 @@ class _Counted:
     groups: tuple[str, ...]
     table: Any
     missing: int  # with an unknown outcome, group or stratum
+    unknown: dict[str, int]  # of each group, with an unknown outcome or stratum
 
     @property
     def whole(self) -> Any:
@@ -57,13 +60,17 @@ class _Counted:
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield the proportion of each group, the measures between two, each test, and what is pooled over the strata."""
     table = source.table(analysis.id, CrossTab)
-    of = _counted(table, analysis)
+    of = _counted(source, table, analysis)
     shared = {
         "missing": of.missing, "withheld": table.withheld,
         "warnings": left_out(of.missing, table.withheld, "with an unknown value or group left out"),
     }  # fmt: skip
     for level, (n, other) in zip(of.groups, of.whole.tolist(), strict=True):
-        rows = Rows(analysis.id, analysis.label, group_of(((analysis.by, level),)), {"n": n, "N": n + other})
+        own = {
+            "n": n, "N": n + other, "missing": of.unknown[level],
+            "warnings": left_out(of.unknown[level], 0, "with an unknown value left out of numerator and denominator"),
+        }  # fmt: skip
+        rows = Rows(analysis.id, analysis.label, group_of(((analysis.by, level),)), own)
         yield rows.count("n", n)
         if n + other:
             ends = clopper_pearson(n, n + other, analysis.level)
@@ -72,70 +79,72 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
                 level=analysis.level, unit="proportion",
             )  # fmt: skip
     rows = Rows(analysis.id, analysis.label, "", shared | {"N": int(of.table.sum())})
-    for measure in analysis.measures:
-        for statistic, unit, method, kernel in _MEASURES[measure]:
-            yield from rows.tried(
-                statistic, method, partial(_measure, rows, of, analysis, statistic, unit, method, kernel)
-            )
+    for measure in (m for name in analysis.measures for m in _MEASURES[name]):
+        statistic, _, method, _ = measure
+        yield from rows.tried(statistic, method, partial(_measure, source, rows, of, analysis, measure))
     for test in analysis.tests:
         statistic, method = f"p_{test}", _TESTS[test][0]
-        yield from rows.tried(statistic, method, partial(_test, rows, of, test))
+        yield from rows.tried(statistic, method, partial(_test, source, rows, of, analysis, test))
     if analysis.strata:
-        yield from _pooled(rows, of, analysis)
+        yield from _pooled(source, rows, of, analysis)
 
 
-def _counted(table: CrossTab, analysis: Any) -> _Counted:
+def _counted(source: Source, table: CrossTab, analysis: Any) -> _Counted:
     index = {d: i for i, d in enumerate(table.dims)}
-    groups = tuple(g for g in in_order(levels_of(table, analysis.by)) if g != "")
+    groups = tuple(source.levels(analysis.by, levels_of(table, analysis.by)))
     strata: dict[tuple[str, ...], int] = {}
     cells: dict[tuple[int, int, int], int] = {}
-    missing = 0
+    missing, unknown = 0, dict.fromkeys(groups, 0)
     for levels, n in sorted(table.cells.items()):
         outcome, group = levels[index["outcome"]], levels[index[analysis.by]]
         within = tuple(levels[index[s]] for s in analysis.strata)
         if outcome == "missing" or group == "" or "" in within:
             missing += n
+            if group != "":
+                unknown[group] += n
             continue
         at = (groups.index(group), int(outcome != "counted"), strata.setdefault(within, len(strata)))
         cells[at] = cells.get(at, 0) + n
     out = np.zeros((len(groups), 2, max(1, len(strata))), np.int64)
     for at, n in cells.items():
         out[at] = n
-    return _Counted(groups, out, missing)
+    return _Counted(groups, out, missing, unknown)
 
 
-def _measure(
-    rows: Rows, of: _Counted, analysis: Any, statistic: str, unit: str, method: str, kernel: Callable[..., Any]
-) -> Iterator[Result]:
+def _measure(source: Source, rows: Rows, of: _Counted, analysis: Any, measure: Measure) -> Iterator[Result]:
+    statistic, unit, method, kernel = measure
     found = kernel(*of.pair(), level=analysis.level)
-    against = f"{method}, {of.groups[1]} against {of.groups[0]}"
+    against = f"{method}, {source.against(analysis.by, of.groups)}"
     yield rows.value(
         statistic, found.estimate, against, (found.lower, found.upper), level=analysis.level, unit=unit,
         warnings=found.warnings,
     )  # fmt: skip
 
 
-def _test(rows: Rows, of: _Counted, test: str) -> Iterator[Result]:
+def _test(source: Source, rows: Rows, of: _Counted, analysis: Any, test: str) -> Iterator[Result]:
     method, kernel = _TESTS[test]
     if of.whole.size == 0:
         raise NotEstimable("no patients in the groups")
     if test in ("boschloo", "barnard"):
         found = kernel(*of.pair())
+    elif test == "trend":
+        method += f" over {source.trend_over(analysis.by, of.groups, analysis.scores)}"
+        found = trend_test(of.whole[:, 0], of.whole.sum(axis=1), analysis.scores or None)
     else:
-        found = trend_test(of.whole[:, 0], of.whole.sum(axis=1)) if test == "trend" else kernel(of.whole)
+        found = kernel(of.whole)
     p = found.p_mid if test == "fisher_mid_p" else found.p
     if p is None:
         raise NotEstimable("the mid-P value is that of two groups")
     yield rows.p(f"p_{test}", p, method, warnings=getattr(found, "warnings", ()))
 
 
-def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
+def _pooled(source: Source, rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
     over = f"over {', '.join(analysis.strata)}"
 
     def common() -> Iterator[Result]:
         of.pair()
         found = mantel_haenszel(of.by_stratum, "odds_ratio", analysis.level)
-        method = f"Mantel-Haenszel {over}, {of.groups[1]} against {of.groups[0]}"
+        method = f"Mantel-Haenszel {over}, {source.against(analysis.by, of.groups)}"
         yield rows.value(
             "odds_ratio_pooled", found.estimate, method, (found.lower, found.upper), level=analysis.level, unit="ratio",
             warnings=found.warnings,
@@ -156,7 +165,7 @@ def _pooled(rows: Rows, of: _Counted, analysis: Any) -> Iterator[Result]:
     yield from rows.tried("p_breslow_day", f"Breslow-Day test (Tarone) {over}", same)
 
 
-_MEASURES: dict[str, tuple[tuple[str, str, str, Callable[..., Any]], ...]] = {
+_MEASURES: dict[str, tuple[Measure, ...]] = {
     "difference": (
         ("risk_difference", "difference", "Difference, Newcombe interval", newcombe),
         (

@@ -27,7 +27,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, mean, median and quartiles of each group, then the differences of two groups, then each test."""
     table = source.table(analysis.id, ValueTable)
     found = values_of(table, analysis.by)
-    groups: Groups = {g: v for g, v in found.groups.items() if g != ""}
+    groups: Groups = {g: found.groups[g] for g in source.levels(analysis.by, found.groups)}
     no_group = sum(found.groups.get("", {}).values())
     missing = sum(found.missing.values()) + no_group
     for level, values in groups.items():
@@ -44,23 +44,23 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     rows = Rows(analysis.id, analysis.label, "", shared)
     for measure in analysis.measures:
         yield from rows.tried(
-            measure, _NAMES[measure], partial(_measure, rows, groups, measure, analysis.level, table.key.unit)
+            measure, _NAMES[measure], partial(_measure, source, rows, groups, measure, analysis, table.key.unit)
         )
     for test in analysis.tests:
         yield from rows.tried(f"p_{test}", _NAMES[test], partial(_test, rows, groups, test))
 
 
-def _pair(groups: Groups) -> tuple[dict[float, int], dict[float, int], str]:
-    """The second group, the first, and how the difference reads."""
+def _pair(groups: Groups) -> tuple[dict[float, int], dict[float, int]]:
+    """The second group and the first."""
     if len(groups) != 2:
         raise NotEstimable(f"{len(groups)} groups, where two are compared")
-    (a, x), (b, y) = groups.items()
-    return y, x, f"{b} against {a}"
+    first, second = groups.values()
+    return second, first
 
 
-def _measure(rows: Rows, groups: Groups, measure: str, level: float, unit: str) -> Iterator[Result]:
-    x, y, against = _pair(groups)
-    method = f"{_NAMES[measure]}, {against}"
+def _measure(source: Source, rows: Rows, groups: Groups, measure: str, analysis: Any, unit: str) -> Iterator[Result]:
+    x, y = _pair(groups)
+    method, level = f"{_NAMES[measure]}, {source.against(analysis.by, list(groups))}", analysis.level
     if measure == "standardised_difference":
         smd = standardised_difference(x, y)
         yield rows.value(measure, smd.value, method, unit="standard deviations", warnings=smd.warnings)
@@ -75,7 +75,7 @@ def _measure(rows: Rows, groups: Groups, measure: str, level: float, unit: str) 
 
 def _test(rows: Rows, groups: Groups, test: str) -> Iterator[Result]:
     if test in ("wilcoxon", "t"):
-        x, y, _ = _pair(groups)
+        x, y = _pair(groups)
         found: Any = rank_sum_test(x, y) if test == "wilcoxon" else t_test(x, y)
     else:
         found = kruskal_wallis_test(groups) if test == "kruskal_wallis" else one_way_anova(groups)

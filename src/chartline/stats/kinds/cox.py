@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import numpy as np
+
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, left_out
+from chartline.stats.groups import NOBODY, left_out, with_known
+from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import Coded, code_covariates, described
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.rows import Rows, finite
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
-from chartline.stats.regression.guards import choose_cox_method, events_per_variable
+from chartline.stats.regression.guards import choose_cox_method
 from chartline.stats.statistic import NotEstimable
 
 _MODEL = "model"  # the row that says why there is no model
@@ -27,31 +30,20 @@ _MODEL = "model"  # the row that says why there is no model
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, events, hazard ratio, coefficient and P of each term, the tests of the model."""
     table = source.table(analysis.id, EventTable)
+    if analysis.time_dependent:  # the move to the state after ends a part of a time, not the time
+        table = table.without_last_cause()
     strata, cluster = analysis.strata, analysis.cluster
     needed = [v for v in (*strata, cluster, analysis.frailty) if v]
     rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
 
     def fitted() -> Iterator[Result]:
         if analysis.missing == "impute":
-            yield from _imputed(analysis, table)
+            yield from _imputed(source, analysis, table)
             return
-        coded = code_covariates(table, analysis, needed)
-        episodes = events_only(coded.episodes(strata, cluster or analysis.frailty), table, analysis)
-        yield from _model(analysis, coded, episodes, table)
+        coded = code_covariates(source, table, analysis, needed)
+        yield from _model(analysis, coded, coded.episodes(strata, cluster or analysis.frailty), table)
 
     yield from rows.tried(_MODEL, _name(analysis), fitted)
-
-
-def events_only(episodes: Episodes, table: EventTable, analysis: Any) -> Episodes:
-    """The episodes with the move to another state as a censoring: it ends a part of a time, not the time."""
-    if analysis.time_dependent is None:
-        return episodes
-    from dataclasses import replace
-
-    moves = table.causes.index(str(analysis.time_dependent)) + 1
-    status = episodes.status.copy()
-    status[status == moves] = 0
-    return replace(episodes, status=status)
 
 
 def _name(analysis: Any) -> str:
@@ -60,7 +52,7 @@ def _name(analysis: Any) -> str:
 
 def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -> Iterator[Result]:
     cause = str(analysis.cause) if analysis.cause else None
-    n = coded.table.n if analysis.time_dependent is None else _begin(coded.table)
+    n = coded.table.n_at_start
     missing = table.missing + coded.left_out
     events = int(episodes.count[episodes.events_of(cause)].sum())
     shared = {
@@ -81,11 +73,6 @@ def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -
         yield from _ordinary(analysis, episodes, cause, shared, reason)
 
 
-def _begin(table: EventTable) -> int:
-    """Subjects of a table whose time is counted in parts: those that begin before the change, or in it from day 0."""
-    return sum(row[0] for (p, day), row in table.rows.items() if dict(p)["STATE"] != "after" or day == 0)
-
-
 def _choice(analysis: Any, episodes: Episodes, cause: str | None) -> tuple[str, str, tuple[str, ...]]:
     if not episodes.count[episodes.events_of(cause)].sum():
         raise NotEstimable("no events")
@@ -101,6 +88,8 @@ def _ordinary(
     analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
 ) -> Iterator[Result]:
     robust = analysis.robust or analysis.cluster is not None
+    if episodes.cluster is not None and np.unique(episodes.cluster).size < 2:
+        raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
     fit = estimate_cox(episodes, ties=analysis.ties, cause=cause, robust=robust, level=analysis.level)
     text = f"{_name(analysis)}, {analysis.ties.capitalize()} ties{_strata(analysis)}"
     text += f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
@@ -152,45 +141,34 @@ def _firth(
     yield rows.p("p_likelihood_ratio", fit.p, f"Penalised likelihood ratio test of all terms, {fit.df} df")
 
 
-def _imputed(analysis: Any, table: EventTable) -> Iterator[Result]:
+def _imputed(source: Source, analysis: Any, table: EventTable) -> Iterator[Result]:
     """Everyone with a time: missing covariates drawn several times, the models pooled by Rubin's rules."""
-    from chartline.stats.sensitivity.imputation import columns_of_counts
     from chartline.stats.sensitivity.imputed_models import estimate_imputed_cox
 
+    table, without_stratum = with_known(table, analysis.strata)
     if not table.rows:
         raise NotEstimable(NOBODY)
+    missing = table.missing + without_stratum
     cause = str(analysis.cause) if analysis.cause else None
     episodes = Episodes.from_counts(table, strata=analysis.strata)
     events = int(episodes.count[episodes.events_of(cause)].sum())
     if not events:
         raise NotEstimable("no events")
-    few = events_per_variable(events, len(analysis.terms))
-    method: Literal["ordinary", "firth"] = (
-        "firth" if analysis.method == "firth" or (analysis.method == "auto" and few.verdict != "enough") else "ordinary"
-    )
-    _, columns = columns_of_counts(table, [t.variable for t in analysis.terms])
-    for term in analysis.terms:
-        if term.per != 1:
-            columns[term.variable] = [None if v is None else v / term.per for v in columns[term.variable]]
+    columns, reference, parameters = columns_with_gaps(source, analysis, covariate_texts(table, analysis))
+    method, few = method_for_imputed(analysis, events, parameters)
     fit = estimate_imputed_cox(
         episodes, columns, seed=analysis.seed, m=analysis.imputations, cause=cause, method=method, level=analysis.level,
-        reference={t.variable: t.reference for t in analysis.terms if t.reference},
-        ties="efron" if analysis.ties == "efron" else "breslow",
+        reference=reference, ties="efron" if analysis.ties == "efron" else "breslow",
     )  # fmt: skip
-    gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
-    text = f"{_name(analysis)}{_firths(method)}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
-    shared: dict[str, Any] = {"N": table.n, "missing": table.missing, "withheld": table.withheld}
-    shared["warnings"] = (*left_out(table.missing, table.withheld, "without a time left out"), *fit.warnings)
+    text = f"{_name(analysis)}{imputed_text(fit)}"
+    shared: dict[str, Any] = {"N": table.n, "missing": missing, "withheld": table.withheld}
+    shared["warnings"] = (*left_out(missing, table.withheld, "without a time or stratum left out"), *fit.warnings)
     yield Rows(analysis.id, analysis.label, "", shared).count("n", table.n)
     yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
     for name, term in fit.terms.items():
         rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
-        own = f"{text}{_strata(analysis)}; {few.sentence}{_per(analysis, name)}"
+        own = f"{text}{_strata(analysis)}; {few}{_per(analysis, name)}"
         yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "hazard_ratio")
-
-
-def _firths(method: str) -> str:
-    return ", Firth's penalty" if method == "firth" else ""
 
 
 def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any]) -> Iterator[Result]:
@@ -212,7 +190,11 @@ def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[
 def term_rows(
     rows: Rows, method: str, coefficient: Any, error: Any, ratio: tuple[Any, Any, Any], p: Any, statistic: str
 ) -> Iterator[Result]:
-    """Yield ratio, coefficient with its error, and P of one term."""
+    """Yield ratio, coefficient with its error, and P of one term; a ratio of 0 or infinity is no estimate."""
+    if finite(coefficient) is None:
+        for name in (statistic, "coefficient", "std_error", "p"):
+            yield rows.failed(name, "the likelihood has no maximum, so there is no finite estimate", method, level=None)
+        return
     yield rows.value(statistic, ratio[0], method, (ratio[1], ratio[2]), unit="ratio")
     yield rows.value("coefficient", coefficient, method, level=None, unit="log ratio")
     yield rows.value("std_error", error, method, level=None, unit="log ratio")

@@ -13,7 +13,7 @@ from chartline.results.model import Result
 from chartline.stats.competing.cumulative_incidence import CumulativeIncidence, estimate_cumulative_incidence
 from chartline.stats.competing.gray import gray_test
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
+from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out, with_known
 from chartline.stats.kinds.rows import Rows, finite
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
 from chartline.stats.statistic import NotEstimable
@@ -124,21 +124,21 @@ def _at(part: EventTable, analysis: Any, pattern: Pattern, month: float, shared:
 
 
 def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
-    known = [(p, t) for p, t in table.rows if all(level != "" for _, level in p)]
-    whole = {k: table.rows[k] for k in known}
-    episodes = Episodes.from_counts(
-        EventTable(key=table.key, causes=table.causes, rows=whole), by=analysis.by, strata=analysis.strata
-    ) if whole else None  # fmt: skip
+    known, unknown = with_known(table, (analysis.by, *analysis.strata))
+    missing = table.missing + unknown
+    shared = {
+        "N": known.n, "missing": missing, "withheld": table.withheld,
+        "warnings": left_out(missing, table.withheld, "without a time or group left out"),
+    }  # fmt: skip
     method = "Gray's test" + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
     for cause in table.causes:
-        rows = Rows(analysis.id, analysis.label, group_of((("CAUSE", cause),)), {"N": table.n})
-        if episodes is None:
-            yield rows.failed("p_gray", NOBODY, method)
-            continue
-        yield from rows.tried("p_gray", method, partial(_gray_rows, rows, episodes, cause, method))
+        rows = Rows(analysis.id, analysis.label, group_of((("CAUSE", cause),)), shared)
+        yield from rows.tried("p_gray", method, partial(_gray_rows, rows, known, analysis, cause, method))
 
 
-def _gray_rows(rows: Rows, episodes: Episodes, cause: str, method: str) -> Iterator[Result]:
-    test = gray_test(episodes, cause)
+def _gray_rows(rows: Rows, table: EventTable, analysis: Any, cause: str, method: str) -> Iterator[Result]:
+    if not table.rows:
+        raise NotEstimable(NOBODY)
+    test = gray_test(Episodes.from_counts(table, by=analysis.by, strata=analysis.strata), cause)
     yield rows.value("chisq_gray", test.chisq, method, unit="chi-square", warnings=test.warnings)
     yield rows.p("p_gray", test.p, f"{method}, {test.df} df", warnings=test.warnings)

@@ -15,9 +15,12 @@ _MEASURES: dict[str, Measure] = {"hazard_ratio": "hazard ratio", "odds_ratio": "
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield, for each ratio of the model, the E-value of the estimate, and that of the limit nearer to 1 beside it."""
-    for row in source.rows.get(analysis.of, []):
-        if row.statistic not in _MEASURES:
-            continue
+    rows_of = source.rows.get(analysis.of, [])
+    ratios = [row for row in rows_of if row.statistic in _MEASURES]
+    if not ratios:
+        why = next((row.reason for row in rows_of if row.value is None), "the model has no ratio")
+        yield Rows(analysis.id, analysis.label).failed("e_value", why, "E-value")
+    for row in ratios:
         kind = row.statistic.removesuffix("_ratio")
         method = f"E-value of a {kind} ratio, {'common' if analysis.common else 'rare'} outcome"
         rows = Rows(analysis.id, analysis.label, row.group)

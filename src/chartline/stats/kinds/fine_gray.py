@@ -23,11 +23,11 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     table = source.table(analysis.id, EventTable)
     rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
     method = f"Fine-Gray regression of {analysis.cause}, robust variance"
-    yield from rows.tried("model", method, lambda: _model(table, analysis, method))
+    yield from rows.tried("model", method, lambda: _model(source, table, analysis, method))
 
 
-def _model(table: EventTable, analysis: Any, method: str) -> Iterator[Result]:
-    coded = code_covariates(table, analysis)
+def _model(source: Source, table: EventTable, analysis: Any, method: str) -> Iterator[Result]:
+    coded = code_covariates(source, table, analysis)
     episodes, cause = coded.episodes(), str(analysis.cause)
     events = int(episodes.count[episodes.events_of(cause)].sum())
     missing = table.missing + coded.left_out

@@ -9,9 +9,12 @@ from typing import Any
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
+from chartline.stats.groups import NOBODY, left_out
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.sensitivity.turnbull import Bounds, Turnbull, estimate_turnbull
+from chartline.stats.statistic import NotEstimable
+from chartline.stats.values.summary import quantile
 
 _METHOD = "Turnbull's estimate for interval-censored events"
 
@@ -19,14 +22,28 @@ _METHOD = "Turnbull's estimate for interval-censored events"
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, how many events are known to the day, the median and survival at the landmarks with their bounds."""
     table = source.table(analysis.id, CrossTab)
-    intervals = {(float(a), float(b) if b else math.inf): n for (a, b), n in table.cells.items()}
-    shared = {"N": table.n, "withheld": table.withheld}
+    intervals = {(float(a), float(b) if b else math.inf): n for (a, b), n in table.cells.items() if a}
+    n = sum(intervals.values())
+    missing = table.n - n
+    shared = {
+        "N": n, "missing": missing, "withheld": table.withheld,
+        "warnings": left_out(missing, table.withheld, "without a time left out"),
+    }  # fmt: skip
     rows = Rows(analysis.id, analysis.label, "", shared)
-    yield rows.count("n", table.n)
+    yield rows.count("n", n)
     yield rows.count("events", sum(n for (_, b), n in intervals.items() if math.isfinite(b)))
     yield rows.count("events_to_the_day", sum(n for (a, b), n in intervals.items() if a == b))
 
+    widths: dict[float, int] = {}
+    for (a, b), n in intervals.items():
+        if a < b < math.inf:
+            widths[b - a] = widths.get(b - a, 0) + n
+    if widths:
+        yield rows.value("interval_width", quantile(widths, 0.5), "Median width of the intervals", unit="days")
+
     def fitted() -> Iterator[Result]:
+        if not intervals:
+            raise NotEstimable(NOBODY)
         fit = estimate_turnbull(intervals)
         yield from _median(rows, fit)
         last = max((b if math.isfinite(b) else a) for a, b in intervals)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,110 +12,105 @@ from chartline.counts.model import CrossTab
 from chartline.results.model import Result
 from chartline.stats.groups import left_out
 from chartline.stats.kinds.cox import term_rows
-from chartline.stats.kinds.model_data import described
+from chartline.stats.kinds.imputed import columns_with_gaps, imputed_text, method_for_imputed
+from chartline.stats.kinds.model_data import code_number, described, references
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.firth_logistic import estimate_firth_logistic
-from chartline.stats.regression.guards import choose_logistic_method, events_per_variable
+from chartline.stats.regression.guards import choose_logistic_method
 from chartline.stats.regression.logistic import INTERCEPT, Outcomes, estimate_logistic
 from chartline.stats.statistic import NotEstimable
+
+Cells = list[tuple[tuple[str, ...], int]]
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, events, odds ratio, coefficient and P of each term, the test of the model."""
     table = source.table(analysis.id, CrossTab)
     rows = Rows(analysis.id, analysis.label, "", {"withheld": table.withheld})
-    yield from rows.tried("model", "Logistic regression", lambda: _model(table, analysis))
+    model = _imputed if analysis.missing == "impute" else _model
+    yield from rows.tried("model", "Logistic regression", partial(model, source, table, analysis))
 
 
-def _model(table: CrossTab, analysis: Any) -> Iterator[Result]:
-    if analysis.missing == "impute":
-        yield from _imputed(table, analysis)
-        return
-    names = [t.variable for t in analysis.terms]
-    places = [table.dims.index(n) for n in names]
-    kept = [
-        (levels, n) for levels, n in table.cells.items()
-        if levels[0] != "missing" and all(levels[p] != "" for p in places) and n
-    ]  # fmt: skip
-    missing = table.n - sum(n for _, n in kept)
-    if not kept:
-        raise NotEstimable("no patients with an outcome and all covariates")
-    covariates = {
-        t.variable: _column(t, [levels[p] for levels, _ in kept]) for t, p in zip(analysis.terms, places, strict=True)
-    }
-    reference = {t.variable: t.reference for t in analysis.terms if t.reference is not None}
-    outcomes = Outcomes.of(
-        [levels[0] == "counted" for levels, _ in kept], covariates, count=[n for _, n in kept], reference=reference
-    )
-    shared: dict[str, Any] = {
-        "n": outcomes.n_events, "N": outcomes.n, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without an outcome or covariate left out"),
-    }  # fmt: skip
-    counts = {k: v for k, v in shared.items() if k != "n"}
-    yield Rows(analysis.id, analysis.label, "", counts).count("n", outcomes.n)
-    yield Rows(analysis.id, analysis.label, "", counts).count("events", outcomes.n_events)
+def _model(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
+    outcomes = _outcomes(source, table, analysis)
+    shared = _shared(table, outcomes.n, "without an outcome or covariate left out") | {"n": outcomes.n_events}
+    yield from _counts(analysis, shared)
     choice = choose_logistic_method(outcomes)
     method, reason = (choice.method, choice.reason) if analysis.method == "auto" else (analysis.method, "as declared")
     fit = (estimate_firth_logistic if method == "firth" else estimate_logistic)(outcomes, analysis.level)
     text = f"Logistic regression{', Firth penalty' if method == 'firth' else ''}, profile interval; {reason}"
     shared["warnings"] = (*shared["warnings"], *choice.warnings, *fit.warnings)
-    per = described(analysis)
     for term in fit.terms[1:]:
         rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared | {"level": analysis.level})
-        own = f"{text}; {per[term.name]}" if term.name in per else text
+        own = "; ".join(t for t in (text, described(analysis).get(term.name)) if t)
         yield from term_rows(rows, own, term.coef, term.se, term.ratio, term.p, "odds_ratio")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.p("p_likelihood_ratio", fit.p, f"Likelihood ratio test of all terms, {fit.df} df")
 
 
-def _imputed(table: CrossTab, analysis: Any) -> Iterator[Result]:
+def _outcomes(source: Source, table: CrossTab, analysis: Any) -> Outcomes:
+    """Who has an outcome and all covariates, coded."""
+    places = {t.variable: table.dims.index(t.variable) for t in analysis.terms}
+    kept = [(levels, n) for levels, n in _known(table) if all(levels[p] != "" for p in places.values())]
+    if not kept:
+        raise NotEstimable("no patients with an outcome and all covariates")
+    counts = [n for _, n in kept]
+    texts = {name: [levels[p] for levels, _ in kept] for name, p in places.items()}
+    for name, of in texts.items():
+        if len(set(of)) < 2:
+            raise NotEstimable(f"{name} has one {'value' if source.is_number(name) else 'level'} only")
+    numbers = {t.variable: t for t in analysis.terms if source.is_number(t.variable)}
+    covariates = {
+        name: code_number(numbers[name], of, counts) if name in numbers else np.array(of, dtype=str)
+        for name, of in texts.items()
+    }
+    reference = references(source, analysis, {name: of for name, of in texts.items() if name not in numbers})
+    return Outcomes.of(
+        [levels[0] == "counted" for levels, _ in kept], covariates, count=counts, reference=reference
+    )  # fmt: skip
+
+
+def _imputed(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
     """Everyone with an outcome: missing covariates drawn several times, the models pooled by Rubin's rules."""
     from chartline.stats.sensitivity.imputed_models import estimate_imputed_logistic
 
-    kept = [(levels, n) for levels, n in table.cells.items() if levels[0] != "missing" and n]
-    missing, total = table.where(outcome="missing"), sum(n for _, n in kept)
+    kept = _known(table)
     if not kept:
         raise NotEstimable("no patients with an outcome")
-    columns: dict[str, list[Any]] = {}
-    for term in analysis.terms:
-        texts = [levels[table.dims.index(term.variable)] for levels, _ in kept]
-        known = _column(term, [t for t in texts if t])
-        values = iter(known.tolist())
-        columns[term.variable] = [next(values) if t else None for t in texts]
+    texts = {t.variable: [levels[table.dims.index(t.variable)] for levels, _ in kept] for t in analysis.terms}
+    columns, reference, parameters = columns_with_gaps(source, analysis, texts)
     outcome = np.array([levels[0] == "counted" for levels, _ in kept], np.float64)
     counts = np.array([n for _, n in kept])
-    events = int(outcome @ counts)
-    few = events_per_variable(min(events, total - events), len(analysis.terms))
-    method: Literal["ordinary", "firth"] = (
-        "firth" if analysis.method == "firth" or (analysis.method == "auto" and few.verdict != "enough") else "ordinary"
-    )
+    total, events = int(counts.sum()), int(outcome @ counts)
+    method, why = method_for_imputed(analysis, min(events, total - events), parameters)
     fit = estimate_imputed_logistic(
         outcome, columns, seed=analysis.seed, count=counts, m=analysis.imputations, method=method, level=analysis.level,
-        reference={t.variable: t.reference for t in analysis.terms if t.reference},
+        reference=reference,
     )  # fmt: skip
-    shared: dict[str, Any] = {"N": total, "missing": missing, "withheld": table.withheld}
-    shared["warnings"] = (*left_out(missing, table.withheld, "without an outcome left out"), *fit.warnings)
-    yield Rows(analysis.id, analysis.label, "", shared).count("n", total)
-    yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
-    gaps = "; ".join(f"{name} missing in {n}" for name, n in fit.missing.items() if n) or "nothing missing"
-    penalty = ", Firth penalty" if method == "firth" else ""
-    text = f"Logistic regression{penalty}, {fit.imputations} imputations (seed {fit.seed}; {gaps}), Rubin's rules"
+    shared = _shared(table, total, "without an outcome left out") | {"n": events}
+    yield from _counts(analysis, shared)
+    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+    text = f"Logistic regression{imputed_text(fit)}; {why}"
     for name, term in fit.terms.items():
-        rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
+        rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"level": analysis.level})
         if name != INTERCEPT:
-            own = f"{text}; {few.sentence}"
+            own = "; ".join(t for t in (text, described(analysis).get(name)) if t)
             yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "odds_ratio")
 
 
-def _column(term: Any, levels: list[str]) -> Any:
-    """Numbers divided by `per` (or their spline), texts as they are."""
-    try:
-        numbers = np.array([float(x) for x in levels])
-    except ValueError:
-        return np.array(levels, dtype=str)
-    if term.spline is None:
-        return numbers / term.per
-    from chartline.stats.regression.splines import natural_spline
+def _known(table: CrossTab) -> Cells:
+    """The cells of those whose outcome is known."""
+    return [(levels, n) for levels, n in table.cells.items() if levels[0] != "missing" and n]
 
-    return natural_spline(numbers, df=term.spline)
+
+def _shared(table: CrossTab, n: int, what: str) -> dict[str, Any]:
+    missing = table.n - n
+    warnings = left_out(missing, table.withheld, what)
+    return {"N": n, "missing": missing, "withheld": table.withheld, "warnings": warnings}
+
+
+def _counts(analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
+    counts = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "n"})
+    yield counts.count("n", shared["N"])
+    yield counts.count("events", shared["n"])

@@ -8,11 +8,12 @@ from typing import Any
 
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, left_out
+from chartline.stats.groups import NOBODY, group_of, left_out
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source
 from chartline.stats.sensitivity.lost import bound_by_lost, censor_lost
 from chartline.stats.sensitivity.tipping_point import find_tipping_point
+from chartline.stats.statistic import NotEstimable
 
 _CASES = {
     "observed": "the lost censored at last contact",
@@ -39,7 +40,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
 
 
 def _bounds(table: EventTable, analysis: Any, month: float, shared: dict[str, Any]) -> Iterator[Result]:
-    end = max((day for _, day in table.rows), default=0)
+    if not table.n:
+        raise NotEstimable(NOBODY)
+    end = max(day for _, day in table.rows)
     days = month * DAYS_PER_MONTH
     found = bound_by_lost(table, days, max(end, days), level=analysis.level)
     of = shared | {"n": found.lost_before, "level": analysis.level, "unit": "proportion"}

@@ -1,22 +1,25 @@
 """What a regression is fitted to: the table of an analysis with its covariates coded, and who has to be left out.
 
-A pattern says the levels of the covariates as text. Here numbers are divided by `per`, splines become their basis,
-and patterns in which a covariate or stratum is missing are set apart: left out and counted, or imputed.
+A pattern says the levels of the covariates as text. Whether a covariate is a number is what its declaration says:
+numbers are divided by `per`, or become the columns of a spline; categories are compared with the reference that the
+protocol names, else with their first level. Patients without a covariate or stratum are set apart: left out and
+counted, or imputed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from chartline.counts.model import EventTable, Pattern
-from chartline.stats.episodes import Episodes
+from chartline.counts.model import BEFORE, STATE, EventTable, Pattern
+from chartline.stats.episodes import Episodes, Floats
+from chartline.stats.groups import with_known
+from chartline.stats.kinds.source import Source
 from chartline.stats.statistic import NotEstimable
-
-STATE, AFTER = "STATE", "after"  # as counts/members.py, which is left of the wall
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Coded:
     left_out: int  # subjects with a missing covariate or stratum
 
     def episodes(self, strata: Sequence[str] = (), cluster: str | None = None) -> Episodes:
-        """Return the episodes of a model. Raises `NotEstimable` where a covariate has one level only."""
+        """Return the episodes of a model. Raises `NotEstimable` for nobody, and for a covariate of one level only."""
+        if not self.table.rows:
+            raise NotEstimable("no patients with a time and all covariates")
         for name, kind in self.kinds.items():
             levels = {dict(p)[name] for p in self.table.patterns}
             if len(levels) < 2:
@@ -39,38 +44,70 @@ class Coded:
         )
 
 
-def code_covariates(table: EventTable, analysis: Any, needed: Sequence[str] = ()) -> Coded:
+def code_covariates(source: Source, table: EventTable, analysis: Any, needed: Sequence[str] = ()) -> Coded:
     """Return the table of a model with its covariates coded, without the patterns that lack one.
 
-    `needed` are other variables (strata, clusters) that must be known.
+    `needed` are other variables (strata, clusters) that must be known. Raises `NotEstimable` where nobody has the
+    level that the others are compared with.
     """
-    names = [*(t.variable for t in analysis.terms), *needed]
-    known = {p for p in table.patterns if all(dict(p)[n] != "" for n in names)}
-    left_out = sum(row[0] for (p, _), row in table.rows.items() if p not in known and _first(p))
-    rows = {key: row for key, row in table.rows.items() if key[0] in known}
+    known, left_out = with_known(table, [*(t.variable for t in analysis.terms), *needed])
     kinds: dict[str, str] = {}
-    reference: dict[str, str] = {}
+    categories: list[str] = []
     recode: dict[str, dict[str, Pattern]] = {}
     for term in analysis.terms:
-        values = {dict(p)[term.variable] for p in known}
-        if _numbers(values):
-            recode[term.variable] = _coded_numbers(term, values, rows)
+        if source.is_number(term.variable):
+            recode[term.variable] = _coded_numbers(term, known)
             kinds |= {name: "number" for pairs in recode[term.variable].values() for name, _ in pairs}
         else:
             kinds[term.variable] = "category"
-            if term.reference is not None:
-                reference[term.variable] = term.reference
-    if any(name == STATE for p in known for name, _ in p):
-        kinds[STATE] = "category"
-        reference[STATE] = "before"
+            categories.append(term.variable)
+    reference = references(source, analysis, {n: [dict(p)[n] for p in known.patterns] for n in categories})
+    if known.patterns and STATE in dict(known.patterns[0]):
+        kinds[STATE], reference[STATE] = "category", BEFORE
+        if BEFORE not in {dict(p)[STATE] for p in known.patterns}:
+            raise NotEstimable("no patients before the event on the way")
     out: dict[tuple[Pattern, int], tuple[int, ...]] = {}
-    for (pattern, day), row in rows.items():
+    for (pattern, day), row in known.rows.items():
         key = (_recoded(pattern, recode), day)
         out[key] = tuple(a + b for a, b in zip(out[key], row, strict=True)) if key in out else row
-    for name, level in reference.items():
-        if known and level not in {dict(p)[name] for p in known}:
-            raise NotEstimable(f"nobody has {name} = {level}, the level that the others are compared with")
-    return Coded(replace(table, rows=dict(sorted(out.items()))), kinds, reference, left_out)
+    return Coded(replace(known, rows=dict(sorted(out.items()))), kinds, reference, left_out)
+
+
+def references(source: Source, analysis: Any, levels: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return the level that each category is compared with: as declared, else the first that occurs.
+
+    `levels` are those of each covariate that is in the model. Raises `NotEstimable` where nobody has a declared one.
+    """
+    out = {}
+    for term in analysis.terms:
+        found = source.levels(term.variable, levels.get(term.variable, ()))
+        if not found:
+            continue
+        if term.reference is not None and term.reference not in found:
+            raise NotEstimable(
+                f"nobody has {term.variable}={term.reference}, the level that the others are compared with"
+            )
+        out[term.variable] = term.reference or found[0]
+    return out
+
+
+def code_number(term: Any, texts: Sequence[str], counts: Sequence[int]) -> Floats:
+    """Return numbers divided by `per`, or the columns of their spline; each text stands for so many patients."""
+    numbers = np.array([float(t) for t in texts], np.float64)
+    if term.spline is None:
+        return np.asarray(numbers / term.per)
+    from chartline.stats.regression.splines import natural_spline
+
+    return natural_spline(numbers, df=term.spline, like=np.repeat(numbers, counts))
+
+
+def spline_of(term: Any, table: EventTable, needed: Sequence[str] = ()) -> Any:
+    """Return the natural spline of a number over the patients of a model, for values that nobody has."""
+    from chartline.stats.regression.splines import fit_spline
+
+    known, _ = with_known(table, [term.variable, *needed])
+    patients = _patients(term, known)
+    return fit_spline(np.array([float(t) for t in patients]), df=term.spline, count=np.array([*patients.values()]))
 
 
 def described(analysis: Any) -> dict[str, str]:
@@ -78,32 +115,26 @@ def described(analysis: Any) -> dict[str, str]:
     return {t.variable: f"per {t.per:g}" for t in analysis.terms if t.per != 1}
 
 
-def _first(pattern: Pattern) -> bool:
-    """Whether a pattern is one that subjects begin in: who changes on the way is counted once."""
-    return dict(pattern).get(STATE) != AFTER
-
-
-def _numbers(values: set[str]) -> bool:
-    try:
-        [float(v) for v in values]
-    except ValueError:
-        return False
-    return bool(values)
-
-
-def _coded_numbers(term: Any, values: set[str], rows: Any) -> dict[str, Pattern]:
-    """Text of a number -> its coded pairs: divided by `per`, or the columns of a natural spline."""
+def _coded_numbers(term: Any, table: EventTable) -> dict[str, Pattern]:
+    """Text of a number -> its coded pairs; a patient counts once, however many parts its time has."""
+    patients = _patients(term, table)
+    texts = [*patients]
     if term.spline is None:
-        return {v: ((term.variable, repr(float(v) / term.per)),) for v in values}
-    from chartline.stats.regression.splines import natural_spline
-
-    each = [float(dict(p)[term.variable]) for (p, _), row in rows.items() for _ in range(row[0])]
-    ordered = sorted(values, key=float)
-    basis = natural_spline(np.array([float(v) for v in ordered]), df=term.spline, like=np.array(each))
+        coded = code_number(term, texts, [1] * len(texts))
+        return {t: ((term.variable, repr(float(x))),) for t, x in zip(texts, coded, strict=True)}
+    basis = code_number(term, texts, [patients[t] for t in texts]) if texts else ()
     return {
-        v: tuple((f"{term.variable}[{i + 1}]", repr(float(x))) for i, x in enumerate(row))
-        for v, row in zip(ordered, basis, strict=True)
+        t: tuple((f"{term.variable}[{i + 1}]", repr(float(x))) for i, x in enumerate(row))
+        for t, row in zip(texts, basis, strict=True)
     }
+
+
+def _patients(term: Any, table: EventTable) -> dict[str, int]:
+    """Text of a number -> how many begin with it, in ascending order."""
+    patients: Counter[str] = Counter()
+    for (pattern, day), row in table.rows.items():
+        patients[dict(pattern)[term.variable]] += row[0] if day == 0 else 0
+    return {t: patients[t] for t in sorted(patients, key=float)}
 
 
 def _recoded(pattern: Pattern, recode: dict[str, dict[str, Pattern]]) -> Pattern:

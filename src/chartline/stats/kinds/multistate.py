@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chartline.counts.model import EventTable
+from chartline.counts.model import STATE, EventTable
 from chartline.results.model import Result
 from chartline.stats.competing.multistate import StateProbabilities, estimate_states
 from chartline.stats.competing.state_counts import count_transitions
@@ -43,17 +43,12 @@ class StateCurve:
         return 0
 
 
-def states_of(analysis: Any) -> list[str]:
-    """Return the names of the states in order."""
-    return [analysis.initial, *(str(m) for m in (*analysis.states, *analysis.absorbing))]
-
-
-def fit_states(table: EventTable, analysis: Any, states: list[str]) -> tuple[Episodes, StateProbabilities]:
+def fit_states(table: EventTable, analysis: Any) -> tuple[Episodes, StateProbabilities]:
     """Return the episodes by present state, and the probabilities. Raises `NotEstimable` for nobody."""
     if not table.rows:
         raise NotEstimable(NOBODY)
-    episodes = Episodes.from_counts(table, by="STATE")
-    return episodes, estimate_states(episodes, states=states, level=analysis.level)
+    episodes = Episodes.from_counts(table, by=STATE)
+    return episodes, estimate_states(episodes, states=analysis.names, level=analysis.level)
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
@@ -64,17 +59,17 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         "warnings": left_out(table.missing, table.withheld, "without the dates left out"),
     }  # fmt: skip
     rows = Rows(analysis.id, analysis.label, "", shared)
-    n = sum(row[0] for (_, day), row in table.rows.items() if day == 0)
-    yield rows.count("n", n)
-    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared | {"N": n}))
+    yield rows.count("n", table.n_at_start)
+    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared | {"N": table.n_at_start}))
 
 
 def _model(table: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
-    states = states_of(analysis)
-    episodes, fit = fit_states(table, analysis, states)
+    states = analysis.names
+    episodes, fit = fit_states(table, analysis)
     seen = count_transitions(episodes, states)
+    entered = seen.moves.sum(axis=0) + [table.select(((STATE, state),)).n_at_start for state in states]
     for i, a in enumerate(states):
-        yield Rows(analysis.id, analysis.label, group_of((("FROM", a),)), shared).count("entered", int(seen.entered[i]))
+        yield Rows(analysis.id, analysis.label, group_of((("FROM", a),)), shared).count("entered", int(entered[i]))
         for j, b in enumerate(states):
             if seen.moves[i, j]:
                 rows = Rows(analysis.id, analysis.label, group_of((("FROM", a), ("TO", b))), shared)
@@ -84,7 +79,7 @@ def _model(table: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator
 
 
 def _at(
-    fit: StateProbabilities, analysis: Any, states: list[str], month: float, shared: dict[str, Any]
+    fit: StateProbabilities, analysis: Any, states: Sequence[str], month: float, shared: dict[str, Any]
 ) -> Iterator[Result]:
     days = month * DAYS_PER_MONTH
     at = fit.at(days)
@@ -92,7 +87,7 @@ def _at(
     reason = "" if at.reached[0] else f"nobody was followed to {month:g} months"
     own = shared | {"at": month, "at_unit": "months", "level": analysis.level}
     for i, state in enumerate(states):
-        rows = Rows(analysis.id, analysis.label, group_of((("STATE", state),)), own)
+        rows = Rows(analysis.id, analysis.label, group_of(((STATE, state),)), own)
         ends = (None, None) if reason else (at.lower[0, i], at.upper[0, i])
         value = None if reason else at.probability[0, i]
         method = f"{_METHOD}, log-log interval"
@@ -101,7 +96,7 @@ def _at(
     def stay() -> Iterator[Result]:
         mean = fit.length_of_stay(days)
         for i, state in enumerate(states):
-            rows = Rows(analysis.id, analysis.label, group_of((("STATE", state),)), own | {"level": None})
+            rows = Rows(analysis.id, analysis.label, group_of(((STATE, state),)), own | {"level": None})
             yield rows.value("time_in_state", mean.days[i] / DAYS_PER_MONTH, f"{_METHOD}, area", unit="months")
 
     yield from Rows(analysis.id, analysis.label, "", own | {"level": None}).tried("time_in_state", _METHOD, stay)
@@ -110,7 +105,7 @@ def _at(
 def curves(source: Source, analysis: Any) -> dict[str, StateCurve]:
     """Return the curve of each state that somebody was in."""
     try:
-        _, fit = fit_states(source.table(analysis.id, EventTable), analysis, states_of(analysis))
+        _, fit = fit_states(source.table(analysis.id, EventTable), analysis)
     except NotEstimable:
         return {}
     return {

@@ -21,8 +21,10 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
 
 
 def _one_arm(rows: Rows, analysis: Any, n: int) -> Iterator[Result]:
-    design = one_arm_power(n, analysis.null, analysis.alternative, alpha=analysis.alpha)
-    method = f"Exact one-sided test of {analysis.null:g} at {analysis.alpha:g}, {analysis.alternative:g} hoped for"
+    design = one_arm_power(n, analysis.null_rate, analysis.alternative_rate, alpha=analysis.alpha)
+    method = (
+        f"Exact one-sided test of {analysis.null_rate:g} at {analysis.alpha:g}, {analysis.alternative_rate:g} hoped for"
+    )
     yield rows.value("power", design.power, method, unit="proportion")
     yield rows.value("more_than", design.r, f"{method}: rejected with more responses than this", unit="responses")
 

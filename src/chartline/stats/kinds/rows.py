@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from chartline.results.model import Result
+from chartline.stats.kinds.source import DAYS_PER_MONTH
 from chartline.stats.statistic import NotEstimable
 
 
@@ -47,21 +51,32 @@ class Rows:
         return self._row(statistic, None, {"method": method, "reason": reason} | more)
 
     def tried(self, statistic: str, method: str, make: Callable[[], Iterator[Result]]) -> Iterator[Result]:
-        """Yield what `make` yields, or the row of `statistic` with the reason where it is `NotEstimable`."""
+        """Yield what `make` yields, or the row of `statistic` with the reason where it is not estimable."""
         try:
             yield from make()
         except NotEstimable as e:
             yield self.failed(statistic, str(e), method)
+        except np.linalg.LinAlgError:
+            yield self.failed(statistic, "the data are too few to determine it", method)
 
     def _row(self, statistic: str, value: float | None, own: dict[str, Any]) -> Result:
-        warnings = (*self.shared.get("warnings", ()), *own.pop("warnings", ()))
+        said = (*self.shared.get("warnings", ()), *own.pop("warnings", ()))
         of = {"group": self.group, "label": self.label} | self.shared | own
-        return Result(self.analysis, statistic, value, **{**of, "warnings": tuple(dict.fromkeys(warnings))})
+        if of.get("at_unit") == "months":
+            said = tuple(_in_months(w, of["at"]) for w in said)
+            of["reason"] = _in_months(of.get("reason", ""), of["at"])
+        return Result(self.analysis, statistic, value, **{**of, "warnings": tuple(dict.fromkeys(said))})
 
 
 def finite(value: Any) -> float | None:
     """Return a number, or None where it is missing, infinite or undefined."""
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _in_months(text: str, at: float) -> str:
+    """Say a kernel's text, whose times are days, with its landmark in months: "nobody was followed to 12 months"."""
+    text = re.sub(rf"(?:\bday )?\b{re.escape(f'{at * DAYS_PER_MONTH:g}')}\b", f"{at:g} months", text)
+    return re.sub(r"\bat (?=\d+(?:\.\d+)?(?:[,;]|$))", "on day ", re.sub(r"\bby (?=\d+,)", "by day ", text))
 
 
 def _why(value: Any) -> str:

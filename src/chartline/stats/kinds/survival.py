@@ -132,7 +132,8 @@ def _conditional(rows: Rows, part: EventTable, alive: float, month: float, analy
     try:
         s = estimate_conditional_survival(part, *days, analysis.interval, analysis.level)
     except NotEstimable:
-        raise NotEstimable(f"nobody was followed from {alive:g} to {month:g} months") from None
+        why = f"nobody was followed from {alive:g} to {month:g} months" if part.n else NOBODY
+        raise NotEstimable(why) from None
     method = f"{_LATER} {alive:g} months, {analysis.interval} interval"
     name = f"survival_from_{alive:g}"
     yield rows.value(

@@ -14,6 +14,7 @@ from chartline.counts.model import CrossTab, ValueTable
 from chartline.results.model import Result
 from chartline.stats.groups import levels_of
 from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.chi_square import pearson_test
 from chartline.stats.proportions.fisher import fisher_test
 from chartline.stats.proportions.standardised_difference import standardised_difference_of_levels
@@ -25,9 +26,12 @@ from chartline.stats.values.t_test import one_way_anova, t_test
 from chartline.stats.values.table import values_of
 
 
-def compare_numbers(table: ValueTable, analysis: str, label: str, by: str, compare: Any) -> Iterator[Result]:
+def compare_numbers(
+    source: Source, table: ValueTable, analysis: str, label: str, by: str, compare: Any
+) -> Iterator[Result]:
     """Yield the P value of a number by group, and of two groups the standardised difference."""
-    groups = {g: v for g, v in values_of(table, by).groups.items() if g != "" and v}
+    found_in = {g: v for g, v in values_of(table, by).groups.items() if g != "" and v}
+    groups = {g: found_in[g] for g in source.levels(by, found_in)}
     rows = Rows(analysis, label)
 
     def test() -> Iterator[Result]:
@@ -46,10 +50,13 @@ def compare_numbers(table: ValueTable, analysis: str, label: str, by: str, compa
         yield from rows.tried("smd", _SMD, lambda: _difference(rows, standardised_difference(second, first)))
 
 
-def compare_categories(table: CrossTab, analysis: str, label: str, by: str) -> Iterator[Result]:
-    """Yield the P value of a category by group, and of two groups the standardised difference; missing left out."""
-    groups = sorted(levels_of(table, by) - {""})
-    levels = sorted(levels_of(table, table.dims[0]) - {""})
+def compare_categories(source: Source, table: CrossTab, analysis: str, label: str, by: str) -> Iterator[Result]:
+    """Yield the P value of a category by group, and of two groups the standardised difference; missing left out.
+
+    The difference of two levels has the sign of the last one (of a flag, Y): positive where the second column has more.
+    """
+    groups = source.levels(by, levels_of(table, by))
+    levels = source.levels(table.dims[0], levels_of(table, table.dims[0]))
     counts = np.array([[table.where(**{table.dims[0]: lv, by: g}) for g in groups] for lv in levels], np.int64)
     counts = counts.reshape(len(levels), len(groups))
     rows = Rows(analysis, label)
@@ -61,8 +68,9 @@ def compare_categories(table: CrossTab, analysis: str, label: str, by: str) -> I
 
     yield from rows.tried("p", "Comparison of the columns", test)
     if len(groups) == 2:
+        last_first = counts[::-1]  # the kernel's sign is that of the first level
         yield from rows.tried(
-            "smd", _SMD, lambda: _difference(rows, standardised_difference_of_levels(counts[:, 1], counts[:, 0]))
+            "smd", _SMD, lambda: _difference(rows, standardised_difference_of_levels(last_first[:, 1], last_first[:, 0]))
         )
 
 

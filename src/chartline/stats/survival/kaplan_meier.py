@@ -159,7 +159,8 @@ class Curve:
     def survival_at(self, days: float) -> Estimate:
         """Return S(`days`), carried forward after the last day (R `summary.survfit(..., extend = TRUE)`).
 
-        Before the first day S is 1; the interval is then missing on the scales on which it is missing at S = 1.
+        Before the first day S is 1; the interval is then missing on the scales on which it is missing at S = 1, where
+        R has 1 to 1 before the first day and nothing after a censoring.
         Raises `ValueError` before the start of the curve.
         """
         if days < self.start:
