@@ -88,8 +88,8 @@ def design_matrix(
             columns.append(given)
             continue
         at, levels = factor(values if isinstance(values, Factor) else given.astype(str), n)
-        base = reference.get(name, levels[0])
-        if base not in levels:
+        base = reference.get(name, levels[0] if levels else "")
+        if levels and base not in levels:
             raise ValueError(f"{name} has no level {base}; it has {', '.join(levels)}")
         others = [i for i, level in enumerate(levels) if level != base]
         names += [f"{name}={levels[i]}" for i in others]

@@ -176,7 +176,7 @@ class Likelihood:
 
     @cached_property
     def _ends(self) -> tuple[Ints, Ints, Ints]:
-        """Of each event time the first row that is at risk, from the end; the rows of tied events; where each begins."""
+        """The first row at risk at each event time, from the end; the rows of tied events; where each time begins."""
         sizes = np.bincount(self.sets.slot, minlength=2 * self.sets.times.size)
         begin = np.cumsum(sizes) - sizes
         tied = sizes[2 * self.tied]

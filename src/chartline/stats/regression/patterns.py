@@ -110,12 +110,13 @@ def _counted(
         left = np.bincount(key, None if episodes.singly else episodes.count, 2 * width * days).reshape(2, width, days)
         at, gone = sets.times.astype(np.int64), left.sum(axis=0, dtype=np.float64)
         at_risk = np.cumsum(gone[:, ::-1], axis=1)[:, ::-1][:, at]
-        return at_risk[:, 0], at_risk, left[1][:, at].astype(np.float64, copy=False)
+        return at_risk[:, 0], at_risk, np.asarray(left[1][:, at], np.float64)
     t, of = sets.times.size, pattern[sets.row]
     leave = np.bincount(of * (t + 1) + sets.last, sets.count, width * (t + 1))
     enter = np.bincount(of * (t + 1) + sets.first, sets.count, width * (t + 1))
     at_risk = np.cumsum((enter - leave).reshape(width, t + 1), axis=1)[:, :t].copy()
-    events = np.bincount(of * t + sets.last - 1, sets.count * sets.event, width * t).reshape(width, t)
+    died = np.bincount(of * t + sets.last - 1, sets.count * sets.event, width * t)
+    events = np.asarray(died.reshape(width, t), np.float64)
     return np.bincount(of, sets.count, width).astype(np.float64), at_risk, events
 
 

@@ -190,7 +190,7 @@ def _of_days(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
         if not episodes.singly:
             slot[episodes.count == 0] = never
         order = np.argsort(slot, kind="stable")
-        sizes = np.bincount(slots.reshape(-1), by_key, never + 1) if episodes.singly else np.bincount(slot, minlength=never)
+        sizes = np.bincount(slots.reshape(-1), by_key) if episodes.singly else np.bincount(slot, minlength=never)
         sizes = sizes[:never].astype(np.int64)
         order = order[: int(sizes.sum())]
         count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
