@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types docs benchmark clean
+.PHONY: demo test lint types docs benchmark bench-survival clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -20,6 +20,11 @@ docs: $(VENV)/.ready
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas lifelines matplotlib
 	$(BIN)/python benchmarks/run.py
+
+# R's survival and cmprsk are measured too, where Rscript is on the path. BENCH="--sizes 1e3,1e5" passes options on.
+bench-survival: $(VENV)/.ready-test
+	$(BIN)/python -m pip install --quiet pandas statsmodels lifelines survival
+	$(BIN)/python benchmarks/survival.py --table benchmarks/README.md $(BENCH)
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartline needs Python 3.11 or later; run make PYTHON=python3.12 ...")'

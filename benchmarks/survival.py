@@ -41,6 +41,7 @@ TOOLS = {"chartline_parquet": TASKS, "chartline_memory": TASKS, **PEERS}
 SIZES, QUICK = (10**3, 10**4, 10**5, 10**6, 10**7), (10**3, 10**5)
 ONLY = {10**4: ("fine_gray",)}  # sizes that not every task is run at
 ROUNDS = 3
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of BLAS: two wait for each other on a busy machine
 PREPARING = 300.0  # seconds that a process may take before its first run
 
 
@@ -136,7 +137,8 @@ def run_cell(cell: Cell, folder: Path, options: argparse.Namespace) -> None:
     else:
         command = [sys.executable, str(PARTS / "cell.py"), cell.tool, *arguments]
     with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        environment = {**os.environ, **ONE_THREAD}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
         watch = _Watch(process, options.limit, options.memory)
         times: list[float] = []
         for line in process.stdout or ():

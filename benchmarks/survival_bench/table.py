@@ -60,7 +60,7 @@ def _facts(document: dict[str, Any]) -> list[str]:
     named = ", ".join(f"{k} {v}" for k, v in {**m["libraries"], **m["r"]}.items() if k != "chartline")
     return [
         f"On {m['date']}, {m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python"
-        f" {m['python']}; {named}. Load of the machine (1 minute) {m['load_before']} before and {m['load_after']} after."
+        f" {m['python']}; {named}. Load of the machine (1 minute): {m['load_before']} before, {m['load_after']} after."
         f" Median time of a run, highest memory of the process; `>` is stopped at {document['limit_s']:g} s or"
         f" {document['memory_gb']:g} GB. Numbers in brackets: how many times longer than chartline from Parquet."
     ]

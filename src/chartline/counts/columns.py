@@ -62,9 +62,10 @@ class EventColumns:
         mine, theirs = (np.arange(c.exit.size) if c.pattern is None else c.pattern for c in (self, other))
         first = next((_size(v) for v in self.covariates.values()), 0)
         joined = {name: _join(value, other.covariates[name]) for name, value in self.covariates.items()}
+        pattern = np.concatenate([mine, theirs + first]) if joined else None
         return EventColumns(
             exit_, status, count, self.causes, _joined(self.entry, other.entry), _join_factor(self.group, other.group),
-            _join_factor(self.stratum, other.stratum), np.concatenate([mine, theirs + first]) if joined else None, joined,
+            _join_factor(self.stratum, other.stratum), pattern, joined,
         )  # fmt: skip
 
     def _kind(self) -> tuple[object, ...]:

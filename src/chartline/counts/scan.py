@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ MOST_CELLS = 1 << 24
 _COMPARED = 12  # levels up to which comparing is faster than looking up
 _SAMPLE = 4096  # first rows, whose levels are tried for all
 _FEW = 256  # distinct numbers up to which a number is a pattern's
+_WHOLE = "whole days, or a status 0, 1, .."
 _BLOCK = 1 << 20  # rows counted in one piece
 
 
@@ -54,29 +56,41 @@ def scan_episodes(
     (crossed) and texts or truth values among the `covariates` are categories, numbers stay numbers unless a mapping
     says "category". Raises `ScanError` for what cannot be read without a guess.
     """
-    lazy = source if isinstance(source, pl.LazyFrame) else pl.scan_parquet(source)
+    lazy = source if isinstance(source, pl.LazyFrame) else pl.scan_parquet(source)  # type: ignore[arg-type]
     kinds = _kinds(lazy.collect_schema(), time, event, entry, group, strata, covariates)
     columns = _read(lazy, kinds)
-    numbers = {name: _few(values, name) for name, values in columns.items() if kinds[name] == "number"}
     days, start = _days(columns[time], time), None if entry is None else _days(columns[entry], entry)
     status = _whole(columns[event], event)
-    names = tuple(causes) if causes else _causes(int(status.max(initial=0)))
-    if int(status.max(initial=0)) > len(names):
-        raise ScanError(f"{event} is {status.max()} somewhere, and there are {len(names)} causes: {', '.join(names)}")
-    of = {k: numbers.get(k, columns[k]) for k in covariates}
+    highest = int(status.max(initial=0))
+    names = tuple(causes) if causes else _causes(highest)
+    if highest > len(names):
+        raise ScanError(f"{event} is {highest} somewhere, and there are {len(names)} causes: {', '.join(names)}")
     by = None if group is None else columns[group]
-    stratum = _crossed([columns[s] for s in strata]) if strata else None
-    if any(isinstance(v, np.ndarray) for v in of.values()):  # continuous: a row is a subject
-        rows = {k: _spread(v) for k, v in of.items()}
-        return EventColumns(days, status, np.ones(days.size, np.int64), names, start, by, stratum, None, rows)
-    pattern, values = _patterns(of)
+    stratum = _crossed([columns[name] for name in strata]) if strata else None
+    of = {name: _few(columns[name], name) if kinds[name] == "number" else columns[name] for name in covariates}
+    return _assembled(days, status, names, start, by, stratum, of)
+
+
+def _assembled(
+    days: Ints, status: Ints, causes: tuple[str, ...], start: Ints | None, by: Factor | None, stratum: Factor | None,
+    covariates: Mapping[str, Factor | _Few | Floats],
+) -> EventColumns:  # fmt: skip
+    """Counted by pattern, or a row a subject where a covariate is continuous."""
+    of_few = {name: value for name, value in covariates.items() if not isinstance(value, np.ndarray)}
+    if len(of_few) < len(covariates):
+        each = {name: _spread(value) for name, value in covariates.items()}
+        return EventColumns(days, status, _ones(days.size), causes, start, by, stratum, None, each)
+    pattern, values = _patterns(of_few)
     keys = [days, status, start, *(f.codes if f else None for f in (by, stratum)), pattern]
-    counted, count = _counted(keys, days.size)
-    days, status, start, group_at, stratum_at, pattern = counted
-    assert days is not None and status is not None
-    return EventColumns(
-        days, status, count, names, start, _refilled(by, group_at), _refilled(stratum, stratum_at), pattern, values
-    )
+    (exits, ends, entries, group_at, stratum_at, at), count = _counted(keys, days.size)
+    assert exits is not None and ends is not None
+    groups, strata = _refilled(by, group_at), _refilled(stratum, stratum_at)
+    return EventColumns(exits, ends, count, causes, entries, groups, strata, at, values)
+
+
+def _ones(n: int) -> Ints:
+    """A count of one for each row, in the memory of one."""
+    return np.broadcast_to(np.int64(1), (n,))
 
 
 def _kinds(
@@ -101,9 +115,7 @@ def _kinds(
             raise ScanError(f"{name} is declared {kinds[name]}", expected="number or category")
     wrong = [n for n in plain if not (schema[n].is_numeric() or (n == event and schema[n] == pl.Boolean))]
     if wrong:
-        raise ScanError(
-            f"{wrong[0]} is not a number but {schema[wrong[0]]}", expected="whole days, or a status 0, 1, .."
-        )
+        raise ScanError(f"{wrong[0]} is not a number but {schema[wrong[0]]}", expected=_WHOLE)
     return kinds
 
 
@@ -136,6 +148,8 @@ def _coded(name: str, levels: Sequence[str] | None) -> pl.Expr:
     text = pl.col(name).cast(pl.String)
     if len(levels) > _COMPARED:
         return (text.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.UInt32) + 1).fill_null(0).alias(name)
+    if not levels:
+        return (text.is_null().cast(pl.UInt8) * 0).alias(name)
     place = pl.lit(0, pl.UInt8)
     for i, level in enumerate(levels, 1):
         place = pl.when(text == level).then(pl.lit(i, pl.UInt8)).otherwise(place)
@@ -157,7 +171,7 @@ def _whole(values: npt.NDArray[Any], name: str) -> Ints:
     """The values as whole numbers of 0 or more, in as few bytes as they need."""
     if values.dtype.kind == "f":
         if not np.all(np.isfinite(values)) or np.any(values != np.floor(values)):
-            raise ScanError(f"{name} has parts of a whole or no number", expected="whole days, or a status 0, 1, ..")
+            raise ScanError(f"{name} has parts of a whole or no number", expected=_WHOLE)
     elif values.dtype == bool:
         return values.view(np.uint8)
     low, high = values.min(initial=0), values.max(initial=0)
@@ -229,11 +243,11 @@ def _packed(codes: Sequence[Ints], widths: Sequence[int]) -> Ints:
     """One number for each combination, the last code running fastest."""
     if math.prod(widths) >= 1 << 62:
         raise ScanError("the covariates have too many combinations to be numbered", do="declare fewer categories")
-    kind = np.int32 if math.prod(widths) < 1 << 31 else np.int64
-    key = codes[0].astype(kind)
+    kind = np.dtype(np.int32 if math.prod(widths) < 1 << 31 else np.int64)
+    key: npt.NDArray[Any] = codes[0].astype(kind)
     for code, width in zip(codes[1:], widths[1:], strict=True):
-        key *= kind(width)
-        key += code.astype(kind, copy=False)
+        np.multiply(key, width, out=key)
+        np.add(key, code.astype(kind, copy=False), out=key)
     return key
 
 
@@ -243,14 +257,21 @@ def _counted(keys: Sequence[Ints | None], n: int) -> tuple[list[Ints | None], In
     widths = [int(k.max(initial=0)) + 1 for k in given]
     size = math.prod(widths)
     if size > min(ROOM * n, MOST_CELLS):
-        return list(keys), np.ones(n, np.int64)
-    table = np.zeros(size, np.int64)
+        return list(keys), _ones(n)
     step = max(_BLOCK, size)
-    for first in range(0, n, step):
-        table += np.bincount(_packed([k[first : first + step] for k in given], widths), minlength=size)
-    cells = np.flatnonzero(table)
-    at = iter(np.unravel_index(cells, widths))
-    return [None if k is None else next(at) for k in keys], table[cells]
+    blocks = (_packed([k[a : a + step] for k in given], widths) for a in range(0, n, step))
+    table = reduce(np.add, (np.bincount(block, minlength=size) for block in blocks))
+    at = iter(_unpacked(table, widths))
+    return [None if k is None else next(at) for k in keys], table[table > 0]
+
+
+def _unpacked(table: Ints, widths: Sequence[int]) -> list[Ints]:
+    """The codes of the cells that are not empty; all but the last are looked up once for a run of cells."""
+    runs = (table > 0).reshape(-1, widths[-1])
+    sizes = np.count_nonzero(runs, axis=1)
+    lead = [np.repeat(code, sizes) for code in np.unravel_index(np.arange(sizes.size), widths[:-1])]
+    last = np.flatnonzero(runs) - np.repeat(np.arange(sizes.size) * widths[-1], sizes)
+    return [*lead, last]
 
 
 def _refilled(factor: Factor | None, codes: Ints | None) -> Factor | None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from chartline.counts.columns import Factor
 from chartline.stats.groups import in_order
+from chartline.stats.pieces import each, slices
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -71,10 +72,7 @@ def _level(value: Any) -> str:
 def design_matrix(
     covariates: Mapping[str, Any], reference: Mapping[str, str], n: int
 ) -> tuple[tuple[str, ...], Floats]:
-    """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`).
-
-    The matrix is n x columns, in memory column by column.
-    """
+    """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`)."""
     names: list[str] = []
     columns: list[npt.NDArray[Any]] = []
     for name, values in covariates.items():
@@ -90,13 +88,17 @@ def design_matrix(
             columns.append(given)
             continue
         at, levels = factor(values if isinstance(values, Factor) else given.astype(str), n)
-        base = reference.get(name, levels[0])
-        if base not in levels:
+        base = reference.get(name, levels[0] if levels else "")
+        if levels and base not in levels:
             raise ValueError(f"{name} has no level {base}; it has {', '.join(levels)}")
         others = [i for i, level in enumerate(levels) if level != base]
         names += [f"{name}={levels[i]}" for i in others]
         columns += [at == i for i in others]
-    out = np.empty((len(columns), n if covariates else 1))
-    for line, column in zip(out, columns, strict=True):
-        line[:] = column
-    return tuple(names), out.T
+    out = np.empty((n if covariates else 1, len(columns)))
+
+    def fill(at: slice) -> None:  # a row is in one piece of memory, so that it is found at once wherever it stands
+        for j, column in enumerate(columns):
+            out[at, j] = column[at]
+
+    each(fill, slices(len(out)))
+    return tuple(names), out

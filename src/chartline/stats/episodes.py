@@ -192,7 +192,8 @@ class Episodes:
             return self
         names = ("entry", "exit", "status", "count", "group", "stratum", "pattern")
         cluster = None if self.cluster is None else self.cluster[rows]
-        return replace(self, **{name: _picked(getattr(self, name), rows) for name in names}, cluster=cluster)
+        picked: dict[str, Any] = {name: _picked(getattr(self, name), rows) for name in names}
+        return replace(self, **picked, cluster=cluster)
 
     def present(self) -> Episodes:
         """Return the rows that count somebody."""
@@ -206,7 +207,14 @@ class Episodes:
     @cached_property
     def singly(self) -> bool:
         """True where every row is one subject."""
-        return bool(_is_constant(self.count)) and bool(self.count[0] == 1)
+        return _range(self.count) == (1, 1)
+
+    @cached_property
+    def by_row(self) -> bool:
+        """True where row i has the covariates `design[i]`."""
+        n = self.pattern.size
+        ends = n and self.design.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
+        return bool(ends) and np.array_equal(self.pattern, np.arange(n))
 
     @cached_property
     def days(self) -> Ints | None:
@@ -261,7 +269,7 @@ def _is_constant(values: npt.NDArray[Any]) -> bool:
 
 
 def _picked(values: npt.NDArray[Any], rows: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    return constant(values[0], np.count_nonzero(rows)) if _is_constant(values) else values[rows]
+    return constant(values[0], int(np.count_nonzero(rows))) if _is_constant(values) else values[rows]
 
 
 def _from_start(entry: npt.NDArray[Any] | None, n: int) -> Floats:

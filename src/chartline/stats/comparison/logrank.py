@@ -127,7 +127,7 @@ def logrank_test(
     _refuse(episodes, table)
     w = weights_of(table, weights)
     observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    excess = np.asarray((w[:, None] * (table.events - table.d[:, None] * table.shares)).sum(axis=0))
+    excess = np.asarray(w @ (table.events - table.d[:, None] * table.shares))
     variance = variance_of(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:

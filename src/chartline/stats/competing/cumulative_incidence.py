@@ -202,22 +202,16 @@ def _curves(
     after = np.cumprod((at_risk - every) / at_risk)
     before = np.concatenate([[1.0], after[:-1]])
 
-    def curve(status: npt.NDArray[np.bool_], *, rises: bool) -> Shares:
-        of = events[:, status[1:]].sum(axis=1)
-        risen = np.cumsum(before * of / at_risk)
-        if rises or variance == "jackknife":
-            spread = _variance(variance, before, after, at_risk, of, every, risen, rows, table.times, status)
-        else:
-            spread = event_free(after, at_risk, every)  # cuminc has no event-free curve
-        p = risen if rises else after
-        se = np.sqrt(np.where(p > 0, spread, 0.0))  # where p is 0, nothing but rounding is left of the sums
-        return Shares(p, se, *probability_band(p, se, interval, level))
-
-    kinds = np.arange(len(rows.causes) + 1)
+    risen = np.cumsum(before * events.T / at_risk, axis=1)  # causes x times
+    spread = _variance(variance, before, after, at_risk, events.T, every, risen, rows, table.times)
+    p = np.vstack([risen, after])
+    se = np.sqrt(np.where(p > 0, spread, 0.0))  # where p is 0, nothing but rounding is left of the sums
+    low, high = probability_band(p, se, interval, level)
+    curves = [Shares(*of) for of in zip(p, se, low, high, strict=True)]
     return CumulativeIncidence(
         times_days=table.times,
-        causes={name: curve(kinds == k + 1, rises=True) for k, name in enumerate(rows.causes)},
-        event_free=curve(kinds > 0, rises=False),
+        causes=dict(zip(rows.causes, curves[:-1], strict=True)),
+        event_free=curves[-1],
         at_risk=at_risk,
         events={name: events[:, k] for k, name in enumerate(rows.causes)},
         censored=table.censored[:, 0],
@@ -250,18 +244,20 @@ def estimate_relapse_nrm_rfs(
 
 def _variance(
     kind: VarianceKind, before: Floats, after: Floats, at_risk: Ints, of: Ints, every: Ints, risen: Floats,
-    rows: Episodes, times: Floats, status: npt.NDArray[np.bool_],
+    rows: Episodes, times: Floats,
 ) -> Floats:  # fmt: skip
-    numbers = (before, after, at_risk, of, every, risen)
-    if kind == "greenwood":
-        return greenwood(*numbers)
-    if kind == "gray":
-        return gray(*numbers)
+    """Of each cause, and in the last line of the event-free curve."""
     if kind == "jackknife":
         if not rows.paired:
             raise NotEstimable("which entry belongs to which exit is not known, so influences cannot be summed")
-        return jackknife(*numbers, rows, times, status)
-    raise ValueError(f"not a variance: {kind}")
+        kinds = np.arange(len(of) + 1)
+        lines = [*zip(of, risen, (kinds == k + 1 for k in range(len(of))), strict=True)]
+        lines.append((every, np.cumsum(before * every / at_risk), kinds > 0))
+        return np.array([jackknife(before, after, at_risk, d, every, f, rows, times, which) for d, f, which in lines])
+    if kind not in ("greenwood", "gray"):
+        raise ValueError(f"not a variance: {kind}")
+    causes = (greenwood if kind == "greenwood" else gray)(before, after, at_risk, of, every, risen)
+    return np.vstack([causes, event_free(after, at_risk, every)])  # cuminc has no event-free curve
 
 
 def _entries(rows: Episodes) -> tuple[Floats, Ints]:

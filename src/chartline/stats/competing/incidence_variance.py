@@ -30,8 +30,9 @@ VarianceKind = Literal["greenwood", "gray", "jackknife"]
 def greenwood(before: Floats, after: Floats, at_risk: Ints, of_cause: Ints, all_events: Ints, total: Floats) -> Floats:
     """Return the variance of F at every time.
 
-    `before` and `after` are S(s-) and S(s), `total` is F(s); all have one entry a time. Betensky RA, Schoenfeld DA.
-    Biometrics 2001;57:282-286 (the multinomial form); equal to the infinitesimal jackknife without late entry.
+    `before` and `after` are S(s-) and S(s), `total` is F(s); all have one entry a time, `of_cause` and `total` may have
+    a line a cause. Betensky RA, Schoenfeld DA. Biometrics 2001;57:282-286 (the multinomial form); equal to the
+    infinitesimal jackknife without late entry.
     """
     y = at_risk.astype(np.float64)
     share, every = of_cause / y, all_events / y
@@ -121,9 +122,9 @@ def _by_subject(
 
 def _quadratic(level: Floats, slope: Floats, square: Floats, rest: Floats) -> Floats:
     """Sum over s <= t of level(s) + slope(s) (r(s) - r(t)) + square(s) (r(s) - r(t))^2, for every t."""
-    constant = np.cumsum(level + slope * rest + square * rest * rest)
-    linear = np.cumsum(slope + 2 * square * rest)
-    return np.maximum(constant - rest * linear + rest * rest * np.cumsum(square), 0.0)
+    constant = np.cumsum(level + slope * rest + square * rest * rest, axis=-1)
+    linear = np.cumsum(slope + 2 * square * rest, axis=-1)
+    return np.maximum(constant - rest * linear + rest * rest * np.cumsum(square, axis=-1), 0.0)
 
 
 def _ratio(before: Floats, after: Floats) -> Floats:
@@ -133,7 +134,7 @@ def _ratio(before: Floats, after: Floats) -> Floats:
 
 def _left(total: Floats) -> Floats:
     """F(end) - F(s)."""
-    return total[-1] - total if total.size else total
+    return total[..., -1:] - total
 
 
 def _untied(events: Ints, at_risk: Floats) -> Floats:

@@ -20,7 +20,8 @@ from chartline.stats.regression.likelihood import Evaluation, Likelihood
 from chartline.stats.statistic import NotEstimable
 
 _STEPS = 200
-_DONE = 1e-11  # of a standard error: how far the last step, which is taken, may go
+_DONE = (1e-11, 5e-10)  # how far the last step, which is taken, may go with few and many events: its square is left
+_MANY = 100  # events from which a further step costs more than the tenth digit of a variance is worth
 _NOTHING = 1e-8  # squared length of a step in standard errors from which only what is infinite still moves
 _FLAT = 1e-12  # share of its information at no effect below which a direction has none left
 _BEYOND = "the events separate the covariates so finely that the likelihood rises beyond what can be computed"
@@ -92,7 +93,8 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
     """
     beta, here, space = np.zeros(spans.size), null, _Space.of(null, kept)
     infinite = np.zeros(spans.size, np.int64)
-    enough = _DONE * min(1e3, math.sqrt(float(model.sets.deaths.sum())))  # errors of many events are smaller yet
+    events = float(model.sets.deaths.sum())
+    enough = _DONE[events >= _MANY] * min(1e3, math.sqrt(events))  # in standard errors
     before = math.inf
     for i in range(_STEPS):
         for direction in space.flat(here).T:

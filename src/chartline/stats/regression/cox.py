@@ -159,7 +159,7 @@ def estimate_cox(
     """
     _check(episodes, ties, robust, level)
     sets = RiskSets.of(episodes, cause)
-    model = standardise(episodes, sets, ties)
+    model = standardise(episodes, sets, ties, cause)
     null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null.information, episodes.covariates)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
@@ -218,6 +218,8 @@ def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
 def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
     """The covariates that are no combination of earlier ones in the risk sets, and a sentence for each other one."""
     size = np.diag(information)
+    if _far_apart(information, size):
+        return np.arange(size.size), []
     kept: list[int] = []
     warnings: list[str] = []
     for j in range(size.size):
@@ -232,6 +234,18 @@ def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]
     if not kept:
         raise NotEstimable("no covariate varies among the patients at risk")
     return np.array(kept, np.int64), warnings
+
+
+def _far_apart(information: Floats, size: Floats) -> bool:
+    """True where every covariate keeps a good share of its information beside all others: the usual case, at once."""
+    if not np.all(size > 1e-10):
+        return False
+    root = np.sqrt(size)
+    try:
+        pivots = np.diag(np.linalg.cholesky(information / np.outer(root, root)))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.all(pivots * pivots > 1e-6))
 
 
 def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats]:

@@ -101,7 +101,7 @@ def _curve(
 def _band(hazard: Floats, half: Floats, interval: IntervalKind) -> tuple[Floats, Floats]:
     """The pointwise interval of exp(-H), cut at 0 and 1 as survfit cuts it."""
     if interval == "log":
-        return np.exp(-hazard - half), np.minimum(1.0, np.exp(-hazard + half))
+        return np.exp(-hazard - half), np.exp(np.minimum(0.0, half - hazard))
     if interval == "plain":
         survival = np.exp(-hazard)
         return np.maximum(0.0, survival - half * survival), np.minimum(1.0, survival + half * survival)

@@ -12,20 +12,19 @@ Grambsch PM. Modeling Survival Data. 2000, chapter 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
+from chartline.stats.pieces import PIECE, each, product, rows_alone, slices, square
 from chartline.stats.regression.efron import Ties, efron_sums
 from chartline.stats.regression.risk_sets import RiskSets, Runs
 
 _WIDE = 12.0  # range of the linear predictor from which late entries are left out of sums, not subtracted
 _DENSE = 300_000_000  # rows x event times up to which that is affordable
 _LEAST = 1e-140  # the square of a sum must be a double too
-_PIECE = 16_384  # rows that are worked on at once, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,18 +78,16 @@ class Likelihood:
             return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
         score, information = self._gram(m)
         s1, e1 = m.s[1:], m.e[1:]
-        information -= (s1 * m.q2) @ s1.T
+        information -= square(s1 * m.q2, s1)
         if m.f1.size:
-            cross = (s1[:, self.tied] * m.f2) @ e1.T
-            information += cross + cross.T - (e1 * m.g2) @ e1.T
+            cross = square(s1[:, self.tied] * m.f2, e1)
+            information += cross + cross.T - square(e1 * m.g2, e1)
         x, offset = self._events
         return Evaluation(float(x @ beta + offset - m.log.sum()), x - score, information)
 
     def moments(self, beta: Floats) -> Moments:
         """Return the sums over the risk sets at `beta`."""
-        eta = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
-        wide = self._wide(eta)
-        risk, s, e = self._sums(np.exp(eta, out=eta), wide)
+        risk, s, e, wide = self._sums(beta)
         d, log, q = self.sets.deaths, np.log(s[0]), 1 / s[0]
         none = np.empty(0)
         if not self.tied.size:
@@ -118,49 +115,98 @@ class Likelihood:
                 dying = np.flatnonzero(sets.event & np.isin(sets.slot // 2, self.tied))
                 out[dying] -= less[np.searchsorted(self.tied, sets.slot[dying] // 2)]
             return out
-        run = sets.running(rate)
-        by_slot = np.repeat(run, 2, axis=0)
-        if less.size:
-            by_slot[2 * self.tied] -= less
-        out = by_slot[sets.slot]
+        out = self._worth_by_slot(rate, less)[sets.slot]
         if sets.late.size:
-            out[sets.late] -= run[sets.first[sets.late] - 1]
+            out[sets.late] -= sets.running(rate)[sets.first[sets.late] - 1]
         return out
 
-    def _sums(self, hazard: Floats, wide: bool) -> tuple[Floats, Floats, Floats]:
-        """Risk of each row, and 1 and the covariates weighted by it: over who is at risk, over who has a tied event."""
+    def _worth_by_slot(self, rate: Floats, less: Floats) -> Floats:
+        """As `worth` for rows that are there from the start, one value a slot."""
+        out = np.repeat(self.sets.running(rate), 2, axis=0)
+        if less.size:
+            out[2 * self.tied] -= less
+        return np.asarray(out)
+
+    def _sums(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
+        """Risk of each row; 1 and the covariates weighted by it, over who is at risk and over who has a tied event;
+        and whether risks are so wide apart that late entries were left out, not taken off.
+        """
         sets, k = self.sets, self.xt.shape[0]
-        hazard *= sets.count
+        if sets.slot.size <= PIECE and len(sets.bounds) == 1 and not sets.late.size:
+            return self._sums_at_once(beta)
+        risk, wide = np.empty(sets.slot.size), False
+        if sets.late.size:
+            risk[:] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
+            wide = self._wide(risk)
+
+        def add(piece: tuple[slice, Runs]) -> Floats:
+            at, runs = piece
+            x, hazard, block = self.xt[:, at], risk[at], np.empty((k + 1, at.stop - at.start))
+            if not sets.late.size:
+                np.einsum("k,kn->n", beta, x, out=hazard)
+                if self.offset is not None:
+                    hazard += self.offset[at]
+            np.exp(hazard, out=hazard)
+            hazard *= sets.count[at]
+            block[0] = hazard
+            np.multiply(x, hazard, out=block[1:])
+            return np.asarray(np.add.reduceat(block, runs.starts, axis=1))
+
         by_slot = np.zeros((k + 1, 2 * sets.times.size))
-        for at, runs in self._pieces:
-            block = np.empty((k + 1, at.stop - at.start))
-            block[0] = hazard[at]
-            np.multiply(self.xt[:, at], block[0], out=block[1:])
-            by_slot[:, runs.labels] += np.add.reduceat(block, runs.starts, axis=1)
+        for (_, runs), part in zip(self._pieces, each(add, self._pieces), strict=True):
+            by_slot[:, runs.labels] += part
         if wide:
-            s = sets.at_risk(np.vstack([hazard, self.xt * hazard]), wide=True)
+            s = sets.at_risk(np.vstack([risk, self.xt * risk]), wide=True)
         else:
-            of_late = hazard[sets.late]
+            of_late = risk[sets.late]
             s = sets.still(by_slot, np.vstack([of_late, self._late_x * of_late]))
-        return hazard, s, by_slot[:, 2 * self.tied]
+        return risk, s, by_slot[:, 2 * self.tied], wide
+
+    def _sums_at_once(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
+        """As `_sums` of few rows in one stratum that are there from the start: they are summed from the last one on."""
+        block = np.empty((self.xt.shape[0] + 1, self.xt.shape[1]))
+        block[0] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
+        np.exp(block[0], out=block[0])
+        block[0] *= self.sets.count
+        np.multiply(self.xt, block[0], out=block[1:])
+        first, dying, starts = self._ends
+        s = np.cumsum(block[:, ::-1], axis=1)[:, first]
+        e = np.add.reduceat(block[:, dying], starts, axis=1) if starts.size else block[:, :0]
+        return block[0], s, e, False
+
+    @cached_property
+    def _ends(self) -> tuple[Ints, Ints, Ints]:
+        """The first row at risk at each event time, from the end; the rows of tied events; where each time begins."""
+        sizes = np.bincount(self.sets.slot, minlength=2 * self.sets.times.size)
+        begin = np.cumsum(sizes) - sizes
+        tied = sizes[2 * self.tied]
+        starts = np.cumsum(tied) - tied
+        dying = np.arange(tied.sum()) + np.repeat(begin[2 * self.tied] - starts, tied)
+        return self.sets.slot.size - 1 - begin[::2], dying, starts
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         """The covariates and their squares, weighted by risk and by what each row is worth over its time."""
-        weight = self.worth(m.q1, m.f1, wide=m.wide)
-        weight *= m.risk
+        late = self.sets.late.size > 0
+        worth = self.worth(m.q1, m.f1, wide=m.wide) if late else self._worth_by_slot(m.q1, m.f1)
+
+        def add(piece: tuple[slice, Runs]) -> tuple[Floats, Floats]:
+            at, x = piece[0], self.xt[:, piece[0]]
+            weight = (worth[at] if late else worth[self.sets.slot[at]]) * m.risk[at]
+            weighted = x * weight
+            return weighted.sum(axis=1), weighted @ x.T
+
         k = self.xt.shape[0]
-        score, square = self.xt @ weight, np.zeros((k, k))
-        for at, _ in self._pieces:
-            x = self.xt[:, at]
-            square += (x * weight[at]) @ x.T
-        return score, square
+        score, gram = np.zeros(k), np.zeros((k, k))
+        for a, b in each(add, self._pieces):
+            score += a
+            gram += b
+        return score, gram
 
     @cached_property
     def _pieces(self) -> list[tuple[slice, Runs]]:
         """The rows in pieces that fit the cache, with their runs of slots."""
-        n, slot = self.sets.slot.size, self.sets.slot
-        cuts: Iterator[int] = iter(range(0, n, _PIECE))
-        pieces = [slice(a, min(a + _PIECE, n)) for a in cuts]
+        slot, k = self.sets.slot, self.xt.shape[0]
+        pieces = slices(slot.size, rows_alone(k * k))
         return [(at, Runs.of(slot[at], 2 * self.sets.times.size)) for at in pieces]
 
     @cached_property
@@ -186,47 +232,29 @@ class Likelihood:
 
 @dataclass(frozen=True, eq=False)
 class PatternLikelihood(Likelihood):
-    """Of patterns: `xt` and `offset` are k x patterns, `pattern` is that of each row."""
+    """Of patterns: `xt` and `offset` are k x patterns; `at_risk` and `events` are subjects, patterns x event times."""
 
-    pattern: Ints | None = None
+    at_risk: Floats = field(kw_only=True, repr=False)
+    events: Floats = field(kw_only=True, repr=False)
 
-    def _sums(self, hazard: Floats, wide: bool) -> tuple[Floats, Floats, Floats]:
-        block = np.vstack([hazard, self.xt * hazard])
-        return hazard, block @ self._at_risk.T, block @ self._dying.T
+    def _sums(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
+        risk = np.exp(beta @ self.xt if self.offset is None else beta @ self.xt + self.offset)
+        block = np.vstack([risk, self.xt * risk])
+        return risk, product(block, self.at_risk), product(block, self._dying), False
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
-        weight = m.q1 @ self._at_risk
+        weight = np.einsum("pt,t->p", self.at_risk, m.q1)
         if m.f1.size:
-            weight -= m.f1 @ self._dying
+            weight -= np.einsum("pt,t->p", self._dying, m.f1)
         weighted = self.xt * (weight * m.risk)
         return weighted.sum(axis=1), weighted @ self.xt.T
 
     @cached_property
-    def _at_risk(self) -> Floats:
-        """Subjects at risk, event times x patterns: whole numbers, exact."""
-        sets, t, p = self.sets, self.sets.times.size, self.xt.shape[1]
-        leave = np.bincount(sets.last * p + self.pattern, sets.count, (t + 1) * p)
-        enter = np.bincount(sets.first * p + self.pattern, sets.count, (t + 1) * p)
-        out: Floats = np.cumsum((enter - leave).reshape(t + 1, p), axis=0)[:t]
-        return out
-
-    @cached_property
     def _dying(self) -> Floats:
-        """Events, tied times x patterns."""
-        sets, p = self.sets, self.xt.shape[1]
-        assert self.pattern is not None
-        place = np.full(sets.times.size, -1)
-        place[self.tied] = np.arange(self.tied.size)
-        tied = np.flatnonzero(sets.event & (place[sets.slot // 2] >= 0))
-        key = place[sets.slot[tied] // 2] * p + self.pattern[tied]
-        return np.bincount(key, sets.count[tied], self.tied.size * p).reshape(-1, p).astype(np.float64)
+        """Events, patterns x tied times."""
+        return self.events if self.tied.size == self.sets.times.size else self.events[:, self.tied]
 
     @cached_property
     def _events(self) -> tuple[Floats, float]:
-        sets = self.sets
-        assert self.pattern is not None
-        weight = np.bincount(self.pattern, sets.count * sets.event, self.xt.shape[1])
+        weight = self.events.sum(axis=1)
         return self.xt @ weight, 0.0 if self.offset is None else float(self.offset @ weight)
-
-    def _wide(self, eta: Floats) -> bool:
-        return False

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.pieces import PIECE, each, slices
 from chartline.stats.regression.exact_ties import ExactLikelihood
 from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
 from chartline.stats.regression.risk_sets import RiskSets
 
 _MANY = 4096  # rows from which it is worth looking for equal covariates
-_PIECE = 16_384  # rows that are worked on at once, so that they stay in the processor's cache
+_PIECE = 4096  # rows
 _CODES = 1 << 20  # codes that whole-number covariates may need together
 
 
@@ -30,58 +31,93 @@ class Standardised:
     span: Floats
 
 
-def standardise(episodes: Episodes, sets: RiskSets, ties: str) -> Standardised:
+def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int | None = None) -> Standardised:
     """Return the likelihood of the covariates at risk. Raises `NotEstimable` where exact ties would take too long."""
     exact = ties == "exact" and bool(np.any(sets.deaths > 1))
     found = None if exact else _patterns(episodes, sets)
     if found is None:
-        xt, weight = _rows(episodes.design, episodes.pattern[sets.row]), sets.count
-    else:
-        xt = np.array(found[1].T, np.float64, order="C")
-        weight = np.bincount(found[0], sets.count, len(found[1])).astype(np.float64)
+        xt = _rows(episodes, sets.row)
+        centre, scale, span = _standards(xt, sets.count)
+        likelihood = ExactLikelihood(sets, xt, "breslow") if exact else Likelihood(sets, xt, ties)
+        return Standardised(likelihood, centre, scale, span)
+    xt = np.array(found[1].T, np.float64, order="C")
+    weight, at_risk, events = _counted(episodes, sets, found[0], xt.shape[1], cause)
     centre, scale, span = _standards(xt, weight)
-    if exact:
-        return Standardised(ExactLikelihood(sets, xt, "breslow"), centre, scale, span)
-    if found is None:
-        return Standardised(Likelihood(sets, xt, ties), centre, scale, span)
-    return Standardised(PatternLikelihood(sets, xt, ties, pattern=found[0]), centre, scale, span)
+    return Standardised(PatternLikelihood(sets, xt, ties, at_risk=at_risk, events=events), centre, scale, span)
 
 
-def _rows(design: Floats, pattern: Ints) -> Floats:
+def _rows(episodes: Episodes, row: Ints) -> Floats:
     """The covariates of each row, covariates x rows."""
-    if design.flags.f_contiguous:
-        return design.T[:, pattern]
-    return np.ascontiguousarray(design[pattern].T)
+    place = row if episodes.by_row else episodes.pattern[row]
+    out = np.empty((episodes.design.shape[1], row.size))
+
+    def fill(at: slice) -> None:
+        out[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
+
+    each(fill, slices(row.size, _PIECE))
+    return out
 
 
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     """Take mean and standard deviation off, in place (1 for what does not vary); return them, and the ranges left."""
-    total = weight.sum()
-    centre: Floats = xt @ weight / total
-    scale, span = np.ones_like(centre), np.zeros_like(centre)
-    for i, row in enumerate(xt):
-        row -= centre[i]
-        size = float(np.sqrt(np.square(row) @ weight / total))
-        if size > 1e-12 * abs(centre[i]):
-            scale[i] = size
-            row /= size
-        span[i] = row.max() - row.min()
-    return centre, scale, span
+    pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
+    near = xt[:, :1].copy()  # any value near the mean: squares of distances from it keep their digits
+
+    def add(at: slice) -> Floats:
+        x = xt[:, at] - near
+        ends = x.min(axis=1), x.max(axis=1)
+        weighted = x * weight[at]
+        return np.stack([*ends, weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
+
+    sums = np.array(each(add, pieces))
+    away, square = sums[:, 2:].sum(axis=0) / total
+    size = np.sqrt(np.maximum(square - away * away, 0.0))
+    centre = near[:, 0] + away
+    scale = np.where(size > 1e-12 * np.abs(centre), size, 1.0)
+
+    def change(at: slice) -> None:
+        x = xt[:, at]
+        x -= centre[:, None]
+        x /= scale[:, None]
+
+    each(change, pieces)
+    return centre, scale, (sums[:, 1].max(axis=0) - sums[:, 0].min(axis=0)) / scale
 
 
 def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:
     """The pattern of each row and the covariates of each pattern, if counting patterns is less work than rows."""
-    n, room = sets.row.size, 3 * sets.row.size // sets.times.size
+    room = 3 * episodes.exit.size // sets.times.size
     if episodes.design.shape[0] <= room:
-        return episodes.pattern[sets.row], episodes.design
-    code = _coded(episodes.design, room) if n >= _MANY else None
+        return episodes.pattern, episodes.design
+    code = _coded(episodes.design, room) if episodes.exit.size >= _MANY else None
     if code is None:
         return None
     example = np.full(int(code.max()) + 1, -1)
     example[code] = np.arange(code.size)
     used = np.flatnonzero(example >= 0)
-    place = np.cumsum(example >= 0) - 1
-    return place[code[episodes.pattern[sets.row]]], episodes.design[example[used]]
+    place = (np.cumsum(example >= 0) - 1)[code]
+    return place if episodes.by_row else place[episodes.pattern], episodes.design[example[used]]
+
+
+def _counted(
+    episodes: Episodes, sets: RiskSets, pattern: Ints, width: int, cause: str | int | None
+) -> tuple[Floats, Floats, Floats]:
+    """Subjects ever at risk by pattern; and at risk and with the event, patterns x event times."""
+    if episodes.days is not None and not episodes.late and len(episodes.strata) == 1:
+        days = int(episodes.days.max()) + 1
+        key = pattern * days + episodes.days
+        key += episodes.events_of(cause) * np.int64(width * days)
+        left = np.bincount(key, None if episodes.singly else episodes.count, 2 * width * days).reshape(2, width, days)
+        at, gone = sets.times.astype(np.int64), left.sum(axis=0, dtype=np.float64)
+        at_risk = np.cumsum(gone[:, ::-1], axis=1)[:, ::-1][:, at]
+        return at_risk[:, 0], at_risk, np.asarray(left[1][:, at], np.float64)
+    t, of = sets.times.size, pattern[sets.row]
+    leave = np.bincount(of * (t + 1) + sets.last, sets.count, width * (t + 1))
+    enter = np.bincount(of * (t + 1) + sets.first, sets.count, width * (t + 1))
+    at_risk = np.cumsum((enter - leave).reshape(width, t + 1), axis=1)[:, :t].copy()
+    died = np.bincount(of * t + sets.last - 1, sets.count * sets.event, width * t)
+    events = np.asarray(died.reshape(width, t), np.float64)
+    return np.bincount(of, sets.count, width).astype(np.float64), at_risk, events
 
 
 def _coded(design: Floats, room: int) -> Ints | None:
@@ -89,7 +125,7 @@ def _coded(design: Floats, room: int) -> Ints | None:
     sample = design[: _MANY // 4]
     if np.any(sample != np.floor(sample)) or len(np.unique(sample, axis=0)) > room:
         return None
-    pieces = [design[a : a + _PIECE] for a in range(0, design.shape[0], _PIECE)]
+    pieces = [design[a : a + PIECE] for a in range(0, design.shape[0], PIECE)]
     ends = [(p.min(axis=1), p.max(axis=1)) for p in (np.ascontiguousarray(p.T) for p in pieces)]
     low, high = np.min([a for a, _ in ends], axis=0), np.max([b for _, b in ends], axis=0)
     widths = high - low + 1
@@ -97,8 +133,8 @@ def _coded(design: Floats, room: int) -> Ints | None:
         return None
     steps = np.concatenate([[1.0], np.cumprod(widths)[:-1]])
     code = np.empty(design.shape[0], np.int64)
-    for a, piece in zip(range(0, design.shape[0], _PIECE), pieces, strict=True):
+    for a, piece in zip(range(0, design.shape[0], PIECE), pieces, strict=True):
         if not np.array_equal(piece, np.floor(piece)):
             return None
-        code[a : a + _PIECE] = (piece - low) @ steps
+        code[a : a + PIECE] = (piece - low) @ steps
     return code if np.count_nonzero(np.bincount(code)) <= room else None

@@ -8,13 +8,15 @@ order in which they leave, those with the event first, so that sums are runs of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.risk import totals
 from chartline.stats.statistic import NotEstimable
 
 Bools = npt.NDArray[np.bool_]
@@ -60,32 +62,40 @@ class RiskSets:
     times: Floats
     stratum: Ints
     deaths: Floats
-    row: Ints
-    first: Ints
-    slot: Ints
-    count: Floats
+    make_rows: Callable[[], tuple[Ints, Ints, Ints, Floats]] = field(repr=False)
 
     @classmethod
     def of(cls, episodes: Episodes, cause: str | int | None = None) -> RiskSets:
         """Return the risk sets. Raises `NotEstimable` where there is no event, `ValueError` for an unknown cause."""
-        there = episodes.count > 0
-        event = episodes.events_of(cause) & there
+        event = episodes.events_of(cause)
+        if not episodes.singly:
+            event &= episodes.count > 0
         if not event.any():
             raise NotEstimable("no events")
-        days, at_exit, at_entry = _places(episodes, event)
-        key = episodes.stratum * days.size  # strata x days, each with the place of the exit among them
-        distinct, before = _events_before(key[event] + at_exit[event] - 1, len(episodes.strata) * days.size)
-        first = before(key if at_entry is None else key + at_entry)
-        last = before(key + at_exit)
-        never = 2 * distinct.size
-        slot = np.where((last > first) & there, 2 * last - 1 - event, never)
-        order = np.argsort(slot.astype(np.uint16) if never < 65536 else slot, kind="stable")
-        sorted_slot = slot[order]
-        n = int(np.searchsorted(sorted_slot, never))
-        order, sorted_slot = order[:n], sorted_slot[:n]
-        count = episodes.count[order].astype(np.float64)
-        deaths = np.bincount(sorted_slot, count, never)[::2].astype(np.float64)
-        return cls(days[distinct % days.size], distinct // days.size, deaths, order, first[order], sorted_slot, count)
+        if episodes.days is not None and not episodes.late and len(episodes.strata) == 1:
+            return _of_days(episodes, episodes.days, event)
+        return _of_times(episodes, event)
+
+    @cached_property
+    def _rows(self) -> tuple[Ints, Ints, Ints, Floats]:
+        """Made when first asked for: counts of patterns do without."""
+        return self.make_rows()
+
+    @property
+    def row(self) -> Ints:
+        return self._rows[0]
+
+    @property
+    def first(self) -> Ints:
+        return self._rows[1]
+
+    @property
+    def slot(self) -> Ints:
+        return self._rows[2]
+
+    @property
+    def count(self) -> Floats:
+        return self._rows[3]
 
     @cached_property
     def last(self) -> Ints:
@@ -103,6 +113,8 @@ class RiskSets:
     @cached_property
     def late(self) -> Ints:
         """The rows that enter after the first event time of their stratum, ascending in `first`."""
+        if self.first.strides == (0,):  # all from the first
+            return np.empty(0, np.int64)
         begin = np.zeros(1, np.int64) if len(self.bounds) == 1 else np.array([a for a, _ in self.bounds])
         late = np.flatnonzero(self.first > begin[np.searchsorted(begin, self.first, side="right") - 1])
         return late[np.argsort(self.first[late], kind="stable")]
@@ -160,6 +172,52 @@ class RiskSets:
         for a in range(0, self.times.size, step):
             times = np.arange(a, min(a + step, self.times.size))
             yield slice(a, a + step), ((first <= times) & (times < last)).astype(np.float64)
+
+
+def _of_days(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
+    """Whole days, everyone there from the start, one stratum: the slot is looked up by day."""
+    key = 2 * days
+    key += event
+    by_key = totals(key, episodes, 2 * int(days.max()) + 2)
+    there = by_key[1::2] > 0
+
+    def rows() -> tuple[Ints, Ints, Ints, Floats]:
+        last = np.cumsum(there)
+        never = 2 * int(last[-1])
+        slots = np.stack([2 * last - 1, 2 * last - 2], axis=1)  # without and with the event
+        slots[last == 0] = never
+        slot = slots.reshape(-1).astype(np.uint16 if never < 65536 else np.int64)[key]
+        if not episodes.singly:
+            slot[episodes.count == 0] = never
+        order = np.argsort(slot, kind="stable")
+        sizes = np.bincount(slots.reshape(-1), by_key) if episodes.singly else np.bincount(slot, minlength=never)
+        sizes = sizes[:never].astype(np.int64)
+        order = order[: int(sizes.sum())]
+        count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
+        return order, constant(0, order.size), np.repeat(np.arange(never), sizes), count
+
+    distinct = np.flatnonzero(there)
+    deaths = by_key[1::2][distinct].astype(np.float64)
+    return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths, rows)
+
+
+def _of_times(episodes: Episodes, event: Bools) -> RiskSets:
+    days, at_exit, at_entry = _places(episodes, event)
+    key = episodes.stratum * days.size  # strata x days, each with the place of the exit among them
+    distinct, before = _events_before(key[event] + at_exit[event] - 1, len(episodes.strata) * days.size)
+    first = before(key if at_entry is None else key + at_entry)
+    last = before(key + at_exit)
+    never = 2 * distinct.size
+    slot = np.where((last > first) & (episodes.count > 0), 2 * last - 1 - event, never)
+    order = np.argsort(slot.astype(np.uint16) if never < 65536 else slot, kind="stable")
+    slot = slot[order]
+    n = int(np.searchsorted(slot, never))
+    order, slot = order[:n], slot[:n]
+    count = episodes.count[order].astype(np.float64)
+    deaths = np.bincount(slot, count, never)[::2].astype(np.float64)
+    return RiskSets(
+        days[distinct % days.size], distinct // days.size, deaths, lambda: (order, first[order], slot, count)
+    )
 
 
 def _places(episodes: Episodes, event: Bools) -> tuple[Floats, Ints, Ints | None]:

@@ -1,0 +1,72 @@
+"""Large arrays in pieces that fit the processor's cache, worked on by a few threads.
+
+In: a piece of work and the pieces. Out: the results in the order of the pieces, so that sums of them are the same
+whatever the number of threads. NumPy lets other threads run while it computes. The threads of BLAS are not used: they
+wait for each other in a loop, which on a busy machine costs more than they save, so that products keep below
+the size from which BLAS starts them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+PIECE = 16_384  # rows of a piece
+_ALONE = 250_000  # multiplications up to which OpenBLAS uses one thread
+_FEW = 8  # pieces up to which threads are not worth their start
+_MOST = 8  # threads
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+def each(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
+    """Return `work` of each piece, in order."""
+    threads = min(_MOST, _processors())
+    if threads == 1 or len(pieces) <= _FEW:
+        return [work(piece) for piece in pieces]
+    from concurrent.futures import ThreadPoolExecutor
+
+    step = -(-len(pieces) // threads)
+    parts = [pieces[a : a + step] for a in range(0, len(pieces), step)]
+    with ThreadPoolExecutor(threads) as pool:
+        return [done for part in pool.map(lambda some: [work(p) for p in some], parts) for done in part]
+
+
+def slices(n: int, step: int = PIECE) -> list[slice]:
+    """Return 0 to n in slices of `step`."""
+    return [slice(a, min(a + step, n)) for a in range(0, n, step)]
+
+
+def rows_alone(multiplications: int) -> int:
+    """Return how many rows a piece may have whose product costs so many multiplications a row."""
+    return max(256, min(PIECE, _ALONE // max(1, multiplications)))
+
+
+def product(a: Floats, b: Floats) -> Floats:
+    """Return a @ b of a small `a` and a wide `b`."""
+    step = rows_alone(a.size)
+    if b.shape[1] <= step:
+        return np.asarray(a @ b)
+    out = np.empty((a.shape[0], b.shape[1]))
+    for at in slices(b.shape[1], step):
+        np.matmul(a, b[:, at], out=out[:, at])
+    return out
+
+
+def square(a: Floats, b: Floats) -> Floats:
+    """Return a @ b.T of two that are wide."""
+    step = rows_alone(a.shape[0] * b.shape[0])
+    if a.shape[1] <= step:
+        return np.asarray(a @ b.T)
+    return np.asarray(sum(a[:, at] @ b[:, at].T for at in slices(a.shape[1], step)))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
