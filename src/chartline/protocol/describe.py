@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
@@ -13,7 +14,7 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import label_of
+from chartline.protocol.names import event_words, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
@@ -220,7 +221,10 @@ def _statistics(p: Protocol) -> list[str]:
             "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by "
             "reverse Kaplan-Meier, with the share of the possible person-time that was observed (Clark)."
         )
-    out += [sentence for kind, sentence in _METHODS.items() if any(a.kind == kind for a in p.analyses)]
+    for kind, say in _METHODS.items():
+        of = [a for a in p.analyses if a.kind == kind]
+        if of:
+            out.append(say if isinstance(say, str) else say(p, of))
     imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
     out.append(
         "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "
@@ -232,36 +236,80 @@ def _statistics(p: Protocol) -> list[str]:
     return out
 
 
-_METHODS = {
-    "cumulative_incidence": "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - "
-    "Kaplan-Meier, and groups compared by Gray's test.",
-    "fine_gray": "Subdistribution hazards were modelled after Fine and Gray with robust variance, beside the "
-    "cause-specific hazards.",
-    "compare_survival": "Curves were compared by the tests named in the protocol before the data were seen.",
-    "cox": "Hazard ratios are from Cox regression; where events are fewer than ten a coefficient, or a level has none, "
-    "with Firth's penalty and profile likelihood intervals. The reason for each choice stands beside the number.",
+def _competing(p: Protocol, of: list[Any]) -> str:
+    tested = ", and groups compared by Gray's test" if any(a.by for a in of) else ""
+    return (
+        "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - Kaplan-Meier"
+        f"{tested}."
+    )
+
+
+def _on_the_way(p: Protocol, of: list[Any]) -> str:
+    used = dict.fromkeys(s for a in of for s in a.strategies)
+    ways = [words for strategy, words in _STRATEGIES.items() if strategy in used]
+    events = _join(dict.fromkeys(_lower(event_words(a.event)) for a in of))
+    out = f"What happens on the way ({events}) was analysed under several estimands (ICH E9(R1)): {_join(ways)}."
+    if "naive" in used:
+        out += (
+            " The comparison of patients who ever had it with those who never had, from time zero, is biased (immortal "
+            "time) and shown as such."
+        )
+    return out
+
+
+def _without(p: Protocol, of: list[Any]) -> str:
+    over = _join(dict.fromkeys(_lower(_label(p, a.over).partition(", ")[0]) for a in of))
+    return f"Main results were computed again without each {over} in turn."
+
+
+_STRATEGIES = {
+    "treatment_policy": "ignored",
+    "hypothetical": "as censoring",
+    "composite": "as an event",
+    "landmark": "by whether it had happened by a landmark",
+    "time_dependent": "as a time-dependent covariate",
+    "simon_makuch": "as a state held at each time (Simon-Makuch curves, Mantel-Byar test)",
+    "multistate": "as a state of an illness-death model",
+}
+_METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
+    "cumulative_incidence": _competing,
+    "compare_survival": "Curves were compared by the tests that the protocol names.",
+    "cox": "Hazard ratios are from Cox regression, with Firth's penalty and profile likelihood intervals where events "
+    "are fewer than ten a coefficient or the likelihood has no maximum. The method and its reason stand beside each.",
+    "fine_gray": "Subdistribution hazards were modelled after Fine and Gray with robust variance.",
     "logistic": "Odds ratios are from logistic regression, with Firth's penalty by the same rule.",
-    "intercurrent": "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)): "
-    "ignored, censored, as an event, from a landmark, as a time-dependent covariate, and as a state. The comparison of "
-    "patients who ever had it with those who never had, from time zero, is biased and shown as such or not at all.",
+    "intercurrent": _on_the_way,
     "multistate": "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate "
     "model.",
-    "compare_proportions": "Proportions were compared by their difference or ratio with score intervals, and by exact "
-    "tests where asked for.",
-    "compare_values": "Numbers were compared by exact rank tests where groups are small, ties included.",
-    "leave_one_out": "Main results were computed again without each centre in turn.",
+    "compare_proportions": "Proportions were compared by the measures and tests that the protocol names; differences "
+    "have Newcombe and Miettinen-Nurminen intervals.",
+    "compare_values": "Numbers were compared by the measures and tests that the protocol names, rank tests exactly "
+    "where groups are small, ties included.",
+    "agreement": "Two classifications of the same patients were compared by their agreement and Cohen's kappa.",
+    "leave_one_out": _without,
     "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
     "(Turnbull).",
+    "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
     "multiplicity": "P values named in the protocol were adjusted for their number.",
 }
 
 
 def _tested(p: Protocol) -> str:
-    tests = [a for a in p.analyses if getattr(a, "tests", ()) or a.kind in ("cox", "fine_gray", "logistic")]
-    if not tests and p.report.table1_tests == "none":
+    if p.report.table1_tests == "none" and not any(_has_a_test(a) for a in p.analyses):
         return "No hypothesis was tested."
     return "P values are two-sided; all that were asked for are printed, and none is adjusted unless it says so."
+
+
+def _has_a_test(a: Any) -> bool:
+    """Whether an analysis gives a P value."""
+    if a.kind == "cumulative_incidence":
+        return a.by is not None
+    if a.kind == "intercurrent":
+        return bool({"landmark", "time_dependent", "simon_makuch", "naive"} & set(a.strategies))
+    if a.kind == "compare_proportions":
+        return bool(a.tests or a.strata)
+    return a.kind in ("compare_survival", "compare_values", "cox", "fine_gray", "logistic", "agreement")
 
 
 def _data(p: Protocol) -> list[str]:

@@ -102,25 +102,26 @@ def _group(table: EventTable, analysis: Any, pattern: Pattern) -> Iterator[Resul
         events = sum(row[2 + i] for row in part.rows.values())
         yield Rows(analysis.id, analysis.label, group, counts).count("events", events)
     for month in analysis.at_months:
-        rows = Rows(analysis.id, analysis.label, group_of(pattern), shared | {"at": month, "at_unit": "months"})
-        yield from rows.tried("incidence", _method(analysis), partial(_at, part, analysis, pattern, month, shared))
+        yield from _at(part, analysis, pattern, month, shared)
 
 
 def _at(part: EventTable, analysis: Any, pattern: Pattern, month: float, shared: dict[str, Any]) -> Iterator[Result]:
-    fit = _fit(part, analysis)
-    days = month * DAYS_PER_MONTH
-    at = fit.at(days)
-    risk = int(at.at_risk[0])
-    few = (f"{risk} at risk at {month:g} months",) if risk < FEW else ()
+    """The incidence of each cause and the event-free share at a landmark."""
+    at = _fit(part, analysis).at(month * DAYS_PER_MONTH) if part.n else None
+    reached = at is not None and bool(at.reached[0])
+    risk = int(at.at_risk[0]) if at is not None else 0
+    reason = "" if reached else f"nobody was followed to {month:g} months" if part.n else NOBODY
+    few = (f"{risk} at risk at {month:g} months",) if reached and risk < FEW else ()
     of = shared | {"at": month, "at_unit": "months", "n": risk, "unit": "proportion"}
-    reason = "" if at.reached[0] else f"nobody was followed to {month:g} months"
-    for name, share in (*at.causes.items(), (EVENT_FREE, at.event_free)):
-        own = (*pattern, ("CAUSE", name)) if name != EVENT_FREE else pattern
-        statistic = "incidence" if name != EVENT_FREE else EVENT_FREE
+    for name in (*part.causes, EVENT_FREE):
+        own, statistic = ((*pattern, ("CAUSE", name)), "incidence") if name != EVENT_FREE else (pattern, EVENT_FREE)
         rows = Rows(analysis.id, analysis.label, group_of(own), of)
-        value = None if reason else float(share.estimate[0])
-        ends = (None, None) if reason else (share.lower[0], share.upper[0])
-        yield rows.value(statistic, value, _method(analysis), ends, reason=reason, warnings=few)
+        if at is None or not reached:
+            yield rows.failed(statistic, reason, _method(analysis))
+        else:
+            share = at.event_free if name == EVENT_FREE else at.causes[name]
+            ends = (share.lower[0], share.upper[0])
+            yield rows.value(statistic, float(share.estimate[0]), _method(analysis), ends, warnings=few)
 
 
 def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
