@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from chartline.counts.model import EventTable, Pattern
+from chartline.results.curve import StepCurve
 from chartline.results.model import Result
 from chartline.stats.competing.cumulative_incidence import CumulativeIncidence, estimate_cumulative_incidence
 from chartline.stats.competing.gray import gray_test
@@ -21,31 +22,6 @@ from chartline.stats.statistic import NotEstimable
 EVENT_FREE = "event_free"
 
 
-@dataclass(frozen=True)
-class IncidenceCurve:
-    """The incidence of one cause as a step curve that can be drawn."""
-
-    times_days: tuple[float, ...]
-    survival: tuple[float, ...]  # the incidence; the name is that of every drawn curve
-    lower: tuple[float | None, ...]
-    upper: tuple[float | None, ...]
-    leaving: tuple[int, ...]  # at each time
-    events: tuple[int, ...]  # of the cause
-    n: int
-    initial: float = 0.0
-
-    @property
-    def censor_days(self) -> tuple[float, ...]:
-        """Not drawn: censored patients belong to every cause."""
-        return ()
-
-    def n_risk(self, days: float) -> int:
-        return self.n - sum(self.leaving[: bisect_left(self.times_days, days)])
-
-    def n_events(self, days: float) -> int:
-        return sum(self.events[: bisect_right(self.times_days, days)])
-
-
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield, for everyone and by group, n, events and incidence of each cause, the event-free share; Gray's test."""
     table = source.table(analysis.id, EventTable)
@@ -55,7 +31,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield from _gray(table, analysis)
 
 
-def curves(source: Source, analysis: Any) -> dict[str, IncidenceCurve]:
+def curves(source: Source, analysis: Any) -> dict[str, StepCurve]:
     """Return the curve of each cause: of everyone, or of each group ("SITEID=A;CAUSE=relapse")."""
     table = source.table(analysis.id, EventTable)
     out = {}
@@ -69,12 +45,12 @@ def curves(source: Source, analysis: Any) -> dict[str, IncidenceCurve]:
     return out
 
 
-def _drawn(fit: CumulativeIncidence, cause: str) -> IncidenceCurve:
-    of = fit.causes[cause]
-    leaving = fit.censored + sum(fit.events.values())
-    return IncidenceCurve(
-        tuple(fit.times_days.tolist()), tuple(of.estimate.tolist()), tuple(finite(x) for x in of.lower),
-        tuple(finite(x) for x in of.upper), tuple(leaving.tolist()), tuple(fit.events[cause].tolist()), fit.n,
+def _drawn(fit: CumulativeIncidence, cause: str) -> StepCurve:
+    of, days = fit.causes[cause], tuple(fit.times_days.tolist())
+    leaving = np.cumsum(fit.censored + sum(fit.events.values()))
+    return StepCurve(
+        days, tuple(of.estimate.tolist()), tuple(finite(x) for x in of.lower), tuple(finite(x) for x in of.upper),
+        days, (fit.n, *(fit.n - leaving).tolist()), tuple(np.cumsum(fit.events[cause]).tolist()), initial=0.0,
     )  # fmt: skip
 
 
