@@ -53,14 +53,17 @@ def _with_test(source: ReportSource, variable: str, rows: list[tuple[Cell, ...]]
 
 
 def _tests(source: ReportSource) -> tuple[str, ...]:
-    """Return, variable by variable, which test was used and why, or why there is none."""
-    said = []
+    """Return which test was used for which variables and why, or why there is none."""
+    said: dict[str, dict[str, list[str]]] = {}
     for variable in source.protocol.report.table1:
         p = source.result(_analysis(variable), "p")
         if p is not None:
-            text = p.method if p.value is not None else p.reason
-            said.append(f"{variable_label(source, variable)[0]}: {text[:1].lower()}{text[1:]}")
-    return (f"P values compare the columns, not adjusted for their number. {'; '.join(said)}.",)
+            test, _, why = (p.method if p.value is not None else f"No test: {p.reason}").partition(": ")
+            said.setdefault(test, {}).setdefault(why, []).append(variable_label(source, variable)[0].partition(", ")[0])
+    tests = [
+        f"{test}: {'; '.join(f'{fmt.joined(names)} ({why})' for why, names in of.items())}" for test, of in said.items()
+    ]
+    return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:

@@ -68,6 +68,8 @@ def _test(
 ) -> Iterator[Result]:
     episodes = _episodes(table, levels, analysis)
     if test == "max_combo":
+        if len(levels) > 2:
+            raise NotEstimable(f"{len(levels)} groups, where two are compared")
         combo = max_combo_test(episodes)
         yield rows.value("z_max_combo", combo.statistic, method, unit="z", warnings=combo.warnings)
         yield rows.p("p_max_combo", combo.p, method, warnings=combo.warnings)

@@ -31,7 +31,7 @@ def _model(source: Source, table: EventTable, analysis: Any, method: str) -> Ite
     episodes, cause = coded.episodes(), str(analysis.cause)
     events = int(episodes.count[episodes.events_of(cause)].sum())
     missing = table.missing + coded.left_out
-    few = events_per_variable(events, max(1, len(episodes.covariates)))
+    few = events_per_variable(events, max(1, len(episodes.covariates) + len(analysis.time_effects)))
     shared: dict[str, Any] = {
         "n": events, "N": coded.table.n, "missing": missing, "withheld": table.withheld,
         "warnings": (

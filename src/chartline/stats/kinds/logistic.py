@@ -37,9 +37,12 @@ def _model(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
     shared = _shared(table, outcomes.n, "without an outcome or covariate left out") | {"n": outcomes.n_events}
     yield from _counts(analysis, shared)
     choice = choose_logistic_method(outcomes)
-    method, reason = (choice.method, choice.reason) if analysis.method == "auto" else (analysis.method, "as declared")
+    method, reason = choice.method, choice.reason
+    if analysis.method != "auto":
+        method = analysis.method
+        reason = "Firth's penalty, as declared" if method == "firth" else "ordinary likelihood, as declared"
     fit = (estimate_firth_logistic if method == "firth" else estimate_logistic)(outcomes, analysis.level)
-    text = f"Logistic regression{', Firth penalty' if method == 'firth' else ''}, profile interval; {reason}"
+    text = f"Logistic regression, profile interval; {reason}"
     shared["warnings"] = (*shared["warnings"], *choice.warnings, *fit.warnings)
     for term in fit.terms[1:]:
         rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared | {"level": analysis.level})
