@@ -209,7 +209,7 @@ exact_coin <- function(name, id, arguments, type, cause = 0) {
   f <- logrank_test(Surv(time, event) ~ g, data = x, type = type, distribution = "exact")
   add(label(id, "z"), "logrank_permutation", name, arguments, list(z = one(abs(statistic(f)))))
   add(label(id, "p"), "logrank_permutation", name, arguments, list(p = one(pvalue(f))), digits = unbox(6),
-      why = unbox("coin counts splits as tied whose statistics differ by less than 1.5e-8; here all are told apart to rounding"))
+      why = unbox("coin counts splits as tied whose statistics differ by less than 1.5e-8, here by less than 1e-9 of the standard error"))
 }
 for (name in c("small", "freireich")) for (type in c("logrank", "Gehan-Breslow", "Tarone-Ware"))
   exact_coin(name, label(name, "arm coin exact", type), list(group = "arm",

@@ -34,8 +34,7 @@ one <- function(id, data, d, a, theta = NULL) {
   add <- function(...) cases[[length(cases) + 1]] <<- list(...)
   if (!estimated) add(id = id, statistic = "frailty_cox", data = data, arguments = a, expected = expected)
   else {
-    add(id = id, statistic = "frailty_cox", data = data, arguments = a, expected = expected, digits = 7,
-        why = "theta is the root of a numerical derivative")
+    add(id = id, statistic = "frailty_cox", data = data, arguments = a, expected = expected)
     add(id = paste(id, "(method em)"), statistic = "frailty_cox", data = data, arguments = a, digits = 4,
         why = "method em compares likelihoods, which are flat at their top",
         expected = list(theta = full(near), coef = each(em$coefficients[i]), se = each(sqrt(diag(em$var))[i]),

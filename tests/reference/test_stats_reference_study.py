@@ -183,6 +183,8 @@ def test_the_published_numbers_as_the_headline_has_them(
 def test_the_members_are_what_was_counted(study: tuple[Adam, Counts], reference_protocol: Protocol) -> None:
     adam, counts = study
     for analysis in reference_protocol.analyses:
+        if analysis.id not in counts:
+            continue  # computed from other counts, or from none
         n = dict(members(adam, reference_protocol, analysis).group_by("ROLE").agg(pl.len()).rows())
         table = counts[analysis.id]
         if isinstance(table, EventTable):

@@ -287,3 +287,39 @@ def test_times_in_a_reason_or_warning_are_months() -> None:
     early, late = (of[f"curves/STAGE={s}/restricted_mean@{m}"] for s, m in (("EARLY", 4), ("LATE", 12)))
     assert early.warnings == ("everyone had the event by day 100, before the restriction time 4 months",)
     assert late.reason == "the last patient was censored on day 200, before the restriction time 12 months"
+
+
+def test_the_order_of_the_alphabet_is_no_order_for_a_trend() -> None:
+    ages = {"AGEGRP": {"label": "Age group", "from": "MH", "value": "MHORRES"}}
+    groups = [("<40", 1), ("40-60", 4), (">60", 6)]
+    rows = [(30, None, {"STAGE": g, "RESPFL": "Y" if i < n else "N"}) for g, n in groups for i in range(10)]
+    undeclared = {"STAGE": {"label": "Age group", "from": "MH", "value": "MHORRES"}} | ages
+    of = results_of(people(*rows), SHARES | {"by": "STAGE", "tests": ["trend"]}, characteristics=undeclared)
+    assert (
+        of["shares/p_trend"].reason
+        == "age group has no declared order of its levels (`categories`), so there is no trend"
+    )
+    of = results_of(people(*rows), CURVES | {"by": "STAGE", "tests": ["trend"]}, characteristics=undeclared)
+    assert of["curves/p_trend"].value is None and "no declared order" in of["curves/p_trend"].reason
+
+
+def test_a_trend_prints_its_order_and_scores() -> None:
+    declared = {"STAGE": {"label": "Age", "from": "MH", "value": "MHORRES", "categories": ["<40", "40-60", ">60"]}}
+    groups = [("<40", 5), ("40-60", 15), (">60", 25)]
+    rows = [(30, None, {"STAGE": g, "RESPFL": "Y" if i < n else "N"}) for g, n in groups for i in range(50)]
+    asked = SHARES | {"by": "STAGE", "tests": ["trend"]}
+    r = results_of(people(*rows), asked, characteristics=declared)["shares/p_trend"]
+    assert r.value == pytest.approx(1.274967492e-05, rel=1e-9)  # R: prop.trend.test(c(5, 15, 25), c(50, 50, 50))
+    assert "<40 0, 40-60 1, >60 2" in r.method
+    scored = results_of(people(*rows), asked | {"scores": [0, 1, 3]}, characteristics=declared)["shares/p_trend"]
+    assert (
+        scored.value == pytest.approx(trend_test([5, 15, 25], [50, 50, 50], [0, 1, 3]).p) and ">60 3" in scored.method
+    )
+
+
+def test_a_flag_in_table_1_differs_in_the_direction_of_the_yes() -> None:
+    rows = [(30, None, {"SEX": s, "MRDFL": "Y" if i < n else "N"}) for s, n in (("F", 2), ("M", 8)) for i in range(10)]
+    report = {"table1": ["MRDFL"], "table1_by": "SEX", "table1_tests": "ranks"}
+    r = results_of(people(*rows), report=report)["table1.mrdfl/smd"]
+    # 80 % against 20 %: 0.6 / sqrt((0.16 + 0.16) / 2), positive because the second column has more of the yes
+    assert r.value == pytest.approx(0.6 / 0.4)

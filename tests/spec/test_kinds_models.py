@@ -225,7 +225,7 @@ def test_the_withheld_are_counted_on_every_row() -> None:
 def test_a_frailty_of_centres() -> None:
     of = results_of(cohort(), COX | {"covariates": ["SEX"], "frailty": "SITEID"})
     assert of["cox/frailty_variance"].value is not None
-    assert of["cox/TERM=SEX=M/hazard_ratio"].method == "Cox regression, gamma frailty by centre"
+    assert of["cox/TERM=SEX=M/hazard_ratio"].method == "Cox regression, gamma frailty by centre; against female"
 
 
 # --- Fine-Gray ---

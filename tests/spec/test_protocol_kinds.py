@@ -35,8 +35,8 @@ def refused(folder: Path, analysis: str) -> ProtocolError:
     ("analysis", "says", "expected"),
     [
         ("kind: cox, endpoint: OS, covariates: [AGGE]", "There is no variable `AGGE`", "did you mean `AGE`?"),
-        ("kind: cox, endpoint: OS, covariates: [DIAGDT]", "DIAGDT is a date, which cannot be a covariate", "numbers may"),
-        ("kind: cox, endpoint: OS, covariates: [{variable: SEX, per: 10}]", "SEX is a text, which cannot have `per`", ""),
+        ("kind: cox, endpoint: OS, covariates: [DIAGDT]", "DIAGDT is a date, which cannot be", "numbers"),
+        ("kind: cox, endpoint: OS, covariates: [{variable: SEX, per: 10}]", "which cannot have `per`", ""),
         ("kind: cox, endpoint: OS, covariates: [{variable: AGE, reference: M}]", "cannot have a reference level", ""),
         ("kind: cox, endpoint: OS, covariates: [{variable: SEX, spline: 3}]", "cannot have a spline", ""),
         ("kind: cox, endpoint: OS, covariates: [AGE, AGE]", "AGE is a covariate twice", "each variable once"),

@@ -101,7 +101,7 @@ def test_table_1_counts_the_missing_in_their_own_row(document: Document) -> None
 
 def test_the_survival_table_prints_events_risk_and_censored(document: Document) -> None:
     table = _tables(document)["Time-to-event endpoints and follow-up"]
-    assert table.header[3:] == ("At 6 months, % (95% CI)", "At risk", "Censored before")
+    assert table.header[3:] == ("At 6 months, % (95%\u00a0CI)", "At risk", "Censored before")
     assert _rows(table) == [["Overall survival", "2/4", "9.9 (3.3–NR)", "75.0 (13.0–96.0)", "3", "0"]]
 
 

@@ -108,7 +108,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
         for name in ("label", "population", "origin", "events", "censor_at", "last", "partial_dates")
         if getattr(declared, name) is not None
     }
-    where = str(place) if place else f"endpoint {declared.id}"
+    where = place or f"endpoint {declared.id}"  # as text only where something is wrong: looking for the line is slow
     over.setdefault("partial_dates", protocol.partial_dates)
     if declared.use is not None:
         return _sound(replace(_shipped(declared.use, where), **over), where)
@@ -116,30 +116,30 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
     if missing:
         raise ProtocolError(
             f"The endpoint {declared.id} does not say its {' and '.join(missing)}",
-            where=where,
+            where=str(where),
             expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
             do="add what is missing",
         )
     return _sound(Endpoint(**over), where)
 
 
-def _sound(endpoint: Endpoint, where: str) -> Endpoint:
+def _sound(endpoint: Endpoint, where: Place | str) -> Endpoint:
     """Refuse birth as an end: it is before everything else."""
     if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last):
         raise ProtocolError(
             "Birth cannot end a time",
-            where=where,
+            where=str(where),
             expected="`birth` as `origin` only",
             do="name another milestone in `events`, `censor_at` and `last`",
         )
     return endpoint
 
 
-def _shipped(name: str, where: str) -> Endpoint:
+def _shipped(name: str, where: Place | str) -> Endpoint:
     if name not in shipped_endpoints():
         raise ProtocolError(
             f"There is no endpoint `{name}`",
-            where=where,
+            where=str(where),
             expected=f"one of: {', '.join(shipped_endpoints())}",
             do="name one of them in `use`, or declare origin and events",
         )

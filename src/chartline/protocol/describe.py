@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
@@ -203,11 +204,12 @@ def _component(c: LabComponent | AeComponent) -> str:
 
 def _statistics(p: Protocol) -> list[str]:
     out = []
-    if any(isinstance(a, Proportion) for a in p.analyses):
+    proportions = [a for a in p.analyses if isinstance(a, Proportion)]
+    if proportions:
+        named = _join(dict.fromkeys(_INTERVALS[a.interval] for a in proportions))
         out.append(
-            "Proportions are given with numerator, denominator and exact (Clopper-Pearson) 95% confidence "
-            "intervals, Wilson "
-            "intervals beside them in the result file."
+            f"Proportions are given with numerator, denominator and 95% confidence intervals ({named}); the exact "
+            "(Clopper-Pearson) and Wilson intervals stand in the result file."
         )
     survival = [a for a in p.analyses if isinstance(a, Survival)]
     if survival:
@@ -216,11 +218,9 @@ def _statistics(p: Protocol) -> list[str]:
             f"Survival was estimated by Kaplan-Meier with {variances} variance and "
             f"{_join(sorted({a.interval for a in survival}))} intervals; medians with "
             "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of "
-            "the flat part, as R's "
-            "survfit). The number censored before a landmark is printed beside each rate. Follow-up is by "
-            "reverse Kaplan-Meier, with the share of the possible person-time that was observed (Clark)."
+            "the flat part, as R's survfit). The number censored before a landmark is printed beside each rate."
         )
-    out += [sentence for kind, sentence in _METHODS.items() if any(a.kind == kind for a in p.analyses)]
+    out += [sentence for kind, say in _METHODS.items() if (of := _of_kind(p, kind)) and (sentence := say(of))]
     imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
     out.append(
         "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "
@@ -232,37 +232,104 @@ def _statistics(p: Protocol) -> list[str]:
     return out
 
 
-_METHODS = {
-    "cumulative_incidence": "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - "
-    "Kaplan-Meier, and groups compared by Gray's test.",
-    "fine_gray": "Subdistribution hazards were modelled after Fine and Gray with robust variance, beside the "
-    "cause-specific hazards.",
-    "compare_survival": "Curves were compared by the tests named in the protocol before the data were seen.",
-    "cox": "Hazard ratios are from Cox regression; where events are fewer than ten a coefficient, or a level has none, "
-    "with Firth's penalty and profile likelihood intervals. The reason for each choice stands beside the number.",
-    "predicted_survival": "Predicted curves are those of the Cox model for patients described in the protocol.",
-    "logistic": "Odds ratios are from logistic regression, with Firth's penalty by the same rule.",
-    "intercurrent": "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)): "
-    "ignored, censored, as an event, from a landmark, as a time-dependent covariate, and as a state. The comparison of "
-    "patients who ever had it with those who never had, from time zero, is biased and shown as such or not at all.",
-    "multistate": "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate "
-    "model.",
-    "compare_proportions": "Proportions were compared by their difference or ratio with score intervals, and by exact "
-    "tests where asked for.",
-    "compare_values": "Numbers were compared by exact rank tests where groups are small, ties included.",
-    "leave_one_out": "Main results were computed again without each centre in turn.",
-    "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
-    "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
-    "(Turnbull).",
-    "multiplicity": "P values named in the protocol were adjusted for their number.",
+_INTERVALS = {
+    "clopper_pearson": "Clopper-Pearson",
+    "wilson": "Wilson",
+    "agresti_coull": "Agresti-Coull",
+    "jeffreys": "Jeffreys",
+    "mid_p": "mid-P",
 }
 
 
+def _of_kind(p: Protocol, kind: str) -> list[Any]:
+    return [a for a in p.analyses if a.kind == kind]
+
+
+def _says(text: str) -> Callable[[list[Any]], str]:
+    return lambda analyses: text
+
+
+def _incidence(of: list[Any]) -> str:
+    text = "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - Kaplan-Meier"
+    return text + (", and groups compared by Gray's test." if any(a.by for a in of) else ".")
+
+
+def _models(name: str) -> Callable[[list[Any]], str]:
+    """Which models penalise, and why: only what was declared."""
+
+    def say(of: list[Any]) -> str:
+        out = [f"{name}."]
+        if any(a.method == "auto" for a in of):
+            out.append(
+                "Where events are fewer than ten a coefficient, or a level has none, the likelihood was penalised "
+                "(Firth) unless a robust variance or frailty was declared; the choice stands beside each number."
+            )
+        if any(a.method == "firth" for a in of):
+            out.append("Where declared, the likelihood was penalised (Firth) whatever the number of events.")
+        return " ".join(out)
+
+    return say
+
+
+def _proportions_compared(of: list[Any]) -> str:
+    measures = dict.fromkeys(m for a in of for m in a.measures)
+    words = {
+        "difference": "difference (Newcombe's and Miettinen and Nurminen's intervals)",
+        "ratio": "ratio (Miettinen and Nurminen's interval)",
+        "odds_ratio": "odds ratio (conditional, exact interval)",
+    }
+    text = f"Proportions of two groups were compared by their {_join(words[m] for m in measures)}." if measures else ""
+    if any(a.strata for a in of):
+        text += " Over strata odds ratios were pooled after Mantel and Haenszel and tested for equality (Breslow-Day)."
+    return text.strip()
+
+
+def _left_out(of: list[Any]) -> str:
+    whose = _join(dict.fromkeys("centre" if a.over == "SITEID" else f"level of {a.over}" for a in of))
+    return f"Main results were computed again without each {whose} in turn."
+
+
+_METHODS: dict[str, Callable[[list[Any]], str]] = {
+    "follow_up": _says(
+        "Follow-up is by reverse Kaplan-Meier, with the share of the possible person-time that was observed (Clark)."
+    ),
+    "cumulative_incidence": _incidence,
+    "fine_gray": _says("Subdistribution hazards were modelled after Fine and Gray with robust variance."),
+    "compare_survival": _says("Curves were compared by the tests that the protocol names; all are printed."),
+    "cox": _models("Hazard ratios are from Cox regression"),
+    "predicted_survival": _says("Predicted curves are those of the Cox model for patients described in the protocol."),
+    "logistic": _models("Odds ratios are from logistic regression"),
+    "intercurrent": _says(
+        "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)), each with what it "
+        "estimates. A comparison of patients who ever had it with those who never had, from time zero, is biased; "
+        "where shown, it is labelled so."
+    ),
+    "multistate": _says(
+        "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate model."
+    ),
+    "compare_proportions": _proportions_compared,
+    "compare_values": _says(
+        "Numbers were compared by rank tests, exact where groups are small (ties included), or as named."
+    ),
+    "leave_one_out": _left_out,
+    "lost_to_follow_up": _says("For patients lost to follow-up the worst and the best case stand beside the estimate."),
+    "interval_censored": _says(
+        "Events known only to lie between two assessments were analysed as interval-censored (Turnbull)."
+    ),
+    "multiplicity": _says("P values named in the protocol were adjusted for their number."),
+}
+_TESTING = ("cox", "fine_gray", "logistic", "intercurrent", "agreement")
+
+
 def _tested(p: Protocol) -> str:
-    tests = [a for a in p.analyses if getattr(a, "tests", ()) or a.kind in ("cox", "fine_gray", "logistic")]
+    tests = [
+        a for a in p.analyses
+        if getattr(a, "tests", ()) or a.kind in _TESTING or (a.kind == "cumulative_incidence" and a.by)
+        or (a.kind == "compare_proportions" and a.strata)
+    ]  # fmt: skip
     if not tests and p.report.table1_tests == "none":
         return "No hypothesis was tested."
-    return "P values are two-sided; all that were asked for are printed, and none is adjusted unless it says so."
+    return "P values are two-sided; all are printed, and none is adjusted for their number unless it says so."
 
 
 def _data(p: Protocol) -> list[str]:

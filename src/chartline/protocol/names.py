@@ -78,6 +78,11 @@ def level_words(level: str) -> str:
     return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
 
 
+def in_sentence(label: str) -> str:
+    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD)."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
 def event_words(event: str) -> str:
     """Return a milestone or state inside a sentence: "transplantation"; a study's own name as it is."""
     return EVENTS.get(event, event)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, label_of, level_words
+from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, level_words
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -41,8 +41,7 @@ def estimate(result: Result | None) -> Cell:
     """Return "5.7 (3.9–9.9)" as one cell, percentages without their sign: the column says what they are."""
     if result is None:
         return Cell(fmt.DASH)
-    shown, ends = fmt.value(result).removesuffix("%"), fmt.span(result)
-    return Cell(f"{shown} ({ends})" if ends else shown, result.id)
+    return Cell(fmt.with_span(result, fmt.value(result).removesuffix("%")), result.id)
 
 
 def decimals(source: ReportSource, analysis: str) -> int:
@@ -78,6 +77,11 @@ def level_text(level: str, labels: Mapping[str, str] = MappingProxyType({})) -> 
     return labels[level] if level in labels else level_words(level)
 
 
+def level_in_words(source: ReportSource, variable: str, level: str) -> str:
+    """Return a level of a variable as readers see it, a centre by its label."""
+    return level_label(source.protocol, variable, level)
+
+
 def response_text(source: ReportSource, variable: str, code: str) -> str:
     """Return a response as readers see it, with its abbreviation where the text uses it: "Complete remission (CR)"."""
     shown = typeset(level_text(code, source.levels.get(variable, {})))
@@ -109,9 +113,7 @@ def group_of(by: str, level: str, variable: str = "", value: str = "") -> str:
     return ";".join([*parts, *([f"{variable}={value}"] if variable else [])])
 
 
-def sentence_case(label: str) -> str:
-    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD)."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+sentence_case = in_sentence
 
 
 def result_label(source: ReportSource, result: Result) -> str:

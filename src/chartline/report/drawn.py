@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chartline.protocol.names import event_words
 from chartline.report import format as fmt
 from chartline.report.document import Figure
 from chartline.report.source import CurveLike, ReportSource
@@ -33,9 +34,10 @@ class Drawn:
     summary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     bands: bool = True
-    shared_risk: bool = False  # whether all curves are of the same patients: one row of numbers at risk
     few: bool = True  # whether a curve is dashed where few are at risk
     events: bool = True  # whether the events up to each tick stand below the numbers at risk
+    numbers: str = "Number at risk"  # the head of the numbers below the axis
+    one_risk: bool = False  # whether all curves are of the same patients, so that their number stands once
 
 
 def curve_figure(drawn: Drawn) -> Figure:
@@ -45,8 +47,6 @@ def curve_figure(drawn: Drawn) -> Figure:
     groups = [_group(label, curve, axis, drawn.bands) for label, curve in drawn.curves.items()]
     if not drawn.events:
         groups = [g | {"events": []} for g in groups]
-    if drawn.shared_risk and groups:
-        groups = [groups[0] | {"risk_label": "All patients"}, *(g | {"risk": [], "events": []} for g in groups[1:])]
     if not drawn.few:
         groups = [g | {"few_from": None} for g in groups]
     one, any_drawn = len(groups) == 1, any(g["steps"] for g in groups)
@@ -59,6 +59,8 @@ def curve_figure(drawn: Drawn) -> Figure:
         "median": [*drawn.median] if one and any_drawn and drawn.median else None,
         "summary": list(drawn.summary) if one and any_drawn else [],
         "note": "" if any_drawn else "No patient in this analysis",
+        "numbers": drawn.numbers,
+        "one_risk": drawn.one_risk and not one,
     }
     return Figure(
         number="Figure",
@@ -67,7 +69,7 @@ def curve_figure(drawn: Drawn) -> Figure:
         caption=drawn.caption,
         alt=drawn.alt,
         data=data,
-        notes=(_reading(drawn, groups), *drawn.notes),
+        notes=tuple(note for note in (_reading(drawn, groups), *drawn.notes) if note),
         columns=("Group", "Days", "Months", "At risk", drawn.value, "Lower", "Upper"),
         rows=_data_rows(drawn.curves),
     )
@@ -79,7 +81,12 @@ def origin_of(source: ReportSource, declared: Any) -> str:
     origin = endpoint.origin if endpoint else None
     if origin is None and endpoint is not None and endpoint.use in ("duration_of_response", "relapse_free_survival"):
         return "first response"
-    return origin.value.replace("_", " ") if origin is not None else "first dose"
+    return milestone_words(origin) if origin is not None else "first dose"
+
+
+def milestone_words(milestone: str) -> str:
+    """Return a milestone as the origin of an axis: "first dose", "transplantation"."""
+    return "first response" if milestone == "first_response" else event_words(milestone).replace("_", " ")
 
 
 def ticks(end_months: float) -> list[float]:

@@ -18,7 +18,10 @@ from chartline.results.multiverse import Multiverse, Outcome
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 NOT_REACHED = "NR"
 NO_LIMIT = "no limit"  # of a ratio that the data do not bound
-_DECIMALS = {"ratio": 2, "risk ratio": 2, "kappa": 2, "standard deviations": 2, "share": 2, "chi-square": 2, "z": 2}
+_DECIMALS = {
+    "ratio": 2, "risk ratio": 2, "kappa": 2, "standard deviations": 2, "chi-square": 2, "z": 2, "share": 2,
+    "variance": 2, "hazard": 2, "per month": 3, "log ratio": 2,
+}  # fmt: skip
 DASH = "–"
 NOT_COMPUTED = "not estimable"
 THOUSANDS = "\u202f"  # narrow no-break space
@@ -73,13 +76,21 @@ def p_value(p: float) -> str:
     return number(p, 3) if p < 0.1 else number(p, 2)
 
 
+def scaled(value: float, unit: str) -> str:
+    """Return a number of a unit with fixed decimals; a ratio with three digits: 0.42, 2.45, 14.0, 748."""
+    decimals = _DECIMALS[unit]
+    if unit in ("ratio", "risk ratio"):
+        decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return number(value, decimals)
+
+
 def bound(value: float | None, scale: str, decimals: int = 1) -> str:
     """Return one end of an interval: percentage for proportions and their differences, NR where it is missing."""
     if value is None:
         return NO_LIMIT if scale in _DECIMALS else NOT_REACHED
     if scale in ("proportion", "difference"):
         return percent_bare(value, decimals)
-    return number(value, _DECIMALS.get(scale, decimals))
+    return scaled(value, scale) if scale in _DECIMALS else number(value, decimals)
 
 
 def interval(result: Result, decimals: int = 1) -> str:
@@ -101,6 +112,13 @@ def span(result: Result, decimals: int = 1) -> str:
     return between(*ends.split(" to ")) if ends else ""
 
 
+def with_span(result: Result, shown: str) -> str:
+    """Return a table cell, "5.7 (3.9–9.9)"; an interval that is not of 95% says so, for the head of the column does."""
+    ends = span(result)
+    own = f"{level(result)} " if result.level not in (None, 0.95) else ""
+    return f"{shown} ({own}{ends})" if ends else shown
+
+
 def level(result: Result) -> str:
     """Return "95% CI"."""
     return f"{plain((result.level or 0) * 100)}% CI"
@@ -115,7 +133,7 @@ def value(result: Result, decimals: int = 1) -> str:
     if result.unit in ("proportion", "difference"):
         return percent(result.value, decimals)
     if result.unit in _DECIMALS:
-        return number(result.value, _DECIMALS[result.unit])
+        return scaled(result.value, result.unit)
     if result.is_count or result.unit == "patients":
         return whole(round(result.value))
     return number(result.value, decimals) if result.unit == "months" else plain(result.value, decimals)

@@ -42,12 +42,17 @@ def typeset_block(block: Block) -> Block:
             return replace(
                 block,
                 caption=typeset(block.caption),
-                header=tuple(typeset(h) for h in block.header),
+                header=tuple(_unbroken(typeset(h)) for h in block.header),
                 rows=tuple(tuple(_cell(c) for c in row) for row in block.rows),
                 notes=tuple(typeset(n) for n in block.notes),
             )
         case Figure():
             return replace(block, caption=typeset(block.caption), notes=tuple(typeset(n) for n in block.notes))
+
+
+def _unbroken(header: str) -> str:
+    """Keep "(95% CI)" on one line of a narrow column's head."""
+    return header.replace("95% CI", "95%\u00a0CI")
 
 
 def _cell(cell: Cell) -> Cell:

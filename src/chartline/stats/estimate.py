@@ -90,10 +90,11 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
         if by and protocol.report.table1_tests != "none":
             from chartline.stats.kinds.table1 import compare_categories, compare_numbers
 
+            source = Source(counts, protocol)
             if isinstance(table, ValueTable):
-                yield from compare_numbers(table, name, label, by, protocol.report.table1_tests)
+                yield from compare_numbers(source, table, name, label, by, protocol.report.table1_tests)
             elif isinstance(table, CrossTab):
-                yield from compare_categories(table, name, label, by)
+                yield from compare_categories(source, table, name, label, by)
         if isinstance(bands, CrossTab) and declared is not None:
             yield from estimate_bands(bands, name, label, by, tuple(declared.bands))
 

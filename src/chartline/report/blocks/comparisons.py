@@ -1,16 +1,16 @@
 """Comparisons and models: every declared comparison, regression and adjustment, with null results, in one table.
 
-What was asked for is printed, whatever came out (STROBE 17). Estimates stand before P values; a number that could not
-be computed prints its reason.
+What was asked for is printed, whatever came out (STROBE 17). Estimates stand before P values; a method is said once,
+and below it only what is different; a number that could not be computed prints its reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import level_text, variable_label
+from chartline.report.cells import event_word, level_in_words, sentence_case, stat, variable_label
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
@@ -25,22 +25,23 @@ EFFECTS = {
     "odds_ratio": "Odds ratio",
     "odds_ratio_pooled": "Odds ratio, pooled",
     "risk_difference": "Difference, %",
-    "risk_difference_mn": "Difference, % (Miettinen-Nurminen)",
+    "risk_difference_mn": "Difference, %",
     "risk_ratio": "Ratio",
-    "restricted_mean": "Restricted mean, months",
-    "restricted_mean_difference": "Difference of restricted means, months",
-    "restricted_mean_ratio": "Ratio of restricted means",
-    "hodges_lehmann": "Shift (Hodges-Lehmann)",
+    "restricted_mean": "Mean months without the event, of the first {at}",
+    "restricted_mean_difference": "Difference of these means",
+    "restricted_mean_ratio": "Ratio of these means",
+    "hodges_lehmann": "Shift",
     "mean_difference": "Difference of means",
     "standardised_difference": "Standardised difference",
+    "events": "Events/N",
     "proportion": "n/N, %",
+    "median": "Median (IQR)",
     "agreement": "Agreement, %",
     "kappa": "Kappa",
     "frailty_variance": "Variance of the frailty",
     "concordance": "Concordance",
     "e_value": "E-value",
     "e_value_limit": "E-value of the limit",
-    "p_adjusted": "P, adjusted",
 }
 
 
@@ -50,11 +51,10 @@ def build(source: ReportSource) -> list[Block]:
         return []
     rows: list[tuple[Cell, ...]] = []
     spans: set[int] = set()
-    reasons: dict[str, None] = {}
     for analysis in shown:
         spans.add(len(rows))
         rows.append((Cell(_title(analysis)), *(Cell(""),) * 3))
-        rows += _rows(source, analysis, reasons)
+        rows += _said_once(_rows(source, analysis))
     return [
         Heading("Comparisons and models"),
         Table(
@@ -63,14 +63,21 @@ def build(source: ReportSource) -> list[Block]:
             header=("", "Estimate (95% CI)", "P", "Method"),
             rows=tuple(rows),
             align="lrrl",
-            widths=(2.6, 1.9, 0.7, 3.6),
+            widths=(2.7, 1.9, 0.7, 3.5),
             span_rows=frozenset(spans),
-            notes=(
-                f"CI, confidence interval; {fmt.NOT_COMPUTED}, see the method column. P values are two-sided and not "
-                "adjusted for their number unless the row says so.",
-            ),
+            notes=(_note(shown),),
         ),
     ]
+
+
+def _note(shown: list[Any]) -> str:
+    kinds = {a.kind for a in shown}
+    words = ["CI, confidence interval"]
+    words += ["IQR, interquartile range"] if "compare_values" in kinds else []
+    return (
+        f"{'; '.join(words)}; {fmt.NOT_COMPUTED}, see the method column. A method stands where it begins and holds for "
+        "the rows below it. P values are two-sided and not adjusted for their number unless the row says so."
+    )
 
 
 def _title(analysis: Any) -> str:
@@ -80,67 +87,110 @@ def _title(analysis: Any) -> str:
     )
 
 
-def _rows(source: ReportSource, analysis: Any, reasons: dict[str, None]) -> Iterable[tuple[Cell, ...]]:
+Row = tuple[Cell, Cell, Cell, str]  # label, estimate, P, method
+
+
+def _said_once(rows: Iterator[Row]) -> Iterator[tuple[Cell, ...]]:
+    """What a method has in common with the one above is left out, part by part."""
+    before: list[str] = []
+    for label, estimate, p, method in rows:
+        parts = [part for part in method.split("; ") if part]
+        same = 0
+        while same < min(len(parts), len(before)) and parts[same] == before[same]:
+            same += 1
+        rest = "; ".join(parts[same:])
+        yield label, estimate, p, Cell(rest[:1].upper() + rest[1:] if same == 0 else rest)
+        before = parts or before
+
+
+def _rows(source: ReportSource, analysis: Any) -> Iterator[Row]:
     """An estimate a row with its P value; tests without an estimate below them."""
     found = source.results.of(analysis.id)
     used: set[str] = set()
     for r in found:
-        if r.statistic not in EFFECTS:
-            continue
-        p = _p_of(found, r)
-        used |= {p.id} if p is not None else set()
-        yield _effect(source, r, p)
+        if r.statistic in EFFECTS:
+            p = _p_of(found, r)
+            used |= {p.id} if p is not None else set()
+            yield _effect(source, analysis, r, p)
     for r in found:
-        if r.unit == "P" and r.statistic not in EFFECTS and r.id not in used:
-            yield (Cell(_test(source, r), indent=1), Cell(""), Cell(fmt.value(r), r.id), Cell(_how(r)))
-        elif r.value is None and r.statistic.startswith(("p_", "model")) and r.id not in used:
-            yield (Cell(_test(source, r), indent=1), Cell(""), Cell(fmt.NOT_COMPUTED, r.id), Cell(_how(r)))
+        if r.id in used or r.statistic in EFFECTS:
+            continue
+        if r.unit == "P" or (r.value is None and r.statistic.startswith(("p_", "model"))):
+            name, _, more = r.method.partition(", ") if ";" not in r.method else (r.method.split(";")[0], "", "")
+            label = r.label if r.statistic == "p_adjusted" else _with_group(name, _where(source, analysis, r))
+            shown = r.method if r.statistic == "p_adjusted" else more
+            yield Cell(label, indent=1), Cell(""), Cell(fmt.value(r), r.id), _how(r, shown)
 
 
 def _p_of(found: list[Result], r: Result) -> Result | None:
     """The P value that belongs to an estimate: of the same group and time, named after it or simply p."""
     for p in found:
         if p.unit == "P" and (p.group, p.at) == (r.group, r.at) and p.statistic in ("p", f"p_{r.statistic}"):
-            return p
+            return p if r.statistic != "events" else None
     return None
 
 
-def _effect(source: ReportSource, r: Result, p: Result | None) -> tuple[Cell, ...]:
-    name = _where(source, r)
-    label = f"{EFFECTS[r.statistic]}: {name}" if name else EFFECTS[r.statistic]
-    if r.at is not None:
-        label += f", {fmt.plain(r.at)} months"
-    ends = fmt.span(r)
+def _effect(source: ReportSource, analysis: Any, r: Result, p: Result | None) -> Row:
+    name = EFFECTS[r.statistic].format(at=f"{fmt.plain(r.at)} months" if r.at is not None else "")
+    label = _with_group(name, _where(source, analysis, r))
     value = fmt.value(r).removesuffix("%")
-    shown = f"{fmt.ratio(r.n, r.N)}, {value}" if r.statistic == "proportion" else value
+    if r.statistic == "events":
+        shown = fmt.ratio(r.n, r.N)
+    elif r.statistic == "median" and r.value is not None:
+        quartiles = fmt.between(*(stat(source, r.analysis, s, r.group) for s in ("q1", "q3")))
+        shown = f"{value} ({quartiles})"
+    elif r.statistic == "proportion":
+        shown = f"{fmt.ratio(r.n, r.N)}, {value}"
+    else:
+        shown = value
+    method = "" if r.statistic in ("events", "median") else _how(r, r.method)
     return (
         Cell(label, indent=1),
-        Cell(f"{shown} ({ends})" if ends else shown, r.id),
+        Cell(fmt.with_span(r, shown), r.id),
         Cell(fmt.value(p), p.id) if p is not None else Cell(""),
-        Cell(_how(r)),
+        method,
     )
 
 
-def _test(source: ReportSource, r: Result) -> str:
-    """The name of a test, with the group it is of."""
-    name = r.method.split(";")[0].split(",")[0]
-    return f"{name}: {where}" if (where := _where(source, r)) else name
+def _with_group(name: str, group: str) -> str:
+    return f"{name}: {group}" if group else name
 
 
-def _how(r: Result) -> str:
-    """Method, and why there is no value or what a reader should mind."""
-    return ". ".join(t for t in (r.method, r.reason, *r.warnings) if t)
+def _how(r: Result, method: str) -> str:
+    """Method, and why there is no value or what a reader should mind that the method does not say."""
+    minded = [w for w in r.warnings if w not in method]
+    return "; ".join(t for t in (method, r.reason, *minded) if t)
 
 
-def _where(source: ReportSource, r: Result) -> str:
-    """The group of a result in words: "Age, years (per 10)", "Refractory"."""
+def _where(source: ReportSource, analysis: Any, r: Result) -> str:
+    """The group of a result in words: "Age at first dose, per 10 years", "Disease status, refractory"."""
     words = []
     for part in r.group.split(";") if r.group else []:
         name, _, level = part.partition("=")
         if name == "TERM":
-            variable, _, of = level.partition("=")
-            label = "After the event" if variable == "STATE" else variable_label(source, variable)[0]
-            words.append(f"{label}: {level_text(of)}" if of and variable != "STATE" else label)
-        else:
-            words.append(level_text(level))
+            words.append(_term(source, analysis, level))
+        elif name != "OF":
+            words.append(level_in_words(source, name, level))
     return ", ".join(words)
+
+
+def _term(source: ReportSource, analysis: Any, term: str) -> str:
+    """A coefficient: a covariate with what its ratio is for, a level, a column of a spline, an effect with time."""
+    name, _, level = term.partition("=")
+    if name == "STATE":
+        return f"after {sentence_case(event_word(getattr(analysis, 'time_dependent', '') or 'the event'))}"
+    variable, _, spline = name.rstrip("]").partition("[")
+    variable, _, changing = variable.partition("*")
+    label, unit = variable_label(source, variable)
+    if not unit:
+        label, _, unit = label.partition(", ")
+    if level:
+        return f"{label}, {sentence_case(level_in_words(source, variable, level))}"
+    if spline:
+        return f"{label}, spline term {spline}"
+    if changing:
+        return f"{label} x {changing.replace('log(day)', 'logarithm of days')}"
+    per = next((t.per for t in getattr(analysis, "terms", ()) if t.variable == variable), 1)
+    if per != 1:
+        return f"{label}, per {fmt.plain(per)} {unit}".rstrip()
+    return f"{label}, {unit}" if unit else label

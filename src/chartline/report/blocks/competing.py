@@ -108,5 +108,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             y_label="Cumulative incidence, %",
             value="Incidence, %",
             level=level,
+            numbers="Number at risk, and with each event",
+            one_risk=analysis.by is None,
         )
     )

@@ -50,15 +50,17 @@ def _table(source: ReportSource, analysis: Any) -> Table:
     spans: set[int] = set()
     notes: dict[str, None] = {}
     found = source.results.of(analysis.id)
+    general = next((r.warnings for r in found if r.statistic == "n" and not r.group), ())
     for strategy in analysis.strategies:
         own = [r for r in found if _parts(r).get("STRATEGY") == strategy]
         spans.add(len(rows))
         rows.append((Cell(STRATEGIES[strategy]), *(Cell(""),) * (3 + len(at))))
         for group in dict.fromkeys(r.group for r in own):
             of = [r for r in own if r.group == group]
-            row = _row(of, at, analysis)
-            rows += [row] if row is not None else []
-            notes |= {f"{STRATEGIES[strategy].partition(':')[0]}: {r.reason}": None for r in of if _failed(r)}
+            rows += _rows_of(of, at, analysis)
+            notes |= {
+                f"{STRATEGIES[strategy].partition(':')[0]}: {text}": None for r in of for text in _minded(r, general)
+            }
     event = sentence_case(event_word(analysis.event))
     return Table(
         number="Table",
@@ -73,9 +75,9 @@ def _table(source: ReportSource, analysis: Any) -> Table:
         span_rows=frozenset(spans),
         notes=(
             f"Percentages: without the event, or in the multistate rows in that state. Hazard ratios: after {event} "
-            f"against before. P: Wald test of the hazard ratio, else the test named. CI, confidence interval; "
+            f"against before. P: of the hazard ratio, else of the test named. CI, confidence interval; "
             f"{fmt.NOT_REACHED}, not reached.",
-            *(f"{note}." for note in notes),
+            *(f"{note}." for note in (*general, *notes)),
         ),
     )  # fmt: skip
 
@@ -84,15 +86,32 @@ def _parts(r: Result) -> dict[str, str]:
     return dict(part.split("=", 1) for part in r.group.split(";") if "=" in part)
 
 
-def _failed(r: Result) -> bool:
-    """Whether a number has a reason that a reader does not see in its cell."""
-    return r.value is None and (r.statistic in ("hazard_ratio", "state") or r.unit == "P")
+def _minded(r: Result, general: tuple[str, ...]) -> list[str]:
+    """What the cell of a hazard ratio, share or test does not show: its reason, a penalty, what is to be minded."""
+    if r.statistic not in ("hazard_ratio", "state") and not r.statistic.startswith("p_"):
+        return []
+    penalty = [part for part in r.method.split("; ") if part.startswith("Firth")]
+    known = (*general, *(w for w in r.warnings if w.startswith("biased") or any(w in p for p in penalty)))
+    return [t for t in (r.reason, *penalty, *r.warnings) if t and t not in known]
+
+
+def _rows_of(of: list[Result], at: list[float], analysis: Any) -> list[tuple[Cell, ...]]:
+    """The rows of one group of one strategy, a test without an estimate in a row of its own."""
+    main = _row(of, at, analysis)
+    rows = [main] if main is not None else []
+    if any(r.statistic == "hazard_ratio" for r in of):
+        tests = [r for r in of if r.statistic.startswith("p_")]
+        rows += [
+            (Cell(r.method, indent=1), *(Cell(""),) * (2 + len(at)), Cell(fmt.value(r), r.id)) for r in tests
+        ]  # fmt: skip
+    return rows
 
 
 def _row(of: list[Result], at: list[float], analysis: Any) -> tuple[Cell, ...] | None:
     """The cells of one group of one strategy; None where it has nothing to print but numbers of patients."""
     where = {k: v for k, v in _parts(of[0]).items() if k != "STRATEGY"}
-    label = ", ".join(_words(k, v, analysis) for k, v in where.items())
+    multistate = any(r.statistic == "state" for r in of)
+    label = ", ".join(_words(k, v, analysis, multistate) for k, v in where.items())
     median = next((r for r in of if r.statistic == "median"), None)
     rates = [next((r for r in of if r.statistic in ("survival", "state") and r.at == m), None) for m in at]
     ratio = next((r for r in of if r.statistic == "hazard_ratio"), None)
@@ -112,10 +131,12 @@ def _row(of: list[Result], at: list[float], analysis: Any) -> tuple[Cell, ...] |
     )
 
 
-def _words(name: str, level: str, analysis: Any) -> str:
+def _words(name: str, level: str, analysis: Any, multistate: bool) -> str:
     event = sentence_case(event_word(analysis.event))
     if name == "LANDMARK":
         return f"from {level} months"
+    if name == "STATE" and multistate and level in ("before", "after"):
+        return f"event-free, {level} {event}"
     return {"before": f"before {event}", "after": f"after {event}"}.get(level, sentence_case(event_word(level)))
 
 
@@ -133,6 +154,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             x_label=f"Months from {origin_of(source, analysis)}",
             y_label="Event-free, %",
             value="Event-free, %",
+            level=next((r for r in source.results.of(analysis.id) if r.level is not None), None),
             notes=(
                 "A patient is in the curve of the state held at each time, so the numbers at risk of the second curve "
                 "rise at first; neither curve is the survival of a fixed group of patients.",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import estimate, event_word
+from chartline.report.cells import estimate, event_word, sentence_case
 from chartline.report.document import Block, Cell, Figure, Heading, Table
-from chartline.report.drawn import Drawn, curve_figure
+from chartline.report.drawn import Drawn, curve_figure, milestone_words
 from chartline.report.source import ReportSource
 
 
@@ -21,18 +21,14 @@ def build(source: ReportSource) -> list[Block]:
     return out
 
 
-def _states(analysis: Any) -> list[str]:
-    return [analysis.initial, *(str(m) for m in (*analysis.states, *analysis.absorbing))]
-
-
 def _probabilities(source: ReportSource, analysis: Any) -> Table:
     header = ["State", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months)]
     stay = [source.result(analysis.id, "time_in_state", m, f"STATE={analysis.initial}") for m in analysis.at_months]
     last = next((m for m, r in zip(reversed(analysis.at_months), reversed(stay), strict=True) if r is not None), None)
     if last is not None:
-        header.append(f"Months spent in it, of the first {fmt.plain(last)}")
+        header.append(f"Months spent in it, of {fmt.plain(last)}")
     rows = []
-    for state in _states(analysis):
+    for state in analysis.names:
         row = [Cell(event_word(state))]
         row += [_cell(source.result(analysis.id, "state", m, f"STATE={state}")) for m in analysis.at_months]
         if last is not None:
@@ -53,21 +49,20 @@ def _cell(r: Any) -> Cell:
 
 
 def _transitions(source: ReportSource, analysis: Any) -> Table:
-    states = _states(analysis)
-    rows = []
-    for a in states:
+    to, rows = analysis.names[1:], []  # nobody comes back to the first state
+    for a in analysis.names:
         entered = source.result(analysis.id, "entered", group=f"FROM={a}")
         if entered is None:
             continue
-        found = [source.result(analysis.id, "transitions", group=f"FROM={a};TO={b}") for b in states]
+        found = [source.result(analysis.id, "transitions", group=f"FROM={a};TO={b}") for b in to]
         cells = [Cell(fmt.value(r), r.id) if r is not None else Cell(fmt.DASH) for r in found]
         rows.append((Cell(event_word(a)), Cell(fmt.value(entered), entered.id), *cells))
     return Table(
         number="Table",
         caption=f"{analysis.label}: transitions seen.",
-        header=("From", "Entered", *(f"To {event_word(b).lower()}" for b in states)),
+        header=("From", "Entered", *(f"To {sentence_case(event_word(b))}" for b in to)),
         rows=tuple(rows),
-        align="l" + "r" * (1 + len(states)),
+        align="l" + "r" * (1 + len(to)),
         notes=("Patients that entered a state, and those of them that went on to another; the others were last seen in "
                "it.",),
     )  # fmt: skip
@@ -83,10 +78,11 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             curves={event_word(state): curve for state, curve in curves.items()},
             caption=f"{analysis.label}: share of patients in each state.",
             alt=f"Share of patients in each state over time: {', '.join(event_word(s) for s in curves)}.",
-            x_label=f"Months from {analysis.origin.value.replace('_', ' ')}",
+            x_label=f"Months from {milestone_words(analysis.origin)}",
             y_label="In state, %",
             value="Share, %",
             bands=False,
+            numbers="Number seen in each state",
             events=False,
             few=False,
         )

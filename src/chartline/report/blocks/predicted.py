@@ -67,6 +67,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             y_label="Predicted, %",
             value="Predicted, %",
             few=False,
-            shared_risk=all("STRATUM" not in group for group in curves),
+            events=False,
+            one_risk=all("STRATUM" not in group for group in curves),
         )
     )

@@ -84,40 +84,46 @@ def _lost(source: ReportSource, analysis: Any) -> Table:
         align="l" + "r" * len(analysis.at_months),
         widths=(3, *(1.7,) * len(analysis.at_months)),
         notes=(
-            f"{n} patients were lost: last seen more than {analysis.lost_after_days} days before the cut-off. "
-            "CI, confidence interval.",
+            f"{n} patients were lost: last seen more than {analysis.lost_after_days} days before the cut-off"
+            f"{_lost_before(source, analysis)}. CI, confidence interval.",
         ),
     )
 
 
+def _lost_before(source: ReportSource, analysis: Any) -> str:
+    """How many were lost before each landmark; only they can change the estimate at it."""
+    found = [(m, source.result(analysis.id, "survival", m, "CASE=observed")) for m in analysis.at_months]
+    said = [f"{fmt.whole(r.n)} before {fmt.plain(m)} months" for m, r in found if r is not None and r.n is not None]
+    return f", {fmt.joined(said)}" if said else ""
+
+
 def _intervals(source: ReportSource, analysis: Any) -> Table:
-    median = source.result(analysis.id, "median")
-    rows = [(Cell("Median, months"), _bounds(median))]
-    rows += [
-        (Cell(f"At {fmt.plain(m)} months, %"), _bounds(source.result(analysis.id, "survival", m)))
-        for m in analysis.at_months
-    ]
+    exact = next(
+        (a for a in source.protocol.analyses if a.kind == "survival" and a.endpoint == analysis.endpoint and not a.by),
+        None,
+    )
+    asked: list[tuple[str, str, float | None]] = [("Median, months", "median", None)]
+    asked += [(f"At {fmt.plain(m)} months, %", "survival", m) for m in analysis.at_months]
+    rows = []
+    for name, statistic, at in asked:
+        row = [Cell(name), _bounds(source.result(analysis.id, statistic, at))]
+        if exact is not None:
+            row.append(estimate(source.result(exact.id, statistic, at)))
+        rows.append(tuple(row))
+    gap = source.result(analysis.id, "median_gap")
+    wide = f" Half of the {gap.n} intervals are {fmt.plain(gap.value)} days or longer." if gap and gap.value else ""
+    header = ("", "Estimate, or the bounds between which it lies", "Kaplan-Meier, the event on the day it was found")
     return Table(
         number="Table",
         caption=f"{analysis.label}.",
-        header=("", "Estimate, or the bounds between which it lies"),
+        header=header if exact is not None else header[:2],
         rows=tuple(rows),
-        align="lr",
-        widths=(3, 2),
-        notes=(_widths(source, analysis),),
-    )
-
-
-def _widths(source: ReportSource, analysis: Any) -> str:
-    """How much is not known: where charts record few assessments, intervals are wide and the estimate is early."""
-    known, events = source.result(analysis.id, "events_to_the_day"), source.result(analysis.id, "events")
-    width = source.result(analysis.id, "interval_width")
-    text = "Turnbull's estimate: an event other than death lies between the last assessment recorded and its date."
-    if known is None or events is None or width is None:
-        return text
-    return (
-        f"{text} {known.n} of {fmt.plural(events.n or 0, 'event')} are known to the day; the other intervals have a "
-        f"median width of {fmt.value(width)} days, and the wider they are, the earlier the estimate may lie."
+        align="lrr" if exact is not None else "lr",
+        widths=(2, 2, 2) if exact is not None else (3, 2),
+        notes=(
+            "Turnbull's estimate: what an assessment finds (relapse, response) happened after the one before it; "
+            f"other events are known to the day.{wide}",
+        ),
     )
 
 
@@ -125,6 +131,6 @@ def _bounds(r: Result | None) -> Cell:
     """One number where the data fix it, else the two it lies between."""
     if r is None:
         return Cell(fmt.DASH)
-    if r.value is None or r.lower is None or r.upper is None or r.lower == r.upper:
+    if r.lower is None or r.upper is None or r.lower == r.upper:
         return Cell(fmt.value(r).removesuffix("%"), r.id)
     return Cell(fmt.between(fmt.bound(r.lower, r.unit), fmt.bound(r.upper, r.unit)), r.id)

@@ -7,6 +7,8 @@ beside each number. Missing covariates are left out and counted, or imputed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +18,7 @@ from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, left_out, with_known
 from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
-from chartline.stats.kinds.model_data import Coded, code_covariates, described
+from chartline.stats.kinds.model_data import code_covariates, meaning
 from chartline.stats.kinds.rows import Rows, finite
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
@@ -32,159 +34,179 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     table = source.table(analysis.id, EventTable)
     if analysis.time_dependent:  # the move to the state after ends a part of a time, not the time
         table = table.without_last_cause()
-    strata, cluster = analysis.strata, analysis.cluster
-    needed = [v for v in (*strata, cluster, analysis.frailty) if v]
     rows = Rows(analysis.id, analysis.label, "", {"missing": table.missing, "withheld": table.withheld})
+    model = _imputed if analysis.missing == "impute" else _complete
+    yield from rows.tried(_MODEL, _name(analysis), partial(model, source, analysis, table))
 
-    def fitted() -> Iterator[Result]:
-        if analysis.missing == "impute":
-            yield from _imputed(source, analysis, table)
-            return
-        coded = code_covariates(source, table, analysis, needed)
-        yield from _model(analysis, coded, coded.episodes(strata, cluster or analysis.frailty), table)
 
-    yield from rows.tried(_MODEL, _name(analysis), fitted)
+@dataclass(frozen=True)
+class _Model:
+    """What is fitted, and what its rows share."""
+
+    source: Source
+    analysis: Any
+    episodes: Episodes
+    reference: dict[str, str]
+    shared: dict[str, Any]
+
+    @property
+    def cause(self) -> str | None:
+        return str(self.analysis.cause) if self.analysis.cause else None
+
+    def rows(self, term: str = "", warnings: tuple[str, ...] = ()) -> Rows:
+        """Return the rows of a term with its interval's level, or of the model."""
+        own = {"level": self.analysis.level} if term else {}
+        said = {"warnings": (*self.shared["warnings"], *warnings)}
+        group = f"TERM={term}" if term else ""
+        return Rows(self.analysis.id, self.analysis.label, group, self.shared | own | said)
+
+    def method(self, *parts: str, term: str) -> str:
+        """Return how a number of a term came about: the model, what else was chosen, what the ratio is for."""
+        strata = f", stratified by {', '.join(self.analysis.strata)}" if self.analysis.strata else ""
+        name, *more = parts
+        return "; ".join([f"{_name(self.analysis)}{name}{strata}", *more]) + meaning(
+            self.source, self.analysis, self.reference, term
+        )
 
 
 def _name(analysis: Any) -> str:
     return "Cox regression" + (f" of {analysis.cause}, other events censored" if analysis.cause else "")
 
 
-def _model(analysis: Any, coded: Coded, episodes: Episodes, table: EventTable) -> Iterator[Result]:
-    cause = str(analysis.cause) if analysis.cause else None
-    n = coded.table.n_at_start
-    missing = table.missing + coded.left_out
-    events = int(episodes.count[episodes.events_of(cause)].sum())
-    shared = {
-        "n": events, "N": n, "missing": missing, "withheld": table.withheld, "level": analysis.level,
-        "warnings": left_out(missing, table.withheld, "without a time or covariate left out"),
-    }  # fmt: skip
-    counts = {k: v for k, v in shared.items() if k not in ("level", "n")}
-    yield Rows(analysis.id, analysis.label, "", counts).count("n", n)
-    yield Rows(analysis.id, analysis.label, "", counts).count("events", events)
+def _complete(source: Source, analysis: Any, table: EventTable) -> Iterator[Result]:
+    """Those with a time and all covariates."""
+    strata, cluster = analysis.strata, analysis.cluster or analysis.frailty
+    coded = code_covariates(source, table, analysis, [v for v in (*strata, cluster) if v])
+    episodes = coded.episodes(strata, cluster)
+    shared = _shared(analysis, episodes, coded.table, table, "without a time or covariate left out")
+    model = _Model(source, analysis, episodes, coded.reference, shared)
+    yield from _counts(model)
     if analysis.frailty:
-        yield from _frailty(analysis, episodes, cause, shared)
+        yield from _frailty(model)
         return
-    method, reason, warnings = _choice(analysis, episodes, cause)
-    shared["warnings"] = (*shared["warnings"], *warnings)
-    if method == "firth":
-        yield from _firth(analysis, episodes, cause, shared, reason)
-    else:
-        yield from _ordinary(analysis, episodes, cause, shared, reason)
+    method, reason, warnings = _choice(model)
+    yield from (_firth if method == "firth" else _ordinary)(model, reason, warnings)
 
 
-def _choice(analysis: Any, episodes: Episodes, cause: str | None) -> tuple[str, str, tuple[str, ...]]:
-    if not episodes.count[episodes.events_of(cause)].sum():
+def _shared(analysis: Any, episodes: Episodes, known: EventTable, table: EventTable, what: str) -> dict[str, Any]:
+    """What the rows of a model share; `known` are those of the table that are in it."""
+    n, missing = known.n_at_start, table.missing + table.n_at_start - known.n_at_start
+    events = int(episodes.count[episodes.events_of(str(analysis.cause) if analysis.cause else None)].sum())
+    warnings = left_out(missing, table.withheld, what)
+    return {"n": events, "N": n, "missing": missing, "withheld": table.withheld, "warnings": warnings}
+
+
+def _counts(model: _Model) -> Iterator[Result]:
+    of = Rows(model.analysis.id, model.analysis.label, "", {k: v for k, v in model.shared.items() if k != "n"})
+    yield of.count("n", model.shared["N"])
+    yield of.count("events", model.shared["n"])
+
+
+def _choice(model: _Model) -> tuple[str, str, tuple[str, ...]]:
+    analysis = model.analysis
+    if not model.shared["n"]:
         raise NotEstimable("no events")
     if analysis.method != "auto":
         return analysis.method, "as declared", ()
-    choice = choose_cox_method(episodes, cause)
-    if choice.method == "firth" and (analysis.robust or analysis.cluster):
-        return "ordinary", "robust variance as declared", choice.warnings
+    choice = choose_cox_method(model.episodes, model.cause)
+    if choice.method == "firth" and (analysis.robust or analysis.cluster or analysis.ties == "exact"):
+        return "ordinary", "no penalty, which goes with neither robust variance nor exact ties", choice.warnings
     return choice.method, choice.reason, choice.warnings
 
 
-def _ordinary(
-    analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
-) -> Iterator[Result]:
+def _ordinary(model: _Model, reason: str, warnings: tuple[str, ...]) -> Iterator[Result]:
+    analysis, episodes = model.analysis, model.episodes
     robust = analysis.robust or analysis.cluster is not None
     if episodes.cluster is not None and np.unique(episodes.cluster).size < 2:
         raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
-    fit = estimate_cox(episodes, ties=analysis.ties, cause=cause, robust=robust, level=analysis.level)
-    text = f"{_name(analysis)}, {analysis.ties.capitalize()} ties{_strata(analysis)}"
-    text += f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
-    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+    fit = estimate_cox(episodes, ties=analysis.ties, cause=model.cause, robust=robust, level=analysis.level)
+    ties = f", {analysis.ties.capitalize()} ties"
+    variance = f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
+    warnings = (*warnings, *fit.warnings)
     for i, term in enumerate(fit.names):
-        rows = Rows(analysis.id, analysis.label, f"TERM={term}", shared)
+        ratio = (fit.hazard_ratios[i], fit.lower[i], fit.upper[i])
+        method = model.method(ties + variance, reason, term=term)
         yield from term_rows(
-            rows, f"{text}; {reason}{_per(analysis, term)}", fit.coefficients[i], fit.std_errors[i],
-            (fit.hazard_ratios[i], fit.lower[i], fit.upper[i]), fit.p[i], "hazard_ratio",
-        )  # fmt: skip
-    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
+            model.rows(term, warnings), method, fit.coefficients[i], fit.std_errors[i], ratio, fit.p[i], "hazard_ratio"
+        )
+    rows = model.rows(warnings=warnings)
     for name, test in (("likelihood_ratio", fit.likelihood_ratio), ("wald", fit.wald), ("score", fit.score)):
-        yield rows.p(f"p_{name}", test.p, f"{name.replace('_', ' ').capitalize()} test of all terms, {test.df} df")
-    yield from _checks(analysis, fit, rows)
+        how = f"{name.replace('_', ' ').capitalize()} test of all terms, {test.df} df"
+        if robust:  # as R prints it: only Wald's test uses the robust variance
+            how += ", robust variance" if name == "wald" else ", which takes the patients as independent"
+        yield rows.p(f"p_{name}", test.p, how)
+    yield from _checks(fit, rows)
 
 
-def _checks(analysis: Any, fit: CoxFit, rows: Rows) -> Iterator[Result]:
+def _checks(fit: CoxFit, rows: Rows) -> Iterator[Result]:
     """Whether hazards are proportional, and how well the model tells patients apart."""
     from chartline.stats.regression.concordance import estimate_concordance
     from chartline.stats.regression.proportional_hazards import proportional_hazards_test
 
+    method = "Score test of proportional hazards (cox.zph), all terms"
+
     def proportional() -> Iterator[Result]:
-        found = proportional_hazards_test(fit)
-        yield rows.p(
-            "p_proportional_hazards", found.overall.p, "Score test of proportional hazards (cox.zph), all terms"
-        )
+        yield rows.p("p_proportional_hazards", proportional_hazards_test(fit).overall.p, method)
 
     def concordance() -> Iterator[Result]:
         found = estimate_concordance(fit)
-        yield rows.value("concordance", found.value, "Harrell's concordance", unit="share")
+        how = "Harrell's concordance, infinitesimal jackknife"
+        ends = (found.lower, found.upper)
+        yield rows.value("concordance", found.value, how, ends, unit="share", level=fit.level)
 
-    yield from rows.tried("p_proportional_hazards", "Score test of proportional hazards (cox.zph)", proportional)
+    yield from rows.tried("p_proportional_hazards", method, proportional)
     yield from rows.tried("concordance", "Harrell's concordance", concordance)
 
 
-def _firth(
-    analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any], reason: str
-) -> Iterator[Result]:
-    ties: Literal["efron", "breslow"] = "efron" if analysis.ties == "efron" else "breslow"
-    fit = estimate_firth_cox(episodes, analysis.level, ties=ties, cause=cause)
-    text = f"{_name(analysis)}, Firth's penalty, {ties.capitalize()} ties, profile interval{_strata(analysis)}"
-    shared["warnings"] = (*shared["warnings"], *fit.warnings)
+def _firth(model: _Model, reason: str, warnings: tuple[str, ...]) -> Iterator[Result]:
+    ties: Literal["efron", "breslow"] = "efron" if model.analysis.ties == "efron" else "breslow"
+    fit = estimate_firth_cox(model.episodes, model.analysis.level, ties=ties, cause=model.cause)
+    warnings = (*warnings, *fit.warnings)
     for term in fit.terms:
-        rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared)
-        yield from term_rows(
-            rows, f"{text}; {reason}{_per(analysis, term.name)}", term.coef, term.se, term.ratio, term.p, "hazard_ratio"
-        )
-    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
-    yield rows.p("p_likelihood_ratio", fit.p, f"Penalised likelihood ratio test of all terms, {fit.df} df")
+        method = model.method(
+            f", Firth's penalty, {ties.capitalize()} ties, profile interval", reason, term=term.name
+        )  # fmt: skip
+        rows = model.rows(term.name, warnings)
+        yield from term_rows(rows, method, term.coef, term.se, term.ratio, term.p, "hazard_ratio")
+    method = f"Penalised likelihood ratio test of all terms, {fit.df} df"
+    yield model.rows(warnings=warnings).p("p_likelihood_ratio", fit.p, method)
+
+
+def _frailty(model: _Model) -> Iterator[Result]:
+    from chartline.stats.regression.frailty import estimate_frailty_cox
+
+    fit = estimate_frailty_cox(model.episodes, model.analysis.level, by="cluster", cause=model.cause)
+    name = f", gamma frailty by {model.analysis.frailty}"
+    for term in fit.terms:
+        rows, method = model.rows(term.name, fit.warnings), model.method(name, term=term.name)
+        yield from term_rows(rows, method, term.coef, term.se, term.ratio, term.p, "hazard_ratio")
+    rows = model.rows(warnings=fit.warnings)
+    yield rows.value("frailty_variance", fit.theta, model.method(name, term=""), unit="variance")
+    yield rows.p("p_frailty_variance", fit.p, "Likelihood ratio test of no frailty (half chi-square, 1 df)")
 
 
 def _imputed(source: Source, analysis: Any, table: EventTable) -> Iterator[Result]:
     """Everyone with a time: missing covariates drawn several times, the models pooled by Rubin's rules."""
     from chartline.stats.sensitivity.imputed_models import estimate_imputed_cox
 
-    table, without_stratum = with_known(table, analysis.strata)
-    if not table.rows:
+    known, _ = with_known(table, analysis.strata)
+    if not known.rows:
         raise NotEstimable(NOBODY)
-    missing = table.missing + without_stratum
-    cause = str(analysis.cause) if analysis.cause else None
-    episodes = Episodes.from_counts(table, strata=analysis.strata)
-    events = int(episodes.count[episodes.events_of(cause)].sum())
-    if not events:
+    episodes = Episodes.from_counts(known, strata=analysis.strata)
+    columns, reference, parameters = columns_with_gaps(source, analysis, covariate_texts(known, analysis))
+    shared = _shared(analysis, episodes, known, table, "without a time or stratum left out")
+    model = _Model(source, analysis, episodes, reference, shared)
+    if not shared["n"]:
         raise NotEstimable("no events")
-    columns, reference, parameters = columns_with_gaps(source, analysis, covariate_texts(table, analysis))
-    method, few = method_for_imputed(analysis, events, parameters)
+    method, why = method_for_imputed(analysis, shared["n"], parameters)
     fit = estimate_imputed_cox(
-        episodes, columns, seed=analysis.seed, m=analysis.imputations, cause=cause, method=method, level=analysis.level,
-        reference=reference, ties="efron" if analysis.ties == "efron" else "breslow",
+        episodes, columns, seed=analysis.seed, m=analysis.imputations, cause=model.cause, method=method,
+        level=analysis.level, reference=reference, ties="efron" if analysis.ties == "efron" else "breslow",
     )  # fmt: skip
-    text = f"{_name(analysis)}{imputed_text(fit)}"
-    shared: dict[str, Any] = {"N": table.n, "missing": missing, "withheld": table.withheld}
-    shared["warnings"] = (*left_out(missing, table.withheld, "without a time or stratum left out"), *fit.warnings)
-    yield Rows(analysis.id, analysis.label, "", shared).count("n", table.n)
-    yield Rows(analysis.id, analysis.label, "", shared).count("events", events)
+    yield from _counts(model)
     for name, term in fit.terms.items():
-        rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"n": events, "level": analysis.level})
-        own = f"{text}{_strata(analysis)}; {few}{_per(analysis, name)}"
-        yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "hazard_ratio")
-
-
-def _frailty(analysis: Any, episodes: Episodes, cause: str | None, shared: dict[str, Any]) -> Iterator[Result]:
-    from chartline.stats.regression.frailty import estimate_frailty_cox
-
-    fit = estimate_frailty_cox(episodes, analysis.level, by="cluster", cause=cause)
-    text = f"{_name(analysis)}, gamma frailty by {analysis.frailty}{_strata(analysis)}"
-    shared["warnings"] = (*shared["warnings"], *fit.warnings)
-    for term in fit.terms:
-        rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared)
-        yield from term_rows(
-            rows, text + _per(analysis, term.name), term.coef, term.se, term.ratio, term.p, "hazard_ratio"
-        )
-    rows = Rows(analysis.id, analysis.label, "", {k: v for k, v in shared.items() if k != "level"})
-    yield rows.value("frailty_variance", fit.theta, text, unit="variance")
-    yield rows.p("p_frailty_variance", fit.p, "Likelihood ratio test of no frailty (half chi-square, 1 df)")
+        rows, text = model.rows(name, fit.warnings), model.method(imputed_text(fit), why, term=name)
+        yield from term_rows(rows, text, term.estimate, term.se, term.ratio, term.p, "hazard_ratio")
 
 
 def term_rows(
@@ -199,12 +221,3 @@ def term_rows(
     yield rows.value("coefficient", coefficient, method, level=None, unit="log ratio")
     yield rows.value("std_error", error, method, level=None, unit="log ratio")
     yield rows.p("p", p, method, level=None)
-
-
-def _strata(analysis: Any) -> str:
-    return f", stratified by {', '.join(analysis.strata)}" if analysis.strata else ""
-
-
-def _per(analysis: Any, term: str) -> str:
-    per = described(analysis).get(term)
-    return f"; {per}" if per else ""

@@ -12,7 +12,7 @@ from chartline.results.model import Result
 from chartline.stats.competing.fine_gray import TimeEffect, estimate_fine_gray
 from chartline.stats.groups import left_out
 from chartline.stats.kinds.cox import term_rows
-from chartline.stats.kinds.model_data import code_covariates, described
+from chartline.stats.kinds.model_data import code_covariates, meaning
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.guards import events_per_variable
@@ -45,10 +45,9 @@ def _model(source: Source, table: EventTable, analysis: Any, method: str) -> Ite
     changing = [TimeEffect(v, lambda days: np.log(np.maximum(days, 1)), "log(day)") for v in analysis.time_effects]
     fit = estimate_fine_gray(episodes, cause, time_effects=changing, level=analysis.level)
     shared["warnings"] = (*shared["warnings"], *fit.warnings)
-    per = described(analysis)
     for i, term in enumerate(fit.terms):
         rows = Rows(analysis.id, analysis.label, f"TERM={term}", shared | {"level": analysis.level})
-        own = f"{method}; {per[term]}" if term in per else method
+        own = method + meaning(source, analysis, coded.reference, term)
         yield from term_rows(
             rows, own, fit.coefficients[i], fit.std_errors[i],
             (fit.hazard_ratios[i], fit.lower[i], fit.upper[i]), fit.p[i], "subdistribution_hazard_ratio",

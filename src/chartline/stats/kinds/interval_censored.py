@@ -4,6 +4,7 @@ which they lie."""
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.sensitivity.turnbull import Bounds, Turnbull, estimate_turnbull
 from chartline.stats.statistic import NotEstimable
-from chartline.stats.values.summary import quantile
+from chartline.stats.values.summary import summarise
 
 _METHOD = "Turnbull's estimate for interval-censored events"
 
@@ -34,12 +35,13 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     yield rows.count("events", sum(n for (_, b), n in intervals.items() if math.isfinite(b)))
     yield rows.count("events_to_the_day", sum(n for (a, b), n in intervals.items() if a == b))
 
-    widths: dict[float, int] = {}
-    for (a, b), n in intervals.items():
-        if a < b < math.inf:
-            widths[b - a] = widths.get(b - a, 0) + n
-    if widths:
-        yield rows.value("interval_width", quantile(widths, 0.5), "Median width of the intervals", unit="days")
+    gaps: Counter[float] = Counter()
+    for (left, right), of in intervals.items():
+        gaps[right - left] += of if left < right < math.inf else 0
+    gaps = +gaps
+    if gaps:
+        how = "Median number of days between which an event lies"
+        yield rows.value("median_gap", summarise(gaps).median, how, unit="days", n=gaps.total())
 
     def fitted() -> Iterator[Result]:
         if not intervals:
@@ -68,7 +70,7 @@ def _median(rows: Rows, fit: Turnbull) -> Iterator[Result]:
 
 
 def _between(rows: Rows, statistic: str, found: Bounds, unit: str) -> Result:
-    """The middle of the bounds as value, the bounds as its ends; they are no confidence limits and have no level."""
+    """A number where the data fix it; else no value, and the bounds between which it lies (no confidence limits)."""
     low, high = found.lower, found.upper if found.upper is not None else found.lower
-    method = _METHOD if low == high else f"{_METHOD}; anywhere between the bounds, their middle as value"
-    return rows.value(statistic, (low + high) / 2, method, (low, high), unit=unit)
+    reason = "" if low == high else "anywhere between the bounds: the data do not fix it"
+    return rows.value(statistic, None if reason else low, _METHOD, (low, high), unit=unit, reason=reason)

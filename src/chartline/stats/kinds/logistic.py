@@ -13,7 +13,7 @@ from chartline.results.model import Result
 from chartline.stats.groups import left_out
 from chartline.stats.kinds.cox import term_rows
 from chartline.stats.kinds.imputed import columns_with_gaps, imputed_text, method_for_imputed
-from chartline.stats.kinds.model_data import code_number, described, references
+from chartline.stats.kinds.model_data import code_number, meaning, references
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.firth_logistic import estimate_firth_logistic
@@ -33,7 +33,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
 
 
 def _model(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
-    outcomes = _outcomes(source, table, analysis)
+    outcomes, reference = _outcomes(source, table, analysis)
     shared = _shared(table, outcomes.n, "without an outcome or covariate left out") | {"n": outcomes.n_events}
     yield from _counts(analysis, shared)
     choice = choose_logistic_method(outcomes)
@@ -43,14 +43,14 @@ def _model(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
     shared["warnings"] = (*shared["warnings"], *choice.warnings, *fit.warnings)
     for term in fit.terms[1:]:
         rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared | {"level": analysis.level})
-        own = "; ".join(t for t in (text, described(analysis).get(term.name)) if t)
+        own = text + meaning(source, analysis, reference, term.name)
         yield from term_rows(rows, own, term.coef, term.se, term.ratio, term.p, "odds_ratio")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.p("p_likelihood_ratio", fit.p, f"Likelihood ratio test of all terms, {fit.df} df")
 
 
-def _outcomes(source: Source, table: CrossTab, analysis: Any) -> Outcomes:
-    """Who has an outcome and all covariates, coded."""
+def _outcomes(source: Source, table: CrossTab, analysis: Any) -> tuple[Outcomes, dict[str, str]]:
+    """Who has an outcome and all covariates, coded; and what each category is compared with."""
     places = {t.variable: table.dims.index(t.variable) for t in analysis.terms}
     kept = [(levels, n) for levels, n in _known(table) if all(levels[p] != "" for p in places.values())]
     if not kept:
@@ -66,9 +66,8 @@ def _outcomes(source: Source, table: CrossTab, analysis: Any) -> Outcomes:
         for name, of in texts.items()
     }
     reference = references(source, analysis, {name: of for name, of in texts.items() if name not in numbers})
-    return Outcomes.of(
-        [levels[0] == "counted" for levels, _ in kept], covariates, count=counts, reference=reference
-    )  # fmt: skip
+    answers = [levels[0] == "counted" for levels, _ in kept]
+    return Outcomes.of(answers, covariates, count=counts, reference=reference), reference
 
 
 def _imputed(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
@@ -95,7 +94,7 @@ def _imputed(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]
     for name, term in fit.terms.items():
         rows = Rows(analysis.id, analysis.label, f"TERM={name}", shared | {"level": analysis.level})
         if name != INTERCEPT:
-            own = "; ".join(t for t in (text, described(analysis).get(name)) if t)
+            own = text + meaning(source, analysis, reference, name)
             yield from term_rows(rows, own, term.estimate, term.se, term.ratio, term.p, "odds_ratio")
 
 

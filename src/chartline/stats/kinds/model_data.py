@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from chartline.counts.model import BEFORE, STATE, EventTable, Pattern
+from chartline.protocol.names import in_sentence, level_label
 from chartline.stats.episodes import Episodes, Floats
 from chartline.stats.groups import with_known
 from chartline.stats.kinds.source import Source
@@ -110,9 +111,13 @@ def spline_of(term: Any, table: EventTable, needed: Sequence[str] = ()) -> Any:
     return fit_spline(np.array([float(t) for t in patients]), df=term.spline, count=np.array([*patients.values()]))
 
 
-def described(analysis: Any) -> dict[str, str]:
-    """Return covariate -> what its ratio is for, where that is not one unit: "AGE" -> "per 10"."""
-    return {t.variable: f"per {t.per:g}" for t in analysis.terms if t.per != 1}
+def meaning(source: Source, analysis: Any, reference: Mapping[str, str], term: str) -> str:
+    """Return what the ratio of a term is for, to stand at the end of its method: "; per 10", "; against relapsed"."""
+    variable, _, level = term.partition("=")
+    if level and variable in reference:
+        return f"; against {in_sentence(level_label(source.protocol, variable, reference[variable]))}"
+    per = next((t.per for t in analysis.terms if t.variable == variable), 1)
+    return f"; per {per:g}" if per != 1 else ""
 
 
 def _coded_numbers(term: Any, table: EventTable) -> dict[str, Pattern]:

@@ -27,7 +27,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     value_of = {name: float(p) for (name, _), p in zip(known, adjusted, strict=True)}
     method = f"{_NAMES[analysis.method]} adjustment for {len(known)} P values"
     for name, row in named:
-        label = row.label if row is not None else name
+        label = f"{row.label}: {row.method.split(';')[0].split(',')[0]}" if row is not None else name
         rows = Rows(analysis.id, label, group_of((("OF", name),)))
         reason = "" if name in value_of else row.reason if row is not None else f"{name} has no P value"
         yield rows.value("p_adjusted", value_of.get(name), method, reason=reason, unit="P")

@@ -30,6 +30,7 @@ class StateCurve:
     upper: tuple[float | None, ...]
     at_risk: tuple[int, ...]  # in the state, at each time
     initial: float
+    end: int  # in it after the last time: those who never leave it
 
     @property
     def censor_days(self) -> tuple[float, ...]:
@@ -37,7 +38,7 @@ class StateCurve:
 
     def n_risk(self, days: float) -> int:
         i = bisect_left(self.times_days, days)
-        return self.at_risk[i] if i < len(self.at_risk) else 0
+        return self.at_risk[i] if i < len(self.at_risk) else self.end
 
     def n_events(self, days: float) -> int:
         return 0
@@ -104,15 +105,21 @@ def _at(
 
 def curves(source: Source, analysis: Any) -> dict[str, StateCurve]:
     """Return the curve of each state that somebody was in."""
+    table = source.table(analysis.id, EventTable)
     try:
-        _, fit = fit_states(source.table(analysis.id, EventTable), analysis)
+        _, fit = fit_states(table, analysis)
     except NotEstimable:
         return {}
-    return {
-        state: StateCurve(
+    out = {}
+    for i, state in enumerate(fit.states):
+        inside, end = fit.at_risk[:, i].tolist(), 0
+        if i > len(analysis.states):  # absorbing: whoever arrived is there
+            arrived = [(day, row[1 + i]) for (_, day), row in table.rows.items() if row[1 + i]]
+            inside = [sum(n for day, n in arrived if day < time) for time in fit.times_days]
+            end = sum(n for _, n in arrived)
+        out[state] = StateCurve(
             tuple(fit.times_days.tolist()), tuple(fit.probability[:, i].tolist()),
             tuple(finite(x) for x in fit.lower[:, i]), tuple(finite(x) for x in fit.upper[:, i]),
-            tuple(fit.at_risk[:, i].tolist()), float(fit.start[i]),
-        )
-        for i, state in enumerate(fit.states)
-    }  # fmt: skip
+            tuple(inside), float(fit.start[i]), end,
+        )  # fmt: skip
+    return out

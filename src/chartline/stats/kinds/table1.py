@@ -70,7 +70,9 @@ def compare_categories(source: Source, table: CrossTab, analysis: str, label: st
     if len(groups) == 2:
         last_first = counts[::-1]  # the kernel's sign is that of the first level
         yield from rows.tried(
-            "smd", _SMD, lambda: _difference(rows, standardised_difference_of_levels(last_first[:, 1], last_first[:, 0]))
+            "smd",
+            _SMD,
+            lambda: _difference(rows, standardised_difference_of_levels(last_first[:, 1], last_first[:, 0])),
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chartline.counts.model import AFTER, BEFORE, STATE
-from chartline.protocol.names import adsl_labels, level_label, levels_in_order
+from chartline.protocol.names import adsl_labels, in_sentence, level_label, levels_in_order
 from chartline.results.model import Result
 
 if TYPE_CHECKING:
@@ -47,9 +47,5 @@ class Wording:
         name, level = match.groups()
         if name == STATE and level in _STATES:
             return _STATES[level]
-        label = _in_sentence(self._labels[name])
-        return label if level is None else f"{label}: {_in_sentence(level_label(self._protocol, name, level))}"
-
-
-def _in_sentence(words: str) -> str:
-    return words[:1].lower() + words[1:] if words[1:2].islower() else words
+        label = in_sentence(self._labels[name])
+        return label if level is None else f"{label}: {in_sentence(level_label(self._protocol, name, level))}"

@@ -23,7 +23,7 @@ STATISTICS = (
         "Cohen's kappa",
         "CrossTab of two ratings of the same patients",
         "kappa (simple, linear or quadratic weights) with its standard error, interval, and test of no agreement",
-        "DescTools::CohenKappa; epiR::epi.kappa",
+        "DescTools::CohenKappa; standard errors of Fleiss 1969 written out in R",
         "Cohen J. Educ Psychol Meas 1960;20:37-46; Fleiss JL, Cohen J, Everitt BS. Psychol Bull 1969;72:323-327",
     ),
 )

@@ -26,7 +26,7 @@ STATISTICS = (
         label="Wilcoxon rank sum test",
         takes="ValueTable of two groups",
         gives="W and p, exact with ties or normal with tie and continuity correction",
-        reference="coin::wilcox_test(distribution = 'exact'), exactRankTests::wilcox.exact; wilcox.test",
+        reference="coin::wilcox_test(distribution = 'exact'); wilcox.test; one-sided exactRankTests::wilcox.exact",
         paper="Wilcoxon F. Biometrics Bull 1945;1:80-83; Streitberg B, Roehmel J. Stat Softw Newsl 1986;12:10-17",
     ),
     Statistic(
