@@ -214,7 +214,7 @@ class Episodes:
         """True where row i has the covariates `design[i]`."""
         n = self.pattern.size
         ends = n and self.design.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
-        return bool(ends) and np.array_equal(self.pattern, np.arange(n))
+        return bool(ends) and bool(np.all(self.pattern[1:] > self.pattern[:-1]))
 
     @cached_property
     def days(self) -> Ints | None:

@@ -73,7 +73,7 @@ class Likelihood:
 
     def evaluate(self, beta: Floats) -> Evaluation:
         """Return the log partial likelihood and its derivatives at `beta` (k); -inf where risks leave the doubles."""
-        m = self.moments(beta)
+        m = self._moments(beta, self._room)
         if not m.within:
             return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
         score, information = self._gram(m)
@@ -87,7 +87,11 @@ class Likelihood:
 
     def moments(self, beta: Floats) -> Moments:
         """Return the sums over the risk sets at `beta`."""
-        risk, s, e, wide = self._sums(beta)
+        return self._moments(beta, np.empty(self.xt.shape[1]))
+
+    def _moments(self, beta: Floats, risk: Floats) -> Moments:
+        """As `moments`; the risks are written to `risk`."""
+        s, e, wide = self._sums(beta, risk)
         d, log, q = self.sets.deaths, np.log(s[0]), 1 / s[0]
         none = np.empty(0)
         if not self.tied.size:
@@ -127,14 +131,19 @@ class Likelihood:
             out[2 * self.tied] -= less
         return np.asarray(out)
 
-    def _sums(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
-        """Risk of each row; 1 and the covariates weighted by it, over who is at risk and over who has a tied event;
-        and whether risks are so wide apart that late entries were left out, not taken off.
+    @cached_property
+    def _room(self) -> Floats:
+        """For the risks of one evaluation: memory that is used again is faster than new memory."""
+        return np.empty(self.xt.shape[1])
+
+    def _sums(self, beta: Floats, risk: Floats) -> tuple[Floats, Floats, bool]:
+        """1 and the covariates weighted by risk, over who is at risk and over who has a tied event; and whether risks
+        are so wide apart that late entries were left out, not taken off. The risk of each row is written to `risk`.
         """
         sets, k = self.sets, self.xt.shape[0]
         if sets.slot.size <= PIECE and len(sets.bounds) == 1 and not sets.late.size:
-            return self._sums_at_once(beta)
-        risk, wide = np.empty(sets.slot.size), False
+            return self._sums_at_once(beta, risk)
+        wide = False
         if sets.late.size:
             risk[:] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
             wide = self._wide(risk)
@@ -160,9 +169,9 @@ class Likelihood:
         else:
             of_late = risk[sets.late]
             s = sets.still(by_slot, np.vstack([of_late, self._late_x * of_late]))
-        return risk, s, by_slot[:, 2 * self.tied], wide
+        return s, by_slot[:, 2 * self.tied], wide
 
-    def _sums_at_once(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
+    def _sums_at_once(self, beta: Floats, risk: Floats) -> tuple[Floats, Floats, bool]:
         """As `_sums` of few rows in one stratum that are there from the start: they are summed from the last one on."""
         block = np.empty((self.xt.shape[0] + 1, self.xt.shape[1]))
         block[0] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
@@ -172,7 +181,8 @@ class Likelihood:
         first, dying, starts = self._ends
         s = np.cumsum(block[:, ::-1], axis=1)[:, first]
         e = np.add.reduceat(block[:, dying], starts, axis=1) if starts.size else block[:, :0]
-        return block[0], s, e, False
+        risk[:] = block[0]
+        return s, e, False
 
     @cached_property
     def _ends(self) -> tuple[Ints, Ints, Ints]:
@@ -237,10 +247,10 @@ class PatternLikelihood(Likelihood):
     at_risk: Floats = field(kw_only=True, repr=False)
     events: Floats = field(kw_only=True, repr=False)
 
-    def _sums(self, beta: Floats) -> tuple[Floats, Floats, Floats, bool]:
-        risk = np.exp(beta @ self.xt if self.offset is None else beta @ self.xt + self.offset)
+    def _sums(self, beta: Floats, risk: Floats) -> tuple[Floats, Floats, bool]:
+        np.exp(beta @ self.xt if self.offset is None else beta @ self.xt + self.offset, out=risk)
         block = np.vstack([risk, self.xt * risk])
-        return risk, product(block, self.at_risk), product(block, self._dying), False
+        return product(block, self.at_risk), product(block, self._dying), False
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         weight = np.einsum("pt,t->p", self.at_risk, m.q1)
