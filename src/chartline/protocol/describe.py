@@ -246,10 +246,8 @@ _INTERVALS = {
 
 def _models(p: Protocol, of: list[Any]) -> str:
     """Which models penalise, and why: only what was declared."""
-    name = (
-        "Hazard ratios are from Cox regression." if of[0].kind == "cox" else "Odds ratios are from logistic regression."
-    )
-    out = [name]
+    cox = of[0].kind == "cox"
+    out = ["Hazard ratios are from Cox regression." if cox else "Odds ratios are from logistic regression."]
     if any(a.method == "auto" for a in of):
         unless = " unless a robust variance or frailty was declared" if cox else ""
         out.append(
