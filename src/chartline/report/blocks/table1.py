@@ -48,8 +48,8 @@ def build(source: ReportSource) -> list[Block]:
 def _with_test(source: ReportSource, variable: str, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
     """Add the P value to the first row of a variable."""
     p = source.result(_analysis(variable), "p")
-    cells = [Cell(fmt.value(p), p.id) if p is not None else Cell("")] + [Cell("")] * (len(rows) - 1)
-    return [(*row, c) for row, c in zip(rows, cells, strict=True)]
+    first = Cell(fmt.value(p), p.id) if p is not None else Cell("")
+    return [(*row, Cell("") if i else first) for i, row in enumerate(rows)]
 
 
 def _tests(source: ReportSource) -> tuple[str, ...]:
@@ -60,9 +60,10 @@ def _tests(source: ReportSource) -> tuple[str, ...]:
         if p is not None:
             test, _, why = (p.method if p.value is not None else f"No test: {p.reason}").partition(": ")
             said.setdefault(test, {}).setdefault(why, []).append(variable_label(source, variable)[0].partition(", ")[0])
-    tests = [
-        f"{test}: {'; '.join(f'{fmt.joined(names)} ({why})' for why, names in of.items())}" for test, of in said.items()
-    ]
+    tests = []
+    for test, of in said.items():
+        variables = "; ".join(f"{fmt.joined(names)} ({why})" for why, names in of.items())
+        tests.append(f"{test[:1].upper()}{test[1:]}: {variables}")
     return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
 
 

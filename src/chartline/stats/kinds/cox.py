@@ -16,10 +16,10 @@ import numpy as np
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, left_out, with_known
+from chartline.stats.groups import NOBODY, with_known
 from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import code_covariates, meaning
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
@@ -93,8 +93,7 @@ def _shared(analysis: Any, episodes: Episodes, known: EventTable, table: EventTa
     """What the rows of a model share; `known` are those of the table that are in it."""
     n, missing = known.n_at_start, table.missing + table.n_at_start - known.n_at_start
     events = int(episodes.count[episodes.events_of(str(analysis.cause) if analysis.cause else None)].sum())
-    warnings = left_out(missing, table.withheld, what)
-    return {"n": events, "N": n, "missing": missing, "withheld": table.withheld, "warnings": warnings}
+    return standing(n, missing, table.withheld, what) | {"n": events}
 
 
 def _counts(model: _Model) -> Iterator[Result]:

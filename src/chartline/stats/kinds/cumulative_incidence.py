@@ -15,7 +15,7 @@ from chartline.stats.competing.cumulative_incidence import CumulativeIncidence, 
 from chartline.stats.competing.gray import gray_test
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out, with_known
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
 from chartline.stats.statistic import NotEstimable
 
@@ -102,11 +102,7 @@ def _at(part: EventTable, analysis: Any, pattern: Pattern, month: float, shared:
 
 def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
     known, unknown = with_known(table, (analysis.by, *analysis.strata))
-    missing = table.missing + unknown
-    shared = {
-        "N": known.n, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without a time or group left out"),
-    }  # fmt: skip
+    shared = standing(known.n, table.missing + unknown, table.withheld, "without a time or group left out")
     method = "Gray's test" + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
     for cause in table.causes:
         rows = Rows(analysis.id, analysis.label, group_of((("CAUSE", cause),)), shared)

@@ -29,7 +29,7 @@ from chartline.stats.regression.cox import estimate_cox
 from chartline.stats.statistic import NotEstimable
 from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
 
-BIASED = "biased (immortal time): who ever had the event had to live until then; shown beside the others only"
+BIASED = "biased (immortal time): who ever had the event had to live until then, so it only stands beside the others"
 _STATES = (BEFORE, AFTER)
 
 

@@ -12,8 +12,8 @@ from chartline.results.model import Result
 from chartline.stats.competing.multistate import StateProbabilities, estimate_states
 from chartline.stats.competing.state_counts import count_transitions
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, group_of, left_out
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.groups import NOBODY, group_of
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
 from chartline.stats.statistic import NotEstimable
 
@@ -31,13 +31,10 @@ def fit_states(table: EventTable, analysis: Any) -> tuple[Episodes, StateProbabi
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, who entered each state and went on where, then shares and times in state."""
     table = source.table(analysis.id, EventTable)
-    shared = {
-        "missing": table.missing, "withheld": table.withheld,
-        "warnings": left_out(table.missing, table.withheld, "without the dates left out"),
-    }  # fmt: skip
+    shared = standing(table.n_at_start, table.missing, table.withheld, "without the dates left out")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.count("n", table.n_at_start)
-    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared | {"N": table.n_at_start}))
+    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared))
 
 
 def _model(table: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
