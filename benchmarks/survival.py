@@ -78,7 +78,7 @@ def main() -> None:
     options.write.parent.mkdir(exist_ok=True)
     options.write.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if options.table:
-        write_table(document, options.table)
+        write_table(document, options.table, options.write.stem)
 
 
 def _options() -> argparse.Namespace:
@@ -91,7 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"processes a cell (default {ROUNDS})")
     parser.add_argument("--scratch", type=Path, help="where the patients are kept during the run (500 MB at 10^7)")
     parser.add_argument("--write", type=Path, default=HERE / "results" / "survival.json", help="where the results go")
-    parser.add_argument("--table", type=Path, help="the page whose table is replaced (README.md of this folder)")
+    parser.add_argument("--table", type=Path, help="the page whose table, named as --write, is replaced")
     options = parser.parse_args()
     options.sizes = options.sizes or (QUICK if options.quick else SIZES)
     if options.quick:

@@ -9,7 +9,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- survival: begin -->", "<!-- survival: end -->"
 TASKS = {
     "kaplan_meier": "Kaplan-Meier of three arms, log-rank test",
     "cox_categorical": "Cox, 5 categorical covariates",
@@ -40,28 +39,33 @@ AIMS = (
 UNDER_A_SECOND = ("fine_gray", 10**6, "chartline_parquet")
 
 
-def write_table(document: dict[str, Any], page: Path) -> None:
-    """Replace what stands between the markers of `page`. Raises `ValueError` where they are missing."""
+def write_table(document: dict[str, Any], page: Path, name: str = "survival") -> None:
+    """Replace what stands between the markers `name` of `page`. Raises `ValueError` where they are missing."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ValueError(f"{page.name} has no place for the table: {BEGIN} ... {END}")
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(head + BEGIN + "\n" + "\n".join(lines_of(document)) + "\n" + END + tail, encoding="utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"{page.name} has no place for the table: {begin} ... {end}")
+    head, tail = text.split(begin)[0], text.split(end)[1]
+    page.write_text(head + begin + "\n" + "\n".join(lines_of(document)) + "\n" + end + tail, encoding="utf-8")
 
 
 def lines_of(document: dict[str, Any]) -> list[str]:
     """Return the facts, the times, the aims and the agreement as Markdown."""
     cells = {(c["task"], c["n"], c["tool"]): c for c in document["cells"]}
-    return ["", *_facts(document), "", *_times(cells), "", *_aims(cells), "", *_agreement(cells), ""]
+    aims = _aims(cells)
+    said = [*aims, ""] if len(aims) > 2 else []  # a run at other sizes than those of the aims has none to report
+    return ["", *_facts(document), "", *_times(cells), "", *said, *_agreement(cells), ""]
 
 
 def _facts(document: dict[str, Any]) -> list[str]:
     m = document["machine"]
-    named = ", ".join(f"{k} {v}" for k, v in {**m["libraries"], **m["r"]}.items() if k != "chartline")
+    python = [f"{k} {v}" for k, v in m["libraries"].items() if k != "chartline"]
+    named = ", ".join([*python, *(f"{k} {v}" if k == "R" else f"{k} {v} of R" for k, v in m["r"].items())])
+    each = "one process" if document["rounds"] == 1 else f"{document['rounds']} processes"
     return [
         f"On {m['date']}, {m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python"
         f" {m['python']}; {named}. Load of the machine (1 minute): {m['load_before']} before, {m['load_after']} after."
-        f" Median time of a run, highest memory of the process; `>` is stopped at {document['limit_s']:g} s or"
+        f" Median time of a run, {each} a cell, highest memory of the process; `>` is stopped at {document['limit_s']:g} s or"
         f" {document['memory_gb']:g} GB. Numbers in brackets: how many times longer than chartline from Parquet."
     ]
 
