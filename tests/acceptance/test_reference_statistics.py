@@ -10,7 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
+
+from chartline.results.serialise import results_from_rows
+from chartline.trace.explain import explain_result
 
 if TYPE_CHECKING:
     from chartline.results.model import Result
@@ -107,3 +111,41 @@ def test_each_centre_left_out_is_the_study_without_it(answered: StudyRun) -> Non
         assert (r.n, r.N) == (whole["x"] - of["CRCRi"], whole["n"] - of["n"])
         survival = result(answered, f"os_without/WITHOUT={centre}/median")
         assert (survival.n, survival.N) == (expected()["os"]["events"] - of["deaths"], whole["n"] - of["n"])
+
+
+KINDS = ("cir", "hsct_incidence", "os_hsct", "course", "os_by_status", "cox_os", "response_by_status", "os_lost",
+         "rfs_interval", "cr_cri_without", "os_without")  # fmt: skip
+
+
+@pytest.mark.parametrize("analysis", KINDS)
+def test_every_number_can_be_explained(answered: StudyRun, analysis: str) -> None:
+    for result in answered.results.of(analysis):
+        lines = list(explain_result(answered.out, result.id))
+        assert f"  result id:  {result.id}" in lines and len(lines) > 3
+    subjects = [line.split()[0] for line in explain_result(answered.out, analysis, members=True) if line[2:3].isalpha()]
+    people = [s for s in subjects if "-" in s and s[0] in "ABCDE" and s[1] == "-"]
+    assert len(people) == len(set(people)) >= 19
+
+
+def test_an_explained_number_reads_as_in_the_report(answered: StudyRun) -> None:
+    def first(what: str) -> str:
+        return next(iter(explain_result(answered.out, what)))
+
+    assert first("cox_os/TERM=STATUS=REFRACTORY/hazard_ratio").startswith(
+        "Overall survival: 4.94 (95% CI 1.35 to 18.0)"
+    )
+    assert first("response_by_status").startswith("CR or CRi by disease status: −57.7% (95% CI")
+    assert first("os_by_status") == "Overall survival by disease status: P <0.001"
+    assert first("cir").startswith("Relapse and death without relapse at 6 months: 36.8% (95% CI")
+
+
+def test_the_members_of_an_incidence_are_those_with_the_event_by_then(answered: StudyRun) -> None:
+    lines = list(explain_result(answered.out, "cir/CAUSE=relapse/incidence@6"))
+    want = expected()["cir"]
+    by_then = round((want["CIR_6_12"][0] + want["NRM_6_12"][0]) * want["n"])
+    assert f"{want['n']} patients: {by_then} with the event by then, {want['n'] - by_then} still at risk" in lines
+
+
+def test_the_result_file_reads_back(answered: StudyRun) -> None:
+    rows = pl.read_parquet(answered.out / "results.parquet").to_dicts()
+    assert list(results_from_rows(rows)) == list(answered.results)

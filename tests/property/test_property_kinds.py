@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chartline.counts.count import count_analyses
@@ -12,6 +12,7 @@ from chartline.counts.model import Counts, add_counts
 from chartline.counts.serialise import counts_from_json, counts_to_json
 from chartline.derive.model import Adam
 from chartline.results.model import Results
+from chartline.results.serialise import result_rows, results_from_rows
 from chartline.stats.estimate import estimate_all, estimate_curves
 from counts_cases import DIGEST, adam, attrition, time
 from kinds_cases import course, day, every_kind
@@ -57,7 +58,8 @@ def count(of: Adam) -> Counts:
     return count_analyses(of, attrition(of), PROTOCOL, DIGEST)
 
 
-@settings(max_examples=12, deadline=None)
+# not shrunk: a failing study of two dozen patients would be for minutes
+@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(st.lists(one(), max_size=24))
 def test_every_kind_pools_and_never_fails(people: list[dict[str, Any]]) -> None:
     named = [(f"S{i}", p) for i, p in enumerate(people)]
@@ -68,6 +70,7 @@ def test_every_kind_pools_and_never_fails(people: list[dict[str, Any]]) -> None:
     rows = estimate_all(whole, PROTOCOL)
     assert rows == estimate_all(pooled, PROTOCOL)
     results = Results(rows, DIGEST, "data")  # no id twice, a reason for each missing value
+    assert list(results_from_rows(result_rows(results))) == list(results)
     for r in results:
         assert r.unit != "P" or r.value is None or 0 <= r.value <= 1
         if r.unit == "proportion" and r.value is not None:

@@ -251,7 +251,7 @@ def test_lost_is_who_was_censored_long_before_the_cut_off() -> None:
     )
     # more than 30 days before: day 334 is 31 days before, day 335 is 30
     assert [(p[0], p[3], p[5]) for p in parts(of, "lost")] == [
-        ("1", "event", "lost"), ("2", "censored", None), ("3", "event", "death")
+        ("1", "lost", "lost"), ("2", "censored", None), ("3", "event", "death")
     ]  # fmt: skip
     table = count(of)["lost"]
     assert isinstance(table, EventTable) and table.causes == ("relapse", "death", "lost")

@@ -66,7 +66,7 @@ def test_one_group_alone_cannot_be_compared() -> None:
 
 
 def test_nobody_and_the_withheld() -> None:
-    assert results_of(people(), CIR)["cir/incidence@1"].reason == NOBODY
+    assert results_of(people(), CIR)["cir/CAUSE=death/incidence@1"].reason == NOBODY
     query = [{"USUBJID": "0", "ITEM": "ADTTE.RFS", "QUERY": "Q1"}]
     tables = adam([course("0", seen=9), course("1", death=50)], [time("1", 50, "death")], withheld=query)
     r = results_of(tables, CIR)["cir/n"]

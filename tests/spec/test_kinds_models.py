@@ -136,7 +136,9 @@ def test_robust_variance_by_cluster() -> None:
     episodes = Episodes.of(DAY, EVENT, covariates={"SEX": SEX}, cluster=[i % 6 for i in range(N)])
     fit = estimate_cox(episodes, robust=True)
     assert term(of, "SEX=M") == pytest.approx((fit.hazard_ratios[0], fit.lower[0], fit.upper[0]))
-    assert "robust variance by centre" in of["cox/TERM=SEX=M/p"].method
+    r = of["cox/TERM=SEX=M/p"]
+    assert "robust variance by centre" in r.method
+    assert "6 clusters are too few: their robust variance tends to be too small" in r.warnings
     one = [(day, cause, values | {"SITEID": "A"}) for day, cause, values in own]
     of = results_of(people(*one), COX | {"covariates": ["SEX"], "cluster": "SITEID"})
     assert of["cox/model"].reason == "all patients are in one cluster of centre, which gives no robust variance"
@@ -291,7 +293,7 @@ def test_separation_of_a_yes_or_no() -> None:
     y = [0 if i < 2 or i % 2 else 1 for i in range(20)]
     fit = estimate_firth_logistic(Outcomes.of(y, {"SEX": ["FM"[i % 2] for i in range(20)]}))
     assert term(of, "SEX=M", "odds_ratio", "logit") == pytest.approx(fit.terms[1].ratio)
-    assert "Firth penalty" in of["logit/TERM=SEX=M/p"].method and "infinite" in of["logit/TERM=SEX=M/p"].method
+    assert "Firth's penalty" in of["logit/TERM=SEX=M/p"].method and "infinite" in of["logit/TERM=SEX=M/p"].method
 
 
 @pytest.mark.parametrize(

@@ -284,7 +284,7 @@ def _event_table(groups: list[Group], key: CountKey, causes: tuple[str, ...], by
     """Everyone enters at day 0, or where a part of its time begins, and leaves on the day of the event or censoring."""
     rows: dict[tuple[Pattern, int], list[int]] = {}
     for role, value, level, cause, entry, n in groups:
-        if role not in ("event", "censored", "moved") or value is None:
+        if role not in ("event", "censored", "moved", LOST) or value is None:
             continue
         pattern = _pattern(by, level)
         rows.setdefault((pattern, entry or 0), [0] * (2 + len(causes)))[0] += n

@@ -5,10 +5,10 @@ In: ADaM-named tables and one analysis of the protocol. Out: one row a subject,
     CENTRE USUBJID ROLE VALUE LEVEL CAUSE ENTRY
 
 ROLE is counted, not_counted, missing (in the set, but the value is unknown), withheld (an open blocking query touches
-what the analysis uses), event or censored. VALUE is the deciding value: days for a time to event, a number or a text
-for a variable. LEVEL holds the levels of the variables that the analysis counts apart (`pattern_of`), as texts joined
-by a separator ("" is missing; null where there are none), CAUSE is the milestone of an event. This is the only module
-that reads CNSR.
+what the analysis uses), event, censored, or lost (censored long before the cut-off, where an analysis asks). VALUE is
+the deciding value: days for a time to event, a number or a text for a variable. LEVEL holds the levels of the
+variables that the analysis counts apart (`pattern_of`), as texts joined by a separator ("" is missing; null where
+there are none), CAUSE is the milestone of an event. This is the only module that reads CNSR.
 
 Where a milestone on the way changes what a subject is counted as (transplantation as a state), the subject has a row
 for each part of its time, the parts in order: ENTRY is the day on which a part begins (null: day 0), and every part
@@ -362,10 +362,10 @@ class Roster:
         return self._select(people, known, days, pattern_of(analysis))
 
     def _lost(self, analysis: LostToFollowUp) -> pl.LazyFrame:
-        """Those censored long before the cut-off leave with the cause lost."""
+        """Those censored long before the cut-off are lost."""
         people, role = self._people(analysis)
         lost = (role == "censored") & (self._to_cut_off() > analysis.lost_after_days)
-        leaves = pl.when(lost).then(pl.lit("event")).otherwise(role)
+        leaves = pl.when(lost).then(pl.lit(LOST)).otherwise(role)
         cause = pl.when(lost).then(pl.lit(LOST)).otherwise(_cause(role))
         return self._select(people, leaves, pl.col("AVAL"), (), cause)
 

@@ -19,7 +19,7 @@ from typing import Any
 Pattern = tuple[tuple[str, str], ...]  # covariate pattern: (("SITEID", "A"), ...); () is everyone
 STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
 BEFORE, AFTER = "before", "after"  # its levels around one event on the way
-LOST = "lost"  # the cause of those who were lost to follow-up
+LOST = "lost"  # the role and cause of those who were lost to follow-up
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
         for name in ("label", "population", "origin", "events", "censor_at", "last", "partial_dates")
         if getattr(declared, name) is not None
     }
-    where = place or f"endpoint {declared.id}"  # as text only where something is wrong: looking for the line is slow
+    where = place or Place("", ("endpoints",), declared.id)
     over.setdefault("partial_dates", protocol.partial_dates)
     if declared.use is not None:
         return _sound(replace(_shipped(declared.use, where), **over), where)
@@ -123,7 +123,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
     return _sound(Endpoint(**over), where)
 
 
-def _sound(endpoint: Endpoint, where: Place | str) -> Endpoint:
+def _sound(endpoint: Endpoint, where: Place) -> Endpoint:
     """Refuse birth as an end: it is before everything else."""
     if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last):
         raise ProtocolError(
@@ -135,7 +135,7 @@ def _sound(endpoint: Endpoint, where: Place | str) -> Endpoint:
     return endpoint
 
 
-def _shipped(name: str, where: Place | str) -> Endpoint:
+def _shipped(name: str, where: Place) -> Endpoint:
     if name not in shipped_endpoints():
         raise ProtocolError(
             f"There is no endpoint `{name}`",

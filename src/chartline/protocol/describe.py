@@ -14,7 +14,7 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import label_of
+from chartline.protocol.names import event_words, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
@@ -220,7 +220,10 @@ def _statistics(p: Protocol) -> list[str]:
             "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of "
             "the flat part, as R's survfit). The number censored before a landmark is printed beside each rate."
         )
-    out += [sentence for kind, say in _METHODS.items() if (of := _of_kind(p, kind)) and (sentence := say(of))]
+    for kind, say in _METHODS.items():
+        of = [a for a in p.analyses if a.kind == kind]
+        if of:
+            out.append(say if isinstance(say, str) else say(p, of))
     imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
     out.append(
         "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "
@@ -241,37 +244,22 @@ _INTERVALS = {
 }
 
 
-def _of_kind(p: Protocol, kind: str) -> list[Any]:
-    return [a for a in p.analyses if a.kind == kind]
-
-
-def _says(text: str) -> Callable[[list[Any]], str]:
-    return lambda analyses: text
-
-
-def _incidence(of: list[Any]) -> str:
-    text = "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - Kaplan-Meier"
-    return text + (", and groups compared by Gray's test." if any(a.by for a in of) else ".")
-
-
-def _models(name: str) -> Callable[[list[Any]], str]:
+def _models(p: Protocol, of: list[Any]) -> str:
     """Which models penalise, and why: only what was declared."""
-
-    def say(of: list[Any]) -> str:
-        out = [f"{name}."]
-        if any(a.method == "auto" for a in of):
-            out.append(
-                "Where events are fewer than ten a coefficient, or a level has none, the likelihood was penalised "
-                "(Firth) unless a robust variance or frailty was declared; the choice stands beside each number."
-            )
-        if any(a.method == "firth" for a in of):
-            out.append("Where declared, the likelihood was penalised (Firth) whatever the number of events.")
-        return " ".join(out)
-
-    return say
+    cox = of[0].kind == "cox"
+    out = ["Hazard ratios are from Cox regression." if cox else "Odds ratios are from logistic regression."]
+    if any(a.method == "auto" for a in of):
+        unless = " unless a robust variance or frailty was declared" if cox else ""
+        out.append(
+            "Where events are fewer than ten a coefficient or the likelihood has no maximum, Firth's penalty and "
+            f"profile intervals were taken{unless}; the method and its reason stand beside each."
+        )
+    if any(a.method == "firth" for a in of):
+        out.append("Where declared, Firth's penalty was taken whatever the number of events.")
+    return " ".join(out)
 
 
-def _proportions_compared(of: list[Any]) -> str:
+def _proportions_compared(p: Protocol, of: list[Any]) -> str:
     measures = dict.fromkeys(m for a in of for m in a.measures)
     words = {
         "difference": "difference (Newcombe's and Miettinen and Nurminen's intervals)",
@@ -281,55 +269,84 @@ def _proportions_compared(of: list[Any]) -> str:
     text = f"Proportions of two groups were compared by their {_join(words[m] for m in measures)}." if measures else ""
     if any(a.strata for a in of):
         text += " Over strata odds ratios were pooled after Mantel and Haenszel and tested for equality (Breslow-Day)."
-    return text.strip()
+    return text.strip() or "Proportions were compared by the tests that the protocol names."
 
 
-def _left_out(of: list[Any]) -> str:
-    whose = _join(dict.fromkeys("centre" if a.over == "SITEID" else f"level of {a.over}" for a in of))
-    return f"Main results were computed again without each {whose} in turn."
+def _competing(p: Protocol, of: list[Any]) -> str:
+    tested = ", and groups compared by Gray's test" if any(a.by for a in of) else ""
+    return (
+        "Events that compete were described by Aalen-Johansen cumulative incidences, never by 1 - Kaplan-Meier"
+        f"{tested}."
+    )
 
 
-_METHODS: dict[str, Callable[[list[Any]], str]] = {
-    "follow_up": _says(
-        "Follow-up is by reverse Kaplan-Meier, with the share of the possible person-time that was observed (Clark)."
-    ),
-    "cumulative_incidence": _incidence,
-    "fine_gray": _says("Subdistribution hazards were modelled after Fine and Gray with robust variance."),
-    "compare_survival": _says("Curves were compared by the tests that the protocol names; all are printed."),
-    "cox": _models("Hazard ratios are from Cox regression"),
-    "predicted_survival": _says("Predicted curves are those of the Cox model for patients described in the protocol."),
-    "logistic": _models("Odds ratios are from logistic regression"),
-    "intercurrent": _says(
-        "An event on the way is analysed under several estimands from one declaration (ICH E9(R1)), each with what it "
-        "estimates. A comparison of patients who ever had it with those who never had, from time zero, is biased; "
-        "where shown, it is labelled so."
-    ),
-    "multistate": _says(
-        "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate model."
-    ),
-    "compare_proportions": _proportions_compared,
-    "compare_values": _says(
-        "Numbers were compared by rank tests, exact where groups are small (ties included), or as named."
-    ),
-    "leave_one_out": _left_out,
-    "lost_to_follow_up": _says("For patients lost to follow-up the worst and the best case stand beside the estimate."),
-    "interval_censored": _says(
-        "Events known only to lie between two assessments were analysed as interval-censored (Turnbull)."
-    ),
-    "multiplicity": _says("P values named in the protocol were adjusted for their number."),
+def _on_the_way(p: Protocol, of: list[Any]) -> str:
+    used = dict.fromkeys(s for a in of for s in a.strategies)
+    ways = [words for strategy, words in _STRATEGIES.items() if strategy in used]
+    events = _join(dict.fromkeys(_lower(event_words(a.event)) for a in of))
+    out = f"What happens on the way ({events}) was analysed under several estimands (ICH E9(R1)): {_join(ways)}."
+    if "naive" in used:
+        out += (
+            " The comparison of patients who ever had it with those who never had, from time zero, is biased (immortal "
+            "time) and shown as such."
+        )
+    return out
+
+
+def _without(p: Protocol, of: list[Any]) -> str:
+    over = _join(dict.fromkeys(_lower(_label(p, a.over).partition(", ")[0]) for a in of))
+    return f"Main results were computed again without each {over} in turn."
+
+
+_STRATEGIES = {
+    "treatment_policy": "ignored",
+    "hypothetical": "as censoring",
+    "composite": "as an event",
+    "landmark": "by whether it had happened by a landmark",
+    "time_dependent": "as a time-dependent covariate",
+    "simon_makuch": "as a state held at each time (Simon-Makuch curves, Mantel-Byar test)",
+    "multistate": "as a state of an illness-death model",
 }
-_TESTING = ("cox", "fine_gray", "logistic", "intercurrent", "agreement")
+_METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
+    "follow_up": "Follow-up is by reverse Kaplan-Meier, with the share of the possible person-time that was observed "
+    "(Clark).",
+    "cumulative_incidence": _competing,
+    "compare_survival": "Curves were compared by the tests that the protocol names.",
+    "cox": _models,
+    "predicted_survival": "Predicted curves are those of the Cox model for patients described in the protocol.",
+    "fine_gray": "Subdistribution hazards were modelled after Fine and Gray with robust variance.",
+    "logistic": _models,
+    "intercurrent": _on_the_way,
+    "multistate": "Shares of patients in each state were estimated by the Aalen-Johansen estimator of a multistate "
+    "model.",
+    "compare_proportions": _proportions_compared,
+    "compare_values": "Numbers were compared by the measures and tests that the protocol names, rank tests exactly "
+    "where groups are small, ties included.",
+    "agreement": "Two classifications of the same patients were compared by their agreement and Cohen's kappa.",
+    "leave_one_out": _without,
+    "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
+    "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
+    "(Turnbull).",
+    "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
+    "multiplicity": "P values named in the protocol were adjusted for their number.",
+}
 
 
 def _tested(p: Protocol) -> str:
-    tests = [
-        a for a in p.analyses
-        if getattr(a, "tests", ()) or a.kind in _TESTING or (a.kind == "cumulative_incidence" and a.by)
-        or (a.kind == "compare_proportions" and a.strata)
-    ]  # fmt: skip
-    if not tests and p.report.table1_tests == "none":
+    if p.report.table1_tests == "none" and not any(_has_a_test(a) for a in p.analyses):
         return "No hypothesis was tested."
     return "P values are two-sided; all are printed, and none is adjusted for their number unless it says so."
+
+
+def _has_a_test(a: Any) -> bool:
+    """Whether an analysis gives a P value."""
+    if a.kind == "cumulative_incidence":
+        return a.by is not None
+    if a.kind == "intercurrent":
+        return bool({"landmark", "time_dependent", "simon_makuch", "naive"} & set(a.strategies))
+    if a.kind == "compare_proportions":
+        return bool(a.tests or a.strata)
+    return a.kind in ("compare_survival", "compare_values", "cox", "fine_gray", "logistic", "agreement")
 
 
 def _data(p: Protocol) -> list[str]:

@@ -127,7 +127,7 @@ def level(result: Result) -> str:
 def value(result: Result, decimals: int = 1) -> str:
     """Return the number alone: "59.4%", "6.0", "32"; NR or the reason's short form where there is none."""
     if result.value is None:
-        return NOT_REACHED if result.statistic in ("median", "q1", "q3", "quantile") else NOT_COMPUTED
+        return NOT_REACHED if result.reason.endswith("not reached") else NOT_COMPUTED
     if result.unit == "P":
         return p_value(result.value)
     if result.unit in ("proportion", "difference"):

@@ -27,7 +27,7 @@ def results_from_rows(rows: Iterable[Mapping[str, Any]]) -> Results:
     runs = {(row["protocol_digest"], row["data_digest"]) for row in listed}
     if len(runs) != 1:
         raise ValueError(f"the rows come from {len(runs)} runs, not one")
-    return Results((_result(row) for row in listed), *runs.pop())
+    return Results((result_of(row) for row in listed), *runs.pop())
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -39,7 +39,8 @@ def _row(result: Result) -> dict[str, Any]:
     return row
 
 
-def _result(row: Mapping[str, Any]) -> Result:
+def result_of(row: Mapping[str, Any]) -> Result:
+    """Return the result of one row of `result_rows`. Raises `ValueError` for a row that is not a result."""
     values = {f.name: row[f.name] for f in fields(Result)}
     values["warnings"] = tuple(w for w in (row["warnings"] or "").split(SEPARATOR) if w)
     result = Result(**values)

@@ -24,10 +24,14 @@ _ROLES = {
     "withheld": "withheld: a blocking query is open",
     "event": "event",
     "censored": "censored",
+    "lost": "lost to follow-up",
 }
-
-
-_MAIN = ("proportion", "median")  # what an analysis is asked for first
+# What an analysis is asked for first.
+_MAIN = (
+    *("risk_difference", "proportion", "median", "hazard_ratio", "subdistribution_hazard_ratio", "odds_ratio"),
+    *("incidence", "survival", "state", "agreement", "p_logrank"),
+)
+_AT_RISK = ("survival", "n_risk", "n_censored_before", "event_free")  # counts those still at risk at a landmark
 
 
 class ExplainError(StudyError):
@@ -110,9 +114,7 @@ def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFra
     hit = results.filter(pl.col("result_id") == wanted)
     if hit.is_empty():  # an analysis: its own number, not the first of its rows
         rank = pl.col("statistic").replace_strict({s: i for i, s in enumerate(_MAIN)}, default=len(_MAIN))
-        hit = results.filter((pl.col("analysis") == wanted) & (pl.col("group") == "")).sort(rank, maintain_order=True)
-    if hit.is_empty():
-        hit = results.filter(pl.col("analysis") == wanted)
+        hit = results.filter(pl.col("analysis") == wanted).sort(rank, pl.col("group") != "", maintain_order=True)
     if hit.is_empty():
         known = [*headline, *sorted(set(results["analysis"].to_list())), *results["result_id"].to_list()]
         by_small = {k.lower(): k for k in reversed(known)}
@@ -126,25 +128,32 @@ def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFra
 
 
 def _number(r: dict[str, Any], headline: dict[str, Any], what: str | None) -> Iterator[str]:
-    from chartline.report.format import format_headline
+    from chartline.report.format import format_headline, with_interval
+    from chartline.results.serialise import result_of
 
-    entry = headline.get(what or "", {})
-    shown = {**r, "estimate": r["value"], **entry}
-    yield f"{shown['label'] or r['analysis']}: {format_headline(shown)}"
+    entry, result = headline.get(what or "", {}), result_of(r)
+    shown = format_headline({**r, "estimate": r["value"], **entry}) if entry else with_interval(result)
+    shown = f"P {shown}" if result.unit == "P" else shown
+    if result.n is not None and result.N and result.unit == "proportion" and result.value == result.n / result.N:
+        shown = shown if entry else f"{shown}, {result.n}/{result.N}"
+    yield f"{entry.get('label') or result.title}: {shown}"
     if entry.get("definition"):
         yield f"  definition: {entry['definition']}"
-    if r["method"]:
-        yield f"  method:     {r['method']}"
-    yield f"  result id:  {r['result_id']}"
-    for warning in (r["warnings"] or "").split("; "):
-        if warning:
-            yield f"  note:       {warning}"
+    lines = (("group", r["group"]), ("method", r["method"]), ("reason", r["reason"]), ("result id", r["result_id"]))
+    for name, text in lines:
+        if text:
+            yield f"  {name + ':':<11} {text}"
+    yield from (f"  note:       {warning}" for warning in result.warnings)
 
 
 def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
     """Add STANDS (how a member stands, in words) and SHOWN (listed without --members)."""
+    centre = [part.removeprefix("SITEID=") for part in result["group"].split(";") if part.startswith("SITEID=")]
+    if centre:
+        of = of.filter(pl.col("CENTRE") == centre[0])
     role = pl.col("ROLE").replace_strict(_ROLES, default=pl.col("ROLE"))
-    if result["statistic"] in ("survival", "n_risk", "n_censored_before") and result["at"] is not None:
+    if result["statistic"] in (*_AT_RISK, "incidence") and result["at"] is not None:
+        shown = "still at risk" if result["statistic"] in _AT_RISK else "with the event by then"
         day, at = pl.col("VALUE").cast(pl.Float64, strict=False), result["at"] * DAYS_PER_MONTH
         event = pl.col("ROLE") == "event"
         stands = (
@@ -165,8 +174,8 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
             .then(pl.lit("censored before"))
             .otherwise(pl.lit("still at risk"))
         )
-        return of.with_columns(stands.alias("STANDS"), group.alias("GROUP"), (group == "still at risk").alias("SHOWN"))
-    timed = pl.col("ROLE").is_in(["event", "censored"])
+        return of.with_columns(stands.alias("STANDS"), group.alias("GROUP"), (group == shown).alias("SHOWN"))
+    timed = pl.col("ROLE").is_in(["event", "censored", "lost"])
     stands = (
         pl.when(timed)
         .then(pl.format("{} on day {}", role, pl.col("VALUE")))
@@ -174,8 +183,8 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
         .then(pl.format("{}: {}", role, pl.col("VALUE")))
         .otherwise(role)
     )
-    shown = ~pl.col("ROLE").is_in(["not_counted"])
-    return of.with_columns(stands.alias("STANDS"), role.alias("GROUP"), shown.alias("SHOWN"))
+    counted = ~pl.col("ROLE").is_in(["not_counted"])
+    return of.with_columns(stands.alias("STANDS"), role.alias("GROUP"), counted.alias("SHOWN"))
 
 
 def _tally(of: pl.DataFrame) -> Iterator[str]:

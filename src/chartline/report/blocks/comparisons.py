@@ -6,6 +6,7 @@ and below it only what is different; a number that could not be computed prints 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,9 +41,9 @@ EFFECTS = {
     "kappa": "Kappa",
     "frailty_variance": "Variance of the frailty",
     "concordance": "Concordance",
-    "e_value": "E-value",
-    "e_value_limit": "E-value of the limit",
+    "e_value": "E-value, of the limit",
 }
+_NAME = re.compile(r"(?:\([^)]*\)|[^,;(])*")
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -116,7 +117,7 @@ def _rows(source: ReportSource, analysis: Any) -> Iterator[Row]:
         if r.id in used or r.statistic in EFFECTS:
             continue
         if r.unit == "P" or (r.value is None and r.statistic.startswith(("p_", "model"))):
-            name, _, more = r.method.partition(", ") if ";" not in r.method else (r.method.split(";")[0], "", "")
+            name, more = _named(r.method)
             label = r.label if r.statistic == "p_adjusted" else _with_group(name, _where(source, analysis, r))
             shown = r.method if r.statistic == "p_adjusted" else more
             yield Cell(label, indent=1), Cell(""), Cell(fmt.value(r), r.id), _how(r, shown)
@@ -139,6 +140,9 @@ def _effect(source: ReportSource, analysis: Any, r: Result, p: Result | None) ->
     elif r.statistic == "median" and r.value is not None:
         quartiles = fmt.between(*(stat(source, r.analysis, s, r.group) for s in ("q1", "q3")))
         shown = f"{value} ({quartiles})"
+    elif r.statistic == "e_value":
+        limit = source.result(r.analysis, "e_value_limit", group=r.group)
+        shown = f"{value}, {fmt.value(limit)}" if limit is not None else value
     elif r.statistic == "proportion":
         shown = f"{fmt.ratio(r.n, r.N)}, {value}"
     else:
@@ -152,14 +156,23 @@ def _effect(source: ReportSource, analysis: Any, r: Result, p: Result | None) ->
     )
 
 
+def _named(method: str) -> tuple[str, str]:
+    """A test's name, and what its method says besides: "Log-rank test", "1 df"."""
+    name = _NAME.match(method)
+    assert name is not None
+    return name[0], method[name.end() :].lstrip(",; ")
+
+
 def _with_group(name: str, group: str) -> str:
     return f"{name}: {group}" if group else name
 
 
 def _how(r: Result, method: str) -> str:
-    """Method, and why there is no value or what a reader should mind that the method does not say."""
+    """Method, why there is no value, what a reader should mind that the method does not say; last, what it is for."""
     minded = [w for w in r.warnings if w not in method]
-    return "; ".join(t for t in (method, r.reason, *minded) if t)
+    *parts, last = method.split("; ")
+    own = last.startswith(("per ", "against "))
+    return "; ".join(t for t in (*parts, "" if own else last, r.reason, *minded, last if own else "") if t)
 
 
 def _where(source: ReportSource, analysis: Any, r: Result) -> str:
@@ -185,7 +198,8 @@ def _term(source: ReportSource, analysis: Any, term: str) -> str:
     if not unit:
         label, _, unit = label.partition(", ")
     if level:
-        return f"{label}, {sentence_case(level_in_words(source, variable, level))}"
+        words = level_in_words(source, variable, level)
+        return words if variable in ("SITEID", "CENTRE") else f"{label}, {sentence_case(words)}"
     if spline:
         return f"{label}, spline term {spline}"
     if changing:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import cell, estimate, event_word, level_text, sentence_case
+from chartline.report.cells import cell, estimate, event_word, level_in_words, sentence_case
 from chartline.report.document import Block, Cell, Figure, Heading, Table
 from chartline.report.drawn import Drawn, curve_figure, origin_of
-from chartline.report.source import ReportSource
+from chartline.report.source import CurveLike, ReportSource
 
 EVENT_FREE = "event_free"
+LANDMARKS = 4  # columns that a page has room for
+BANDS = 3  # more shaded bands than this hide each other
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -22,13 +24,14 @@ def build(source: ReportSource) -> list[Block]:
     out: list[Block] = [Heading("Competing risks"), _table(source, shown)]
     for analysis in shown:
         if not analysis.sensitivity:
-            figure = _figure(source, analysis)
-            out += [Heading(analysis.label, 2), figure] if figure else []
+            figures = _figures(source, analysis)
+            out += [Heading(analysis.label, 2), *figures] if figures else []
     return out
 
 
 def _table(source: ReportSource, analyses: list[Any]) -> Table:
-    at = sorted({m for a in analyses for m in a.at_months})[:4]
+    every = sorted({m for a in analyses for m in a.at_months})
+    at = every[:LANDMARKS]
     tested = any(a.by for a in analyses)
     header = ["", "Events/N", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at), *(["P (Gray)"] if tested else [])]
     rows: list[tuple[Cell, ...]] = []
@@ -49,7 +52,8 @@ def _table(source: ReportSource, analyses: list[Any]) -> Table:
         span_rows=frozenset(spans),
         notes=(
             "Aalen-Johansen estimates; each event competes with the others, so the lines of a group and its share "
-            "without any event add to 100%. CI, confidence interval.",
+            "without any event add to 100%. CI, confidence interval."
+            + (" Later landmarks are in the result file." if len(every) > len(at) else ""),
         ),
     )
 
@@ -60,7 +64,7 @@ def _groups(source: ReportSource, analysis: Any) -> list[str]:
 
 def _group(source: ReportSource, analysis: Any, group: str, at: list[float], tested: bool) -> list[tuple[Cell, ...]]:
     causes = [r for r in source.results.of(analysis.id) if r.statistic == "events" and _of(r.group, group)]
-    named = level_text(group.partition("=")[2]) if group else ""
+    named = level_in_words(source, *group.split("=", 1)) if group else ""
     out = []
     for r in causes:
         cause = r.group.rpartition("CAUSE=")[2]
@@ -87,28 +91,33 @@ def _at(source: ReportSource, analysis: Any, statistic: str, month: float, group
     return estimate(r) if r is not None else Cell("")
 
 
-def _figure(source: ReportSource, analysis: Any) -> Figure | None:
-    curves = source.curves.get(analysis.id)
-    if not curves:
-        return None
-    labelled = {}
+def _figures(source: ReportSource, analysis: Any) -> list[Figure]:
+    """One drawing of all events; with groups one an event, so that groups are seen beside each other."""
+    curves = source.curves.get(analysis.id) or {}
+    by_event: dict[str, dict[str, CurveLike]] = {}
     for group, curve in curves.items():
         before, _, cause = group.rpartition("CAUSE=")
-        named = before.rstrip(";").partition("=")[2]
-        labelled[f"{event_word(cause)}, {level_text(named)}" if named else event_word(cause)] = curve
+        label = level_in_words(source, *before.rstrip(";").split("=", 1)) if before else event_word(cause)
+        by_event.setdefault(cause if before else "", {})[label] = curve
+    return [_figure(source, analysis, event, drawn) for event, drawn in by_event.items()]
+
+
+def _figure(source: ReportSource, analysis: Any, event: str, curves: dict[str, CurveLike]) -> Figure:
     level = next((r for r in source.results.of(analysis.id) if r.statistic == "incidence"), None)
-    words = fmt.joined([sentence_case(label) for label in labelled])
+    of = sentence_case(event_word(event)) if event else ""
+    words = f"{of} by group" if of else fmt.joined([sentence_case(label) for label in curves])
     return curve_figure(
         Drawn(
-            name=analysis.id,
-            curves=labelled,
-            caption=f"{analysis.label}: cumulative incidence (Aalen-Johansen).",
+            name=f"{analysis.id}_{event}" if event else analysis.id,
+            curves=curves,
+            caption=f"{analysis.label}: cumulative incidence{f' of {of}' if of else ''} (Aalen-Johansen).",
             alt=f"Cumulative incidence of {words} over time.",
             x_label=f"Months from {origin_of(source, analysis)}",
-            y_label="Cumulative incidence, %",
+            y_label=f"{f'{event_word(event)}, c' if event else 'C'}umulative incidence, %",
             value="Incidence, %",
             level=level,
-            numbers="Number at risk, and with each event",
-            one_risk=analysis.by is None,
+            numbers="Number at risk" if event else "Number at risk, and with each event",
+            one_risk=not event,
+            bands=len(curves) <= BANDS,
         )
     )

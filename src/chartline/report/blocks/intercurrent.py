@@ -96,45 +96,29 @@ def _minded(r: Result, general: tuple[str, ...]) -> list[str]:
 
 
 def _rows_of(of: list[Result], at: list[float], analysis: Any) -> list[tuple[Cell, ...]]:
-    """The rows of one group of one strategy, a test without an estimate in a row of its own."""
-    main = _row(of, at, analysis)
-    rows = [main] if main is not None else []
-    if any(r.statistic == "hazard_ratio" for r in of):
-        tests = [r for r in of if r.statistic.startswith("p_")]
-        rows += [
-            (Cell(r.method, indent=1), *(Cell(""),) * (2 + len(at)), Cell(fmt.value(r), r.id)) for r in tests
-        ]  # fmt: skip
-    return rows
-
-
-def _row(of: list[Result], at: list[float], analysis: Any) -> tuple[Cell, ...] | None:
-    """The cells of one group of one strategy; None where it has nothing to print but numbers of patients."""
+    """The rows of one group of one strategy: its estimates, then each test by its name; numbers alone are none."""
     where = {k: v for k, v in _parts(of[0]).items() if k != "STRATEGY"}
     multistate = any(r.statistic == "state" for r in of)
     label = ", ".join(_words(k, v, analysis, multistate) for k, v in where.items())
-    median = next((r for r in of if r.statistic == "median"), None)
-    rates = [next((r for r in of if r.statistic in ("survival", "state") and r.at == m), None) for m in at]
-    ratio = next((r for r in of if r.statistic == "hazard_ratio"), None)
-    p = next((r for r in of if r.statistic == "p"), None) or next((r for r in of if r.unit == "P"), None)
-    if not any((median, ratio, p, *rates)):
-        return None
     n = next((r for r in of if r.statistic == "n"), None)
-    label = f"{label} (n = {n.n})" if n is not None and label else label
-    if p is not None and ratio is None:
-        label = label or p.method
-    return (
-        Cell(label[:1].upper() + label[1:] if label else "All", indent=1),
-        estimate(median) if median is not None else Cell(""),
-        *[estimate(r) if r is not None else Cell("") for r in rates],
-        estimate(ratio) if ratio is not None else Cell(""),
-        Cell(fmt.value(p), p.id) if p is not None else Cell(""),
-    )
+    label = f"{label} (n\u00a0=\u00a0{fmt.whole(n.n or 0)})" if n is not None and label else label
+    median, ratio, p = (next((r for r in of if r.statistic == s), None) for s in ("median", "hazard_ratio", "p"))
+    rates = [next((r for r in of if r.statistic in ("survival", "state") and r.at in (m, None)), None) for m in at]
+    rows = []
+    if any((median, ratio, *rates)):
+        estimates = [estimate(r) if r is not None else Cell("") for r in (median, *rates, ratio)]
+        name = label[:1].upper() + label[1:] if label else "All"
+        rows.append((Cell(name, indent=1), *estimates, Cell(fmt.value(p), p.id) if p is not None else Cell("")))
+    for r in of:
+        if r.statistic.startswith("p_"):
+            rows.append((Cell(r.method, indent=1), *(Cell(""),) * (2 + len(at)), Cell(fmt.value(r), r.id)))
+    return rows
 
 
 def _words(name: str, level: str, analysis: Any, multistate: bool) -> str:
     event = sentence_case(event_word(analysis.event))
     if name == "LANDMARK":
-        return f"from {level} months"
+        return f"from {level} month{'' if level == '1' else 's'}"
     if name == "STATE" and multistate and level in ("before", "after"):
         return f"event-free, {level} {event}"
     return {"before": f"before {event}", "after": f"after {event}"}.get(level, sentence_case(event_word(level)))

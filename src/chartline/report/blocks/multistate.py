@@ -27,10 +27,11 @@ def _probabilities(source: ReportSource, analysis: Any) -> Table:
     last = next((m for m, r in zip(reversed(analysis.at_months), reversed(stay), strict=True) if r is not None), None)
     if last is not None:
         header.append(f"Months spent in it, of {fmt.plain(last)}")
+    none = source.result(analysis.id, "state")  # why there is no estimate at all
     rows = []
     for state in analysis.names:
         row = [Cell(event_word(state))]
-        row += [_cell(source.result(analysis.id, "state", m, f"STATE={state}")) for m in analysis.at_months]
+        row += [_cell(source.result(analysis.id, "state", m, f"STATE={state}") or none) for m in analysis.at_months]
         if last is not None:
             row.append(_cell(source.result(analysis.id, "time_in_state", last, f"STATE={state}")))
         rows.append(tuple(row))

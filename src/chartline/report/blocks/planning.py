@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import cell, estimate
+from chartline.report.cells import estimate
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -30,13 +30,16 @@ def _table(source: ReportSource, analysis: Any) -> Table:
     rows = []
     for n in analysis.n:
         values = [source.result(analysis.id, s, group=f"N={n}") for s in names]
-        rows.append((Cell(fmt.whole(n)), *[estimate(r) if r is not None and r.level else cell(r) for r in values]))
-    method = next((r.method for r in found), "")
+        rows.append((Cell(fmt.whole(n)), *[estimate(r) for r in values]))
+    methods: list[str] = []
+    for r in found:
+        if not any(r.method.startswith(m) for m in methods):
+            methods.append(r.method)
     return Table(
         number="Table",
         caption=f"{analysis.label}.",
         header=("Patients", *names.values()),
         rows=tuple(rows),
         align="r" * (1 + len(names)),
-        notes=(f"{method}. Planned; no patient's data enter.",),
+        notes=(f"{'. '.join(methods)}. Planned; no patient's data enter.",),
     )

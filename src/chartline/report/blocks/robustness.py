@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import cell, estimate, level_text
+from chartline.report.cells import cell, estimate, level_in_words
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
@@ -40,7 +40,7 @@ def _left_out(source: ReportSource, analysis: Any) -> Table:
     of = source.protocol.analysis(analysis.of)
     rows = [("None", [source.result(of.id, s, at) for s, at in columns])]
     for group in dict.fromkeys(r.group for r in found):
-        level = level_text(_centre(source, analysis.over, group.partition("=")[2]))
+        level = level_in_words(source, analysis.over, group.partition("=")[2])
         rows.append((level, [source.result(analysis.id, s, at, group) for s, at in columns]))
     return Table(
         number="Table",
@@ -58,22 +58,20 @@ def _ratio(values: list[Result | None]) -> Cell:
     return cell(first, fmt.ratio(first.n, first.N)) if first is not None else Cell("")
 
 
-def _centre(source: ReportSource, variable: str, level: str) -> str:
-    labels = {c.id: c.label or c.id for c in source.protocol.data.centres}
-    return labels.get(level, level) if variable == "SITEID" else level
-
-
 def _lost(source: ReportSource, analysis: Any) -> Table:
     lost = source.result(analysis.id, "lost")
     rows = []
     for case, words in _CASES.items():
-        found = [source.result(analysis.id, "survival", m, f"CASE={case}") for m in analysis.at_months]
+        found = [
+            source.result(analysis.id, "survival", m, f"CASE={case}") or source.result(analysis.id, "survival", m)
+            for m in analysis.at_months
+        ]
         rows.append((Cell(words), *[estimate(r) for r in found]))
     if analysis.threshold is not None:
         tips = [source.result(analysis.id, "tipping_point", m) for m in analysis.at_months]
         shown = [cell(r, fmt.value(r) if r is not None and r.value is not None else "not even all") for r in tips]
         rows.append(
-            (Cell(f"Events among those censored that bring it below {fmt.percent(analysis.threshold)}"), *shown)
+            (Cell(f"Events among those censored that bring it below {fmt.plain(100 * analysis.threshold)}%"), *shown)
         )
     n = f"{lost.n} of {lost.N}" if lost is not None else "Nobody"
     return Table(

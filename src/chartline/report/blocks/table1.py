@@ -48,19 +48,23 @@ def build(source: ReportSource) -> list[Block]:
 def _with_test(source: ReportSource, variable: str, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
     """Add the P value to the first row of a variable."""
     p = source.result(_analysis(variable), "p")
-    cells = [Cell(fmt.value(p), p.id) if p is not None else Cell("")] + [Cell("")] * (len(rows) - 1)
-    return [(*row, c) for row, c in zip(rows, cells, strict=True)]
+    first = Cell(fmt.value(p), p.id) if p is not None else Cell("")
+    return [(*row, Cell("") if i else first) for i, row in enumerate(rows)]
 
 
 def _tests(source: ReportSource) -> tuple[str, ...]:
-    """Return, variable by variable, which test was used and why, or why there is none."""
-    said = []
+    """Return which test was used for which variables and why, or why there is none."""
+    said: dict[str, dict[str, list[str]]] = {}
     for variable in source.protocol.report.table1:
         p = source.result(_analysis(variable), "p")
         if p is not None:
-            text = p.method if p.value is not None else p.reason
-            said.append(f"{variable_label(source, variable)[0]}: {text[:1].lower()}{text[1:]}")
-    return (f"P values compare the columns, not adjusted for their number. {'; '.join(said)}.",)
+            test, _, why = (p.method if p.value is not None else f"No test: {p.reason}").partition(": ")
+            said.setdefault(test, {}).setdefault(why, []).append(variable_label(source, variable)[0].partition(", ")[0])
+    tests = []
+    for test, of in said.items():
+        variables = "; ".join(f"{fmt.joined(names)} ({why})" for why, names in of.items())
+        tests.append(f"{test[:1].upper()}{test[1:]}: {variables}")
+    return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:

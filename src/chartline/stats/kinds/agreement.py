@@ -9,8 +9,8 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, in_order, left_out
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.groups import group_of, in_order
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.agreement import estimate_kappa
 from chartline.stats.proportions.chi_square import mcnemar_test
@@ -29,11 +29,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         group = group_of(((analysis.first, a), (analysis.second, b)))
         yield Rows(analysis.id, analysis.label, group).count("n", n)
     total, same = int(cells.sum()), int(np.trace(cells))
-    missing = table.n - total
-    shared = {
-        "N": total, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without one of the two left out"),
-    }  # fmt: skip
+    shared = standing(total, table.n - total, table.withheld, "without one of the two left out")
     rows = Rows(analysis.id, analysis.label, "", shared | {"level": analysis.level})
     yield Rows(analysis.id, analysis.label, "", shared).count("n", total)
 

@@ -12,7 +12,7 @@ import numpy as np
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
 from chartline.stats.groups import group_of, left_out, levels_of
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.chi_square import pearson_test
 from chartline.stats.proportions.fisher import fisher_test
@@ -61,10 +61,9 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield the proportion of each group, the measures between two, each test, and what is pooled over the strata."""
     table = source.table(analysis.id, CrossTab)
     of = _counted(source, table, analysis)
-    shared = {
-        "missing": of.missing, "withheld": table.withheld,
-        "warnings": left_out(of.missing, table.withheld, "with an unknown value or group left out"),
-    }  # fmt: skip
+    shared = standing(
+        int(of.table.sum()), of.missing, table.withheld, "with an unknown value or group left out"
+    )  # fmt: skip
     for level, (n, other) in zip(of.groups, of.whole.tolist(), strict=True):
         own = {
             "n": n, "N": n + other, "missing": of.unknown[level],
@@ -78,7 +77,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
                 "proportion", n / (n + other), METHODS["clopper_pearson"], (ends.lower, ends.upper),
                 level=analysis.level, unit="proportion",
             )  # fmt: skip
-    rows = Rows(analysis.id, analysis.label, "", shared | {"N": int(of.table.sum())})
+    rows = Rows(analysis.id, analysis.label, "", shared)
     for measure in (m for name in analysis.measures for m in _MEASURES[name]):
         statistic, _, method, _ = measure
         yield from rows.tried(statistic, method, partial(_measure, source, rows, of, analysis, measure))

@@ -15,8 +15,8 @@ from chartline.stats.comparison.logrank import Weights, logrank_test
 from chartline.stats.comparison.max_combo import max_combo_test
 from chartline.stats.comparison.permutation import permutation_logrank_test
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import group_of, left_out, levels_of, with_known
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.groups import group_of, levels_of, with_known
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.statistic import NotEstimable
 from chartline.stats.survival.restricted_mean import compare_restricted_means, estimate_restricted_mean
@@ -37,11 +37,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n and events of each group, then the rows of each test, then restricted means, differences and ratios."""
     table = source.table(analysis.id, EventTable)
     known, unknown = with_known(table, (analysis.by, *analysis.strata))
-    missing = table.missing + unknown
-    shared = {
-        "N": known.n, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without a time or group left out"),
-    }  # fmt: skip
+    shared = standing(known.n, table.missing + unknown, table.withheld, "without a time or group left out")
     levels = source.levels(analysis.by, levels_of(known, analysis.by))
     for level in levels:
         part = known.select(((analysis.by, level),))
@@ -68,6 +64,8 @@ def _test(
 ) -> Iterator[Result]:
     episodes = _episodes(table, levels, analysis)
     if test == "max_combo":
+        if len(levels) > 2:
+            raise NotEstimable(f"{len(levels)} groups, where two are compared")
         combo = max_combo_test(episodes)
         yield rows.value("z_max_combo", combo.statistic, method, unit="z", warnings=combo.warnings)
         yield rows.p("p_max_combo", combo.p, method, warnings=combo.warnings)

@@ -8,8 +8,8 @@ from typing import Any
 
 from chartline.counts.model import ValueTable
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, left_out
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.groups import group_of
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.statistic import NotEstimable
 from chartline.stats.values.hodges_lehmann import estimate_shift
@@ -37,10 +37,8 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         for statistic in ("mean", "sd", "median", "q1", "q3"):
             reason = "" if getattr(s, statistic) is not None else "too few patients with a value"
             yield rows.value(statistic, getattr(s, statistic), statistic, reason=reason, n=s.n, N=s.n + s.missing)
-    shared = {
-        "missing": missing, "withheld": table.withheld, "N": sum(sum(v.values()) for v in groups.values()),
-        "warnings": left_out(missing, table.withheld, "without a value or group left out"),
-    }  # fmt: skip
+    n = sum(sum(v.values()) for v in groups.values())
+    shared = standing(n, missing, table.withheld, "without a value or group left out")
     rows = Rows(analysis.id, analysis.label, "", shared)
     for measure in analysis.measures:
         yield from rows.tried(

@@ -16,10 +16,10 @@ import numpy as np
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, left_out, with_known
+from chartline.stats.groups import NOBODY, with_known
 from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import code_covariates, meaning
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
 from chartline.stats.regression.firth_cox import estimate_firth_cox
@@ -27,6 +27,7 @@ from chartline.stats.regression.guards import choose_cox_method
 from chartline.stats.statistic import NotEstimable
 
 _MODEL = "model"  # the row that says why there is no model
+FEWEST_CLUSTERS = 20  # Cameron AC, Miller DL. J Hum Resour 2015;50:317-372: few is 20 to 50, more if they are unequal
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
@@ -92,8 +93,7 @@ def _shared(analysis: Any, episodes: Episodes, known: EventTable, table: EventTa
     """What the rows of a model share; `known` are those of the table that are in it."""
     n, missing = known.n_at_start, table.missing + table.n_at_start - known.n_at_start
     events = int(episodes.count[episodes.events_of(str(analysis.cause) if analysis.cause else None)].sum())
-    warnings = left_out(missing, table.withheld, what)
-    return {"n": events, "N": n, "missing": missing, "withheld": table.withheld, "warnings": warnings}
+    return standing(n, missing, table.withheld, what) | {"n": events}
 
 
 def _counts(model: _Model) -> Iterator[Result]:
@@ -107,7 +107,8 @@ def _choice(model: _Model) -> tuple[str, str, tuple[str, ...]]:
     if not model.shared["n"]:
         raise NotEstimable("no events")
     if analysis.method != "auto":
-        return analysis.method, "as declared", ()
+        likelihood = "Firth's penalty" if analysis.method == "firth" else "ordinary likelihood"
+        return analysis.method, f"{likelihood}, as declared", ()
     choice = choose_cox_method(model.episodes, model.cause)
     if choice.method == "firth" and (analysis.robust or analysis.cluster or analysis.ties == "exact"):
         return "ordinary", "no penalty, which goes with neither robust variance nor exact ties", choice.warnings
@@ -117,8 +118,12 @@ def _choice(model: _Model) -> tuple[str, str, tuple[str, ...]]:
 def _ordinary(model: _Model, reason: str, warnings: tuple[str, ...]) -> Iterator[Result]:
     analysis, episodes = model.analysis, model.episodes
     robust = analysis.robust or analysis.cluster is not None
-    if episodes.cluster is not None and np.unique(episodes.cluster).size < 2:
-        raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
+    if episodes.cluster is not None:
+        clusters = np.unique(episodes.cluster).size
+        if clusters < 2:
+            raise NotEstimable(f"all patients are in one cluster of {analysis.cluster}, which gives no robust variance")
+        if clusters < FEWEST_CLUSTERS:
+            warnings = (*warnings, f"{clusters} clusters are too few: their robust variance tends to be too small")
     fit = estimate_cox(episodes, ties=analysis.ties, cause=model.cause, robust=robust, level=analysis.level)
     ties = f", {analysis.ties.capitalize()} ties"
     variance = f", robust variance{f' by {analysis.cluster}' if analysis.cluster else ''}" if robust else ""
@@ -164,7 +169,7 @@ def _firth(model: _Model, reason: str, warnings: tuple[str, ...]) -> Iterator[Re
     warnings = (*warnings, *fit.warnings)
     for term in fit.terms:
         method = model.method(
-            f", Firth's penalty, {ties.capitalize()} ties, profile interval", reason, term=term.name
+            f", {ties.capitalize()} ties, profile interval", reason, term=term.name
         )  # fmt: skip
         rows = model.rows(term.name, warnings)
         yield from term_rows(rows, method, term.coef, term.se, term.ratio, term.p, "hazard_ratio")

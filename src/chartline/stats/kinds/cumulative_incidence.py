@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from chartline.counts.model import EventTable, Pattern
+from chartline.results.curve import StepCurve
 from chartline.results.model import Result
 from chartline.stats.competing.cumulative_incidence import CumulativeIncidence, estimate_cumulative_incidence
 from chartline.stats.competing.gray import gray_test
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out, with_known
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
 from chartline.stats.statistic import NotEstimable
 
 EVENT_FREE = "event_free"
-
-
-@dataclass(frozen=True)
-class IncidenceCurve:
-    """The incidence of one cause as a step curve that can be drawn."""
-
-    times_days: tuple[float, ...]
-    survival: tuple[float, ...]  # the incidence; the name is that of every drawn curve
-    lower: tuple[float | None, ...]
-    upper: tuple[float | None, ...]
-    leaving: tuple[int, ...]  # at each time
-    events: tuple[int, ...]  # of the cause
-    n: int
-    initial: float = 0.0
-
-    @property
-    def censor_days(self) -> tuple[float, ...]:
-        """Not drawn: censored patients belong to every cause."""
-        return ()
-
-    def n_risk(self, days: float) -> int:
-        return self.n - sum(self.leaving[: bisect_left(self.times_days, days)])
-
-    def n_events(self, days: float) -> int:
-        return sum(self.events[: bisect_right(self.times_days, days)])
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
@@ -55,7 +31,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield from _gray(table, analysis)
 
 
-def curves(source: Source, analysis: Any) -> dict[str, IncidenceCurve]:
+def curves(source: Source, analysis: Any) -> dict[str, StepCurve]:
     """Return the curve of each cause: of everyone, or of each group ("SITEID=A;CAUSE=relapse")."""
     table = source.table(analysis.id, EventTable)
     out = {}
@@ -69,12 +45,12 @@ def curves(source: Source, analysis: Any) -> dict[str, IncidenceCurve]:
     return out
 
 
-def _drawn(fit: CumulativeIncidence, cause: str) -> IncidenceCurve:
-    of = fit.causes[cause]
-    leaving = fit.censored + sum(fit.events.values())
-    return IncidenceCurve(
-        tuple(fit.times_days.tolist()), tuple(of.estimate.tolist()), tuple(finite(x) for x in of.lower),
-        tuple(finite(x) for x in of.upper), tuple(leaving.tolist()), tuple(fit.events[cause].tolist()), fit.n,
+def _drawn(fit: CumulativeIncidence, cause: str) -> StepCurve:
+    of, days = fit.causes[cause], tuple(fit.times_days.tolist())
+    leaving = np.cumsum(fit.censored + sum(fit.events.values()))
+    return StepCurve(
+        days, tuple(of.estimate.tolist()), tuple(finite(x) for x in of.lower), tuple(finite(x) for x in of.upper),
+        days, (fit.n, *(fit.n - leaving).tolist()), tuple(np.cumsum(fit.events[cause]).tolist()), initial=0.0,
     )  # fmt: skip
 
 
@@ -102,34 +78,31 @@ def _group(table: EventTable, analysis: Any, pattern: Pattern) -> Iterator[Resul
         events = sum(row[2 + i] for row in part.rows.values())
         yield Rows(analysis.id, analysis.label, group, counts).count("events", events)
     for month in analysis.at_months:
-        rows = Rows(analysis.id, analysis.label, group_of(pattern), shared | {"at": month, "at_unit": "months"})
-        yield from rows.tried("incidence", _method(analysis), partial(_at, part, analysis, pattern, month, shared))
+        yield from _at(part, analysis, pattern, month, shared)
 
 
 def _at(part: EventTable, analysis: Any, pattern: Pattern, month: float, shared: dict[str, Any]) -> Iterator[Result]:
-    fit = _fit(part, analysis)
-    days = month * DAYS_PER_MONTH
-    at = fit.at(days)
-    risk = int(at.at_risk[0])
-    few = (f"{risk} at risk at {month:g} months",) if risk < FEW else ()
+    """The incidence of each cause and the event-free share at a landmark."""
+    at = _fit(part, analysis).at(month * DAYS_PER_MONTH) if part.n else None
+    reached = at is not None and bool(at.reached[0])
+    risk = int(at.at_risk[0]) if at is not None else 0
+    reason = "" if reached else f"nobody was followed to {month:g} months" if part.n else NOBODY
+    few = (f"{risk} at risk at {month:g} months",) if reached and risk < FEW else ()
     of = shared | {"at": month, "at_unit": "months", "n": risk, "unit": "proportion"}
-    reason = "" if at.reached[0] else f"nobody was followed to {month:g} months"
-    for name, share in (*at.causes.items(), (EVENT_FREE, at.event_free)):
-        own = (*pattern, ("CAUSE", name)) if name != EVENT_FREE else pattern
-        statistic = "incidence" if name != EVENT_FREE else EVENT_FREE
+    for name in (*part.causes, EVENT_FREE):
+        own, statistic = ((*pattern, ("CAUSE", name)), "incidence") if name != EVENT_FREE else (pattern, EVENT_FREE)
         rows = Rows(analysis.id, analysis.label, group_of(own), of)
-        value = None if reason else float(share.estimate[0])
-        ends = (None, None) if reason else (share.lower[0], share.upper[0])
-        yield rows.value(statistic, value, _method(analysis), ends, reason=reason, warnings=few)
+        if at is None or not reached:
+            yield rows.failed(statistic, reason, _method(analysis))
+        else:
+            share = at.event_free if name == EVENT_FREE else at.causes[name]
+            ends = (share.lower[0], share.upper[0])
+            yield rows.value(statistic, float(share.estimate[0]), _method(analysis), ends, warnings=few)
 
 
 def _gray(table: EventTable, analysis: Any) -> Iterator[Result]:
     known, unknown = with_known(table, (analysis.by, *analysis.strata))
-    missing = table.missing + unknown
-    shared = {
-        "N": known.n, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without a time or group left out"),
-    }  # fmt: skip
+    shared = standing(known.n, table.missing + unknown, table.withheld, "without a time or group left out")
     method = "Gray's test" + (f", stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
     for cause in table.causes:
         rows = Rows(analysis.id, analysis.label, group_of((("CAUSE", cause),)), shared)

@@ -15,6 +15,7 @@ from typing import Any
 
 from chartline.counts.model import AFTER, BEFORE, STATE, EventTable, Pattern
 from chartline.protocol.names import event_words
+from chartline.results.curve import StepCurve
 from chartline.results.model import Result
 from chartline.stats.comparison.logrank import logrank_test
 from chartline.stats.episodes import Episodes
@@ -23,11 +24,12 @@ from chartline.stats.intercurrent.strategies import sentence_of
 from chartline.stats.intercurrent.strategy_counts import apply_strategy_to_counts
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source, months
+from chartline.stats.kinds.survival import drawn
 from chartline.stats.regression.cox import estimate_cox
 from chartline.stats.statistic import NotEstimable
 from chartline.stats.survival.kaplan_meier import Curve, estimate_curve
 
-BIASED = "biased (immortal time): who ever had the event had to live until then; shown beside the others only"
+BIASED = "biased (immortal time): who ever had the event had to live until then, so it only stands beside the others"
 _STATES = (BEFORE, AFTER)
 
 
@@ -74,11 +76,12 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield from _STRATEGIES[strategy](asked)
 
 
-def curves(source: Source, analysis: Any) -> dict[str, Curve]:
+def curves(source: Source, analysis: Any) -> dict[str, StepCurve]:
     """Return the Simon-Makuch curves, of the time before and after the event on the way."""
     if "simon_makuch" not in analysis.strategies:
         return {}
-    return _simon_makuch_curves(_Asked(source, analysis, source.table(analysis.id, EventTable), {"warnings": ()}))
+    asked = _Asked(source, analysis, source.table(analysis.id, EventTable), {"warnings": ()})
+    return {state: drawn(curve) for state, curve in _simon_makuch_curves(asked).items()}
 
 
 def _simon_makuch_curves(asked: _Asked) -> dict[str, Curve]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import NOBODY, left_out
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.groups import NOBODY
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source, months
 from chartline.stats.sensitivity.turnbull import Bounds, Turnbull, estimate_turnbull
 from chartline.stats.statistic import NotEstimable
@@ -25,11 +25,7 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     table = source.table(analysis.id, CrossTab)
     intervals = {(float(a), float(b) if b else math.inf): n for (a, b), n in table.cells.items() if a}
     n = sum(intervals.values())
-    missing = table.n - n
-    shared = {
-        "N": n, "missing": missing, "withheld": table.withheld,
-        "warnings": left_out(missing, table.withheld, "without a time left out"),
-    }  # fmt: skip
+    shared = standing(n, table.n - n, table.withheld, "without a time left out")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.count("n", n)
     yield rows.count("events", sum(n for (_, b), n in intervals.items() if math.isfinite(b)))

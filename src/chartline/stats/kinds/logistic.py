@@ -10,11 +10,10 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import left_out
 from chartline.stats.kinds.cox import term_rows
 from chartline.stats.kinds.imputed import columns_with_gaps, imputed_text, method_for_imputed
 from chartline.stats.kinds.model_data import code_number, meaning, references
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.firth_logistic import estimate_firth_logistic
 from chartline.stats.regression.guards import choose_logistic_method
@@ -37,9 +36,12 @@ def _model(source: Source, table: CrossTab, analysis: Any) -> Iterator[Result]:
     shared = _shared(table, outcomes.n, "without an outcome or covariate left out") | {"n": outcomes.n_events}
     yield from _counts(analysis, shared)
     choice = choose_logistic_method(outcomes)
-    method, reason = (choice.method, choice.reason) if analysis.method == "auto" else (analysis.method, "as declared")
+    method, reason = choice.method, choice.reason
+    if analysis.method != "auto":
+        method = analysis.method
+        reason = "Firth's penalty, as declared" if method == "firth" else "ordinary likelihood, as declared"
     fit = (estimate_firth_logistic if method == "firth" else estimate_logistic)(outcomes, analysis.level)
-    text = f"Logistic regression{', Firth penalty' if method == 'firth' else ''}, profile interval; {reason}"
+    text = f"Logistic regression, profile interval; {reason}"
     shared["warnings"] = (*shared["warnings"], *choice.warnings, *fit.warnings)
     for term in fit.terms[1:]:
         rows = Rows(analysis.id, analysis.label, f"TERM={term.name}", shared | {"level": analysis.level})
@@ -104,9 +106,7 @@ def _known(table: CrossTab) -> Cells:
 
 
 def _shared(table: CrossTab, n: int, what: str) -> dict[str, Any]:
-    missing = table.n - n
-    warnings = left_out(missing, table.withheld, what)
-    return {"N": n, "missing": missing, "withheld": table.withheld, "warnings": warnings}
+    return standing(n, table.n - n, table.withheld, what)
 
 
 def _counts(analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from chartline.counts.model import EventTable
 from chartline.results.model import Result
-from chartline.stats.groups import NOBODY, group_of, left_out
-from chartline.stats.kinds.rows import Rows
+from chartline.stats.groups import NOBODY, group_of
+from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, Source
 from chartline.stats.sensitivity.lost import bound_by_lost, censor_lost
 from chartline.stats.sensitivity.tipping_point import find_tipping_point
@@ -25,10 +25,7 @@ _CASES = {
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield how many were lost, then at each landmark the observed, worst and best survival and the tipping point."""
     table = source.table(analysis.id, EventTable)
-    shared = {
-        "N": table.n, "missing": table.missing, "withheld": table.withheld,
-        "warnings": left_out(table.missing, table.withheld, "without a time left out"),
-    }  # fmt: skip
+    shared = standing(table.n, table.missing, table.withheld, "without a time left out")
     lost = sum(row[-1] for row in table.rows.values())
     yield Rows(analysis.id, analysis.label, "", shared).count("lost", lost)
     for month in analysis.at_months:

@@ -116,7 +116,7 @@ def meaning(source: Source, analysis: Any, reference: Mapping[str, str], term: s
     variable, _, level = term.partition("=")
     if level and variable in reference:
         return f"; against {in_sentence(level_label(source.protocol, variable, reference[variable]))}"
-    per = next((t.per for t in analysis.terms if t.variable == variable), 1)
+    per = next((t.per for t in analysis.terms if t.variable == variable.partition("*")[0]), 1)
     return f"; per {per:g}" if per != 1 else ""
 
 

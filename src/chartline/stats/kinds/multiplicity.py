@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from chartline.results.model import Result
+from chartline.results.wording import group_words
 from chartline.stats.groups import group_of
 from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
@@ -27,15 +29,22 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     value_of = {name: float(p) for (name, _), p in zip(known, adjusted, strict=True)}
     method = f"{_NAMES[analysis.method]} adjustment for {len(known)} P values"
     for name, row in named:
-        label = f"{row.label}: {row.method.split(';')[0].split(',')[0]}" if row is not None else name
-        rows = Rows(analysis.id, label, group_of((("OF", name),)))
+        rows = Rows(analysis.id, _label(source, name, row), group_of((("OF", name),)))
         reason = "" if name in value_of else row.reason if row is not None else f"{name} has no P value"
         yield rows.value("p_adjusted", value_of.get(name), method, reason=reason, unit="P")
 
 
 def _p_value(source: Source, name: str) -> Result | None:
-    """The P value an entry names: the result of that id, or the first P value of that analysis."""
+    """The P value an entry names: the result of that id, or the first P value of that analysis (or why it has none)."""
     for row in source.rows.get(name.split("/")[0], []):
-        if row.unit == "P" and name in (row.analysis, row.id):
+        if name in (row.analysis, row.id) and (row.statistic in ("p", "model") or row.statistic.startswith("p_")):
             return row
     return None
+
+
+def _label(source: Source, name: str, row: Result | None) -> str:
+    """The analysis, and which of its P values: of a group, or the name of its test."""
+    label: str = source.protocol.analysis(name.split("/")[0]).label
+    if row is None or row.statistic == "model":
+        return label
+    return f"{label}: {group_words(source.protocol, row.group) or re.split('[,;]', row.method)[0]}"

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from chartline.counts.model import STATE, EventTable
+from chartline.results.curve import StepCurve
 from chartline.results.model import Result
 from chartline.stats.competing.multistate import StateProbabilities, estimate_states
 from chartline.stats.competing.state_counts import count_transitions
 from chartline.stats.episodes import Episodes
-from chartline.stats.groups import NOBODY, group_of, left_out
-from chartline.stats.kinds.rows import Rows, finite
+from chartline.stats.groups import NOBODY, group_of
+from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import DAYS_PER_MONTH, FEW, Source
 from chartline.stats.statistic import NotEstimable
 
 _METHOD = "Aalen-Johansen"
-
-
-@dataclass(frozen=True)
-class StateCurve:
-    """The share in one state as a step curve that can be drawn."""
-
-    times_days: tuple[float, ...]
-    survival: tuple[float, ...]  # the share; the name is that of every drawn curve
-    lower: tuple[float | None, ...]
-    upper: tuple[float | None, ...]
-    at_risk: tuple[int, ...]  # in the state, at each time
-    initial: float
-    end: int  # in it after the last time: those who never leave it
-
-    @property
-    def censor_days(self) -> tuple[float, ...]:
-        return ()
-
-    def n_risk(self, days: float) -> int:
-        i = bisect_left(self.times_days, days)
-        return self.at_risk[i] if i < len(self.at_risk) else self.end
-
-    def n_events(self, days: float) -> int:
-        return 0
 
 
 def fit_states(table: EventTable, analysis: Any) -> tuple[Episodes, StateProbabilities]:
@@ -55,13 +31,10 @@ def fit_states(table: EventTable, analysis: Any) -> tuple[Episodes, StateProbabi
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n, who entered each state and went on where, then shares and times in state."""
     table = source.table(analysis.id, EventTable)
-    shared = {
-        "missing": table.missing, "withheld": table.withheld,
-        "warnings": left_out(table.missing, table.withheld, "without the dates left out"),
-    }  # fmt: skip
+    shared = standing(table.n_at_start, table.missing, table.withheld, "without the dates left out")
     rows = Rows(analysis.id, analysis.label, "", shared)
     yield rows.count("n", table.n_at_start)
-    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared | {"N": table.n_at_start}))
+    yield from rows.tried("state", _METHOD, lambda: _model(table, analysis, shared))
 
 
 def _model(table: EventTable, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
@@ -103,23 +76,22 @@ def _at(
     yield from Rows(analysis.id, analysis.label, "", own | {"level": None}).tried("time_in_state", _METHOD, stay)
 
 
-def curves(source: Source, analysis: Any) -> dict[str, StateCurve]:
-    """Return the curve of each state that somebody was in."""
+def curves(source: Source, analysis: Any) -> dict[str, StepCurve]:
+    """Return the curve of each state."""
     table = source.table(analysis.id, EventTable)
     try:
         _, fit = fit_states(table, analysis)
     except NotEstimable:
         return {}
+    days = tuple(fit.times_days.tolist())
     out = {}
     for i, state in enumerate(fit.states):
-        inside, end = fit.at_risk[:, i].tolist(), 0
+        inside = (*fit.at_risk[:, i].tolist(), 0)
         if i > len(analysis.states):  # absorbing: whoever arrived is there
             arrived = [(day, row[1 + i]) for (_, day), row in table.rows.items() if row[1 + i]]
-            inside = [sum(n for day, n in arrived if day < time) for time in fit.times_days]
-            end = sum(n for _, n in arrived)
-        out[state] = StateCurve(
-            tuple(fit.times_days.tolist()), tuple(fit.probability[:, i].tolist()),
-            tuple(finite(x) for x in fit.lower[:, i]), tuple(finite(x) for x in fit.upper[:, i]),
-            tuple(inside), float(fit.start[i]), end,
+            inside = tuple(sum(n for day, n in arrived if day < time) for time in (*days, math.inf))
+        out[state] = StepCurve(
+            days, tuple(fit.probability[:, i].tolist()), tuple(finite(x) for x in fit.lower[:, i]),
+            tuple(finite(x) for x in fit.upper[:, i]), days, inside, initial=float(fit.start[i]),
         )  # fmt: skip
     return out

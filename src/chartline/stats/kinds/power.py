@@ -33,6 +33,11 @@ def _logrank(rows: Rows, analysis: Any, n: int) -> Iterator[Result]:
     dropout = -math.log1p(-analysis.dropout_per_year) / 12
     recruitment = Recruitment(analysis.accrual_months, analysis.follow_up_months, dropout)
     design = trial_power(n, analysis.median_months, analysis.hazard_ratio, recruitment, alpha=analysis.alpha)
-    method = f"Log-rank test, Schoenfeld's formula, hazard ratio {analysis.hazard_ratio:g}, alpha {analysis.alpha:g}"
+    method = (
+        f"Log-rank test, Schoenfeld's formula: hazard ratio {analysis.hazard_ratio:g}, median of the control "
+        f"{analysis.median_months:g} months, accrual over {analysis.accrual_months:g} months and "
+        f"{analysis.follow_up_months:g} months more, {analysis.dropout_per_year:g} lost a year, two-sided alpha "
+        f"{analysis.alpha:g}"
+    )
     yield rows.value("power", design.power, method, unit="proportion")
     yield rows.value("events_expected", design.events, method, unit="events")

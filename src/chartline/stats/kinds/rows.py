@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chartline.results.model import Result
+from chartline.stats.groups import left_out
 from chartline.stats.kinds.source import DAYS_PER_MONTH
 from chartline.stats.statistic import NotEstimable
 
@@ -60,12 +61,19 @@ class Rows:
             yield self.failed(statistic, "the data are too few to determine it", method)
 
     def _row(self, statistic: str, value: float | None, own: dict[str, Any]) -> Result:
-        said = (*self.shared.get("warnings", ()), *own.pop("warnings", ()))
+        # the result file sets warnings apart by "; "
+        said = tuple(w.replace("; ", ", ") for w in (*self.shared.get("warnings", ()), *own.pop("warnings", ())))
         of = {"group": self.group, "label": self.label} | self.shared | own
         if of.get("at_unit") == "months":
             said = tuple(_in_months(w, of["at"]) for w in said)
             of["reason"] = _in_months(of.get("reason", ""), of["at"])
         return Result(self.analysis, statistic, value, **{**of, "warnings": tuple(dict.fromkeys(said))})
+
+
+def standing(n: int, missing: int, withheld: int, what: str) -> dict[str, Any]:
+    """Return what rows share of the patients behind them: `n` counted, those missing (left out as `what` says), those
+    withheld."""
+    return {"N": n, "missing": missing, "withheld": withheld, "warnings": left_out(missing, withheld, what)}
 
 
 def finite(value: Any) -> float | None:

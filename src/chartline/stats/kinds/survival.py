@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from chartline.counts.model import EventTable, Pattern
+from chartline.results.curve import StepCurve
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, left_out
 from chartline.stats.kinds.rows import Rows
@@ -34,15 +35,22 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     yield from estimate_survival(source.table(analysis.id, EventTable), analysis)
 
 
-def curves(source: Source, analysis: Any) -> dict[str, Curve]:
-    """Return the curve of everyone ("") and of each group."""
+def curves(source: Source, analysis: Any) -> dict[str, StepCurve]:
+    """Return the curve of everyone ("") and of each group: Kaplan-Meier, or reverse Kaplan-Meier for follow-up."""
     table = source.table(analysis.id, EventTable)
-    return {group_of(p): curve_of(table.select(p), analysis) for p in ((), *groups_by(table, analysis.by))}
+    patterns = ((), *groups_by(table, analysis.by))
+    return {group_of(p): drawn(_fit(_oriented(table.select(p), analysis), analysis)) for p in patterns}
 
 
-def curve_of(table: EventTable, analysis: Any) -> Curve:
-    """Return the curve an analysis asks for: Kaplan-Meier, or reverse Kaplan-Meier for follow-up."""
-    return _fit(_oriented(table, analysis), analysis)
+def drawn(curve: Curve) -> StepCurve:
+    """Return a Kaplan-Meier curve as it is drawn."""
+    days = sorted({*curve.times_days, *(day for day, _ in curve.entries)})
+    after = (days[-1] if days else 0) + 1
+    return StepCurve(
+        curve.times_days, curve.survival, curve.lower, curve.upper, tuple(days),
+        tuple(curve.n_risk(day) for day in (*days, after)), tuple(curve.n_events(day) for day in curve.times_days),
+        tuple(curve.censor_days), curve.initial,
+    )  # fmt: skip
 
 
 def _fit(table: EventTable, analysis: Any) -> Curve:

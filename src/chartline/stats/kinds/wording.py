@@ -34,10 +34,14 @@ class Wording:
 
     def of(self, rows: Iterable[Result]) -> list[Result]:
         """Return the rows with their method, reason and warnings worded."""
-        return [
-            replace(r, method=self.say(r.method), reason=self.say(r.reason), warnings=tuple(map(self.say, r.warnings)))
-            for r in rows
-        ]
+        return [self._row(r) for r in rows]
+
+    def _row(self, r: Result) -> Result:
+        if not any(self._pattern.search(text) for text in (r.method, r.reason, *r.warnings)):
+            return r
+        return replace(
+            r, method=self.say(r.method), reason=self.say(r.reason), warnings=tuple(map(self.say, r.warnings))
+        )
 
     def say(self, text: str) -> str:
         """Return a text with labels for names."""
