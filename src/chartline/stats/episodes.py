@@ -167,7 +167,7 @@ class Episodes:
         group, groups = factor(columns.group, n)
         stratum, strata = factor(columns.stratum, n)
         pattern = constant(0, n) if not columns.covariates else columns.pattern
-        patterns = n if pattern is None else int(pattern.max(initial=-1)) + 1
+        patterns = n if pattern is None or not n else int(pattern.max()) + 1
         names, design = design_matrix(columns.covariates, reference or {}, patterns)
         return cls(
             entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
