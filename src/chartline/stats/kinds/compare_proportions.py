@@ -11,7 +11,7 @@ import numpy as np
 
 from chartline.counts.model import CrossTab
 from chartline.results.model import Result
-from chartline.stats.groups import group_of, levels_of
+from chartline.stats.groups import group_of, left_out, levels_of
 from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.proportions.chi_square import pearson_test
