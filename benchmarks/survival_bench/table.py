@@ -66,7 +66,8 @@ def _facts(document: dict[str, Any]) -> list[str]:
         f"On {m['date']}, {m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python"
         f" {m['python']}; {named}. Load of the machine (1 minute): {m['load_before']} before, {m['load_after']} after."
         f" Median time of a run, {each} a cell, highest memory of the process; `>` is stopped at"
-        f" {document['limit_s']:g} s or {document['memory_gb']:g} GB. Numbers in brackets: how many times longer than chartline from Parquet."
+        f" {document['limit_s']:g} s or {document['memory_gb']:g} GB."
+        " Numbers in brackets: how many times longer than chartline from Parquet."
     ]
 
 
