@@ -107,7 +107,8 @@ def test_the_probability_of_an_event_averages_over_entry(
     expected = hazard / rate * float(np.mean(-np.expm1(-rate * times)))
     found = event_probability(hazard, Recruitment(accrual, end, loss))
     assert found == pytest.approx(expected, rel=1e-5)
-    assert found <= event_probability(hazard, Recruitment(accrual, end, 0)) <= 1
+    without_loss = event_probability(hazard, Recruitment(accrual, end, 0))
+    assert found <= without_loss * (1 + 1e-12) <= 1 + 1e-12  # equal but for rounding where nearly nobody is lost
 
 
 @given(st.integers(1, 40), st.floats(0.05, 0.6), st.floats(0.05, 0.35), st.sampled_from([0.05, 0.1]))
