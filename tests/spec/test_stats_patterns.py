@@ -1,4 +1,4 @@
-"""Rows of equal covariates may be counted as patterns, or gone through one by one: nothing that is estimated differs."""
+"""Rows of equal covariates may be counted as patterns or gone through one by one: nothing that is estimated differs."""
 
 from __future__ import annotations
 
