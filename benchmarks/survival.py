@@ -164,7 +164,8 @@ def run_cell(cell: Cell, folder: Path, options: argparse.Namespace) -> None:
 
 
 def _why(errors: str, status: int) -> str:
-    last = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {status}"
+    lines = errors.strip().splitlines() or [f"exit status {status}"]
+    last = "ended by a panic" if "RUST_BACKTRACE" in errors else lines[-1]  # Rust ends with an offer of a backtrace
     short = "out of memory" if "cannot allocate" in errors or "MemoryError" in errors or status == -9 else last
     return short.replace("|", "/")[:120]
 

@@ -256,6 +256,25 @@ def test_fine_gray_of_few_events_is_warned_of_for_there_is_no_penalty() -> None:
     assert "6 events for 1 coefficient, fewer than 10 each: fewer than 10 events in all" in r.warnings
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        FINE_GRAY,
+        COX | {"frailty": "SITEID"},
+        COX | {"cluster": "SITEID"},
+        COX | {"ties": "exact"},
+    ],
+)
+def test_too_few_events_for_a_model_that_cannot_be_penalised_give_their_reason(model: dict[str, Any]) -> None:
+    own = [(int(DAY[i]), "relapse" if i < 4 else None, {"SEX": str(SEX[i]), "SITEID": str(SITE[i])}) for i in range(N)]
+    of = results_of(people(*own), model | {"covariates": ["SEX"]})
+    assert of[f"{model['id']}/model"].reason == (
+        "too few events (4 events for 1 coefficient, fewer than 5 each: fewer than 10 events in all), and no penalised "
+        "form of this model exists"
+    )
+    assert of[f"{model['id']}/events"].value == 4
+
+
 def test_fine_gray_without_its_event() -> None:
     own = [(10, "death", {"SEX": "F"}), (20, None, {"SEX": "M"})]
     assert results_of(people(*own), FINE_GRAY | {"covariates": ["SEX"]})["fg/model"].reason == (

@@ -161,7 +161,8 @@ def estimate_fine_gray(
     terms = (*rows.covariates, *(f"{e.covariate}*{e.label}" for e in time_effects))
     best = maximise(engine.evaluate, scale, terms)
     lost = (rows.status == 0) if ends is None else (rows.status == 0) & ends
-    covariance = _covariance(engine, best, variance, table, censoring, lost, weights, who, rows)
+    with np.errstate(over="ignore", invalid="ignore"):  # far from the data: no variance, which `_result` says
+        covariance = _covariance(engine, best, variance, table, censoring, lost, weights, who, rows)
     away = _at_times(centre, rows.covariates, tuple(time_effects), table.times) @ best.finite
     with np.errstate(over="ignore"):  # the baseline of covariates 0 may be infinitely far from the data
         jumps = best.fit.jumps * np.exp(-away)[0]

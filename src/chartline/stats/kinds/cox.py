@@ -18,7 +18,7 @@ from chartline.results.model import Result
 from chartline.stats.episodes import Episodes
 from chartline.stats.groups import NOBODY, with_known
 from chartline.stats.kinds.imputed import columns_with_gaps, covariate_texts, imputed_text, method_for_imputed
-from chartline.stats.kinds.model_data import code_covariates, meaning
+from chartline.stats.kinds.model_data import code_covariates, enough_without_penalty, meaning
 from chartline.stats.kinds.rows import Rows, finite, standing
 from chartline.stats.kinds.source import Source
 from chartline.stats.regression.cox import CoxFit, estimate_cox
@@ -111,6 +111,7 @@ def _choice(model: _Model) -> tuple[str, str, tuple[str, ...]]:
         return analysis.method, f"{likelihood}, as declared", ()
     choice = choose_cox_method(model.episodes, model.cause)
     if choice.method == "firth" and (analysis.robust or analysis.cluster or analysis.ties == "exact"):
+        enough_without_penalty(model.shared["n"], len(model.episodes.covariates))
         return "ordinary", "no penalty, which goes with neither robust variance nor exact ties", choice.warnings
     return choice.method, choice.reason, choice.warnings
 
@@ -180,12 +181,14 @@ def _firth(model: _Model, reason: str, warnings: tuple[str, ...]) -> Iterator[Re
 def _frailty(model: _Model) -> Iterator[Result]:
     from chartline.stats.regression.frailty import estimate_frailty_cox
 
+    few = enough_without_penalty(model.shared["n"], len(model.episodes.covariates))
     fit = estimate_frailty_cox(model.episodes, model.analysis.level, by="cluster", cause=model.cause)
+    warnings = (*few, *fit.warnings)
     name = f", gamma frailty by {model.analysis.frailty}"
     for term in fit.terms:
-        rows, method = model.rows(term.name, fit.warnings), model.method(name, term=term.name)
+        rows, method = model.rows(term.name, warnings), model.method(name, term=term.name)
         yield from term_rows(rows, method, term.coef, term.se, term.ratio, term.p, "hazard_ratio")
-    rows = model.rows(warnings=fit.warnings)
+    rows = model.rows(warnings=warnings)
     yield rows.value("frailty_variance", fit.theta, model.method(name, term=""), unit="variance")
     yield rows.p("p_frailty_variance", fit.p, "Likelihood ratio test of no frailty (half chi-square, 1 df)")
 

@@ -11,10 +11,9 @@ from chartline.counts.model import EventTable
 from chartline.results.model import Result
 from chartline.stats.competing.fine_gray import TimeEffect, estimate_fine_gray
 from chartline.stats.kinds.cox import term_rows
-from chartline.stats.kinds.model_data import code_covariates, meaning
+from chartline.stats.kinds.model_data import code_covariates, enough_without_penalty, meaning
 from chartline.stats.kinds.rows import Rows, standing
 from chartline.stats.kinds.source import Source
-from chartline.stats.regression.guards import events_per_variable
 
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
@@ -30,12 +29,11 @@ def _model(source: Source, table: EventTable, analysis: Any, method: str) -> Ite
     episodes, cause = coded.episodes(), str(analysis.cause)
     events = int(episodes.count[episodes.events_of(cause)].sum())
     missing = table.missing + coded.left_out
-    few = events_per_variable(events, max(1, len(episodes.covariates) + len(analysis.time_effects)))
     shared = standing(coded.table.n, missing, table.withheld, "without a time or covariate left out") | {"n": events}
     counts = {k: v for k, v in shared.items() if k != "n"}
     yield Rows(analysis.id, analysis.label, "", counts).count("n", coded.table.n)
     yield Rows(analysis.id, analysis.label, "", counts).count("events", events)
-    shared["warnings"] += (few.sentence,) if few.verdict != "enough" else ()
+    shared["warnings"] += enough_without_penalty(events, len(episodes.covariates) + len(analysis.time_effects))
     changing = [TimeEffect(v, lambda days: np.log(np.maximum(days, 1)), "log(day)") for v in analysis.time_effects]
     fit = estimate_fine_gray(episodes, cause, time_effects=changing, level=analysis.level)
     shared["warnings"] += fit.warnings

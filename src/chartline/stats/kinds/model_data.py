@@ -20,6 +20,7 @@ from chartline.protocol.names import in_sentence, level_label
 from chartline.stats.episodes import Episodes, Floats
 from chartline.stats.groups import with_known
 from chartline.stats.kinds.source import Source
+from chartline.stats.regression.guards import events_per_variable
 from chartline.stats.statistic import NotEstimable
 
 
@@ -90,6 +91,15 @@ def references(source: Source, analysis: Any, levels: Mapping[str, Iterable[str]
             )
         out[term.variable] = term.reference or found[0]
     return out
+
+
+def enough_without_penalty(events: int, coefficients: int) -> tuple[str, ...]:
+    """Return the warning of a model for which no penalised form exists; below five events a coefficient there is no
+    model (`guards`). Raises `NotEstimable`."""
+    few = events_per_variable(events, max(1, coefficients))
+    if events and few.verdict == "too few":
+        raise NotEstimable(f"too few events ({few.sentence}), and no penalised form of this model exists")
+    return (few.sentence,) if few.verdict == "few" else ()
 
 
 def code_number(term: Any, texts: Sequence[str], counts: Sequence[int]) -> Floats:
