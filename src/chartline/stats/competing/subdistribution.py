@@ -1,9 +1,10 @@
 """The sums of the Fine-Gray model: its likelihood, score and information, and each row's share in the score.
 
-In: rows as `Rows` (index arrays over the J distinct times of events of interest). Out: two engines with the same verbs.
+In: rows as `Rows` (index arrays over the J distinct times of events of interest). Out: engines with the same verbs.
 
 Separable  covariates fixed in time. A competing event at T counts Q(t-) / Q(T-) at t, a product, so that sums over the
            risk set are cumulative sums and no row is ever expanded: O(rows x covariates) a step, plus one Gram matrix.
+Counted    the same where the rows share few patterns of covariates: O(P x J x covariates) a step.
 Patterns   covariates whose effect changes with time. Sums are over distinct covariate rows x event times: O(P x J) a
            step, whatever the number of subjects.
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from chartline.stats.competing.censoring_weights import CensoringWeights
 from chartline.stats.competing.totals import totals
 from chartline.stats.episodes import Floats, Ints
+from chartline.stats.pieces import product, square
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +168,55 @@ class Separable:
         return out
 
 
+class Counted(Separable):
+    """As `Separable`, where rows share few patterns: sums over the risk sets are those of subjects counted by pattern.
+
+    `values` is covariates x patterns, centred, `pattern` a row's index. What a pattern has at risk at each event time,
+    weights included, does not depend on beta. Rows are gone through once, for their shares in the score.
+    """
+
+    def __init__(self, rows: Rows, x: Floats, values: Floats, pattern: Ints) -> None:
+        super().__init__(rows, x)
+        self.values, self.pattern = values, pattern
+        self.present = weighed_at_risk(rows, pattern, values.shape[1])
+
+    def evaluate(self, beta: Floats) -> Fit:
+        r = self.rows
+        eta = beta @ self.values
+        shift = float(eta.max(initial=0.0))
+        unit = np.exp(eta - shift)
+        sums = product(np.vstack([unit, self.values * unit]), self.present)
+        if not np.all(sums[0] > 0):
+            return nowhere(beta)
+        mean, jumps = sums[1:] / sums[0], r.deaths / sums[0]
+        loglik = float(beta @ self.sum_events - r.deaths @ (np.log(sums[0]) + shift))
+        weight = unit * np.einsum("pj,j->p", self.present, jumps)
+        information = (self.values * weight) @ self.values.T - square(mean * r.deaths, mean)
+        self._of = (beta.copy(), unit, mean, jumps)
+        return Fit(loglik, self.sum_events - mean @ r.deaths, information, jumps * np.exp(-shift))
+
+    def _state(self, beta: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        if not np.array_equal(self._of[0], beta):
+            self.evaluate(beta)
+        _, unit, mean, jumps = self._of
+        return self.rows.count * unit[self.pattern], mean, jumps, self._experienced(jumps[None, :])[0]
+
+
+def weighed_at_risk(rows: Rows, pattern: Ints, size: int) -> Floats:
+    """Return who is at risk at each event time, competing events by their weights: patterns x event times."""
+    width = rows.times.size + 1
+    inside = totals(pattern * width + rows.stop, rows.count, size * width)
+    if rows.late:
+        inside = inside - totals(pattern * width + rows.start, rows.count, size * width)
+    out = np.cumsum(inside.reshape(size, width)[:, :0:-1], axis=1)[:, ::-1].copy()
+    c = rows.competing
+    for g in range(rows.strata):
+        who = rows.stratum[c] == g
+        key, weight = pattern[c[who]] * width + rows.stop[c[who]], rows.count[c[who]] / rows.own_weight[who]
+        out += rows.weight[g] * np.cumsum(totals(key, weight, size * width).reshape(size, width), axis=1)[:, :-1]
+    return np.asarray(out)
+
+
 class Patterns:
     """`z` is patterns x J x covariates, each covariate row as it stands at each event time; `pattern` a row's index."""
 
@@ -174,19 +225,10 @@ class Patterns:
         j, p = rows.times.size, z.shape[0]
         width = j + 1
 
-        def total(step: Ints, w: Floats, who: Ints | slice) -> Floats:
-            return totals(pattern[who] * width + step, w, p * width).reshape(p, width)
-
-        everyone = slice(None)
-        inside = total(rows.stop, rows.count, everyone) - total(rows.start, rows.count, everyone)
-        self.present = np.cumsum(inside[:, :0:-1], axis=1)[:, ::-1].copy()
-        c = rows.competing
-        for g in range(rows.strata):
-            who = rows.stratum[c] == g
-            past = total(rows.stop[c[who]], rows.count[c[who]] / rows.own_weight[who], c[who])
-            self.present += rows.weight[g] * np.cumsum(past, axis=1)[:, :-1]
+        self.present = weighed_at_risk(rows, pattern, p)
         ends = np.flatnonzero(rows.event)
-        self.ended = total(rows.stop[ends] - 1, rows.count[ends], ends)[:, :-1]
+        key = pattern[ends] * width + rows.stop[ends] - 1
+        self.ended = totals(key, rows.count[ends], p * width).reshape(p, width)[:, :-1]
 
     def evaluate(self, beta: Floats) -> Fit:
         r, z = self.rows, self.z

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.pieces import PIECE, each, slices
+from chartline.stats.patterns import find_patterns
+from chartline.stats.pieces import each, slices
 from chartline.stats.regression.exact_ties import ExactLikelihood
 from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
 from chartline.stats.regression.risk_sets import RiskSets
 
-_MANY = 4096  # rows from which it is worth looking for equal covariates
 _PIECE = 4096  # rows
-_CODES = 1 << 20  # codes that whole-number covariates may need together
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Standardised:
 def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int | None = None) -> Standardised:
     """Return the likelihood of the covariates at risk. Raises `NotEstimable` where exact ties would take too long."""
     exact = ties == "exact" and bool(np.any(sets.deaths > 1))
-    found = None if exact else _patterns(episodes, sets)
+    found = None if exact else find_patterns(episodes, sets.times.size)
     if found is None:
         xt = _rows(episodes, sets.row)
         centre, scale, span = _standards(xt, sets.count)
@@ -84,21 +83,6 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     return centre, scale, (sums[:, 1].max(axis=0) - sums[:, 0].min(axis=0)) / scale
 
 
-def _patterns(episodes: Episodes, sets: RiskSets) -> tuple[Ints, Floats] | None:
-    """The pattern of each row and the covariates of each pattern, if counting patterns is less work than rows."""
-    room = 3 * episodes.exit.size // sets.times.size
-    if episodes.design.shape[0] <= room:
-        return episodes.pattern, episodes.design
-    code = _coded(episodes.design, room) if episodes.exit.size >= _MANY else None
-    if code is None:
-        return None
-    example = np.full(int(code.max()) + 1, -1)
-    example[code] = np.arange(code.size)
-    used = np.flatnonzero(example >= 0)
-    place = (np.cumsum(example >= 0) - 1)[code]
-    return place if episodes.by_row else place[episodes.pattern], episodes.design[example[used]]
-
-
 def _counted(
     episodes: Episodes, sets: RiskSets, pattern: Ints, width: int, cause: str | int | None
 ) -> tuple[Floats, Floats, Floats]:
@@ -118,23 +102,3 @@ def _counted(
     died = np.bincount(of * t + sets.last - 1, sets.count * sets.event, width * t)
     events = np.asarray(died.reshape(width, t), np.float64)
     return np.bincount(of, sets.count, width).astype(np.float64), at_risk, events
-
-
-def _coded(design: Floats, room: int) -> Ints | None:
-    """One whole number for each row of covariates, if all covariates are whole numbers of few values."""
-    sample = design[: _MANY // 4]
-    if np.any(sample != np.floor(sample)) or len(np.unique(sample, axis=0)) > room:
-        return None
-    pieces = [design[a : a + PIECE] for a in range(0, design.shape[0], PIECE)]
-    ends = [(p.min(axis=1), p.max(axis=1)) for p in (np.ascontiguousarray(p.T) for p in pieces)]
-    low, high = np.min([a for a, _ in ends], axis=0), np.max([b for _, b in ends], axis=0)
-    widths = high - low + 1
-    if float(np.prod(widths)) > _CODES:
-        return None
-    steps = np.concatenate([[1.0], np.cumprod(widths)[:-1]])
-    code = np.empty(design.shape[0], np.int64)
-    for a, piece in zip(range(0, design.shape[0], PIECE), pieces, strict=True):
-        if not np.array_equal(piece, np.floor(piece)):
-            return None
-        code[a : a + PIECE] = (piece - low) @ steps
-    return code if np.count_nonzero(np.bincount(code)) <= room else None
