@@ -204,5 +204,5 @@ def test_a_doubtful_relapse_that_hides_every_assessment_puts_the_response_in_dou
 
 
 def test_unknown_criteria_are_refused_by_name() -> None:
-    with pytest.raises(ProtocolError, match="no response criteria `inovate`"):
+    with pytest.raises(ProtocolError, match="no rule set `inovate`"):
         derive({"EX": DOSES}, response={"criteria": "inovate"})

@@ -7,23 +7,14 @@ category is tried, and the sentence that explains the result names what was miss
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from chartline.core.declared import parse_declaration
-from chartline.errors import ProtocolError
-
-Operator = Literal["<", "<=", ">", ">=", "=="]
+from chartline.derive.rule_set import Operator, Rule, RuleSet, available_rule_sets, load_rule_set
 
 
-class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Support(_Rule):
+class Support(Rule):
     """A treatment that makes a blood count no proof of recovery."""
 
     label: str = Field(description="As a reader sees it.", examples=["G-CSF"])
@@ -32,7 +23,7 @@ class Support(_Rule):
     without_end: Literal["one day", "ongoing"] = Field(description="What a record without an end date means.")
 
 
-class CountRule(_Rule):
+class CountRule(Rule):
     """One blood count on one day."""
 
     test: Literal["ANC", "PLT", "HB", "WBC"]
@@ -42,14 +33,14 @@ class CountRule(_Rule):
     without: str | None = Field(None, description="Support that must not have been given in the days before.")
 
 
-class CountsRequirement(_Rule):
+class CountsRequirement(Rule):
     """On one day within the window: all (or any) of the named count rules."""
 
     counts: str = Field(description="Name of a list under `counts`.")
     which: Literal["all", "any"] = "all"
 
 
-class Measure(_Rule):
+class Measure(Rule):
     """A number of the assessment against a threshold."""
 
     variable: Literal["BMBLAST", "PBBLAST", "MRDVAL"]
@@ -59,14 +50,14 @@ class Measure(_Rule):
     if_available: bool = Field(False, description="A missing value does not stand in the way.")
 
 
-class Finding(_Rule):
+class Finding(Rule):
     """A code of the assessment."""
 
     variable: Literal["EMD"]
     one_of: tuple[str, ...]
 
 
-class Fall(_Rule):
+class Fall(Rule):
     """A fall of marrow blasts from the last marrow up to the first dose, in per cent of it."""
 
     variable: Literal["BMBLAST"]
@@ -76,24 +67,19 @@ class Fall(_Rule):
 Requirement = CountsRequirement | Measure | Finding | Fall
 
 
-class Category(_Rule):
+class Category(Rule):
     code: str
     label: str
     origin: str = Field(description="The source's words, or 'ours' with the reason.")
     requires: tuple[Requirement, ...]
 
 
-class ResponseRules(_Rule):
+class ResponseRules(RuleSet):
     """A whole rule set."""
 
     chartline: Literal["response-rules/1"]
-    name: str
-    label: str
-    version: str
-    source: str
-    verified: str = Field(description="Against what the thresholds were checked, and what was not.")
-    support: dict[str, Support] = {}
-    counts: dict[str, tuple[CountRule, ...]] = {}
+    support: dict[str, Support] = Field({})
+    counts: dict[str, tuple[CountRule, ...]] = Field({})
     categories: tuple[Category, ...] = Field(description="In the order in which they are tried.")
     best: tuple[str, ...] = Field(description="Best first.")
     not_evaluable: str = Field(description="The code of a subject (or assessment) without a usable marrow.")
@@ -119,19 +105,9 @@ class ResponseRules(_Rule):
 
 def available_rules() -> tuple[str, ...]:
     """Return the names of the rule sets that are shipped."""
-    folder = files("chartline") / "derive" / "criteria"
-    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return available_rule_sets("criteria")
 
 
-@cache
 def load_rules(name: str) -> ResponseRules:
     """Return a shipped rule set. Raises `ProtocolError` where there is none of that name."""
-    if name not in available_rules():
-        raise ProtocolError(
-            f"There are no response criteria `{name}`",
-            where="response.criteria",
-            expected=f"one of: {', '.join(available_rules())}",
-            do="name one of them, or add derive/criteria/<name>.yaml",
-        )
-    file = files("chartline") / "derive" / "criteria" / f"{name}.yaml"
-    return parse_declaration(file.read_text(encoding="utf-8"), ResponseRules, ProtocolError, f"{name}.yaml")
+    return load_rule_set("criteria", name, ResponseRules, "response.criteria")

@@ -15,6 +15,7 @@ from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
+from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
@@ -89,10 +90,14 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
     text = describe_protocol(
         protocol,
         endpoints,
-        f"the {rules.label} rules (chartline rule set {rules.name}, version {rules.version}; {rules.source.strip()})",
+        f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
     )
-    return tuple((heading, tuple(sentences)) for heading, sentences in text)
+    notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
+    return (
+        *((heading, tuple(sentences)) for heading, sentences in text),
+        *([("How far the definitions were checked", notices)] if notices else []),
+    )
 
 
 def patient_bars(adsl: pl.DataFrame, responders: tuple[str, ...]) -> tuple[PatientBar, ...]:
