@@ -225,7 +225,7 @@ class Episodes:
         if not self.exit.size or float(self.exit.max()) >= max(4 * self.exit.size, 1000):
             return None
         days = self.exit.astype(np.int64)
-        return days if np.array_equal(days, self.exit) else None
+        return days if (days == self.exit).all() else None
 
     @cached_property
     def risk(self) -> RiskTable:
@@ -292,7 +292,7 @@ def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Fl
 
 def _merge_near(times: Floats) -> Floats:
     """R `aeqSurv`: runs of times that differ by rounding only become the first of the run."""
-    if np.array_equal(times, np.floor(times)):
+    if (times == np.floor(times)).all():
         return times
     distinct = np.unique(times)
     finite = distinct[np.isfinite(distinct)]

@@ -7,12 +7,74 @@ column is in one piece, so that what is done along the times is fast.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where columns of their own lengths stand, one after the other in one array (the last axis of the values).
+
+    What is done at each time is then done once for all columns, however small; what runs along the times, in each.
+    """
+
+    of: tuple[slice, ...]
+
+    @classmethod
+    def of_sizes(cls, sizes: Iterable[int]) -> Runs:
+        """Return the runs of columns of these lengths."""
+        return cls(tuple(slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0))))
+
+    def sums(self, values: Floats) -> Floats:
+        """Running sums along each column."""
+        return self._along(np.add, values)
+
+    def products(self, values: Floats) -> Floats:
+        """Running products along each column."""
+        return self._along(np.multiply, values)
+
+    def before(self, values: Floats, first: float) -> Floats:
+        """The value one time earlier, and `first` at the start of each column."""
+        out = np.empty_like(values)
+        out[..., 1:] = values[..., :-1]
+        for at in self.of:
+            out[..., at][..., :1] = first
+        return out
+
+    def to_come(self, values: Floats) -> Floats:
+        """What lies between each value and the last of its column."""
+        out = np.empty_like(values)
+        for at in self.of:
+            np.subtract(values[..., at][..., -1:], values[..., at], out=out[..., at])
+        return out
+
+    def _along(self, operation: np.ufunc, values: Floats) -> Floats:
+        out = np.empty_like(values)
+        for at in self.of:
+            operation.accumulate(values[..., at], axis=-1, out=out[..., at])
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Leaving:
+    """The times at which somebody leaves, of one column after the other: `events` causes x times, the rest one a time.
+
+    `all_events` are of all causes together.
+    """
+
+    runs: Runs
+    times: Floats
+    at_risk: Ints
+    events: Ints
+    all_events: Ints
+    censored: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +104,7 @@ class RiskTable:
         key = of_exit if width == 1 else at * t + of_exit
         left = totals(episodes.status * (width * t) + key, episodes, kinds * width * t).reshape(kinds, width, t)
         gone = left.sum(axis=0)
-        at_risk = np.cumsum(gone[:, ::-1], axis=1)[:, ::-1]
+        at_risk = gone[:, ::-1].cumsum(axis=1)[:, ::-1]
         if episodes.late:
             # not yet there at t: those whose entry is t or later; the first time above an entry is where they are
             of_entry = np.searchsorted(times, episodes.entry, side="right")
@@ -53,13 +115,24 @@ class RiskTable:
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
 
-    def column(self, g: int) -> RiskTable:
-        """Return one column, at the times at which somebody leaves it."""
-        left = self.events[:, g].sum(axis=1) + self.censored[:, g]
-        at = np.flatnonzero(left)
-        return RiskTable(
-            self.times[at], self.at_risk[at, g : g + 1], self.events[at, g : g + 1], self.censored[at, g : g + 1]
-        )
+    @cached_property
+    def leaving(self) -> Leaving:
+        """Each column at the times at which somebody leaves it."""
+        events, censored = self.events.transpose(2, 1, 0), self.censored.T
+        all_events = together(events)
+        gone = all_events + censored
+        width, t = gone.shape
+        cells = np.flatnonzero(gone > 0)
+        bounds = np.searchsorted(cells, np.arange(width + 1) * t).tolist()
+        runs = Runs(tuple(slice(a, b) for a, b in pairwise(bounds)))
+        at_risk, all_events, censored = (table.reshape(-1)[cells] for table in (self.at_risk.T, all_events, censored))
+        events = events.reshape(len(events), -1).take(cells, axis=1)
+        return Leaving(runs, self.times[cells % max(t, 1)], at_risk, events, all_events, censored)
+
+
+def together(events: Ints) -> Ints:
+    """Return the sum over causes, the first axis; itself where there is one."""
+    return np.asarray(events[0] if len(events) == 1 else events.sum(axis=0))
 
 
 def _places(episodes: Episodes) -> tuple[Floats, Ints]:
@@ -91,8 +164,10 @@ def distinct(times: Floats) -> tuple[Floats, Ints]:
 def _looked_up(days: Ints, highest: int) -> tuple[Floats, Ints]:
     seen = np.zeros(highest + 1, bool)
     seen[days] = True
-    place = np.cumsum(seen) - 1
-    return np.flatnonzero(seen).astype(np.float64), place[days]
+    times = np.flatnonzero(seen)
+    place = np.empty(highest + 1, np.int64)
+    place[times] = np.arange(times.size)
+    return times.astype(np.float64), place[days]
 
 
 def totals(key: Ints, episodes: Episodes, size: int) -> Ints:

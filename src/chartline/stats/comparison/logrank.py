@@ -127,7 +127,8 @@ def logrank_test(
     _refuse(episodes, table)
     w = weights_of(table, weights)
     observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    excess = np.asarray(w @ (table.events - table.d[:, None] * table.shares))
+    total, total_expected = observed.sum(axis=0), expected.sum(axis=0)
+    excess = total - total_expected
     variance = variance_of(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
@@ -139,8 +140,8 @@ def logrank_test(
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
-        events=tuple(int(d) for d in table.events.sum(axis=0)),
-        observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
+        events=tuple(table.events.T.sum(axis=1).astype(np.int64).tolist()),
+        observed=total, expected=total_expected, variance=variance,
         strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
         scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
         warnings=_warnings(episodes, table, variance, weights),
@@ -175,9 +176,10 @@ def variance_of(table: EventTimes, w: Floats) -> Floats:
     The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
     were at risk together), so that the diagonal is had without taking a difference.
     """
-    out = -(table.shares * (w**2 * table.spread)[:, None]).T @ table.shares
-    np.fill_diagonal(out, 0)
-    np.fill_diagonal(out, -out.sum(axis=1))
+    out = -(table.shares.T * (w * w * table.spread)) @ table.shares
+    diagonal = np.einsum("ii->i", out)  # a view
+    diagonal[:] = 0
+    diagonal[:] = -out.sum(axis=1)
     return np.asarray(out + 0.0)
 
 
@@ -200,24 +202,28 @@ def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floa
 
 def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
     """U' V^- U and the rank of V: of each set of groups linked by common risk sets, one group is left out."""
-    kept = np.ones(excess.size, bool)
-    for linked in _linked(variance):
-        kept[linked[int(np.argmax(variance[linked, linked]))]] = False
-    df = int(kept.sum())
-    if not df:
+    edges = variance.tolist()
+    kept = [i for linked in _linked(edges) for i in _but_one(linked, edges)]
+    if not kept:
         raise NotEstimable("no event happened while patients of two groups were at risk")
-    u, v = excess[kept], variance[np.ix_(kept, kept)]
-    return float(u @ np.linalg.solve(v, u)), df
+    u, v = excess[kept], variance[kept][:, kept]
+    return float(u @ np.linalg.solve(v, u)), len(kept)
 
 
-def _linked(variance: Floats) -> list[list[int]]:
+def _but_one(linked: list[int], edges: list[list[float]]) -> list[int]:
+    """All but the one whose variance is the largest."""
+    largest = max(linked, key=lambda i: edges[i][i])
+    return [i for i in linked if i != largest]
+
+
+def _linked(edges: list[list[float]]) -> list[list[int]]:
     """The groups in sets that are joined, directly or over others, by an element of the variance that is not 0."""
-    left, out = set(range(len(variance))), []
+    left, out = set(range(len(edges))), []
     while left:
         found, edge = set(), {left.pop()}
         while edge:
             found |= edge
-            edge = {j for i in edge for j in np.flatnonzero(variance[i]).tolist()} - found
+            edge = {j for i in edge for j, x in enumerate(edges[i]) if x} - found
         left -= found
         out.append(sorted(found))
     return out
