@@ -60,7 +60,7 @@ def _distinct(given: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
                 codes -= low
             there = np.zeros(high - low + 1, bool)
             there[codes] = True
-            distinct = (np.flatnonzero(there) + low).astype(given.dtype)
+            distinct = (there.nonzero()[0] + low).astype(given.dtype)
             return distinct, codes if distinct.size == there.size else (np.cumsum(there) - 1)[codes]
     distinct, at = np.unique(given, return_inverse=True)
     return distinct, at.reshape(-1)

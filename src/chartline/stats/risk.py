@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -99,19 +99,20 @@ class RiskTable:
         """
         at = episodes.group if columns is None else columns
         width = n_columns if n_columns is not None else len(episodes.groups) if columns is None else int(at.max()) + 1
-        times, of_exit = _places(episodes)
+        times, of_exit, some_empty = _places(episodes)
         kinds, t = len(episodes.causes) + 1, times.size
         key = of_exit if width == 1 else at * t + of_exit
         left = totals(episodes.status * (width * t) + key, episodes, kinds * width * t).reshape(kinds, width, t)
-        gone = left.sum(axis=0)
-        at_risk = gone[:, ::-1].cumsum(axis=1)[:, ::-1]
+        gone = together(left)
+        ended = gone.cumsum(axis=1)
+        at_risk = ended[:, -1:] - ended + gone
         if episodes.late:
             # not yet there at t: those whose entry is t or later; the first time above an entry is where they are
             of_entry = np.searchsorted(times, episodes.entry, side="right")
             waiting = totals(at * (t + 1) + of_entry, episodes, width * (t + 1)).reshape(width, t + 1)
             at_risk = at_risk - np.cumsum(waiting[:, :0:-1], axis=1)[:, ::-1]
-        there = gone.any(axis=0)
-        if not there.all():
+        if some_empty or not episodes.singly:
+            there = gone.any(axis=0)
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
 
@@ -119,31 +120,31 @@ class RiskTable:
     def leaving(self) -> Leaving:
         """Each column at the times at which somebody leaves it."""
         events, censored = self.events.transpose(2, 1, 0), self.censored.T
-        all_events = together(events)
-        gone = all_events + censored
+        gone = together(events) + censored
         width, t = gone.shape
-        cells = np.flatnonzero(gone > 0)
-        bounds = np.searchsorted(cells, np.arange(width + 1) * t).tolist()
+        cells = (gone > 0).reshape(-1).nonzero()[0]
+        bounds = cells.searchsorted([g * t for g in range(width + 1)]).tolist()
         runs = Runs(tuple(slice(a, b) for a, b in pairwise(bounds)))
-        at_risk, all_events, censored = (table.reshape(-1)[cells] for table in (self.at_risk.T, all_events, censored))
+        at_risk, censored = (table.reshape(-1).take(cells) for table in (self.at_risk.T, censored))
         events = events.reshape(len(events), -1).take(cells, axis=1)
-        return Leaving(runs, self.times[cells % max(t, 1)], at_risk, events, all_events, censored)
+        return Leaving(runs, self.times.take(cells % max(t, 1)), at_risk, events, together(events), censored)
 
 
-def together(events: Ints) -> Ints:
-    """Return the sum over causes, the first axis; itself where there is one."""
-    return np.asarray(events[0] if len(events) == 1 else events.sum(axis=0))
+def together(tables: Ints) -> Ints:
+    """Return the sum of tables of the same shape, the first axis; itself where there is one."""
+    return np.asarray(reduce(np.add, tables))
 
 
-def _places(episodes: Episodes) -> tuple[Floats, Ints]:
-    """The times and the place of each exit among them: every day up to the last one where that is less work."""
+def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:
+    """The times, the place of each exit among them, and whether there may be times at which nobody leaves: every day
+    up to the last one is a time where that is less work."""
     days = episodes.days
     if days is None:
-        return distinct(episodes.exit)
-    highest = int(days.max())
+        return *distinct(episodes.exit), False
+    highest = int(episodes.ends[1])
     if highest < days.size // 4:
-        return np.arange(highest + 1, dtype=np.float64), days
-    return _looked_up(days, highest)
+        return np.arange(highest + 1, dtype=np.float64), days, True
+    return *_looked_up(days, highest), False
 
 
 def distinct(times: Floats) -> tuple[Floats, Ints]:
@@ -164,7 +165,7 @@ def distinct(times: Floats) -> tuple[Floats, Ints]:
 def _looked_up(days: Ints, highest: int) -> tuple[Floats, Ints]:
     seen = np.zeros(highest + 1, bool)
     seen[days] = True
-    times = np.flatnonzero(seen)
+    times = seen.nonzero()[0]
     place = np.empty(highest + 1, np.int64)
     place[times] = np.arange(times.size)
     return times.astype(np.float64), place[days]

@@ -60,7 +60,7 @@ class EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
         events = together(risk.events.transpose(2, 1, 0)[kinds])
-        kept = np.flatnonzero(events.sum(axis=0))
+        kept = np.flatnonzero(events.any(axis=0))
         at_risk, had_it = (table.take(kept, axis=1).astype(np.float64) for table in (risk.at_risk.T, events))
         return cls(constant(0, kept.size), risk.times[kept], at_risk.T, had_it.T)
 

@@ -127,8 +127,7 @@ def logrank_test(
     _refuse(episodes, table)
     w = weights_of(table, weights)
     observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    total, total_expected = observed.sum(axis=0), expected.sum(axis=0)
-    excess = total - total_expected
+    excess = (table.events.T - table.d * table.shares.T) @ w  # exactly 0 at a time at which a group is alone
     variance = variance_of(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
@@ -141,7 +140,7 @@ def logrank_test(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
         events=tuple(table.events.T.sum(axis=1).astype(np.int64).tolist()),
-        observed=total, expected=total_expected, variance=variance,
+        observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
         strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
         scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
         warnings=_warnings(episodes, table, variance, weights),
@@ -201,32 +200,27 @@ def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floa
 
 
 def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
-    """U' V^- U and the rank of V: of each set of groups linked by common risk sets, one group is left out."""
-    edges = variance.tolist()
-    kept = [i for linked in _linked(edges) for i in _but_one(linked, edges)]
-    if not kept:
+    """U' V^- U and the rank of V, by leaving out one group after the other as Gaussian elimination does.
+
+    What joins two groups (minus their covariance) is never negative and the rows sum to 0, so that no difference need
+    be taken: of groups that are joined the last is found to have nothing left, exactly.
+    """
+    u, joins = excess.tolist(), (-variance).tolist()
+    chisq, df = 0.0, 0
+    for i, row in enumerate(joins):
+        others = range(i + 1, len(u))
+        spread = sum(row[j] for j in others)
+        if not spread:
+            continue
+        chisq, df = chisq + u[i] * u[i] / spread, df + 1
+        for j in others:
+            share = row[j] / spread
+            u[j] += share * u[i]
+            for k in others:
+                joins[j][k] += share * row[k]
+    if not df:
         raise NotEstimable("no event happened while patients of two groups were at risk")
-    u, v = excess[kept], variance[kept][:, kept]
-    return float(u @ np.linalg.solve(v, u)), len(kept)
-
-
-def _but_one(linked: list[int], edges: list[list[float]]) -> list[int]:
-    """All but the one whose variance is the largest."""
-    largest = max(linked, key=lambda i: edges[i][i])
-    return [i for i in linked if i != largest]
-
-
-def _linked(edges: list[list[float]]) -> list[list[int]]:
-    """The groups in sets that are joined, directly or over others, by an element of the variance that is not 0."""
-    left, out = set(range(len(edges))), []
-    while left:
-        found, edge = set(), {left.pop()}
-        while edge:
-            found |= edge
-            edge = {j for i in edge for j, x in enumerate(edges[i]) if x} - found
-        left -= found
-        out.append(sorted(found))
-    return out
+    return chisq, df
 
 
 def _scores(trend: Trend, groups: tuple[str, ...]) -> tuple[float, ...] | None:
@@ -268,7 +262,7 @@ def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cau
 def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: Weights) -> tuple[str, ...]:
     out = [
         f"group {name} is not compared: at no event was it at risk together with another group"
-        for name, v in zip(episodes.groups, np.diag(variance), strict=True)
+        for name, v in zip(episodes.groups, variance.diagonal().tolist(), strict=True)
         if v == 0
     ]
     of_survival = not isinstance(weights, str) or weights == "peto"

@@ -286,13 +286,12 @@ def _curves(
     groups: Sequence[Exits], interval: IntervalKind, level: float, variance: VarianceKind, start: float
 ) -> list[Curve]:
     """The curves of several groups, one after the other in one array: a small group costs no more than its times."""
-    n = np.concatenate([exits.at_risk for exits in groups]).astype(np.float64)
-    d = np.concatenate([exits.events for exits in groups])
-    runs = Runs.of_sizes(exits.times.size for exits in groups)
+    n = np.concatenate([exits.at_risk for exits in groups], dtype=np.float64)
+    d = np.concatenate([exits.events for exits in groups], dtype=np.float64)
+    runs = Runs.of_sizes([exits.times.size for exits in groups])
     left = n - d
-    with np.errstate(divide="ignore", invalid="ignore"):
-        adds = d / (n * (left if variance == "greenwood" else n))  # Greenwood's is infinite once nobody is left
-    adds[d == 0] = 0
+    with np.errstate(divide="ignore"):  # Greenwood's is infinite once nobody is left
+        adds = d / (n * (left if variance == "greenwood" else n))
     survival, log_error = runs.products(left / n), np.sqrt(runs.sums(adds))
     return [
         Curve(exits, survival[at], log_error[at], level, interval, start)
