@@ -70,7 +70,7 @@ def test_tsiatis_has_an_error_of_0_where_survival_is_0() -> None:
 def test_an_unknown_interval_level_or_share_is_refused() -> None:
     with pytest.raises(ValueError, match="there is no interval cloglog; there are log-log, log, plain, logit, arcsin"):
         estimate_curve(ONE_EVENT, "cloglog")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="in the range"):
+    with pytest.raises(ValueError, match="not a confidence level"):
         estimate_curve(ONE_EVENT, level=1.5)
     with pytest.raises(ValueError, match="not a share: 50"):
         estimate_curve(ONE_EVENT).quantile(50)

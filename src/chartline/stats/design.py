@@ -7,6 +7,7 @@ outcome read covariates through here, so that a covariate means the same in each
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@lru_cache(maxsize=64, typed=True)
 def constant(value: float, n: int) -> npt.NDArray[Any]:
     """Return `n` times the same number, read-only, in the memory of one."""
     one = np.array([value])
@@ -58,7 +60,7 @@ def _distinct(given: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
                 codes -= low
             there = np.zeros(high - low + 1, bool)
             there[codes] = True
-            distinct = (np.flatnonzero(there) + low).astype(given.dtype)
+            distinct = (there.nonzero()[0] + low).astype(given.dtype)
             return distinct, codes if distinct.size == there.size else (np.cumsum(there) - 1)[codes]
     distinct, at = np.unique(given, return_inverse=True)
     return distinct, at.reshape(-1)
@@ -73,6 +75,8 @@ def design_matrix(
     covariates: Mapping[str, Any], reference: Mapping[str, str], n: int
 ) -> tuple[tuple[str, ...], Floats]:
     """Numbers as they are, texts as indicators `name=level` against the reference level (R `contr.treatment`)."""
+    if not covariates:
+        return (), np.empty((1, 0))
     names: list[str] = []
     columns: list[npt.NDArray[Any]] = []
     for name, values in covariates.items():
@@ -94,7 +98,7 @@ def design_matrix(
         others = [i for i, level in enumerate(levels) if level != base]
         names += [f"{name}={levels[i]}" for i in others]
         columns += [at == i for i in others]
-    out = np.empty((n if covariates else 1, len(columns)))
+    out = np.empty((n, len(columns)))
 
     def fill(at: slice) -> None:  # a row is in one piece of memory, so that it is found at once wherever it stands
         for j, column in enumerate(columns):

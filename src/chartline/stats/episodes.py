@@ -65,7 +65,7 @@ class Episodes:
                 raise ValueError(f"{name} has {getattr(self, name).shape[0]} rows, the times have {n}")
         if self.cluster is not None and self.cluster.shape != (n,):
             raise ValueError(f"cluster has {self.cluster.shape[0]} rows, the times have {n}")
-        low, high = _range(self.exit)
+        low, high = self.ends
         if not (low >= 0 and high < math.inf) or math.isnan(_range(self.entry)[0]):
             raise ValueError("a time is missing, infinite or negative")
         if self.late:
@@ -200,6 +200,11 @@ class Episodes:
         return self if self.singly else self.select(self.count > 0)
 
     @cached_property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last exit."""
+        return _range(self.exit)
+
+    @cached_property
     def late(self) -> bool:
         """True where somebody enters after the start."""
         return _range(self.entry)[1] > -math.inf
@@ -222,10 +227,10 @@ class Episodes:
 
         Whatever is looked up by day in a table takes a tenth of the time of sorting.
         """
-        if not self.exit.size or float(self.exit.max()) >= max(4 * self.exit.size, 1000):
+        if not self.exit.size or self.ends[1] >= max(4 * self.exit.size, 1000):
             return None
         days = self.exit.astype(np.int64)
-        return days if np.array_equal(days, self.exit) else None
+        return days if (days == self.exit).all() else None
 
     @cached_property
     def risk(self) -> RiskTable:
@@ -292,7 +297,7 @@ def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Fl
 
 def _merge_near(times: Floats) -> Floats:
     """R `aeqSurv`: runs of times that differ by rounding only become the first of the run."""
-    if np.array_equal(times, np.floor(times)):
+    if (times == np.floor(times)).all():
         return times
     distinct = np.unique(times)
     finite = distinct[np.isfinite(distinct)]

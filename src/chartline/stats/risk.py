@@ -7,12 +7,74 @@ column is in one piece, so that what is done along the times is fast.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, reduce
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Where columns of their own lengths stand, one after the other in one array (the last axis of the values).
+
+    What is done at each time is then done once for all columns, however small; what runs along the times, in each.
+    """
+
+    of: tuple[slice, ...]
+
+    @classmethod
+    def of_sizes(cls, sizes: Iterable[int]) -> Runs:
+        """Return the runs of columns of these lengths."""
+        return cls(tuple(slice(a, b) for a, b in pairwise(accumulate(sizes, initial=0))))
+
+    def sums(self, values: Floats) -> Floats:
+        """Running sums along each column."""
+        return self._along(np.add, values)
+
+    def products(self, values: Floats) -> Floats:
+        """Running products along each column."""
+        return self._along(np.multiply, values)
+
+    def before(self, values: Floats, first: float) -> Floats:
+        """The value one time earlier, and `first` at the start of each column."""
+        out = np.empty_like(values)
+        out[..., 1:] = values[..., :-1]
+        for at in self.of:
+            out[..., at][..., :1] = first
+        return out
+
+    def to_come(self, values: Floats) -> Floats:
+        """What lies between each value and the last of its column."""
+        out = np.empty_like(values)
+        for at in self.of:
+            np.subtract(values[..., at][..., -1:], values[..., at], out=out[..., at])
+        return out
+
+    def _along(self, operation: np.ufunc, values: Floats) -> Floats:
+        out = np.empty_like(values)
+        for at in self.of:
+            operation.accumulate(values[..., at], axis=-1, out=out[..., at])
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Leaving:
+    """The times at which somebody leaves, of one column after the other: `events` causes x times, the rest one a time.
+
+    `all_events` are of all causes together.
+    """
+
+    runs: Runs
+    times: Floats
+    at_risk: Ints
+    events: Ints
+    all_events: Ints
+    censored: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,40 +99,52 @@ class RiskTable:
         """
         at = episodes.group if columns is None else columns
         width = n_columns if n_columns is not None else len(episodes.groups) if columns is None else int(at.max()) + 1
-        times, of_exit = _places(episodes)
+        times, of_exit, some_empty = _places(episodes)
         kinds, t = len(episodes.causes) + 1, times.size
         key = of_exit if width == 1 else at * t + of_exit
         left = totals(episodes.status * (width * t) + key, episodes, kinds * width * t).reshape(kinds, width, t)
-        gone = left.sum(axis=0)
-        at_risk = np.cumsum(gone[:, ::-1], axis=1)[:, ::-1]
+        gone = together(left)
+        ended = gone.cumsum(axis=1)
+        at_risk = ended[:, -1:] - ended + gone
         if episodes.late:
             # not yet there at t: those whose entry is t or later; the first time above an entry is where they are
             of_entry = np.searchsorted(times, episodes.entry, side="right")
             waiting = totals(at * (t + 1) + of_entry, episodes, width * (t + 1)).reshape(width, t + 1)
             at_risk = at_risk - np.cumsum(waiting[:, :0:-1], axis=1)[:, ::-1]
-        there = gone.any(axis=0)
-        if not there.all():
+        if some_empty or not episodes.singly:
+            there = gone.any(axis=0)
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
 
-    def column(self, g: int) -> RiskTable:
-        """Return one column, at the times at which somebody leaves it."""
-        left = self.events[:, g].sum(axis=1) + self.censored[:, g]
-        at = np.flatnonzero(left)
-        return RiskTable(
-            self.times[at], self.at_risk[at, g : g + 1], self.events[at, g : g + 1], self.censored[at, g : g + 1]
-        )
+    @cached_property
+    def leaving(self) -> Leaving:
+        """Each column at the times at which somebody leaves it."""
+        events, censored = self.events.transpose(2, 1, 0), self.censored.T
+        gone = together(events) + censored
+        width, t = gone.shape
+        cells = (gone > 0).reshape(-1).nonzero()[0]
+        bounds = cells.searchsorted([g * t for g in range(width + 1)]).tolist()
+        runs = Runs(tuple(slice(a, b) for a, b in pairwise(bounds)))
+        at_risk, censored = (table.reshape(-1).take(cells) for table in (self.at_risk.T, censored))
+        events = events.reshape(len(events), -1).take(cells, axis=1)
+        return Leaving(runs, self.times.take(cells % max(t, 1)), at_risk, events, together(events), censored)
 
 
-def _places(episodes: Episodes) -> tuple[Floats, Ints]:
-    """The times and the place of each exit among them: every day up to the last one where that is less work."""
+def together(tables: Ints) -> Ints:
+    """Return the sum of tables of the same shape, the first axis; itself where there is one."""
+    return np.asarray(reduce(np.add, tables))
+
+
+def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:
+    """The times, the place of each exit among them, and whether there may be times at which nobody leaves: every day
+    up to the last one is a time where that is less work."""
     days = episodes.days
     if days is None:
-        return distinct(episodes.exit)
-    highest = int(days.max())
+        return *distinct(episodes.exit), False
+    highest = int(episodes.ends[1])
     if highest < days.size // 4:
-        return np.arange(highest + 1, dtype=np.float64), days
-    return _looked_up(days, highest)
+        return np.arange(highest + 1, dtype=np.float64), days, True
+    return *_looked_up(days, highest), False
 
 
 def distinct(times: Floats) -> tuple[Floats, Ints]:
@@ -91,8 +165,10 @@ def distinct(times: Floats) -> tuple[Floats, Ints]:
 def _looked_up(days: Ints, highest: int) -> tuple[Floats, Ints]:
     seen = np.zeros(highest + 1, bool)
     seen[days] = True
-    place = np.cumsum(seen) - 1
-    return np.flatnonzero(seen).astype(np.float64), place[days]
+    times = seen.nonzero()[0]
+    place = np.empty(highest + 1, np.int64)
+    place[times] = np.arange(times.size)
+    return times.astype(np.float64), place[days]
 
 
 def totals(key: Ints, episodes: Episodes, size: int) -> Ints:

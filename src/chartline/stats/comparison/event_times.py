@@ -16,12 +16,15 @@ import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.risk import distinct
+from chartline.stats.risk import distinct, together
 
 
 @dataclass(frozen=True, eq=False)
 class EventTimes:
-    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, whole numbers as floats."""
+    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, whole numbers as floats.
+
+    As in a `RiskTable` a group is in one piece of memory, so that tables are worked on the other way round.
+    """
 
     stratum: Ints
     time: Floats
@@ -56,20 +59,20 @@ class EventTimes:
     def _of_risk(cls, episodes: Episodes, cause: str | int | None) -> EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
-        events = risk.events[:, :, kinds].sum(axis=2)
-        kept = np.flatnonzero(events.any(axis=1))
-        at_risk, events = (table.T[:, kept].T.astype(np.float64) for table in (risk.at_risk, events))
-        return cls(constant(0, kept.size), risk.times[kept], at_risk, events)
+        events = together(risk.events.transpose(2, 1, 0)[kinds])
+        kept = np.flatnonzero(events.any(axis=0))
+        at_risk, had_it = (table.take(kept, axis=1).astype(np.float64) for table in (risk.at_risk.T, events))
+        return cls(constant(0, kept.size), risk.times[kept], at_risk.T, had_it.T)
 
     @cached_property
     def n(self) -> Floats:
         """At risk in all groups."""
-        return np.asarray(self.at_risk.sum(axis=1))
+        return np.asarray(self.at_risk.T.sum(axis=0))
 
     @cached_property
     def d(self) -> Floats:
         """Events in all groups."""
-        return np.asarray(self.events.sum(axis=1))
+        return np.asarray(self.events.T.sum(axis=0))
 
     @cached_property
     def spread(self) -> Floats:
@@ -79,7 +82,7 @@ class EventTimes:
     @cached_property
     def shares(self) -> Floats:
         """The share of each group in those at risk, R x groups."""
-        return self.at_risk / self.n[:, None]
+        return (self.at_risk.T / self.n).T
 
     @cached_property
     def survival_before(self) -> Floats:

@@ -127,7 +127,7 @@ def logrank_test(
     _refuse(episodes, table)
     w = weights_of(table, weights)
     observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    excess = np.asarray(w @ (table.events - table.d[:, None] * table.shares))
+    excess = (table.events.T - table.d * table.shares.T) @ w  # exactly 0 at a time at which a group is alone
     variance = variance_of(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
@@ -139,7 +139,7 @@ def logrank_test(
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
-        events=tuple(int(d) for d in table.events.sum(axis=0)),
+        events=tuple(table.events.T.sum(axis=1).astype(np.int64).tolist()),
         observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
         strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
         scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
@@ -175,9 +175,10 @@ def variance_of(table: EventTimes, w: Floats) -> Floats:
     The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
     were at risk together), so that the diagonal is had without taking a difference.
     """
-    out = -(table.shares * (w**2 * table.spread)[:, None]).T @ table.shares
-    np.fill_diagonal(out, 0)
-    np.fill_diagonal(out, -out.sum(axis=1))
+    out = -(table.shares.T * (w * w * table.spread)) @ table.shares
+    diagonal = np.einsum("ii->i", out)  # a view
+    diagonal[:] = 0
+    diagonal[:] = -out.sum(axis=1)
     return np.asarray(out + 0.0)
 
 
@@ -199,28 +200,27 @@ def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floa
 
 
 def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
-    """U' V^- U and the rank of V: of each set of groups linked by common risk sets, one group is left out."""
-    kept = np.ones(excess.size, bool)
-    for linked in _linked(variance):
-        kept[linked[int(np.argmax(variance[linked, linked]))]] = False
-    df = int(kept.sum())
+    """U' V^- U and the rank of V, by leaving out one group after the other as Gaussian elimination does.
+
+    What joins two groups (minus their covariance) is never negative and the rows sum to 0, so that no difference need
+    be taken: of groups that are joined the last is found to have nothing left, exactly.
+    """
+    u, joins = excess.tolist(), (-variance).tolist()
+    chisq, df = 0.0, 0
+    for i, row in enumerate(joins):
+        others = range(i + 1, len(u))
+        spread = sum(row[j] for j in others)
+        if not spread:
+            continue
+        chisq, df = chisq + u[i] * u[i] / spread, df + 1
+        for j in others:
+            share = row[j] / spread
+            u[j] += share * u[i]
+            for k in others:
+                joins[j][k] += share * row[k]
     if not df:
         raise NotEstimable("no event happened while patients of two groups were at risk")
-    u, v = excess[kept], variance[np.ix_(kept, kept)]
-    return float(u @ np.linalg.solve(v, u)), df
-
-
-def _linked(variance: Floats) -> list[list[int]]:
-    """The groups in sets that are joined, directly or over others, by an element of the variance that is not 0."""
-    left, out = set(range(len(variance))), []
-    while left:
-        found, edge = set(), {left.pop()}
-        while edge:
-            found |= edge
-            edge = {j for i in edge for j in np.flatnonzero(variance[i]).tolist()} - found
-        left -= found
-        out.append(sorted(found))
-    return out
+    return chisq, df
 
 
 def _scores(trend: Trend, groups: tuple[str, ...]) -> tuple[float, ...] | None:
@@ -262,7 +262,7 @@ def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cau
 def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: Weights) -> tuple[str, ...]:
     out = [
         f"group {name} is not compared: at no event was it at risk together with another group"
-        for name, v in zip(episodes.groups, np.diag(variance), strict=True)
+        for name, v in zip(episodes.groups, variance.diagonal().tolist(), strict=True)
         if v == 0
     ]
     of_survival = not isinstance(weights, str) or weights == "peto"

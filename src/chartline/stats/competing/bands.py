@@ -22,8 +22,7 @@ def probability_band(p: Floats, std_error: Floats, interval: IntervalKind, level
     log-log is exp(-exp(log(-log p) +- z se / (p log p))), of p itself for a curve that falls and for one that rises.
     Raises `ValueError` for an interval or level that there is not.
     """
-    if not 0 < level < 1:
-        raise ValueError(f"not a confidence level: {level}")
+    refuse(interval, level)
     z = interval_z(level)
     if interval == "plain":
         return np.maximum(p - z * std_error, 0.0), np.minimum(p + z * std_error, 1.0)
@@ -32,8 +31,14 @@ def probability_band(p: Floats, std_error: Floats, interval: IntervalKind, level
         half = z * np.where(std_error == 0, 0.0, std_error / p)
         if interval == "log":
             return np.exp(log_p - half), np.minimum(np.exp(log_p + half), 1.0)
-        if interval != "log-log":
-            raise ValueError(f"not an interval: {interval}")
         log_p = np.where(p < 1, log_p, np.nan)
         theta = half / log_p  # negative: the lower limit has the larger -log p
         return np.exp(log_p * np.exp(-theta)), np.exp(log_p * np.exp(theta))
+
+
+def refuse(interval: str, level: float) -> None:
+    """Raise `ValueError` for an interval or level that there is not."""
+    if not 0 < level < 1:
+        raise ValueError(f"not a confidence level: {level}")
+    if interval not in ("log-log", "log", "plain"):
+        raise ValueError(f"not an interval: {interval}")

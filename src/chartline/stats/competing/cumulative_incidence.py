@@ -13,16 +13,17 @@ where everyone enters at time 0, needs counts only, and stays the same where a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from chartline.stats.competing.bands import IntervalKind, probability_band
+from chartline.stats.competing.bands import IntervalKind, probability_band, refuse
 from chartline.stats.competing.incidence_variance import VarianceKind, event_free, gray, greenwood, jackknife
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.risk import RiskTable
+from chartline.stats.risk import Leaving, RiskTable
 from chartline.stats.statistic import NotEstimable, Statistic
 
 STATISTICS = (
@@ -51,6 +52,7 @@ STATISTICS = (
         paper="Iacobelli S. Bone Marrow Transplant 2013;48 Suppl 1:S1-S37",
     ),
 )
+_START = np.array([-np.inf])  # the one day of entry where everyone is there from the start
 SAME = float(np.sqrt(np.finfo(float).eps))  # two probabilities closer than this are equal (R quantile.survfit)
 
 
@@ -60,8 +62,20 @@ class Shares:
 
     estimate: Floats
     std_error: Floats
-    lower: Floats
-    upper: Floats
+    level: float
+    interval: IntervalKind
+
+    @property
+    def lower(self) -> Floats:
+        return self._limits[0]
+
+    @property
+    def upper(self) -> Floats:
+        return self._limits[1]
+
+    @cached_property
+    def _limits(self) -> tuple[Floats, Floats]:
+        return probability_band(self.estimate, self.std_error, self.interval, self.level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +140,8 @@ class CumulativeIncidence:
         when = np.atleast_1d(np.asarray(days, np.float64))
         step = np.searchsorted(self.times_days, when, side="right") - 1
         reached = np.array([self.reaches(t) for t in when.tolist()], bool)
-        causes = {name: _read(curve, step, 0.0, self.interval) for name, curve in self.causes.items()}
-        free = _read(self.event_free, step, 1.0, self.interval)
+        causes = {name: _read(curve, step, 0.0) for name, curve in self.causes.items()}
+        free = _read(self.event_free, step, 1.0)
         return IncidenceAt(when, causes, free, self.n_risk(when), reached)
 
     def time_to(self, cause: str, share: float = 0.5) -> TimeToShare:
@@ -168,7 +182,7 @@ def estimate_cumulative_incidence(
     rows = episodes.present()
     if not rows.n:
         raise NotEstimable("no patients in the set")
-    return _curves(rows, RiskTable.of_all(rows), _entries(rows), interval, level, variance)
+    return _of_all(rows, interval, level, variance)
 
 
 def estimate_cumulative_incidences(
@@ -179,48 +193,54 @@ def estimate_cumulative_incidences(
     Raises as `estimate_cumulative_incidence`.
     """
     rows = episodes.present()
-    apart = rows.late or variance == "jackknife"  # what the numbers at risk do not say
-    out = {}
-    for g, name in enumerate(rows.groups):
-        part = rows.select(rows.group == g) if apart else rows
-        table = RiskTable.of_all(part) if apart else rows.risk.column(g)
-        if table.times.size:
-            entries = _entries(part) if apart else (np.array([-np.inf]), table.at_risk[0])
-            out[name] = _curves(part, table, entries, interval, level, variance)
+    if rows.late or variance == "jackknife":  # of each group by itself: the numbers at risk do not say all
+        parts = [rows.select(rows.group == g) for g in range(len(rows.groups))]
+        curves = [_of_all(part, interval, level, variance) for part in parts]
+    else:
+        leaving = rows.risk.leaving
+        entries = [(_START, leaving.at_risk[at][:1]) for at in leaving.runs.of]
+        curves = _curves(rows, rows.risk, entries, interval, level, variance)
+    out = {name: curve for name, curve in zip(rows.groups, curves, strict=True) if curve.times_days.size}
     if not out:
         raise NotEstimable("no patients in the set")
     return out
 
 
-def _curves(
-    rows: Episodes, table: RiskTable, entries: tuple[Floats, Ints], interval: IntervalKind, level: float,
-    variance: VarianceKind,
-) -> CumulativeIncidence:  # fmt: skip
-    """From a table of one column; `rows` are looked at for what the table does not say."""
-    at_risk, events = table.at_risk[:, 0], table.events[:, 0, :]
-    every = events.sum(axis=1)
-    after = np.cumprod((at_risk - every) / at_risk)
-    before = np.concatenate([[1.0], after[:-1]])
+def _of_all(rows: Episodes, interval: IntervalKind, level: float, variance: VarianceKind) -> CumulativeIncidence:
+    return _curves(rows, RiskTable.of_all(rows), [_entries(rows)], interval, level, variance)[0]
 
-    risen = np.cumsum(before * events.T / at_risk, axis=1)  # causes x times
-    spread = _variance(variance, before, after, at_risk, events.T, every, risen, rows, table.times)
-    p = np.vstack([risen, after])
+
+def _curves(
+    rows: Episodes, table: RiskTable, entries: Sequence[tuple[Floats, Ints]], interval: IntervalKind, level: float,
+    variance: VarianceKind,
+) -> list[CumulativeIncidence]:  # fmt: skip
+    """One a column of `table`; `rows` are looked at for what the table does not say."""
+    refuse(interval, level)
+    leaving = table.leaving
+    runs, at_risk, every = leaving.runs, leaving.at_risk, leaving.all_events
+    p = np.empty((len(leaving.events) + 1, at_risk.size))  # the causes, and in the last line nothing
+    after = runs.products((at_risk - every) / at_risk)
+    before = runs.before(after, 1.0)
+    p[:-1], p[-1] = runs.sums(before * leaving.events / at_risk), after
+    spread = _variance(variance, leaving, before, p, rows)
     se = np.sqrt(np.where(p > 0, spread, 0.0))  # where p is 0, nothing but rounding is left of the sums
-    low, high = probability_band(p, se, interval, level)
-    curves = [Shares(*of) for of in zip(p, se, low, high, strict=True)]
-    return CumulativeIncidence(
-        times_days=table.times,
-        causes=dict(zip(rows.causes, curves[:-1], strict=True)),
-        event_free=curves[-1],
-        at_risk=at_risk,
-        events={name: events[:, k] for k, name in enumerate(rows.causes)},
-        censored=table.censored[:, 0],
-        entries=entries,
-        level=level,
-        interval=interval,
-        variance=variance,
-        warnings=_warnings(table.times, after, at_risk),
-    )
+    out = []
+    for at, entered in zip(runs.of, entries, strict=True):
+        curves = [Shares(*of, level, interval) for of in zip(p[:, at], se[:, at], strict=True)]
+        out.append(CumulativeIncidence(
+            times_days=leaving.times[at],
+            causes=dict(zip(rows.causes, curves, strict=False)),
+            event_free=curves[-1],
+            at_risk=at_risk[at],
+            events=dict(zip(rows.causes, leaving.events[:, at], strict=True)),
+            censored=leaving.censored[at],
+            entries=entered,
+            level=level,
+            interval=interval,
+            variance=variance,
+            warnings=_warnings(leaving.times[at], after[at]) if rows.late else (),
+        ))  # fmt: skip
+    return out
 
 
 def estimate_relapse_nrm_rfs(
@@ -242,36 +262,37 @@ def estimate_relapse_nrm_rfs(
     return RelapseNrmRfs(at.times_days, first, second, at.event_free, at.at_risk, at.reached)
 
 
-def _variance(
-    kind: VarianceKind, before: Floats, after: Floats, at_risk: Ints, of: Ints, every: Ints, risen: Floats,
-    rows: Episodes, times: Floats,
-) -> Floats:  # fmt: skip
+def _variance(kind: VarianceKind, leaving: Leaving, before: Floats, p: Floats, rows: Episodes) -> Floats:
     """Of each cause, and in the last line of the event-free curve."""
     if kind == "jackknife":
         if not rows.paired:
             raise NotEstimable("which entry belongs to which exit is not known, so influences cannot be summed")
-        kinds = np.arange(len(of) + 1)
-        lines = [*zip(of, risen, (kinds == k + 1 for k in range(len(of))), strict=True)]
+        at_risk, every, after, kinds = leaving.at_risk, leaving.all_events, p[-1], np.arange(len(p))
+        lines = [*zip(leaving.events, p[:-1], (kinds == k for k in range(1, len(p))), strict=True)]
         lines.append((every, np.cumsum(before * every / at_risk), kinds > 0))
-        return np.array([jackknife(before, after, at_risk, d, every, f, rows, times, which) for d, f, which in lines])
+        return np.array([
+            jackknife(before, after, at_risk, d, every, f, rows, leaving.times, which) for d, f, which in lines
+        ])  # fmt: skip
     if kind not in ("greenwood", "gray"):
         raise ValueError(f"not a variance: {kind}")
-    causes = (greenwood if kind == "greenwood" else gray)(before, after, at_risk, of, every, risen)
-    return np.vstack([causes, event_free(after, at_risk, every)])  # cuminc has no event-free curve
+    out = np.empty_like(p)
+    out[:-1] = (greenwood if kind == "greenwood" else gray)(leaving, before, p[-1], p[:-1])
+    out[-1] = event_free(leaving, p[-1])  # cuminc has no event-free curve
+    return out
 
 
 def _entries(rows: Episodes) -> tuple[Floats, Ints]:
     if not rows.late:
-        return np.array([-np.inf]), np.array([rows.n])
+        return _START, np.array([rows.n])
     days, at = np.unique(rows.entry, return_inverse=True)
     return days, np.bincount(at.reshape(-1), rows.count, days.size).astype(np.int64)
 
 
-def _warnings(times: Floats, after: Floats, at_risk: Ints) -> tuple[str, ...]:
+def _warnings(times: Floats, after: Floats) -> tuple[str, ...]:
     """Late entry can leave nobody at risk before the last entrant: the curves then stay where they are for ever."""
-    ended = np.flatnonzero(after <= 0)
-    if ended.size and ended[0] + 1 < times.size:
-        return (f"all at risk on day {times[ended[0]]:g} had an event; who entered later adds nothing",)
+    ended = int(after.size - np.count_nonzero(after <= 0))
+    if ended + 1 < times.size:
+        return (f"all at risk on day {times[ended]:g} had an event; who entered later adds nothing",)
     return ()
 
 
@@ -279,8 +300,8 @@ def _from_zero(numbers: Ints) -> Ints:
     return np.concatenate([[0], np.cumsum(numbers)])
 
 
-def _read(curve: Shares, step: Ints, start: float, interval: IntervalKind) -> Shares:
+def _read(curve: Shares, step: Ints, start: float) -> Shares:
     """The curve at each step; before the first it is 0 or 1, known without error."""
-    lower, upper = probability_band(np.array([start]), np.zeros(1), interval, 0.95)
-    ends = ((start, curve.estimate), (0.0, curve.std_error), (lower[0], curve.lower), (upper[0], curve.upper))
-    return Shares(*(np.where(step < 0, first, values[np.maximum(step, 0)]) for first, values in ends))
+    ends = ((start, curve.estimate), (0.0, curve.std_error))
+    p, error = (np.where(step < 0, first, values[np.maximum(step, 0)]) for first, values in ends)
+    return Shares(p, error, curve.level, curve.interval)

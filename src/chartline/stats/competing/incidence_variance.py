@@ -23,42 +23,43 @@ import numpy.typing as npt
 
 from chartline.stats.competing.totals import totals
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.risk import Leaving, Runs
 
 VarianceKind = Literal["greenwood", "gray", "jackknife"]
 
 
-def greenwood(before: Floats, after: Floats, at_risk: Ints, of_cause: Ints, all_events: Ints, total: Floats) -> Floats:
-    """Return the variance of F at every time.
+def greenwood(leaving: Leaving, before: Floats, after: Floats, total: Floats) -> Floats:
+    """Return the variance of F at every time of `leaving`, a line a cause.
 
-    `before` and `after` are S(s-) and S(s), `total` is F(s); all have one entry a time, `of_cause` and `total` may have
-    a line a cause. Betensky RA, Schoenfeld DA. Biometrics 2001;57:282-286 (the multinomial form); equal to the
-    infinitesimal jackknife without late entry.
+    `before` and `after` are S(s-) and S(s), one entry a time; `total` is F(s), a line a cause. Betensky RA, Schoenfeld
+    DA. Biometrics 2001;57:282-286 (the multinomial form); equal to the infinitesimal jackknife without late entry.
     """
-    y = at_risk.astype(np.float64)
-    share, every = of_cause / y, all_events / y
-    ratio, rest = _ratio(before, after), _left(total)
-    level = before * before * share * (1 - share) / y
-    cross = before * share * (1 - every) / y
-    square = every * (1 - every) / y
-    return _quadratic(level, -2 * cross * ratio, square * ratio * ratio, rest)
+    y = leaving.at_risk.astype(np.float64)
+    share, every = leaving.events / y, leaving.all_events / y
+    ratio = _ratio(before, after)
+    of_share = before / y * share
+    level = of_share * (1 - share) * before
+    slope = of_share * (-2 * ratio * (1 - every))
+    square = every * (1 - every) / y * ratio * ratio
+    return _quadratic(leaving.runs, level, slope, square, total)
 
 
-def event_free(after: Floats, at_risk: Ints, all_events: Ints) -> Floats:
+def event_free(leaving: Leaving, after: Floats) -> Floats:
     """Return Greenwood's variance of S at every time; 0 where S is 0."""
-    there = after > 0
-    gone = np.divide(all_events, at_risk * (at_risk - all_events), out=np.zeros_like(after), where=there)
-    return np.where(there, after * after * np.cumsum(gone), 0.0)
+    y, every, there = leaving.at_risk, leaving.all_events, after > 0
+    gone = np.divide(every, y * (y - every), out=np.zeros_like(after), where=there)
+    return np.where(there, after * after * leaving.runs.sums(gone), 0.0)
 
 
-def gray(before: Floats, after: Floats, at_risk: Ints, of_cause: Ints, all_events: Ints, total: Floats) -> Floats:
+def gray(leaving: Leaving, before: Floats, after: Floats, total: Floats) -> Floats:
     """Return the variance of F at every time in the form of `cmprsk::cuminc` (arguments as `greenwood`)."""
-    y = at_risk.astype(np.float64)
-    other = all_events - of_cause
+    y, of_cause = leaving.at_risk.astype(np.float64), leaving.events
+    other = leaving.all_events - of_cause
     base = before * before / (y * y)
     ends = after > 0
     inverse = np.divide(1.0, after, out=np.zeros_like(after), where=ends)
     own, others = base * _untied(of_cause, y) * of_cause, np.where(ends, base * _untied(other, y) * other, 0.0)
-    return _quadratic(own, -2 * own * inverse, (own + others) * inverse * inverse, _left(total))
+    return _quadratic(leaving.runs, own, -2 * own * inverse, (own + others) * inverse * inverse, total)
 
 
 def jackknife(
@@ -72,7 +73,7 @@ def jackknife(
     exit x, so that squares need sums over those gone, those present and those not yet there.
     """
     y = at_risk.astype(np.float64)
-    ratio, rest = _ratio(before, after), _left(total)
+    ratio, rest = _ratio(before, after), total[-1:] - total
     drift = np.column_stack([np.cumsum((before * of_cause - ratio * rest * all_events) / y**2),
                              np.cumsum(ratio * all_events / y**2)])  # fmt: skip
     drift = np.vstack([np.zeros(2), drift])
@@ -120,21 +121,17 @@ def _by_subject(
     return out
 
 
-def _quadratic(level: Floats, slope: Floats, square: Floats, rest: Floats) -> Floats:
+def _quadratic(runs: Runs, level: Floats, slope: Floats, square: Floats, total: Floats) -> Floats:
     """Sum over s <= t of level(s) + slope(s) (r(s) - r(t)) + square(s) (r(s) - r(t))^2, for every t."""
-    constant = np.cumsum(level + slope * rest + square * rest * rest, axis=-1)
-    linear = np.cumsum(slope + 2 * square * rest, axis=-1)
-    return np.maximum(constant - rest * linear + rest * rest * np.cumsum(square, axis=-1), 0.0)
+    rest = runs.to_come(total)
+    bent = square * rest
+    constant, linear = runs.sums(level + (slope + bent) * rest), runs.sums(slope + 2 * bent)
+    return np.maximum(constant + rest * (rest * runs.sums(square) - linear), 0.0)
 
 
 def _ratio(before: Floats, after: Floats) -> Floats:
     """S(s-) / S(s); 0 where S(s) is 0, after which nothing changes."""
     return np.divide(before, after, out=np.zeros_like(before), where=after > 0)
-
-
-def _left(total: Floats) -> Floats:
-    """F(end) - F(s)."""
-    return total[..., -1:] - total
 
 
 def _untied(events: Ints, at_risk: Floats) -> Floats:

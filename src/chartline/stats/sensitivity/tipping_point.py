@@ -83,8 +83,8 @@ def find_tipping_point(
     exits = Exits.of(data)
     if not curve_of_exits(exits).reaches(landmark):
         raise NotEstimable(f"nobody was followed to {landmark:g}")
-    survival, log_variance = _steps(exits, landmark, order)
-    values = _value(survival, log_variance, of, interval, level)
+    survival, log_error = _steps(exits, landmark, order)
+    values = _value(survival, log_error, of, interval, level)
     below = values < threshold - TOLERANCE
     events = int(np.argmax(below)) if below.any() else None
     total = values.size - 1
@@ -95,7 +95,7 @@ def find_tipping_point(
 
 
 def _steps(exits: Exits, landmark: float, order: Order) -> tuple[Floats, Floats]:
-    """S(landmark) and the variance of its logarithm with 0, 1, 2, ... of the censored having the event."""
+    """S(landmark) and the standard error of its logarithm with 0, 1, 2, ... of the censored having the event."""
     until = exits.times <= landmark
     n, d = exits.at_risk[until].astype(np.float64), exits.events[until].astype(np.float64)
     censored = np.where(exits.times[until] < landmark, exits.censored[until], 0)
@@ -109,12 +109,13 @@ def _steps(exits: Exits, landmark: float, order: Order) -> tuple[Floats, Floats]
         before, after = ((n[day] - x) / (n[day] * x) for x in (left, left - 1))  # d / (n (n - d)) of the day
         start = float(np.sum(np.where(d > 0, d / (n * (n - d)), 0.0)))
         log_variance = np.concatenate(([start], after - before))
-    return np.asarray(np.cumprod(survival), np.float64), np.asarray(np.cumsum(log_variance), np.float64)
+        log_error = np.sqrt(np.cumsum(log_variance))
+    return np.asarray(np.cumprod(survival), np.float64), np.asarray(log_error, np.float64)
 
 
-def _value(survival: Floats, log_variance: Floats, of: Of, interval: IntervalKind, level: float) -> Floats:
+def _value(survival: Floats, log_error: Floats, of: Of, interval: IntervalKind, level: float) -> Floats:
     if of == "survival":
         return survival
-    low, high = survival_interval(survival, log_variance, interval, level)
+    low, high = survival_interval(survival, log_error, interval, level)
     limit = low if of == "lower" else high
     return np.where(np.isnan(limit), survival, limit)

@@ -16,6 +16,8 @@ from chartline.counts.model import EventTable
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import RiskTable
 
+_START = np.zeros(1)  # the one time of entry where nobody enters late
+
 
 @dataclass(frozen=True, eq=False)
 class Exits:
@@ -41,7 +43,7 @@ class Exits:
         """Return the exits of each group, in the order of the groups."""
         if episodes.late:
             return [_of_episodes(episodes.select(episodes.group == g)) for g in range(len(episodes.groups))]
-        return [_of_risk(episodes.risk.column(g)) for g in range(len(episodes.groups))]
+        return _of_risk(episodes.risk)
 
     @property
     def n(self) -> int:
@@ -95,17 +97,20 @@ def _of_days(days: Floats | Ints, entered: Ints, censored: Ints, events: Ints) -
     return Exits(days[leaving], at_risk[leaving], events[leaving], censored[leaving], days[entering], entered[entering])
 
 
-def _of_risk(risk: RiskTable) -> Exits:
-    """From numbers at risk where everyone enters at the start."""
-    there = risk.at_risk[:1, 0]
-    return Exits(
-        risk.times, risk.at_risk[:, 0], risk.events[:, 0].sum(axis=1), risk.censored[:, 0], np.zeros(there.size), there
-    )
+def _of_risk(risk: RiskTable) -> list[Exits]:
+    """Of each column of numbers at risk where everyone enters at the start."""
+    all_ = risk.leaving
+    return [
+        Exits(
+            all_.times[at], all_.at_risk[at], all_.all_events[at], all_.censored[at],
+            _START[: at.stop - at.start], all_.at_risk[at][:1],
+        ) for at in all_.runs.of
+    ]  # fmt: skip
 
 
 def _of_episodes(episodes: Episodes) -> Exits:
     if not episodes.late:
-        return _of_risk(RiskTable.of_all(episodes))
+        return _of_risk(RiskTable.of_all(episodes))[0]
     starts, exits, count = episodes.entry, episodes.exit, episodes.count
     starts = np.maximum(starts, 0.0)  # -inf is entry at the start
     last = exits.max(initial=0)

@@ -25,6 +25,7 @@ import numpy.typing as npt
 from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats
+from chartline.stats.risk import Runs
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
 
@@ -73,19 +74,29 @@ class Estimate:
 class Curve:
     """A right-continuous step function, one step a distinct time of exit.
 
-    `exits`, `steps`, `log_variance`, `low` and `high` are arrays with NaN where there is no value, for whoever
-    computes on; `times_days` and the properties after it are tuples with None, for whoever prints. Times are whole
-    days (int) where the curve came from an EventTable, else decimals of the unit that was given.
+    `exits`, `steps`, `log_error`, `low` and `high` are arrays with NaN where there is no value, for whoever computes
+    on (the limits from when they are first asked for); `times_days` and the properties after it are tuples with None,
+    for whoever prints. Times are whole days (int) where the curve came from an EventTable, else decimals of the unit
+    that was given.
     """
 
     exits: Exits
     steps: Floats  # S after each of `exits.times`
-    log_variance: Floats  # of log S; infinite where Greenwood's is
-    low: Floats
-    high: Floats
+    log_error: Floats  # the standard error of log S; infinite where Greenwood's is
     level: float
     interval: IntervalKind
     start: float = 0  # the curve is 1 here, and says nothing of earlier times
+
+    def __post_init__(self) -> None:
+        _refuse(self.interval, self.level)
+
+    @property
+    def low(self) -> Floats:
+        return self._limits[0]
+
+    @property
+    def high(self) -> Floats:
+        return self._limits[1]
 
     @cached_property
     def times_days(self) -> tuple[Any, ...]:
@@ -107,7 +118,7 @@ class Curve:
     def std_error(self) -> tuple[float | None, ...]:
         """Of S; with Greenwood's variance None where S = 0."""
         with np.errstate(invalid="ignore"):
-            return _optional(self.steps * np.sqrt(self.log_variance))
+            return _optional(self.steps * self.log_error)
 
     @cached_property
     def at_risk(self) -> tuple[int, ...]:
@@ -208,6 +219,10 @@ class Curve:
         return float((a + b) / 2)
 
     @cached_property
+    def _limits(self) -> tuple[Floats, Floats]:
+        return survival_interval(self.steps, self.log_error, self.interval, self.level)
+
+    @cached_property
     def _bands(self) -> list[tuple[Floats, Any, float]]:
         """Of S and its limits: the shares with the event, ascending, with their steps; and the share at the end."""
         out = []
@@ -271,37 +286,38 @@ def _curves(
     groups: Sequence[Exits], interval: IntervalKind, level: float, variance: VarianceKind, start: float
 ) -> list[Curve]:
     """The curves of several groups, one after the other in one array: a small group costs no more than its times."""
-    n = np.concatenate([exits.at_risk for exits in groups]).astype(np.float64)
-    d = np.concatenate([exits.events for exits in groups])
-    ends = np.cumsum([exits.times.size for exits in groups]).tolist()
-    of = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    n = np.concatenate([exits.at_risk for exits in groups], dtype=np.float64)
+    d = np.concatenate([exits.events for exits in groups], dtype=np.float64)
+    runs = Runs.of_sizes([exits.times.size for exits in groups])
     left = n - d
-    survival, log_variance = left / n, np.zeros(n.size)
     with np.errstate(divide="ignore"):  # Greenwood's is infinite once nobody is left
-        np.divide(d, n * (left if variance == "greenwood" else n), out=log_variance, where=d > 0)
-    for at in of:
-        np.cumprod(survival[at], out=survival[at])
-        np.cumsum(log_variance[at], out=log_variance[at])
-    low, high = survival_interval(survival, log_variance, interval, level)
+        adds = d / (n * (left if variance == "greenwood" else n))
+    survival, log_error = runs.products(left / n), np.sqrt(runs.sums(adds))
     return [
-        Curve(exits, survival[at], log_variance[at], low[at], high[at], level, interval, start)
-        for exits, at in zip(groups, of, strict=True)
+        Curve(exits, survival[at], log_error[at], level, interval, start)
+        for exits, at in zip(groups, runs.of, strict=True)
     ]
 
 
 def survival_interval(
-    survival: npt.ArrayLike, log_variance: npt.ArrayLike, interval: IntervalKind, level: float
+    survival: npt.ArrayLike, log_error: npt.ArrayLike, interval: IntervalKind, level: float
 ) -> tuple[Floats, Floats]:
-    """Return the pointwise limits of survivals whose logarithms have these variances (R `survfit_confint`).
+    """Return the pointwise limits of survivals whose logarithms have these standard errors (R `survfit_confint`).
 
     NaN where the formula has no value. Raises `ValueError` for an unknown interval or a level outside (0, 1).
     """
-    if interval not in _LIMITS:
-        raise ValueError(f"there is no interval {interval}; there are {', '.join(_LIMITS)}")
+    _refuse(interval, level)
     s = np.asarray(survival, np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        low, high = _LIMITS[interval](s, interval_z(level) * np.sqrt(log_variance))
+        low, high = _LIMITS[interval](s, interval_z(level) * np.asarray(log_error))
     return low, high
+
+
+def _refuse(interval: IntervalKind, level: float) -> None:
+    if interval not in _LIMITS:
+        raise ValueError(f"there is no interval {interval}; there are {', '.join(_LIMITS)}")
+    if not 0 < level < 1:
+        raise ValueError(f"not a confidence level: {level}")
 
 
 def _plain(s: Floats, half: Floats) -> tuple[Floats, Floats]:

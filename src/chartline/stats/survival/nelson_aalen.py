@@ -18,7 +18,7 @@ from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
-from chartline.stats.survival.kaplan_meier import Curve, Estimate, IntervalKind, survival_interval
+from chartline.stats.survival.kaplan_meier import Curve, Estimate, IntervalKind
 
 Ties = Literal["nelson-aalen", "fleming-harrington"]
 HazardInterval = Literal["log", "plain"]
@@ -108,8 +108,7 @@ def estimate_hazard_survival(
     exits = Exits.of(data)
     hazard, variance = _sums(exits, ties)
     survival = np.asarray(np.exp(-hazard), np.float64)
-    low, high = survival_interval(survival, variance, interval, level)
-    return Curve(exits, survival, variance, low, high, level, interval)
+    return Curve(exits, survival, np.sqrt(variance), level, interval)
 
 
 def hazard_increments(exits: Exits, ties: Ties) -> tuple[Floats, Floats]:
