@@ -105,11 +105,11 @@ class RiskSets:
 
     @cached_property
     def last(self) -> Ints:
-        return self.slot // 2 + 1
+        return (self.slot >> 1) + 1
 
     @cached_property
     def event(self) -> Bools:
-        return np.equal(self.slot % 2, 0)
+        return np.equal(self.slot & 1, 0)
 
     @cached_property
     def leave(self) -> Runs:
@@ -159,7 +159,7 @@ class RiskSets:
         if wide and self.late.size:
             return np.asarray(np.sum([dense @ rate[at] for at, dense in self._dense()], axis=0))
         run = self.running(rate)
-        out: Floats = run[self.slot // 2]
+        out: Floats = run[self.slot >> 1]
         if self.late.size:
             out[self.late] -= run[self.first[self.late] - 1]
         return out
