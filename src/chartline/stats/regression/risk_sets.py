@@ -22,7 +22,7 @@ from chartline.stats.statistic import NotEstimable
 Bools = npt.NDArray[np.bool_]
 
 _DAYS = 4_000_000  # up to here whole days, and strata x event times, are looked up in a table instead of searched
-FEW = 4096  # rows up to which sorting them is faster than counting them by day
+FEW = 4096  # rows up to which sorting them is faster than counting them by day, and `few_rows.py` than pieces
 _BLOCK = 4_000_000  # cells of the dense table of who is at risk that are made in one piece
 
 
