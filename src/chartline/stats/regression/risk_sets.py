@@ -109,7 +109,7 @@ class RiskSets:
 
     @cached_property
     def event(self) -> Bools:
-        return np.equal(self.slot & 1, 0)
+        return np.asarray(self.slot & 1 == 0)
 
     @cached_property
     def leave(self) -> Runs:
