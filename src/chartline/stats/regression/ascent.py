@@ -84,7 +84,8 @@ class _Space:
 
     def firm(self, covariance: Floats) -> bool:
         """Whether no direction is nearly without information, as is usual."""
-        return float(np.abs(covariance.diagonal()) @ (self.size * self.size)) < _FIRM
+        variance = covariance.diagonal()
+        return bool(variance.min() >= 0 and variance @ (self.size * self.size) < _FIRM)
 
 
 def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> Maximum:
