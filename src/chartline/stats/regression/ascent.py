@@ -121,6 +121,8 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
                 continue
         rounding = before / 2 < gain < _NOTHING  # nothing but that is left of the gradient
         if gain < enough * enough or rounding:
+            if covariance.diagonal().min() < -_NOTHING * covariance.diagonal().max():
+                raise NotEstimable(_BEYOND)  # the information is rounding alone: a likelihood has no valley
             return Maximum(beta + step, covariance, here.loglik + max(gain, 0) / 2, infinite, i, score)
         before = gain
         beta, here = _halved(model, beta, step, here)
