@@ -121,8 +121,9 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
                 continue
         rounding = before / 2 < gain < _NOTHING  # nothing but that is left of the gradient
         if gain < enough * enough or rounding:
-            if covariance.diagonal().min() < -_NOTHING * covariance.diagonal().max():
-                raise NotEstimable(_BEYOND)  # the information is rounding alone: a likelihood has no valley
+            spread = np.linalg.eigvalsh(covariance)
+            if spread[0] < -_NOTHING * spread[-1]:
+                raise NotEstimable(_BEYOND)  # a variance below 0: the information is rounding alone
             return Maximum(beta + step, covariance, here.loglik + max(gain, 0) / 2, infinite, i, score)
         before = gain
         beta, here = _halved(model, beta, step, here)
