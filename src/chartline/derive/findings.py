@@ -16,6 +16,7 @@ from chartline.derive.response_rules import (
     CountsRequirement,
     Finding,
     Measure,
+    Recorded,
     Requirement,
     ResponseRules,
 )
@@ -55,6 +56,8 @@ def verdict(requirement: Requirement) -> pl.Expr:
         assert requirement.rise_percent is not None
         risen = holds(requirement.variable, ">=", base * (1 + requirement.rise_percent / 100))
         return risen & (holds(requirement.variable, ">", 0))  # none before and none now is no rise
+    if isinstance(requirement, Recorded):
+        return pl.col(requirement.recorded).is_not_null()
     if isinstance(requirement, AnyOf):
         return pl.any_horizontal(verdict(r) for r in requirement.any_of)
     assert isinstance(requirement, Measure)

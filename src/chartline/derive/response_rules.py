@@ -70,6 +70,12 @@ class Finding(Rule):
     if_available: bool = Field(False, description="A missing value does not stand in the way.")
 
 
+class Recorded(Rule):
+    """That a value of the assessment was recorded, whatever it is."""
+
+    recorded: Literal["BMBLAST"]
+
+
 class Change(Rule):
     """A fall or a rise of blasts from the last assessment up to the first dose, in per cent of its value."""
 
@@ -93,7 +99,7 @@ class AnyOf(Rule):
     )
 
 
-Requirement = CountsRequirement | Measure | Finding | Change | AnyOf
+Requirement = CountsRequirement | Measure | Finding | Recorded | Change | AnyOf
 
 
 class Category(Rule):
@@ -186,7 +192,7 @@ class ResponseRules(RuleSet):
         asked: list[Requirement] = [r for c in self.categories for r in c.requires]
         asked += self.relapse.any_of if self.relapse else ()
         parts = [p for r in asked for p in (r.any_of if isinstance(r, AnyOf) else (r,))]
-        return frozenset(p.variable for p in parts if not isinstance(p, CountsRequirement))
+        return frozenset(p.variable for p in parts if isinstance(p, Measure | Finding | Change))
 
 
 def available_rules() -> tuple[str, ...]:
