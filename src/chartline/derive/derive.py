@@ -100,8 +100,10 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response", "response_variants", "characteristics", "safety_flags"))
-    parts = (details, mrd, transplant, later, relapse.drop("DRELSEQ"), safety)
+    topics = keep(
+        adsl_topics, only(protocol, "response.relapse", "response_variants", "characteristics", "safety_flags")
+    )
+    parts = (details, mrd, transplant, later, relapse, safety)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
@@ -127,11 +129,11 @@ def _responses(
     """
     derived = protocol.response.relapse == "derived"
     known = keep(without_relapse, milestones) if derived else milestones
-    responses = keep(derive_response, data, known, protocol, assessments)
+    responses = derive_response(data, known, protocol, assessments, keep)
     relapse, why = keep(derive_relapse, assessments, responses[""].best, protocol.response)
     if derived:
         milestones = keep(with_derived_relapse, milestones, relapse)
-        responses = keep(derive_response, data, milestones, protocol, assessments)
+        responses = derive_response(data, milestones, protocol, assessments, keep)
     return milestones, responses, (relapse, why)
 
 
@@ -142,7 +144,7 @@ def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
 def _assembled(
     subjects: pl.DataFrame, exposure: pl.DataFrame, responses: Responses, *later: pl.DataFrame
 ) -> pl.DataFrame:
-    return assemble(subjects, [exposure, *response_columns(responses), *later])
+    return assemble(subjects, [exposure, *response_columns(responses), *later]).drop("DRELSEQ")
 
 
 def _withheld(

@@ -16,7 +16,8 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
-from chartline.core.plans import run, run_all
+from chartline.core.kept import Keep, call
+from chartline.core.plans import run
 from chartline.core.reasons import number_text
 from chartline.derive.durability import held_or_not
 from chartline.derive.findings import category_of, visit_findings
@@ -57,23 +58,46 @@ def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFram
 
 
 def derive_response(
-    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, assessments: pl.DataFrame
+    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, assessments: pl.DataFrame, keep: Keep = call
 ) -> dict[str, Assessed]:
-    """Return the response under the protocol's choices (key "") and under each variant (key: its name)."""
+    """Return the response under the protocol's choices (key "") and under each variant (key: its name).
+
+    With `Kept` as `keep`, a choice that two variants, or two specifications, have in common is derived once.
+    """
     choices = {"": protocol.response, **protocol.response_variants}
+    low = min(r.counts_window_days[0] for r in choices.values())
+    high = max(r.counts_window_days[1] for r in choices.values())
+    supports = tuple(sorted({r.criteria for r in choices.values()}))
+    judged, evidence = keep(_prepared, data, milestones, assessments, (low, high), supports)
+    assessed = tuple(keep(_assessed, judged, evidence, milestones, choice) for choice in choices.values())
+    responses: dict[str, Assessed] = keep(_by_name, tuple(choices), assessed)
+    return responses
+
+
+def _by_name(names: tuple[str, ...], assessed: tuple[Assessed, ...]) -> dict[str, Assessed]:
+    return dict(zip(names, assessed, strict=True))
+
+
+def _prepared(
+    data: ClinicalData,
+    milestones: pl.DataFrame,
+    assessments: pl.DataFrame,
+    window: tuple[int, int],
+    criteria: tuple[str, ...],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is alike under every choice: the assessments beside their baseline, and the counts around each."""
     known = milestones.lazy().select(*KEY, pl.col("first_dose").alias("TRTSDT"))
     dated = assessments.lazy().join(known, on=KEY)
     candidates = dated.filter(pl.col("ADT") > pl.col("TRTSDT"))
-    low = min(r.counts_window_days[0] for r in choices.values())
-    high = max(r.counts_window_days[1] for r in choices.values())
-    supports = {k: s for r in choices.values() for k, s in load_rules(r.criteria).support.items()}
-    evidence = count_evidence(data, candidates, (low, high), supports)
+    supports = {name: s for c in criteria for name, s in load_rules(c).support.items()}
+    evidence = count_evidence(data, candidates, window, supports)
     judged = dated.join(run(_baseline(dated)).lazy(), on=KEY, how="left", maintain_order="left")
-    types = dict(assessments.schema)
-    visits = run_all(_visits(judged, milestones.lazy(), r, evidence.lazy(), types) for r in choices.values())
-    pairs = list(zip(visits, choices.values(), strict=True))
-    bests = run_all(_best(rows.lazy(), milestones.lazy(), r) for rows, r in pairs)
-    return {name: Assessed(rows, best) for name, rows, best in zip(choices, visits, bests, strict=True)}
+    return run(judged), evidence
+
+
+def _assessed(judged: pl.DataFrame, evidence: pl.DataFrame, milestones: pl.DataFrame, choice: Response) -> Assessed:
+    rows = run(_visits(judged.lazy(), milestones.lazy(), choice, evidence.lazy(), dict(judged.schema)))
+    return Assessed(rows, run(_best(rows.lazy(), milestones.lazy(), choice)))
 
 
 def _on_treatment(

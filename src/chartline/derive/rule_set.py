@@ -50,6 +50,7 @@ class RuleSet(Rule):
         return f"The rule set {self.label} is {self.status}: {self.verified.strip()}"
 
 
+@cache
 def available_rule_sets(folder: str) -> tuple[str, ...]:
     """Return the names of the rule sets shipped in `derive/<folder>/`."""
     here = files("chartline") / "derive" / folder
