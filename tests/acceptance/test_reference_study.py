@@ -253,7 +253,7 @@ def test_the_number_of_deaths_and_losses(answered: StudyRun) -> None:
 
 
 def test_time_to_response_and_who_is_not_evaluable(answered: StudyRun) -> None:
-    """RFS counts from the first dose and DOR from the response, to the same event: their difference is the time to it."""
+    """RFS counts from the first dose and DOR from the response, to the same event: they differ by the time to it."""
     adsl = {r["USUBJID"]: r for r in answered.adam["ADSL"].iter_rows(named=True)}
     for want in expected("full")["per_patient"]:
         got = adsl[want["id"]]
