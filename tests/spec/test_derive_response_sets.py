@@ -269,6 +269,9 @@ def test_the_derived_relapse_can_be_the_milestone() -> None:
     assert row(as_recorded["ADTTE"], "AVAL", "CNSR", **dor) == (186, 0)
     derived = under("ino_vate", rs, **recorded, response={"relapse": "derived"})
     assert row(derived["ADSL"], "RELFL", "RELDT", "DRELDT") == ("Y", dt.date(2020, 3, 28), dt.date(2020, 3, 28))
+    for adam in (as_recorded, derived):  # the recorded one stays beside it, to be compared
+        assert row(adam["ADSL"], "RECRELFL", "RECRELDT") == ("Y", dt.date(2020, 8, 1))
+        assert because(adam, "ADSL.RECRELDT") == ["relapse recorded on 2020-08-01"]
     assert row(derived["ADTTE"], "AVAL", "CNSR", "SRCDOM", "SRCVAR", "SRCSEQ", **dor) == (60, 0, "RS", "RSDTC", 3)
     counted = derived["ADRS"].filter(pl.col("PARAMCD") == "OVR", pl.col("ANL01FL") == "Y")
     assert counted["ADT"].to_list() == [dt.date(2020, 1, 28)]

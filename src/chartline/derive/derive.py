@@ -130,7 +130,7 @@ def _responses(
     derived = protocol.response.relapse == "derived"
     known = keep(without_relapse, milestones) if derived else milestones
     responses = derive_response(data, known, protocol, assessments, keep)
-    relapse, why = keep(derive_relapse, assessments, responses[""].best, protocol.response)
+    relapse, why = keep(derive_relapse, assessments, responses[""].best, milestones, protocol.response)
     if derived:
         milestones = keep(with_derived_relapse, milestones, relapse)
         responses = derive_response(data, milestones, protocol, assessments, keep)

@@ -1,7 +1,8 @@
 """Relapse by the rule set: the first assessment after the first response that shows it.
 
-In: merged assessments, the response, the rule set. Out per subject DRELFL (Y/N), DRELDT and the sentence why; and the
-milestone `relapse` made of it where the protocol asks for that. Every assessment counts, also one after transplantation
+In: merged assessments, the response, the rule set, milestones. Out per subject DRELFL (Y/N), DRELDT and the sentence
+why, with RECRELFL and RECRELDT, the recorded relapse, to compare; and the milestone `relapse` made of it where the
+protocol asks for that. Every assessment counts, also one after transplantation
 or new therapy: the first relapse ends a remission whatever came before. Who never responded cannot relapse (N); so is
 N where no assessment shows it, with the number looked at. Null where the rule set has no rule for relapse.
 """
@@ -23,7 +24,7 @@ _RELAPSE = Milestone.RELAPSE
 
 
 def shows_relapse(rules: ResponseRules) -> pl.Expr:
-    """Return, for rows of assessments in the order of their days, whether each shows relapse (never null)."""
+    """Return whether each assessment shows relapse (never null)."""
     parts = [_part(p) for p in rules.relapse.any_of] if rules.relapse else [pl.lit(False)]
     return pl.any_horizontal(parts)
 
@@ -42,19 +43,22 @@ def with_next_relapse(assessments: pl.LazyFrame, rules: ResponseRules) -> pl.Laz
         return assessments.with_columns(pl.lit(None, pl.Date).alias("NEXTREL"))
     shown = pl.when(shows_relapse(rules)).then("ADT")
     marked = assessments.with_columns(shown.alias("NEXTREL"))
-    return marked.with_columns(pl.col("NEXTREL").shift(-1).backward_fill().over(KEY))
+    return marked.with_columns(pl.col("NEXTREL").shift(-1).backward_fill().over(KEY, order_by="ADT"))
 
 
 def derive_relapse(
-    assessments: pl.DataFrame, best: pl.DataFrame, response: Response
+    assessments: pl.DataFrame, best: pl.DataFrame, milestones: pl.DataFrame, response: Response
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
-    """Return (KEY DRELFL DRELDT DRELSEQ, one row a treated subject; trace)."""
+    """Return (KEY DRELFL DRELDT RECRELFL RECRELDT RECRELDTF DRELSEQ, one row a treated subject; trace).
+
+    `milestones` are those as recorded.
+    """
     rules = load_rules(response.criteria)
     first = best.lazy().select(*KEY, "FRSPDT")
     told = pl.format("{}, {} days after the first response", _sentence(rules), _days_since_response())
     later = (
         assessments.lazy()
-        .join(first, on=KEY)
+        .join(first, on=KEY, maintain_order="left")
         .with_columns(shows_relapse(rules).alias("SHOWN"))
         .filter(pl.col("ADT") > pl.col("FRSPDT"))
         .with_columns(told.alias("TOLD"))
@@ -66,12 +70,35 @@ def derive_relapse(
         pl.len().alias("LOOKED"),
     )
     rows = first.join(found, on=KEY, how="left", maintain_order="left")
+    rows = rows.join(_recorded(milestones), on=KEY, how="left", maintain_order="left")
     happened = pl.when(pl.col("DRELDT").is_not_null()).then(pl.lit("Y")).otherwise(pl.lit("N"))
     known = pl.lit(rules.relapse is not None)
     out = run(rows.with_columns(pl.when(known).then(happened).alias("DRELFL"), _because(rules).alias("WHY")))
     where = ("RS", pl.col("DRELSEQ"), "RSDTC")
     trace = [reason(out, f"ADSL.{n}", pl.col(n), pl.col("WHY"), where) for n in ("DRELFL", "DRELDT")]
-    return out.select(*KEY, "DRELFL", "DRELDT", "DRELSEQ"), trace
+    said = ("SS", pl.col(f"{_RELAPSE}_SEQ"), "RELDTC")
+    trace += [reason(out, f"ADSL.{n}", pl.col(n), pl.col("RECORDED"), said) for n in ("RECRELFL", "RECRELDT")]
+    return out.select(*KEY, "DRELFL", "DRELDT", "RECRELFL", "RECRELDT", "RECRELDTF", "DRELSEQ"), trace
+
+
+def _recorded(milestones: pl.DataFrame) -> pl.LazyFrame:
+    """The relapse that the centre recorded, with its sentence; null where it stated nothing."""
+    known = pl.col(f"{_RELAPSE}_KNOWN")
+    dated = pl.format("relapse recorded on {}", f"{_RELAPSE}_DTC")
+    undated = pl.when(known).then(pl.lit("relapse recorded without a date"))
+    return milestones.lazy().select(
+        *KEY,
+        f"{_RELAPSE}_SEQ",
+        pl.when(known).then(pl.lit("Y")).when(~known).then(pl.lit("N")).alias("RECRELFL"),
+        pl.col(_RELAPSE).alias("RECRELDT"),
+        pl.col(f"{_RELAPSE}_F").alias("RECRELDTF"),
+        pl.coalesce(
+            dated,
+            undated,
+            pl.when(~known).then(pl.lit("recorded as no relapse")),
+            pl.lit("not recorded whether relapse happened"),
+        ).alias("RECORDED"),
+    )
 
 
 def _days_since_response() -> pl.Expr:
@@ -110,4 +137,4 @@ def with_derived_relapse(milestones: pl.DataFrame, relapse: pl.DataFrame) -> pl.
         pl.lit("RS").alias(f"{_RELAPSE}_DOM"),
         *[day.alias(f"{_RELAPSE}_{b}") for b in bounds],
     )
-    return run(derived.drop("DRELFL", "DRELDT", "DRELSEQ"))
+    return run(derived.drop(c for c in relapse.columns if c not in KEY))

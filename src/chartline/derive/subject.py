@@ -32,6 +32,8 @@ _RESPONSE = {
     "INVRSPFL": {Topic.RESPONSE},
     "DRELFL": {Topic.RESPONSE},
     "DRELDT": {Topic.RESPONSE},
+    "RECRELFL": {Topic.RELAPSE},
+    "RECRELDT": {Topic.RELAPSE},
 }
 # A doubt about the first dose moves every window that is counted from it.
 _FROM_FIRST_DOSE: tuple[str, ...] = (

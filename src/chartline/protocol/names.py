@@ -37,6 +37,8 @@ DERIVED_VARIABLES: dict[str, str] = {
     "INVRSPFL": "Response recorded by the treating team",
     "DRELFL": "Relapse by the rule set",
     "DRELDT": "Date of relapse by the rule set",
+    "RECRELFL": "Relapse recorded by the centre",
+    "RECRELDT": "Date of relapse recorded by the centre",
     "MRDTSTFL": "Adequate MRD test",
     "MRDNEGFL": "MRD-negative",
     "MRDNEGDT": "Date of first MRD-negative sample",

@@ -32,7 +32,7 @@ def response_lines(adam: Adam, protocol: Protocol) -> dict[str, Any]:
         "responses": _changing(adsl, [s.variable for s in sets]),
         "discordant": {
             "INVBOR": _discordant(adsl, adam, ("BOR", "INVBOR"), ("BOR", "INVBOR")),
-            "DRELFL": _discordant(adsl, adam, ("DRELFL", "RELFL"), ("DRELDT", "RELDT")),
+            "DRELFL": _discordant(adsl, adam, ("DRELFL", "RECRELFL"), ("DRELDT", "RECRELDT")),
         },
         "levels": own | dict.fromkeys(("FRSP", "INVBOR"), own["BOR"]),
     }
