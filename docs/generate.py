@@ -1,4 +1,5 @@
-"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/.
+"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/; docs/rules/
+from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -21,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from console import with_output  # noqa: E402
+from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
@@ -100,18 +102,18 @@ def endpoints() -> list[str]:
 
 
 def criteria() -> list[str]:
-    """The shipped response rule sets, category by category."""
+    """The shipped response rule sets, each with a page of its own."""
     from chartline.derive.response_rules import available_rules, load_rules
 
-    out: list[str] = []
-    for name in available_rules():
-        r = load_rules(name)
-        out += [f"#### `{name}`: {r.label} (version {r.version})", "", f"Source: {r.source}", "", r.verified, ""]
-        out += table(
-            ("category", "meaning", "where it comes from"), [(f"`{c.code}`", c.label, c.origin) for c in r.categories]
-        )
-        out += ["", f"Not evaluable: `{r.not_evaluable}`. Best first: {', '.join(f'`{b}`' for b in r.best)}.", ""]
-    return out[:-1]
+    rows = []
+    for r in map(load_rules, available_rules()):
+        categories = ", ".join(f"`{b}`" for b in r.best)
+        rows.append((f"[`{r.name}`](rules/criteria/{r.name}.md)", r.label, r.version, r.status, categories))
+    return [
+        *table(("name", "rule set", "version", "checked", "categories, best first"), rows),
+        "",
+        "Where they differ, and which patients of the example change between them: [compared](rules/responses.md).",
+    ]
 
 
 def grading() -> list[str]:
@@ -274,6 +276,12 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
 def main() -> None:
     for name in PAGES:
         (HERE / f"{name}.md").write_text(page(name), encoding="utf-8")
+    pages, home = rule_pages(), HERE / "rules"
+    for path in set(home.rglob("*.md")) - {home / p for p in pages}:
+        path.unlink()
+    for where, text in pages.items():
+        (home / where).parent.mkdir(parents=True, exist_ok=True)
+        (home / where).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

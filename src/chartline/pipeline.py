@@ -47,6 +47,7 @@ def read_study(
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.response_rules import check_responses
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
@@ -56,6 +57,7 @@ def read_study(
     tell("Reading the protocol")
     protocol = load_protocol(study)
     check_endpoints(protocol, str(protocol_file(study)))
+    check_responses(protocol)
     home = protocol_file(study).parent
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()

@@ -24,7 +24,9 @@ from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.relapse import derive_relapse, with_derived_relapse, without_relapse
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
+from chartline.derive.response_details import derive_details
 from chartline.derive.response_tables import (
     Responses,
     response_columns,
@@ -88,8 +90,9 @@ def derive_subjects(
     milestones = keep(derive_milestones, data, treated, index)
     adex, exposure, why_exposure = keep(derive_exposure, data, cohort.subjects, protocol.treatment)
     assessments = keep(merge_assessments, data, treated)
-    responses = keep(derive_response, data, milestones, responding, assessments)
+    milestones, responses, (relapse, why_relapse) = _responses(data, milestones, responding, assessments, keep)
     milestones = keep(with_first_response, milestones, responses[""])
+    details, why_details = keep(derive_details, responses[""], milestones, protocol.response)
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
     later, why_later = keep(later_events, milestones)
@@ -97,8 +100,11 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
-    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    topics = keep(
+        adsl_topics, only(protocol, "response.relapse", "response_variants", "characteristics", "safety_flags")
+    )
+    parts = (details, mrd, transplant, later, relapse, safety)
+    assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
@@ -107,9 +113,28 @@ def derive_subjects(
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
-            *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+            *why_exposure, *response_reasons(responses, protocol), *why_details, *why_mrd, *why_transplant, *why_later,
+            *why_relapse, *why_safety,
         ],
     )  # fmt: skip
+
+
+def _responses(
+    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, assessments: pl.DataFrame, keep: Keep
+) -> tuple[pl.DataFrame, Responses, tuple[pl.DataFrame, list[pl.LazyFrame]]]:
+    """Return (milestones, responses, relapse by the rule set with its trace).
+
+    Where the milestone `relapse` is the derived one, the first response is found as if there were no relapse (none can
+    come before it), the relapse after it, and then the responses again, which count before that relapse.
+    """
+    derived = protocol.response.relapse == "derived"
+    known = keep(without_relapse, milestones) if derived else milestones
+    responses = derive_response(data, known, protocol, assessments, keep)
+    relapse, why = keep(derive_relapse, assessments, responses[""].best, milestones, protocol.response)
+    if derived:
+        milestones = keep(with_derived_relapse, milestones, relapse)
+        responses = derive_response(data, milestones, protocol, assessments, keep)
+    return milestones, responses, (relapse, why)
 
 
 def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
@@ -119,7 +144,7 @@ def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
 def _assembled(
     subjects: pl.DataFrame, exposure: pl.DataFrame, responses: Responses, *later: pl.DataFrame
 ) -> pl.DataFrame:
-    return assemble(subjects, [exposure, *response_columns(responses), *later])
+    return assemble(subjects, [exposure, *response_columns(responses), *later]).drop("DRELSEQ")
 
 
 def _withheld(

@@ -10,7 +10,8 @@ and per milestone m of `protocol.model.Milestone` the columns
     <m>_LO _HI _mid _first _last   first and last day it can mean, and the day under each policy
     <m>_F     what was imputed: D (day), M (month and day)
 
-`first_response` is added by `response.py`. The first dose is never imputed.
+`first_response` is added by `response.py`. `relapse_DOM` is the domain of the relapse: SS as recorded, RS where
+`relapse.py` derived it. The first dose is never imputed.
 """
 
 from __future__ import annotations
@@ -166,6 +167,7 @@ def _statements(data: ClinicalData) -> pl.LazyFrame:
             pl.when(happened).then(date).alias(f"{m}_DTC"),
             pl.coalesce(pl.when(happened).then(f"{date}__SEQ"), f"{flag}__SEQ").alias(f"{m}_SEQ"),
         ]
+    columns.append(pl.lit("SS").alias(f"{Milestone.RELAPSE}_DOM"))
     # A death is also a day on which the patient was last known alive; the later of the two counts.
     death = pl.when(pl.col("DTHFL").is_null() | (pl.col("DTHFL") == "Y")).then("DTHDTC")
     later = death.is_not_null() & (pl.col("LKADTC").is_null() | (first_day(death) > last_day("LKADTC")))

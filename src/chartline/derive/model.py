@@ -16,6 +16,9 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     NCYC NDOSE CUMDM2 CUMMG                             exposure
     BOR (CR CRi ... NE) RESPFL BORDT                    response: best, whether, date of best
     FRSPDT FRSP FRSPCYC                                 first response: date, category, after cycle
+    TTRESP TTRESPM NEREAS REFRFL                        time to response, why not evaluable, refractory (Y/N/null)
+    INVBOR INVRSPFL                                     best recorded by the treating team, whether a response
+    DRELFL DRELDT RECRELFL RECRELDT                     relapse by the response rule set, and as recorded
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)

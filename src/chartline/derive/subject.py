@@ -24,6 +24,16 @@ _RESPONSE = {
     "FRSPDT": {Topic.RESPONSE},
     "FRSP": {Topic.RESPONSE, Topic.COUNTS},
     "FRSPCYC": {Topic.RESPONSE},
+    "TTRESP": {Topic.RESPONSE},
+    "TTRESPM": {Topic.RESPONSE},
+    "NEREAS": {Topic.RESPONSE, Topic.DEATH},
+    "REFRFL": {Topic.RESPONSE},
+    "INVBOR": {Topic.RESPONSE},
+    "INVRSPFL": {Topic.RESPONSE},
+    "DRELFL": {Topic.RESPONSE},
+    "DRELDT": {Topic.RESPONSE},
+    "RECRELFL": {Topic.RELAPSE},
+    "RECRELDT": {Topic.RELAPSE},
 }
 # A doubt about the first dose moves every window that is counted from it.
 _FROM_FIRST_DOSE: tuple[str, ...] = (
@@ -78,6 +88,8 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     out |= {name: out[name] | first_dose for name in _FROM_FIRST_DOSE}
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
+    if protocol.response.relapse == "derived":
+        out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
     return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
@@ -101,7 +113,11 @@ def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFr
         columns += [happened.alias(flag), pl.col(milestone).alias(date), pl.col(f"{milestone}_F").alias(f"{date}F")]
         sentence = _sentence(milestone, word)
         variable = pl.when(pl.col(f"{milestone}_DTC").is_not_null()).then(pl.lit(dated)).otherwise(pl.lit(undated))
-        where = (domain, pl.col(f"{milestone}_SEQ"), variable)
+        found_in: str | pl.Expr = domain
+        if milestone == "relapse":  # recorded in SS, or derived from an assessment
+            found_in = pl.col("relapse_DOM")
+            variable = pl.when(found_in == "RS").then(pl.lit("RSDTC")).otherwise(variable)
+        where = (found_in, pl.col(f"{milestone}_SEQ"), variable)
         trace += [
             reason(milestones, f"ADSL.{n}", v, sentence, where)
             for n, v in ((flag, happened), (date, pl.col(milestone)))

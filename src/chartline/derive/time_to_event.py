@@ -85,6 +85,7 @@ def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: p
         *[_pick(ends, suffix).alias(name) for name, suffix in _OF_END.items()],
         _undated(endpoint).alias("UNDATED"),
         f"{Milestone.LAST_ALIVE}_VAR",
+        f"{Milestone.RELAPSE}_DOM",
         *[pl.lit(word).alias(name) for name, word in words.items()],
         pl.lit(domain).alias("ORGDOM"),
         pl.lit(variable).alias("ORGVAR"),
@@ -154,12 +155,16 @@ def _described() -> list[pl.Expr]:
     end, is_event = pl.col("END"), pl.col("CNSR") == 0
     variable = end.replace_strict({str(m): SOURCES[m][1] for m in Milestone})
     death_as_contact = pl.when(end == str(Milestone.LAST_ALIVE)).then(f"{Milestone.LAST_ALIVE}_VAR")
+    derived = (end == str(Milestone.RELAPSE)) & (pl.col(f"{Milestone.RELAPSE}_DOM") == "RS")
     return [
         pl.when(is_event).then("WORD").alias("EVNTDESC"),
         pl.when(~is_event).then("WORD").alias("CNSDTDSC"),
         pl.when(is_event).then(end).alias("CAUSE"),
-        end.replace_strict({str(m): SOURCES[m][0] for m in Milestone}).alias("SRCDOM"),
-        pl.coalesce(death_as_contact, variable).alias("SRCVAR"),
+        pl.when(derived)
+        .then(pl.lit("RS"))
+        .otherwise(end.replace_strict({str(m): SOURCES[m][0] for m in Milestone}))
+        .alias("SRCDOM"),
+        pl.when(derived).then(pl.lit("RSDTC")).otherwise(pl.coalesce(death_as_contact, variable)).alias("SRCVAR"),
     ]
 
 

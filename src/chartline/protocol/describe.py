@@ -127,7 +127,7 @@ def _response(p: Protocol, criteria: str) -> list[str]:
         f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
         f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the "
         "response is dated at the "
-        "marrow. Patients who could not be assessed stay in the denominator.",
+        "marrow. Patients who could not be assessed stay in the denominator. " + _RELAPSE[r.relapse],
         f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or "
         "better, at or after the first "
         f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next "
@@ -135,6 +135,12 @@ def _response(p: Protocol, criteria: str) -> list[str]:
         f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
         "as negative.",
     ]
+
+
+_RELAPSE = {
+    "recorded": "Relapse is that recorded by the centre, compared with what the assessments show.",
+    "derived": "Relapse is the first assessment after the first response that shows it by the same rules.",
+}
 
 
 def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:

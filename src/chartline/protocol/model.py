@@ -200,7 +200,13 @@ class Response(Declared):
         examples=[["relapse", "transplant", "new_therapy"]],
     )
     responders: tuple[str, ...] = Field(
-        ("CR", "CRi"), description="Categories that are a response.", examples=[["CR", "CRi"]]
+        (), description="Categories that are a response; the rule set's own if not given.", examples=[["CR", "CRi"]]
+    )
+    relapse: Literal["recorded", "derived"] = Field(
+        "recorded",
+        description="What the milestone `relapse` is: the relapse that the centre recorded, or the first assessment "
+        "after the first response that shows relapse by the rule set. The two are compared in either case.",
+        examples=["derived"],
     )
 
 

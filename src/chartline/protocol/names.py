@@ -29,6 +29,16 @@ DERIVED_VARIABLES: dict[str, str] = {
     "FRSPDT": "Date of first response",
     "FRSP": "First response",
     "FRSPCYC": "Cycle of first response",
+    "TTRESP": "First dose to first response, days",
+    "TTRESPM": "First dose to first response, months",
+    "NEREAS": "Reason not evaluable",
+    "REFRFL": "Refractory",
+    "INVBOR": "Best response recorded by the treating team",
+    "INVRSPFL": "Response recorded by the treating team",
+    "DRELFL": "Relapse by the rule set",
+    "DRELDT": "Date of relapse by the rule set",
+    "RECRELFL": "Relapse recorded by the centre",
+    "RECRELDT": "Date of relapse recorded by the centre",
     "MRDTSTFL": "Adequate MRD test",
     "MRDNEGFL": "MRD-negative",
     "MRDNEGDT": "Date of first MRD-negative sample",
@@ -60,8 +70,8 @@ EVENTS: dict[str, str] = {
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
 
 
-_NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "MRDNEGCY", "HSCTINT")
-_TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP")
+_NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "TTRESP", "TTRESPM", "MRDNEGCY", "HSCTINT")
+_TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP", "NEREAS", "INVBOR")
 
 
 def type_of(name: str) -> str:

@@ -101,6 +101,37 @@ class WithheldLine:
 
 
 @dataclass(frozen=True)
+class ResponseSet:
+    """A response rule set as a report names it, with the ADSL variable that holds its best response."""
+
+    variable: str  # BOR, BOR_ELN
+    label: str
+    version: str
+    source: str
+    responders: tuple[str, ...]
+    categories: tuple[tuple[str, str, str], ...]  # (code, meaning, where it comes from), best first
+
+
+@dataclass(frozen=True)
+class ResponseLine:
+    """A patient's best response under each rule set, by their variable; missing where withheld."""
+
+    subject: str
+    best: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DiscordantLine:
+    """A patient of whom two statements differ: what was derived and what was recorded, each with its sentence."""
+
+    subject: str
+    derived: str
+    recorded: str
+    why_derived: str
+    why_recorded: str
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -127,6 +158,9 @@ class ReportSource:
     withheld: tuple[WithheldLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+    response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once
+    responses: tuple[ResponseLine, ...] = ()  # patients whose best response differs between them
+    discordant: Mapping[str, tuple[DiscordantLine, ...]] = field(default_factory=dict)  # "INVBOR", "DRELFL" -> lines
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"

@@ -14,7 +14,7 @@ from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
-from chartline.derive.response_rules import load_rules
+from chartline.derive.response_rules import load_rules, responders_of
 from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
@@ -30,6 +30,7 @@ from chartline.report.source import (
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
+from chartline.trace.response_lines import response_lines, with_responders
 
 if TYPE_CHECKING:
     from chartline.results.multiverse import Multiverse
@@ -40,18 +41,18 @@ def report_source(run: StudyRun) -> ReportSource:
     """Return everything a report is made from."""
     study = run.study
     return ReportSource(
-        protocol=study.protocol,
+        protocol=with_responders(study.protocol),
         results=run.results,
         counts=run.counts,
         curves=run.curves,
         methods=methods_text(study.protocol),
         attrition=run.cohort.attrition,
-        patients=patient_bars(run.adam["ADSL"], study.protocol.response.responders),
+        patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         **_provenance(study),
-        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
+        **response_lines(run.adam, study.protocol),
     )
 
 
@@ -71,12 +72,6 @@ def _provenance(study: StudyData) -> dict[str, Any]:
             ("data digest", study.data_digest),
         ),
     }
-
-
-def response_labels(protocol: Protocol) -> dict[str, str]:
-    """Return code -> label of the rule set's categories, best first."""
-    rules = load_rules(protocol.response.criteria)
-    return {code: rules.labels.get(code, "Not evaluable") for code in rules.best}
 
 
 def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
