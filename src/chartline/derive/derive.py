@@ -24,6 +24,7 @@ from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.regraded import derive_regraded
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
 from chartline.derive.response_tables import (
     Responses,
@@ -35,8 +36,10 @@ from chartline.derive.response_tables import (
 from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
 from chartline.derive.time_to_event import derive_times
+from chartline.derive.toxicity import derive_toxicity
 from chartline.derive.transplant import derive_transplant
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
+from chartline.protocol.analyses import toxicity_flags
 from chartline.protocol.model import Protocol
 
 
@@ -97,23 +100,35 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
-    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    regraded, why_regraded = keep(
+        derive_regraded, data, milestones, only(protocol, "laboratory_variants", "safety_flags", "ae_groups"), adae
+    )
+    flags = only(protocol, "response_variants", "laboratory_variants", "characteristics", "safety_flags")
+    named = {f: protocol.safety_flags[f] for f in toxicity_flags(protocol.analyses) if f in protocol.safety_flags}
+    adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.ae_groups)
+    until = keep(_on_treatment_until, window)
+    topics = keep(adsl_topics, flags)
+    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, until, safety, regraded)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
-        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
+        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox},
         milestones=milestones,
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+            *why_regraded,
         ],
     )  # fmt: skip
 
 
 def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
     return subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
+
+
+def _on_treatment_until(window: pl.DataFrame) -> pl.DataFrame:
+    return window.select(*KEY, "ONTRTEDT")
 
 
 def _assembled(
