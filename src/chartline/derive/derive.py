@@ -20,7 +20,7 @@ from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
-from chartline.derive.labs import derive_labs, treatment_window
+from chartline.derive.labs import derive_labs, on_treatment_until, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
@@ -106,7 +106,7 @@ def derive_subjects(
     flags = only(protocol, "response_variants", "laboratory_variants", "characteristics", "safety_flags")
     named = {f: protocol.safety_flags[f] for f in toxicity_flags(protocol.analyses) if f in protocol.safety_flags}
     adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.ae_groups)
-    until = keep(_on_treatment_until, window)
+    until, why_until = keep(on_treatment_until, window, milestones, protocol.laboratory)
     topics = keep(adsl_topics, flags)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, until, safety, regraded)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
@@ -118,17 +118,13 @@ def derive_subjects(
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
-            *why_regraded,
+            *why_regraded, *why_until,
         ],
     )  # fmt: skip
 
 
 def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
     return subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
-
-
-def _on_treatment_until(window: pl.DataFrame) -> pl.DataFrame:
-    return window.select(*KEY, "ONTRTEDT")
 
 
 def _assembled(

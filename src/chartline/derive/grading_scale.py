@@ -18,14 +18,16 @@ cannot be judged (no limit of normal, say) the grade is missing, with the reason
 
 from __future__ import annotations
 
+import operator
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import polars as pl
 
 from chartline.core.plans import run
-from chartline.derive.compare import OPERATORS, holds
+from chartline.derive.compare import SIGNIFICANT, exactly, holds
 from chartline.derive.rule_set import RuleSet, available_rule_sets, load_rule_set
 from chartline.mapping.units import factor, normal
 from chartline.mapping.words import tests
@@ -50,6 +52,9 @@ _LACKING = {
     "baseline": "no baseline value",
     "": "the value itself is only a bound",
 }
+_ELSEWHERE = "the scale grades such a value under another term"
+_PLAIN = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_GRADED = {"ATOXGRL": pl.Int64, "ATOXGRH": pl.Int64, "WHYL": pl.String, "WHYH": pl.String}
 
 
 class GradingScale(RuleSet):
@@ -83,28 +88,67 @@ def _table(name: str) -> pl.DataFrame:
     return columns.with_columns(pl.col("grade").cast(pl.Int64), pl.exclude("grade").fill_null(""))
 
 
-@cache
-def rules_of(name: str) -> pl.DataFrame:
-    """Return the rules of a scale ready to be joined: one row a condition and state of the baseline.
+@dataclass(frozen=True)
+class Condition:
+    """One row of a scale: limit = times x reference + plus, in the standard unit of the test.
 
-    LBTESTCD STATE DIRECTION GRADE OPERATOR TIMES REFERENCE PLUS (limit = TIMES x REFERENCE + PLUS, in the standard
-    unit) UNIT ALSO (the limit where the value was recorded in UNIT) BEYOND CIRCUMSTANCE.
+    `also` is the limit where the value was recorded in `unit`; `grade` is None where such a value is not graded.
     """
-    rows = []
+
+    direction: str
+    grade: int | None
+    states: tuple[str, ...]  # of the baseline
+    operator: str
+    times: float
+    reference: str  # ULN, LLN, baseline, or "" for an absolute limit
+    plus: float
+    unit: str | None
+    also: float | None
+    beyond: str
+    circumstance: str
+
+    def limit(self) -> pl.Expr:
+        """Return the limit as an expression over ANRLO, ANRHI, BASE and UNIT."""
+        own = pl.lit(self.plus)
+        if self.reference:
+            own = exactly(pl.col(_COLUMNS[self.reference]) * self.times + self.plus)
+        if self.unit is None:
+            return own
+        return pl.when((pl.col("UNIT") == self.unit).fill_null(False)).then(self.also).otherwise(own)
+
+    def met(self, bounded: bool) -> pl.Expr:
+        """Return whether a value meets it (null: cannot be judged); `bounded`: some values are "<5" or ">5"."""
+        met = _holds(self.operator, self.limit(), bounded)
+        if self.beyond:
+            side = ">" if self.beyond == "ULN" else "<"
+            met = met & _holds(side, exactly(pl.col(_COLUMNS[self.beyond])), bounded)
+        return met if len(self.states) == len(_STATES["any"]) else pl.col("STATE").is_in(self.states) & met
+
+    def lacking(self) -> pl.Expr:
+        """Return why it cannot be judged: the limit that is not there."""
+        why = [pl.when(self.limit().is_null()).then(pl.lit(_LACKING[self.reference]))]
+        if self.beyond:
+            why.append(pl.when(pl.col(_COLUMNS[self.beyond]).is_null()).then(pl.lit(_LACKING[self.beyond])))
+        return pl.coalesce([*why, pl.lit(_LACKING[""])])
+
+
+def _holds(operator: str, limit: pl.Expr, bounded: bool) -> pl.Expr:
+    """AVAL, already exact, against an exact limit."""
+    return holds("AVAL", operator, limit) if bounded else _PLAIN[operator](pl.col("AVAL"), limit)
+
+
+@cache
+def rules_of(name: str) -> dict[str, tuple[Condition, ...]]:
+    """Return the conditions of a scale by test, in the order of the file."""
+    out: dict[str, list[Condition]] = {}
     for r in load_scale(name).thresholds.iter_rows(named=True):
-        times, reference, plus = read_limit(r["limit"], r["test"])
         unit, also = _also(r["also_stated_as"], r["test"])
-        for state in _STATES[r["baseline"]]:
-            rows.append(
-                (r["test"], state, r["direction"], r["grade"], r["operator"], times, reference, plus, unit, also,
-                 r["beyond"], r["circumstance"])
-            )  # fmt: skip
-    schema = {
-        **dict.fromkeys(("LBTESTCD", "STATE", "DIRECTION"), pl.String), "GRADE": pl.Int64, "OPERATOR": pl.String,
-        "TIMES": pl.Float64, "REFERENCE": pl.String, "PLUS": pl.Float64, "UNIT": pl.String, "ALSO": pl.Float64,
-        "BEYOND": pl.String, "CIRCUMSTANCE": pl.String,
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=schema, orient="row")
+        condition = Condition(
+            r["direction"], r["grade"], _STATES[r["baseline"]], r["operator"], *read_limit(r["limit"], r["test"]),
+            unit, also, r["beyond"], r["circumstance"],
+        )  # fmt: skip
+        out.setdefault(r["test"], []).append(condition)
+    return {test: tuple(conditions) for test, conditions in out.items()}
 
 
 def read_limit(text: str, test: str) -> tuple[float, str, float]:
@@ -130,7 +174,7 @@ def _also(text: str, test: str) -> tuple[str | None, float | None]:
     value, unit = text.split(" ")
     by = factor(unit, tests()[test][1], test)
     assert by is not None
-    return normal(unit), float(value) * by
+    return normal(unit), float(f"{float(value) * by:.{SIGNIFICANT}g}")  # as a converted value is rounded
 
 
 def grade(rows: pl.DataFrame, name: str, *, circumstances: bool = True) -> pl.DataFrame:
@@ -141,74 +185,48 @@ def grade(rows: pl.DataFrame, name: str, *, circumstances: bool = True) -> pl.Da
     WHY, but where the scale has no such term both are null. `circumstances`: whether symptoms and anticoagulation,
     which a laboratory does not report, are assumed (the worst case) or not.
     """
-    scale = rules_of(name)
-    if not circumstances:
-        scale = scale.filter(pl.col("CIRCUMSTANCE") == "")
-    needed = (
-        rows.lazy()
-        .select(
-            "LBTESTCD", "AVAL", "AVAL_OP", "ANRLO", "ANRHI", "BASE", "LBORRESU",
-            pl.col("BNRIND").fill_null("NORMAL").alias("STATE"),
-        )
-        .with_row_index("ROW_ID")
-    )  # fmt: skip
-    judged = (
-        needed.join(scale.lazy(), on=["LBTESTCD", "STATE"])
-        .with_columns(_limit(rows).alias("LIMIT"))
-        .with_columns(_met(scale).alias("OVER"), _beyond().alias("ALSO_OVER"))
-        .select("ROW_ID", "DIRECTION", "GRADE", (pl.col("OVER") & pl.col("ALSO_OVER")).alias("MET"), _lacking())
-    )
-    graded = judged.group_by("ROW_ID").agg(
-        *[_grade(d).alias(f"ATOXGR{d}") for d in DIRECTIONS], *[_why(d).alias(f"WHY{d}") for d in DIRECTIONS]
-    )
-    out = needed.select("ROW_ID").join(graded, on="ROW_ID", how="left", maintain_order="left")
-    return run(out.select(pl.col("ATOXGRL", "ATOXGRH").cast(pl.Int64), "WHYL", "WHYH"))
-
-
-def _limit(rows: pl.DataFrame) -> pl.Expr:
-    """The limit in the standard unit: as the scale states it in the unit that the value was recorded in."""
     recorded = {u: normal(u) for u in rows["LBORRESU"].unique().drop_nulls()}
-    unit = pl.col("LBORRESU").replace_strict(recorded, default=None, return_dtype=pl.String)
-    reference = pl.col("REFERENCE")
-    anchors = [pl.when(reference == name).then(column) for name, column in _COLUMNS.items()]
-    limit = pl.coalesce(pl.when(reference == "").then(0.0), *anchors) * pl.col("TIMES") + pl.col("PLUS")
-    return pl.when((unit == pl.col("UNIT")).fill_null(False)).then("ALSO").otherwise(limit)
+    needed = rows.select(
+        "LBTESTCD", exactly(pl.col("AVAL")).alias("AVAL"), "AVAL_OP", "ANRLO", "ANRHI", "BASE",
+        pl.col("BNRIND").fill_null("NORMAL").alias("STATE"),
+        pl.col("LBORRESU").replace_strict(recorded, default=None, return_dtype=pl.String).alias("UNIT"),
+    ).with_row_index("ROW_ID")  # fmt: skip
+    rules = rules_of(name)
+    parts = [pl.DataFrame(schema={"ROW_ID": pl.UInt32, **_GRADED})]
+    for (test,), part in needed.partition_by("LBTESTCD", as_dict=True).items():
+        conditions = tuple(c for c in rules.get(test, ()) if circumstances or not c.circumstance)
+        parts.append(_graded(part, conditions))
+    return pl.concat(parts).sort("ROW_ID").select(list(_GRADED))
 
 
-def _met(scale: pl.DataFrame) -> pl.Expr:
-    """AVAL against LIMIT with the row's own OPERATOR; null where either is missing."""
-    used = [o for o in OPERATORS if o in set(scale["OPERATOR"])]
-    return pl.coalesce([pl.when(pl.col("OPERATOR") == o).then(holds("AVAL", o, pl.col("LIMIT"))) for o in used])
+def _graded(rows: pl.DataFrame, conditions: tuple[Condition, ...]) -> pl.DataFrame:
+    """The grades and reasons of one test's values. Without conditions the scale has no such term: null, no reason."""
+    bounded = rows["AVAL_OP"].null_count() < rows.height
+    columns = [rows["ROW_ID"].to_frame()]
+    for direction in DIRECTIONS:
+        own = [c for c in conditions if c.direction == direction]
+        term = _term(rows, own, bounded)
+        columns.append(term.rename({c: f"{c}{direction}" for c in term.columns}))
+    return pl.concat(columns, how="horizontal").select("ROW_ID", *_GRADED)
 
 
-def _beyond() -> pl.Expr:
-    above, below = holds("AVAL", ">", pl.col("ANRHI")), holds("AVAL", "<", pl.col("ANRLO"))
-    return pl.when(pl.col("BEYOND") == "ULN").then(above).when(pl.col("BEYOND") == "LLN").then(below).otherwise(True)
-
-
-def _lacking() -> pl.Expr:
-    """Why a condition cannot be judged: the limit that is not there."""
-    what = pl.when(pl.col("LIMIT").is_null()).then("REFERENCE").when(pl.col("ALSO_OVER").is_null()).then("BEYOND")
-    return what.otherwise(pl.lit("")).replace_strict(_LACKING, default=None, return_dtype=pl.String).alias("LACKING")
-
-
-def _of(direction: str) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Whether a row is of the term; the highest grade met, the highest in doubt, whether one excludes grading."""
-    own, met = pl.col("DIRECTION") == direction, pl.col("MET")
-    top = pl.col("GRADE").filter(own & met).max().fill_null(0)
-    doubt = pl.col("GRADE").filter(own & met.is_null()).max().fill_null(0)
-    excluded = (own & met.fill_null(False) & pl.col("GRADE").is_null()).any()
-    return own, top, doubt, excluded
-
-
-def _grade(direction: str) -> pl.Expr:
-    own, top, doubt, excluded = _of(direction)
-    return pl.when(own.any() & (doubt <= top) & ~excluded).then(top)
-
-
-def _why(direction: str) -> pl.Expr:
-    own, top, doubt, excluded = _of(direction)
-    unknown = own & pl.col("MET").is_null()
-    lacking = pl.col("LACKING").filter(unknown).sort_by(pl.col("GRADE").filter(unknown), descending=True).first()
-    graded_elsewhere = pl.lit("the scale grades such a value under another term")
-    return pl.when(excluded).then(graded_elsewhere).when(own.any() & (doubt > top)).then(lacking)
+def _term(rows: pl.DataFrame, own: list[Condition], bounded: bool) -> pl.DataFrame:
+    """ATOXGR and WHY of one term: the highest grade met, unless a higher one is in doubt."""
+    if not own:
+        nothing = {"ATOXGR": pl.Int64(), "WHY": pl.String()}
+        return pl.DataFrame({n: pl.Series([None] * rows.height, dtype=t) for n, t in nothing.items()})
+    met = run(rows.lazy().select(c.met(bounded).alias(str(i)) for i, c in enumerate(own)))
+    graded = [(pl.col(str(i)), c.grade) for i, c in enumerate(own) if c.grade is not None]
+    top = pl.max_horizontal(pl.when(m).then(g).otherwise(0) for m, g in graded)
+    doubt = pl.max_horizontal(pl.when(m.is_null()).then(g).otherwise(0) for m, g in graded)
+    elsewhere = [pl.col(str(i)).fill_null(False) for i, c in enumerate(own) if c.grade is None]
+    grade = pl.when(doubt <= top, *[~e for e in elsewhere]).then(top)
+    out = run(met.lazy().select(grade.cast(pl.Int64).alias("ATOXGR")))
+    if out["ATOXGR"].null_count() == 0:
+        return out.with_columns(pl.lit(None, pl.String).alias("WHY"))
+    unknown = pl.concat([rows, met, out], how="horizontal")
+    highest = sorted(range(len(own)), key=lambda i: -(own[i].grade or 0))
+    lacking = pl.coalesce([pl.when(pl.col(str(i)).is_null()).then(own[i].lacking()) for i in highest])
+    moved = [pl.when(e).then(pl.lit(_ELSEWHERE)) for e in elsewhere]
+    why = pl.when(pl.col("ATOXGR").is_null()).then(pl.coalesce([*moved, lacking]))
+    return run(unknown.lazy().select("ATOXGR", why.alias("WHY")))

@@ -29,8 +29,9 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
+from chartline.core.reasons import reason
 from chartline.derive.grading_circumstances import grade_under
-from chartline.derive.milestones import KEY, stop_day
+from chartline.derive.milestones import KEY, stop_day, stop_word
 from chartline.protocol.lab_terms import usual_directions
 from chartline.protocol.model import Laboratory
 
@@ -49,6 +50,20 @@ def treatment_window(milestones: pl.DataFrame, rule: Laboratory) -> pl.DataFrame
         pl.min_horizontal(end, stop).alias("ONTRTEDT"),
     )
     return run(window)
+
+
+def on_treatment_until(
+    window: pl.DataFrame, milestones: pl.DataFrame, rule: Laboratory
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
+    """Return (ONTRTEDT a treated subject, trace)."""
+    days = rule.on_treatment_days
+    full = pl.col("ONTRTEDT") == pl.col("TRTEDT").dt.offset_by(f"{days}d")
+    counted = pl.format(f"{days} days after the last dose, {{}}", pl.col("TRTEDT").cast(pl.String))
+    day = stop_day(rule.before).cast(pl.String)
+    stopped = pl.format("the day before {} on {}", stop_word(rule.before), day).fill_null("no date of the last dose")
+    because = pl.when(full).then(counted).otherwise(stopped)
+    rows = window.join(milestones, on=KEY)
+    return window.select(*KEY, "ONTRTEDT"), [reason(rows, "ADSL.ONTRTEDT", pl.col("ONTRTEDT"), because)]
 
 
 def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:

@@ -69,19 +69,23 @@ def _groups(source: ReportSource, analysis: Any) -> list[tuple[str, str]]:
 
 
 def _by_cycle(source: ReportSource, of: list[Any]) -> Table:
-    groups = [r.group for a in of for r in source.results.of(a.id)]
+    groups = [r.group for a in of for r in source.results.of(a.id) if r.group]
     cycles = sorted({int(g.partition("=")[2]) for g in groups})
     rows = []
     for a in of:
+        none = source.result(a.id, "proportion")  # why there is no cycle at all
+        if none is not None:
+            rows.append((Cell(a.label), cell(none, none.reason), *(Cell("") for _ in cycles[1:])))
+            continue
         found = [source.result(a.id, "proportion", None, f"CYCLE={c}") for c in cycles]
         rows.append((Cell(a.label), *(cell(r, _share(r)) for r in found)))
     return Table(
         number="Table",
         caption="Toxicity by cycle.",
-        header=("", *(f"Cycle {c}" for c in cycles)),
+        header=("", *(f"Cycle {c}" for c in cycles or (1,))),
         rows=tuple(rows),
-        align="l" + "r" * len(cycles),
-        widths=(2.6, *(1.4,) * len(cycles)),
+        align="l" + "r" * max(len(cycles), 1),
+        widths=(2.6, *(1.4,) * max(len(cycles), 1)),
         notes=(
             "n/N (%; 95% CI): of the patients who began a cycle, those in whom an event began in it. CI, "
             "Clopper-Pearson confidence interval. Who cannot be judged stays in N.",
