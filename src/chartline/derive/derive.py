@@ -100,12 +100,12 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    regraded, why_regraded = keep(
-        derive_regraded, data, milestones, only(protocol, "laboratory_variants", "safety_flags", "ae_groups"), adae
-    )
+    windows = tuple(keep(treatment_window, milestones, rule) for rule in protocol.laboratory_variants.values())
+    grading = only(protocol, "laboratory_variants", "safety_flags", "ae_groups")
+    regraded, why_regraded = keep(derive_regraded, data, windows, grading, window, adae)
     flags = only(protocol, "response_variants", "laboratory_variants", "characteristics", "safety_flags")
-    named = {f: protocol.safety_flags[f] for f in toxicity_flags(protocol.analyses) if f in protocol.safety_flags}
-    adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.ae_groups)
+    named = toxicity_flags(protocol.analyses)
+    adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.safety_flags, protocol.ae_groups)
     until, why_until = keep(on_treatment_until, window, milestones, protocol.laboratory)
     topics = keep(adsl_topics, flags)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, until, safety, regraded)

@@ -9,19 +9,22 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
-from chartline.derive.labs import derive_labs, treatment_window
+from chartline.derive.labs import derive_labs
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import derive_safety
 from chartline.protocol.model import Protocol, graded_flags
 
 
 def derive_regraded(
-    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, adae: pl.DataFrame
+    data: ClinicalData,
+    windows: tuple[pl.DataFrame, ...],
+    protocol: Protocol,
+    treated: pl.DataFrame,
+    adae: pl.DataFrame,
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
-    """Return (one row a treated subject with every flag of every variant, trace)."""
-    out, trace = milestones.filter(pl.col("first_dose").is_not_null()).select(KEY), []
-    for variant, rule in protocol.laboratory_variants.items():
-        window = treatment_window(milestones, rule)
+    """Return (one row of `treated` with every flag of every variant, trace). `windows` are those of the variants."""
+    out, trace = treated.select(KEY), []
+    for (variant, rule), window in zip(protocol.laboratory_variants.items(), windows, strict=True):
         adlb = derive_labs(data, window, rule)
         flags = {f"{name}_{variant}": protocol.safety_flags[name] for name in graded_flags(protocol)}
         graded, why = derive_safety(adlb, adae, window, flags, protocol.ae_groups)

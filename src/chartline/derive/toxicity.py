@@ -41,16 +41,17 @@ def derive_toxicity(
     adae: pl.DataFrame,
     adex: pl.DataFrame,
     window: pl.DataFrame,
+    named: tuple[str, ...],
     flags: Mapping[str, SafetyFlag],
     groups: Groups,
 ) -> pl.DataFrame:
-    """Return ADTOX. `window` is `labs.treatment_window`."""
+    """Return ADTOX of the flags `named`. `window` is `labs.treatment_window`."""
     parts = [
         (_laboratory(adlb, adae, part, groups) if isinstance(part, LabComponent) else _events(adae, part, groups))
         .with_columns(pl.lit(name).alias("FLAG"))
         .select(*KEY, "FLAG", "SRC", "SEQ", "TERM", "GRADE", "ASTDT", "AENDT", "SEENTO", "CYCLE")
-        for name, flag in flags.items()
-        for part in flag.any_of
+        for name in named
+        for part in flags[name].any_of
     ]
     if not parts:
         return pl.DataFrame(schema=ADTOX_SCHEMA)
