@@ -118,13 +118,14 @@ def criteria() -> list[str]:
 
 def grading() -> list[str]:
     """The shipped grading scales and the tests each one grades."""
+    from chartline.derive.grading_scale import available_scales, load_scale
+
     out = []
-    for file in sorted((files("chartline") / "derive" / "grading").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".csv"):
-            rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
-            tests = ", ".join(f"`{t}`" for t in dict.fromkeys(r["testcd"] for r in rows))
-            out.append((f"`{file.name.removesuffix('.csv')}`", rows[0]["source"], tests))
-    return table(("name", "source", "tests"), out)
+    for name in available_scales():
+        scale = load_scale(name)
+        tests = ", ".join(f"`{t}`" for t in scale.thresholds["test"].unique(maintain_order=True))
+        out.append((f"`{name}`", scale.source, scale.status, tests))
+    return table(("name", "source", "status", "tests"), out)
 
 
 def checks() -> list[str]:
@@ -197,8 +198,9 @@ def laboratory() -> list[str]:
         accepted = ", ".join(f"`{u}`" for u in known_units(t["unit"], t["testcd"]))
         accepted += f", `{X_ULN}`" if t["unit"] in ("U/L", "umol/L") else ""
         plausible = f"{t['plausible_low']} to {t['plausible_high']}"
-        rows.append((f"`{t['testcd']}`", t["label"], t["loinc"], f"`{t['unit']}`", plausible, accepted))
-    return table(("code", "test", "LOINC", "standard unit", "plausible", "units understood"), rows)
+        usual = {"L": "low", "H": "high", "LH": "low, high"}[t["usual"]]
+        rows.append((f"`{t['testcd']}`", t["label"], t["loinc"], f"`{t['unit']}`", plausible, usual, accepted))
+    return table(("code", "test", "LOINC", "standard unit", "plausible", "graded as", "units understood"), rows)
 
 
 def units() -> list[str]:

@@ -1,7 +1,7 @@
 """docs/rules/: a page for every rule set below `derive/`, and one that compares the response criteria.
 
-In: the YAML rule sets of every folder (any model that extends `RuleSet`), the grading scales, and the example study.
-Out: path below docs/rules/ -> text. A new rule set needs no new line here.
+In: the YAML rule sets of every folder (any model that extends `RuleSet`; a table of the same name beside it holds its
+rules), and the example study. Out: path below docs/rules/ -> text. A new rule set needs no new line here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ def rule_pages() -> dict[str, str]:
     """Return every page of docs/rules/ by its path there."""
     found = list(rule_sets())
     out = {f"{folder}/{rules.name}.md": _rules_page(folder, rules) for folder, rules in found}
-    out |= {f"grading/{name}.md": _scale_page(name, rows) for name, rows in _scales()}
     out["responses.md"] = _comparison([r for folder, r in found if folder == "criteria"])
     out["README.md"] = _index(found)
     return out
@@ -82,20 +81,12 @@ def _rules_page(folder: str, r: RuleSet) -> str:
     head = {"name": f"`{r.name}` (`derive/{folder}/{r.name}.yaml`)", "version": r.version, "source": r.source.strip()}
     head |= {"checked": r.status, "what was checked": r.verified.strip()}
     lines += [*_table(("", ""), head.items()), "", "## Rules", ""]
+    beside = files("chartline") / "derive" / folder / f"{r.name}.csv"
+    if beside.is_file():
+        header, *listed = csv.reader(beside.read_text(encoding="utf-8").splitlines())
+        return "\n".join([*lines, *_table(header, listed), ""])
     rows = [(w.part, w.variable, w.operator, w.threshold, w.unit, w.window, w.note) for w in r.rows()]
     return "\n".join([*lines, *_table(_HEADER, rows), ""])
-
-
-def _scales() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    for file in sorted((files("chartline") / "derive" / "grading").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".csv"):
-            yield file.name.removesuffix(".csv"), list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
-
-
-def _scale_page(name: str, rows: list[dict[str, str]]) -> str:
-    lines = [f"# Grading scale `{name}`", "", _NOTE, "", f"File: `derive/grading/{name}.csv`.", ""]
-    header = list(dict.fromkeys(key for row in rows for key in row))
-    return "\n".join([*lines, *_table(header, [[row.get(h) or "" for h in header] for row in rows]), ""])
 
 
 def _index(found: list[tuple[str, RuleSet]]) -> str:
@@ -107,9 +98,7 @@ def _index(found: list[tuple[str, RuleSet]]) -> str:
         "",
     ]  # fmt: skip
     rows = [(f"[{r.label}]({folder}/{r.name}.md)", folder, f"`{r.name}`", r.version, r.status) for folder, r in found]
-    lines += [*_table(("rule set", "folder", "name", "version", "checked"), rows), "", "## Grading scales", ""]
-    scales = [(f"[{name}](grading/{name}.md)", str(len(rows))) for name, rows in _scales()]
-    return "\n".join([*lines, *_table(("scale", "rows"), scales), ""])
+    return "\n".join([*lines, *_table(("rule set", "folder", "name", "version", "checked"), rows), ""])
 
 
 # the comparison of response criteria -------------------------------------------------------------------------------

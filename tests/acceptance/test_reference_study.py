@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+
+from chartline.counts.model import CrossTab
+from chartline.trace.listings import report_source
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -90,6 +94,7 @@ def test_who_was_screened_and_who_is_eligible(answered: StudyRun) -> None:
         ("liver_g34_rate", "liver.v5"),
         ("cr_cri_rate_eln", "response.ELN2024_CRCRi"),
         ("cr_cri_rate_cibmtr", "response.CIBMTR_CRCRi"),
+        ("liver_g34_v4", "liver.v4.03"),
         ("vod_rate", "liver.vod"),
         ("myelosuppression_rate", "myelosuppression.any"),
         ("myelosuppression_g34", "myelosuppression.emergent_g34_lab"),
@@ -97,7 +102,7 @@ def test_who_was_screened_and_who_is_eligible(answered: StudyRun) -> None:
 )
 def test_proportions_and_exact_intervals(answered: StudyRun, analysis: str, path: str) -> None:
     want: Any = expected("full")
-    for key in path.split("."):
+    for key in path.split(".", 1):
         want = want[key]
     r = answered.results.get(analysis, "proportion")
     assert r is not None and r.value is not None
@@ -159,7 +164,9 @@ def test_each_patient(answered: StudyRun) -> None:
         assert str(got["HSCTDT"] or None) == str(want["hsct"]), s
         assert (got["DEEPFL"] == "Y") == want["deep_C2"], s
         assert (got["RESPFL"] == "Y" and got["MRDNEGFL"] == "Y") == want["mrd_neg"], s
-        for flag, key in (("LIVTOXFL", "tox_v5"), ("LIVANYFL", "any_v5"), ("VODFL", "vod"), ("MYELOFL", "myelo")):
+        flags = {"LIVTOXFL": "tox_v5", "LIVTOXFL_V4": "tox_v4", "LIVANYFL": "any_v5"}
+        flags |= {"VODFL": "vod", "MYELOFL": "myelo"}
+        for flag, key in flags.items():
             assert (got[flag] == "Y") == want[key], (s, flag)
         os = tte[s, "OS"]
         assert (os["AVAL"], os["CNSR"] == 0) == (want["os"], bool(want["dead"])), s
@@ -185,6 +192,29 @@ def test_worst_grades(answered: StudyRun) -> None:
         row = got[want["id"], want["test"]]
         assert row["ATOXGR"] == want["worst_v5"], want
         assert row["BASE"] == close(want["base"]), want
+
+
+def test_liver_toxicity_under_two_versions_and_who_changes(answered: StudyRun) -> None:
+    want = expected("full")["per_patient"]
+    table = answered.counts["versions.livtoxfl"]
+    assert isinstance(table, CrossTab)
+    yes = {True: "Y", False: "N"}
+    for pair in {(w["tox_v5"], w["tox_v4"]) for w in want}:
+        n = sum((w["tox_v5"], w["tox_v4"]) == pair for w in want)
+        assert table.where(LIVTOXFL=yes[pair[0]], LIVTOXFL_V4=yes[pair[1]]) == n
+    change = {line.subject for line in report_source(answered).regraded if line.flag == "LIVTOXFL"}
+    assert {w["id"] for w in want if w["tox_v5"] != w["tox_v4"]} <= change
+
+
+def test_shift_of_grades_from_baseline(answered: StudyRun) -> None:
+    """The worst grade by the grade at baseline, as the independent program has them (neutrophils need no baseline)."""
+    table = answered.counts["lab_grades"]
+    assert isinstance(table, CrossTab)
+    want = [w for w in expected("full")["worst_grades"] if w["test"] in ("ANC", "PLT", "HB", "WBC")]
+    cells = Counter((w["test"], w["base_g_v5"], w["worst_v5"]) for w in want)
+    assert len(want) == 4 * 32 and None not in {k[1] for k in cells}
+    for (test, base, worst), n in cells.items():
+        assert table.where(TEST=test, BASE=str(base), GRADE=str(worst)) == n, (test, base, worst)
 
 
 def test_baseline_and_centres(answered: StudyRun) -> None:

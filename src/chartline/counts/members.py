@@ -28,6 +28,7 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH
+from chartline.counts import toxicity
 from chartline.counts.model import AFTER, BEFORE, LOST, STATE
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
@@ -37,6 +38,7 @@ from chartline.protocol.analyses import (
     Categories,
     CompareProportions,
     CompareValues,
+    Courses,
     Cox,
     EValue,
     FollowUp,
@@ -53,6 +55,9 @@ from chartline.protocol.analyses import (
     Proportion,
     Summary,
     Tally,
+    TimeToOnset,
+    Toxicity,
+    ToxicityByCycle,
 )
 from chartline.protocol.base import DATED, ORIGINS, Milestone
 from chartline.protocol.model import Protocol
@@ -106,6 +111,8 @@ def table_names(analysis: Analysis) -> tuple[str, ...]:
     if isinstance(analysis, Intercurrent):
         landmarks = [f"{analysis.id}.landmark_{m:g}" for m in analysis.landmark_months]
         return (analysis.id, *(landmarks if "landmark" in analysis.strategies else ()), f"{analysis.id}.ever")
+    if isinstance(analysis, TimeToOnset):
+        return (analysis.id, f"{analysis.id}.recovery")
     return (analysis.id,)
 
 
@@ -176,6 +183,10 @@ class Roster:
             for name, months in zip(names[1:], landmarks, strict=False):
                 out[name] = self._landmark(analysis, months)
             out[names[-1]] = self._ever(analysis)
+        if isinstance(analysis, TimeToOnset):
+            out[names[1]] = toxicity.recoveries(
+                self._in_danger(analysis), self._episodes(analysis), pattern_of(analysis)
+            )
         return out
 
     def of(self, analysis: Analysis) -> pl.LazyFrame:
@@ -192,6 +203,11 @@ class Roster:
             return self._both(analysis)
         if isinstance(analysis, Multistate):
             return self._states(analysis)
+        if isinstance(analysis, ToxicityByCycle):
+            adex = self._adam["ADEX"].lazy()
+            return toxicity.by_cycle(self._in_danger(analysis), self._episodes(analysis), adex)
+        if isinstance(analysis, Courses):
+            return toxicity.courses(self._in_danger(analysis), self._episodes(analysis), pattern_of(analysis))
         if isinstance(analysis, Intercurrent):
             return self._split(analysis, analysis.event, ())
         if isinstance(analysis, Cox) and analysis.time_dependent:
@@ -256,6 +272,23 @@ class Roster:
     def of_set(self, where: str) -> pl.LazyFrame:
         """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
         return self._inside(where).filter(~self._open(where)).select(_KEY)
+
+    def _in_danger(self, analysis: Toxicity) -> pl.LazyFrame:
+        """The set with STANDS (withheld, missing), END (last day at risk, from the first dose), DEAD, LASTSEEN, levels.
+
+        Whose flag is not known, or had an episode without a day, is missing where a day is needed.
+        """
+        where = self._protocol.sets[analysis.population].where
+        stands = pl.when(self._open(where) | self._withheld(toxicity.USES) | self._withheld([analysis.flag])).then(
+            pl.lit("withheld")
+        )
+        levels = [as_level(v, self._types[v]).alias(f"BY_{v}") for v in pattern_of(analysis)]
+        return toxicity.at_risk(
+            self._inside(where).with_columns(stands.alias("STANDS"), *levels), analysis.flag, analysis.window
+        )
+
+    def _episodes(self, analysis: Toxicity) -> pl.LazyFrame:
+        return self._adam["ADTOX"].lazy().filter(pl.col("FLAG") == analysis.flag)
 
     def _tally(self, analysis: Tally) -> pl.LazyFrame:
         """Screened: every record of ADSL. Eligible: by ELIGFL. A population: those in the set."""

@@ -20,10 +20,11 @@ from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
-from chartline.derive.labs import derive_labs, treatment_window
+from chartline.derive.labs import derive_labs, on_treatment_until, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.regraded import derive_regraded
 from chartline.derive.relapse import derive_relapse, with_derived_relapse, without_relapse
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
 from chartline.derive.response_details import derive_details
@@ -37,8 +38,10 @@ from chartline.derive.response_tables import (
 from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
 from chartline.derive.time_to_event import derive_times
+from chartline.derive.toxicity import derive_toxicity
 from chartline.derive.transplant import derive_transplant
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
+from chartline.protocol.analyses import toxicity_flags
 from chartline.protocol.model import Protocol
 
 
@@ -100,21 +103,26 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(
-        adsl_topics, only(protocol, "response.relapse", "response_variants", "characteristics", "safety_flags")
-    )
-    parts = (details, mrd, transplant, later, relapse, safety)
+    windows = tuple(keep(treatment_window, milestones, rule) for rule in protocol.laboratory_variants.values())
+    grading = only(protocol, "laboratory_variants", "safety_flags", "ae_groups")
+    regraded, why_regraded = keep(derive_regraded, data, windows, grading, window, adae)
+    named = toxicity_flags(protocol.analyses)
+    adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.safety_flags, protocol.ae_groups)
+    until, why_until = keep(on_treatment_until, window, milestones, protocol.laboratory)
+    variants = ("response_variants", "laboratory_variants")
+    topics = keep(adsl_topics, only(protocol, "response.relapse", *variants, "characteristics", "safety_flags"))
+    parts = (details, mrd, transplant, later, relapse, until, safety, regraded)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
-        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
+        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox},
         milestones=milestones,
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_details, *why_mrd, *why_transplant, *why_later,
-            *why_relapse, *why_safety,
+            *why_relapse, *why_safety, *why_regraded, *why_until,
         ],
     )  # fmt: skip
 

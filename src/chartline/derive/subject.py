@@ -14,8 +14,8 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
-from chartline.protocol.model import Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+from chartline.protocol.model import Protocol, graded_flags
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, regraded_labels
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -48,7 +48,17 @@ _FROM_FIRST_DOSE: tuple[str, ...] = (
     "HSCTINT",
     "HSCTRESP",
 )
-_FROM_FIRST_DOSE += ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL", "NEWTXFL", "NEWTXDT", *_RESPONSE)
+_FROM_FIRST_DOSE += (
+    "MRDTSTFL",
+    "MRDNEGFL",
+    "MRDNEGDT",
+    "MRDNEGCY",
+    "DEEPFL",
+    "NEWTXFL",
+    "NEWTXDT",
+    "ONTRTEDT",
+    *_RESPONSE,
+)
 _TOPICS = _RESPONSE | {
     "AGE": {Topic.ELIGIBILITY},
     "BRTHDT": {Topic.ELIGIBILITY},
@@ -62,6 +72,7 @@ _TOPICS = _RESPONSE | {
     "MRDNEGDT": {Topic.RESPONSE, Topic.MRD},
     "MRDNEGCY": {Topic.RESPONSE, Topic.MRD},
     "DEEPFL": {Topic.RESPONSE, Topic.MRD},
+    "ONTRTEDT": {Topic.EXPOSURE},
     "HSCTFL": {Topic.TRANSPLANT},
     "HSCTDT": {Topic.TRANSPLANT},
     "HSCTINT": {Topic.TRANSPLANT},
@@ -91,7 +102,9 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
-    return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
+    out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
+    again = {f"{flag}_{v}": out[flag] for v in protocol.laboratory_variants for flag in graded_flags(protocol)}
+    return out | again
 
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:
@@ -102,7 +115,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
-    return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
+    return out | {name: flag.label for name, flag in protocol.safety_flags.items()} | regraded_labels(protocol)
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:

@@ -6,6 +6,7 @@ What a kind needs of the patients is counted by `counts/`, what it computes of t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -432,6 +433,73 @@ class CompareValues(Base):
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
 
+class _Toxicity(_ByLevels):
+    population: str = Field(description="Analysis set.", examples=["safety"])
+    flag: str = Field(
+        description="Safety flag (see `safety_flags`): each time one of its components is met anew is an event.",
+        examples=["LIVTOXFL"],
+    )
+    window: Literal["on_treatment", "after_first_dose"] = Field(
+        "on_treatment",
+        description="Patients are at risk from the first dose to the end of the laboratory window (`on_treatment`) or "
+        "to death or last contact (`after_first_dose`).",
+        examples=["after_first_dose"],
+    )
+    level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
+
+
+class ToxicityByCycle(_Toxicity):
+    """Of the patients who began a cycle, those in whom an event of a safety flag began in it, with exact intervals.
+
+    A cycle lasts until the first dose of the next, the last one until the end of the window.
+    """
+
+    kind: Literal["toxicity_by_cycle"] = Field(
+        "toxicity_by_cycle", description="Toxicity by cycle.", examples=["toxicity_by_cycle"]
+    )
+    by: None = Field(None, description="Cycles are not counted by a further variable.", examples=[None])
+
+
+class ExposureAdjustedRate(_Toxicity):
+    """Events of a safety flag per time at risk, exact Poisson interval: first events until the first, and all events.
+
+    Two events on one day are one.
+    """
+
+    kind: Literal["exposure_adjusted_rate"] = Field(
+        "exposure_adjusted_rate", description="Events per time at risk.", examples=["exposure_adjusted_rate"]
+    )
+    per_months: float = Field(
+        12, gt=0, description="Patient-months that the rate is for: 12 is per patient-year.", examples=[12]
+    )
+
+
+class TimeToOnset(_Toxicity):
+    """When the first event of a safety flag began, death competing, and how long it took to recover.
+
+    Recovery is the first day on which the grade is at most 1 or that of baseline, or the recorded end of the event.
+    """
+
+    kind: Literal["time_to_onset"] = Field(
+        "time_to_onset", description="Onset and recovery.", examples=["time_to_onset"]
+    )
+    at_months: tuple[float, ...] = Field(
+        (), description="Months at which the cumulative incidence of onset is given.", examples=[[1, 3]]
+    )
+
+
+class MeanCumulativeCount(_Toxicity):
+    """Expected number of events of a safety flag per patient by a time, recurrences counted, death ending them.
+
+    The estimate of Ghosh and Lin; where nobody dies it is Nelson's mean cumulative function.
+    """
+
+    kind: Literal["mean_cumulative_count"] = Field(
+        "mean_cumulative_count", description="Mean cumulative count.", examples=["mean_cumulative_count"]
+    )
+    at_months: tuple[float, ...] = Field(min_length=1, description="Months at which it is given.", examples=[[1, 3, 6]])
+
+
 class Agreement(Base):
     """Two classifications of the same patients: agreement, Cohen's kappa, McNemar's test where both have two levels."""
 
@@ -579,6 +647,14 @@ class Power(Base):
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut
-    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power,
+    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power
+    | ToxicityByCycle | ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount,
     Field(discriminator="kind"),
 ]  # fmt: skip
+Courses = ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount  # kinds that count each patient's events in time
+Toxicity = ToxicityByCycle | Courses
+
+
+def toxicity_flags(analyses: Iterable[Base]) -> tuple[str, ...]:
+    """Return the safety flags whose episodes some analysis counts, each once."""
+    return tuple(dict.fromkeys(a.flag for a in analyses if isinstance(a, Toxicity)))

@@ -329,6 +329,12 @@ _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
     "compare_values": "Numbers were compared by the measures and tests that the protocol names, rank tests exactly "
     "where groups are small, ties included.",
     "agreement": "Two classifications of the same patients were compared by their agreement and Cohen's kappa.",
+    "toxicity_by_cycle": "Toxicity by cycle is the share, of the patients who began a cycle, in whom an event began in "
+    "it.",
+    "exposure_adjusted_rate": "Exposure-adjusted rates are events over time at risk with exact Poisson intervals.",
+    "time_to_onset": "Onset and recovery of toxicity were described with death competing.",
+    "mean_cumulative_count": "Recurrent events were described by the mean cumulative count, death ending them (Ghosh "
+    "and Lin), with robust intervals.",
     "leave_one_out": _without,
     "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "

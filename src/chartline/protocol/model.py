@@ -8,7 +8,7 @@ loaded (`protocol/load.py`), so that a typing error is found before any patient 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,8 @@ from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import Analysis, Tally
 from chartline.protocol.base import Declared, Milestone
 from chartline.protocol.multiverse import Multiverse
+
+V = TypeVar("V", bound=Declared)
 
 
 class Study(Declared):
@@ -242,6 +244,13 @@ class Laboratory(Declared):
 
     grading: str = Field(
         "ctcae_v5", description="Name of a shipped grading scale (listed below).", examples=["ctcae_v5"]
+    )
+    circumstances: Literal["worst_case", "numeric_only", "as_recorded"] = Field(
+        "worst_case",
+        description="Grades that need symptoms or anticoagulation, which a laboratory does not report: these are "
+        "assumed (`worst_case`) or not (`numeric_only`), or the grade of the adverse event of that term on that day is "
+        "taken and else there is none (`as_recorded`).",
+        examples=["worst_case"],
     )
     baseline_days: int = Field(
         14,
@@ -517,6 +526,12 @@ class Protocol(Declared):
         description="Grading and windows of laboratory values.",
         examples=[{"grading": "ctcae_v5", "on_treatment_days": 42}],
     )
+    laboratory_variants: dict[str, Laboratory] = Field(
+        {},
+        description="Laboratory values graded again under other choices; every safety flag with a laboratory component "
+        "is derived again as <flag>_<name>. What a variant does not name is as in `laboratory`.",
+        examples=[{"V4": {"grading": "ctcae_v4"}}],
+    )
     ae_groups: dict[str, tuple[str, ...]] = Field(
         {},
         description="Groups of adverse event terms, as they stand in AETERM but in small letters.",
@@ -588,16 +603,27 @@ class Protocol(Declared):
 
     @model_validator(mode="after")
     def _variants_inherit(self) -> Protocol:
-        """A response variant says only what differs from `response`; that it did not say the rest is remembered."""
-        for name, variant in self.response_variants.items():
-            said = {field: getattr(variant, field) for field in variant.model_fields_set}
-            full = {field: getattr(self.response, field) for field in Response.model_fields} | said
-            self.response_variants[name] = Response.model_construct(set(said), **full)
+        """A variant says only what differs from `response` or `laboratory`; that it did not say the rest is
+        remembered."""
+        _inherit(self.response_variants, self.response)
+        _inherit(self.laboratory_variants, self.laboratory)
         return self
 
     def analysis(self, analysis_id: str) -> Any:
         """Return the declared analysis with this id."""
         return next(a for a in self.analyses if a.id == analysis_id)
+
+
+def _inherit(variants: dict[str, V], main: V) -> None:
+    for name, variant in variants.items():
+        said = {field: getattr(variant, field) for field in variant.model_fields_set}
+        full = {field: getattr(main, field) for field in type(main).model_fields} | said
+        variants[name] = cast(V, type(main).model_construct(set(said), **full))
+
+
+def graded_flags(protocol: Protocol) -> tuple[str, ...]:
+    """Return the safety flags that rest on laboratory grades, as the variants of `laboratory` derive them again."""
+    return tuple(n for n, f in protocol.safety_flags.items() if any(isinstance(p, LabComponent) for p in f.any_of))
 
 
 def set_tallies(protocol: Protocol) -> tuple[Tally, ...]:

@@ -44,6 +44,7 @@ DERIVED_VARIABLES: dict[str, str] = {
     "MRDNEGDT": "Date of first MRD-negative sample",
     "MRDNEGCY": "Cycle of first MRD-negative sample",
     "DEEPFL": "Deep response",
+    "ONTRTEDT": "Last day on treatment",
     "HSCTFL": "Transplanted after first dose",
     "HSCTDT": "Date of transplantation",
     "HSCTINT": "Last dose to transplantation, days",
@@ -109,13 +110,34 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
-    return types | dict.fromkeys(p.safety_flags, "flag")
+    return types | dict.fromkeys((*p.safety_flags, *regraded_labels(p)), "flag")
+
+
+def scale_words(scale: str) -> str:
+    """Return a grading scale as readers see it: "CTCAE v5" for ctcae_v5."""
+    return scale.replace("ctcae_v", "CTCAE v")
+
+
+def laboratory_label(p: Protocol, variant: str) -> str:
+    """Return a variant of `laboratory` as readers see it: its scale where that is what differs, else its name."""
+    scale = p.laboratory_variants[variant].grading
+    return scale_words(scale) if scale != p.laboratory.grading else variant
+
+
+def regraded_labels(p: Protocol) -> dict[str, str]:
+    """Return <flag>_<variant> -> label of every flag that is derived again under other laboratory choices."""
+    graded = [n for n, f in p.safety_flags.items() if any(part.kind == "lab" for part in f.any_of)]
+    return {
+        f"{name}_{v}": f"{p.safety_flags[name].label} ({laboratory_label(p, v)})"
+        for v in p.laboratory_variants
+        for name in graded
+    }
 
 
 def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
-    own |= {name: f.label for name, f in p.safety_flags.items()}
+    own |= {name: f.label for name, f in p.safety_flags.items()} | regraded_labels(p)
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
     return shipped | own
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from chartline.core.clinical import lab_tests, variables
+from chartline.core.clinical import variables
 from chartline.core.condition import parse_condition
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
@@ -24,8 +24,10 @@ from chartline.protocol.analyses import (
     Summary,
     Survival,
     Tally,
+    Toxicity,
 )
 from chartline.protocol.base import DATED, ORIGINS, Milestone
+from chartline.protocol.lab_terms import lab_terms
 from chartline.protocol.model import AeComponent, Headline, LabComponent, Protocol, Published
 from chartline.protocol.names import COHORT_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
@@ -100,7 +102,7 @@ def _safety(part: LabComponent | AeComponent, p: Protocol, place: Place) -> None
     if group:
         check_known(group, p.ae_groups, "AE group", place)
     for test in part.tests if isinstance(part, LabComponent) else ():
-        check_known(test, lab_tests(), "laboratory test", place.at("tests"))
+        check_known(test, lab_terms(), "laboratory test", place.at("tests"))
 
 
 def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> None:
@@ -109,6 +111,8 @@ def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> Non
         check_known(a.population, p.sets, "analysis set", place.at("population"))
     if hasattr(a, "numerator"):
         _condition(a.numerator, adsl, place.at("numerator"))
+    if isinstance(a, Toxicity):
+        check_known(a.flag, p.safety_flags, "safety flag", place.at("flag"))
     if hasattr(a, "endpoint"):
         check_known(a.endpoint, [e.id for e in p.endpoints], "endpoint", place.at("endpoint"))
     if hasattr(a, "variable"):
@@ -277,7 +281,7 @@ def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
     for v in r.table1:
         check_known(v, adsl, "variable", top.at("report", "table1"))
     for test in r.lab_tests:
-        check_known(test, lab_tests(), "laboratory test", top.at("report", "lab_tests"))
+        check_known(test, lab_terms(), "laboratory test", top.at("report", "lab_tests"))
     if r.table1_by:
         _grouping(r.table1_by, adsl, top.at("report", "table1_by"))
         if r.table1_by in r.table1:

@@ -138,9 +138,11 @@ def result_title(source: ReportSource, result: Result) -> str:
 
 @cache
 def test_labels() -> dict[str, str]:
-    """Return laboratory test code -> label, from the vocabulary."""
+    """Return name of a laboratory term -> label: "Haemoglobin", "Haemoglobin, high", "Potassium, low"."""
     with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
-        return {r["testcd"]: r["label"] for r in csv.DictReader(f)}
+        tests = {r["testcd"]: r["label"] for r in csv.DictReader(f)}
+    sides = {f"{t}_{word}": f"{label}, {word.lower()}" for t, label in tests.items() for word in ("LOW", "HIGH")}
+    return tests | sides
 
 
 def centre_labels(source: ReportSource) -> dict[str, str]:

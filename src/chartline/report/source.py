@@ -1,7 +1,8 @@
 """What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
 
 The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
-`WithheldLine`) are made by the pipeline and printed only where the protocol allows a patient-level report.
+`WithheldLine`, `RegradedLine`) are made by the pipeline and printed only where the protocol allows a patient-level
+report.
 
 Where results are looked for (analysis id, group):
 
@@ -132,6 +133,16 @@ class DiscordantLine:
 
 
 @dataclass(frozen=True)
+class RegradedLine:
+    """A patient whose safety flag is another under another version of the grading scale."""
+
+    subject: str
+    flag: str  # its ADSL name
+    values: tuple[str, ...]  # Y, N or "" under the main choice, then under each variant
+    because: str  # why it differs, the sentence of the first variant that does
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -156,6 +167,7 @@ class ReportSource:
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
+    regraded: tuple[RegradedLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once

@@ -35,6 +35,9 @@ def _with_source(name: str, table: pl.DataFrame, data: ClinicalData) -> pl.DataF
     """Return a table with SRCDOM, SRCVAR and SRCSEQ on each row."""
     if name == "ADSL":
         return _of_subject(table, data)
+    if name == "ADTOX":
+        began = pl.when(pl.col("SRC") == "LB").then(pl.lit("LBORRES")).otherwise(pl.lit("AETERM"))
+        return table.with_columns(SRCDOM=pl.col("SRC"), SRCVAR=began, SRCSEQ=pl.col("SEQ")).drop("SRC")
     if name not in _SOURCES:
         return table
     domain, variable = _SOURCES[name]

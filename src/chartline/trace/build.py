@@ -22,7 +22,7 @@ from chartline.counts.members import Roster, all_members, as_counted, pattern_of
 from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
-from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate
+from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate, Toxicity
 from chartline.protocol.base import DATED
 from chartline.protocol.model import Protocol
 
@@ -50,6 +50,8 @@ def items_of(analysis: Analysis) -> list[str]:
         out += [f"ADSL.{v}" for v in sorted(parse_condition(analysis.numerator).variables)]
     if hasattr(analysis, "variable"):
         out.append(f"ADSL.{analysis.variable}")
+    if isinstance(analysis, Toxicity):
+        out.append(f"ADSL.{analysis.flag}")
     if hasattr(analysis, "endpoint"):
         out.append(f"ADTTE.{analysis.endpoint}")
     if isinstance(analysis, Multistate):

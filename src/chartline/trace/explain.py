@@ -29,7 +29,7 @@ _ROLES = {
 # What an analysis is asked for first.
 _MAIN = (
     *("risk_difference", "proportion", "median", "hazard_ratio", "subdistribution_hazard_ratio", "odds_ratio"),
-    *("incidence", "survival", "state", "agreement", "p_logrank"),
+    *("incidence", "survival", "state", "agreement", "p_logrank", "mean_count", "event_rate"),
 )
 _AT_RISK = ("survival", "n_risk", "n_censored_before", "event_free")  # counts those still at risk at a landmark
 

@@ -19,12 +19,13 @@ from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
-from chartline.protocol.model import Protocol
+from chartline.protocol.model import Protocol, graded_flags
 from chartline.report.source import (
     AmendmentLine,
     InputFile,
     PatientBar,
     QueryLine,
+    RegradedLine,
     ReportSource,
     WithheldLine,
 )
@@ -51,6 +52,7 @@ def report_source(run: StudyRun) -> ReportSource:
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
+        regraded=regraded_lines(run.adam, study.protocol),
         **_provenance(study),
         **response_lines(run.adam, study.protocol),
     )
@@ -162,6 +164,26 @@ def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[With
         WithheldLine(subject, tuple(dict.fromkeys(a.label for a in of)), _queries(adam, protocol, subject, of))
         for subject, of in analyses.items()
     )
+
+
+def regraded_lines(adam: Adam, protocol: Protocol) -> tuple[RegradedLine, ...]:
+    """Return the eligible subjects, flag by flag, whose safety flag depends on the version of the grading scale."""
+    out: list[RegradedLine] = []
+    adsl = adam["ADSL"].filter(pl.col("ELIGFL") == "Y").sort("USUBJID")
+    for flag in graded_flags(protocol) if protocol.laboratory_variants else ():
+        names = [flag, *(f"{flag}_{variant}" for variant in protocol.laboratory_variants)]
+        differs = pl.any_horizontal(~pl.col(n).eq_missing(pl.col(flag)) for n in names[1:])
+        for subject, *values in adsl.filter(differs).select("USUBJID", *names).iter_rows():
+            other = next(n for n, v in zip(names, values, strict=True) if v != values[0])
+            shown = tuple(v or "" for v in values)
+            out.append(RegradedLine(subject, flag, shown, _because(adam, subject, other)))
+    return tuple(out)
+
+
+def _because(adam: Adam, subject: str, variable: str) -> str:
+    """Return the first sentence that explains a variable of a subject."""
+    rows = adam.trace.filter(pl.col("ITEM") == f"ADSL.{variable}", pl.col("USUBJID") == subject)
+    return str(rows["BECAUSE"].drop_nulls().head(1).str.join("").item())
 
 
 def _queries(adam: Adam, protocol: Protocol, subject: str, analyses: list[Analysis]) -> tuple[str, ...]:
