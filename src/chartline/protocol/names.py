@@ -57,6 +57,13 @@ EVENTS: dict[str, str] = {
     "death": "death",
     "lost": "loss to follow-up",
 }
+# Adjustments for multiple testing, with what each keeps at its level.
+ADJUSTMENTS: dict[str, str] = {
+    "holm": "Holm's method (family-wise error rate)",
+    "benjamini_hochberg": "the Benjamini-Hochberg method (false discovery rate)",
+    "bonferroni": "the Bonferroni method (family-wise error rate)",
+    "hochberg": "Hochberg's method (family-wise error rate)",
+}
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
 
 

@@ -64,7 +64,7 @@ def _tests(source: ReportSource) -> tuple[str, ...]:
     for test, of in said.items():
         variables = "; ".join(f"{fmt.joined(names)} ({why})" for why, names in of.items())
         tests.append(f"{test[:1].upper()}{test[1:]}: {variables}")
-    return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
+    return (f"P values compare the columns, not adjusted for multiple testing. {'. '.join(tests)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:
