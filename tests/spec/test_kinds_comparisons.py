@@ -84,7 +84,7 @@ def test_restricted_means_and_their_difference() -> None:
     )
     d = of["curves/restricted_mean_difference@4"]
     assert d.value == pytest.approx(both.difference.value / 30.4375) and d.unit == "months"
-    assert d.method == "Restricted mean up to 4 months (area under Kaplan-Meier), EARLY against LATE"
+    assert d.method == "Restricted mean up to 4 months (area under Kaplan-Meier), Early against Late"
     late, early = (of[f"curves/STAGE={s}/restricted_mean@4"].value for s in ("LATE", "EARLY"))
     assert (early or 0) - (late or 0) == pytest.approx(d.value)
     assert of["curves/p_restricted_mean_difference@4"].value == pytest.approx(both.difference.p)

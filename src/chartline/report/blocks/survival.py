@@ -9,6 +9,7 @@ from chartline.report.cells import cell, estimate, sentence_case
 from chartline.report.document import Block, Cell, Figure, Heading, Paragraph, Table
 from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
+from chartline.results.wording import group_words
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -112,7 +113,7 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
     return curve_figure(
         Drawn(
             name=analysis,
-            curves={label or "All": curve for label, curve in curves.items()},
+            curves={group_words(source.protocol, group) or "All": curve for group, curve in curves.items()},
             caption=f"{declared.label}: {'reverse ' if reverse else ''}Kaplan-Meier estimate"
             + (f" in {fmt.plural(n, 'patient')}." if n else "."),
             alt=_alt(declared, median, n),
