@@ -133,7 +133,7 @@ class Survival(_Curve):
 
 
 class FollowUp(_Curve):
-    """Follow-up by reverse Kaplan-Meier of an endpoint, and how complete it is."""
+    """Follow-up by reverse Kaplan-Meier of an endpoint (its events are ends of follow-up), and how complete it is."""
 
     kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
 
@@ -570,16 +570,19 @@ class IntervalCensored(_Landmarks):
 
 
 class Multiplicity(Base):
-    """P values of other analyses adjusted for their number."""
+    """P values of other analyses, adjusted for multiple testing as one family of those that could be computed."""
 
     kind: Literal["multiplicity"] = Field("multiplicity", description="Adjusted P values.", examples=["multiplicity"])
     of: tuple[str, ...] = Field(
         min_length=2,
         description="Analyses; of each, its first P value, or the one named after a slash as in the result id.",
-        examples=[["os_by_sex", "cox_os/AGE/p"]],
+        examples=[["os_by_sex", "cox_os/TERM=AGE/p"]],
     )
     method: Literal["holm", "benjamini_hochberg", "bonferroni", "hochberg"] = Field(
-        "holm", description="Adjustment.", examples=["holm"]
+        "holm",
+        description="Adjustment: Holm, Bonferroni and Hochberg keep the family-wise error rate, Benjamini-Hochberg the "
+        "false discovery rate.",
+        examples=["holm"],
     )
 
 

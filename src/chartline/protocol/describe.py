@@ -14,7 +14,7 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import event_words, label_of
+from chartline.protocol.names import ADJUSTMENTS, event_words, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
@@ -299,6 +299,15 @@ def _on_the_way(p: Protocol, of: list[Any]) -> str:
     return out
 
 
+def _adjusted(p: Protocol, of: list[Any]) -> str:
+    """One sentence a family: whose P values it holds, and how they were adjusted."""
+    said = []
+    for a in of:
+        family = "; ".join(dict.fromkeys(p.analysis(name.split("/")[0]).label for name in a.of))
+        said.append(f"P values of the following were adjusted as one family by {ADJUSTMENTS[a.method]}: {family}.")
+    return " ".join(said)
+
+
 def _without(p: Protocol, of: list[Any]) -> str:
     over = _join(dict.fromkeys(_lower(_label(p, a.over).partition(", ")[0]) for a in of))
     return f"Main results were computed again without each {over} in turn."
@@ -340,14 +349,14 @@ _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
     "(Turnbull).",
     "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
-    "multiplicity": "P values named in the protocol were adjusted for their number.",
+    "multiplicity": _adjusted,
 }
 
 
 def _tested(p: Protocol) -> str:
     if p.report.table1_tests == "none" and not any(_has_a_test(a) for a in p.analyses):
         return "No hypothesis was tested."
-    return "P values are two-sided; all are printed, and none is adjusted for their number unless it says so."
+    return "P values are two-sided; all are printed, and none is adjusted for multiple testing unless it says so."
 
 
 def _has_a_test(a: Any) -> bool:

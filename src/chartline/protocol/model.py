@@ -141,11 +141,24 @@ class Characteristic(Declared):
     categories: tuple[str, ...] = Field(
         (), description="Order of the categories in tables.", examples=[["RELAPSED", "REFRACTORY"]]
     )
+    labels: dict[str, str] = Field(
+        {},
+        description="How readers see a category; one without a label is shown in sentence case, abbreviations that "
+        "chartline knows as they are (RELAPSED: Relapsed, CR: CR).",
+        examples=[{"TKI_NAIVE": "No TKI before"}],
+    )
     bands: dict[str, str] = Field(
         {},
         description="Groups of values shown in tables: label -> condition on the variable.",
         examples=[{"40 years or over": "AGE >= 40"}],
     )
+
+    @model_validator(mode="after")
+    def _labels_are_of_categories(self) -> Characteristic:
+        strange = [level for level in self.labels if self.categories and level not in self.categories]
+        if strange:
+            raise ValueError(f"labels for {', '.join(strange)}, which the categories do not have")
+        return self
 
 
 class Criterion(Declared):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import re
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,6 +72,13 @@ EVENTS: dict[str, str] = {
     "death": "death",
     "lost": "loss to follow-up",
 }
+# Adjustments for multiple testing, with what each keeps at its level.
+ADJUSTMENTS: dict[str, str] = {
+    "holm": "Holm's method (family-wise error rate)",
+    "benjamini_hochberg": "the Benjamini-Hochberg method (false discovery rate)",
+    "bonferroni": "the Bonferroni method (family-wise error rate)",
+    "hochberg": "Hochberg's method (family-wise error rate)",
+}
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
 
 
@@ -83,15 +94,51 @@ def type_of(name: str) -> str:
 
 
 def level_words(level: str) -> str:
-    """Return a level as readers see it: "Male" for M, "Relapsed" for RELAPSED; others as they are."""
+    """Return a level that no protocol has words for as readers see it: "Male" for M, "Late" for LATE.
+
+    What is written in capitals throughout becomes sentence case, word by word. Kept are the abbreviations and tests of
+    the vocabulary (in its spelling: CRi for CRI), single letters, Roman numerals, and words with a digit (BCR::ABL1,
+    T(9;22)), which are names. What has small letters is somebody's spelling already.
+    """
     if level in _LEVELS:
         return _LEVELS[level]
-    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+    if not level.isupper():
+        return level
+    words = [w if re.search(r"\d", w) else _LETTERS.sub(_small, w) for w in level.replace("_", " ").split(" ")]
+    return _first_capital(" ".join(words))
+
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ROMAN = re.compile(r"X{0,3}(?:IX|IV|V?I{0,3})")
+
+
+def _small(word: re.Match[str]) -> str:
+    text = word[0]
+    kept = len(text) == 1 or _ROMAN.fullmatch(text)
+    return text if kept else abbreviations().get(text, text.lower())
+
+
+def _first_capital(text: str) -> str:
+    """With a capital, unless it begins with an abbreviation that has its own spelling, a digit or a sign."""
+    first = _LETTERS.match(text)
+    return text if first is None or first[0] in abbreviations().values() else text[:1].upper() + text[1:]
+
+
+@cache
+def abbreviations() -> dict[str, str]:
+    """Return the abbreviations and laboratory tests of the vocabulary, by their capitals: CRI -> CRi."""
+    out: dict[str, str] = {}
+    for file, column in (("abbreviations.csv", "abbreviation"), ("tests.csv", "testcd")):
+        with (files("chartline") / "vocabulary" / file).open(encoding="utf-8") as f:
+            out |= {r[column].upper(): r[column] for r in csv.DictReader(f)}
+    return out
 
 
 def in_sentence(label: str) -> str:
-    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD)."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD, Ph)."""
+    first = _LETTERS.match(label)
+    own = first is not None and first[0] in abbreviations().values()
+    return label[:1].lower() + label[1:] if label[1:2].islower() and not own else label
 
 
 def event_words(event: str) -> str:
@@ -151,7 +198,11 @@ def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
 
 
 def level_label(p: Protocol, variable: str, level: str) -> str:
-    """Return a level of a variable as readers see it: "Centre A", "Refractory"."""
+    """Return a level of a variable as readers see it: a centre's label, the words that the protocol declares (`labels`,
+    or the name of a band), else those of `level_words`."""
     if variable in ("SITEID", "CENTRE"):
         return next((c.label or c.id for c in p.data.centres if c.id == level), level_words(level))
-    return level_words(level)
+    declared = p.characteristics.get(variable)
+    if declared is not None and level in declared.labels:
+        return declared.labels[level]
+    return level if declared is not None and level in declared.bands else level_words(level)

@@ -40,9 +40,12 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     return Wording(protocol).of(out)
 
 
-def estimate_one(counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
-    """Return the results of one analysis that is computed from its own counts alone, texts with variables' names."""
-    return list(_kind(analysis).estimate(Source(counts, protocol), analysis))
+def estimate_one(counts: Counts, analysis: Any, protocol: Protocol, wording: Wording) -> list[Result]:
+    """Return the results of one analysis that is computed from its own counts alone, as `estimate_all` would.
+
+    `protocol` may be the parts of one that the analysis reads; its texts are said by `wording`, of the whole.
+    """
+    return wording.of(_kind(analysis).estimate(Source(counts, protocol), analysis))
 
 
 def estimate_curves(counts: Counts, protocol: Protocol) -> dict[str, dict[str, Any]]:
