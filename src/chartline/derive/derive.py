@@ -33,7 +33,9 @@ from chartline.derive.response_tables import (
     stop_doubts,
 )
 from chartline.derive.safety import derive_safety
+from chartline.derive.safety_components import derive_components
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
+from chartline.derive.syndrome import derive_syndromes
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
@@ -97,17 +99,22 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
-    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    components = keep(derive_components, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
+    syndromes, adsyn, why_syndromes = keep(derive_syndromes, data, adlb, adae, adex, milestones, protocol.syndromes)
+    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags", "syndromes"))
+    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety, syndromes)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
-        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
+        tables={
+            "ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADSYN": adsyn, "ADCOMP": components,
+        },
         milestones=milestones,
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+            *why_syndromes,
         ],
     )  # fmt: skip
 

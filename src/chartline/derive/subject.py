@@ -14,6 +14,8 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
+from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
+from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
 
@@ -79,6 +81,8 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    for name in protocol.syndromes:
+        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
     return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
 
@@ -90,6 +94,9 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
+    for name, choice in protocol.syndromes.items():
+        label = load_syndrome(choice.criteria, f"syndromes.{name}.criteria").label
+        out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
     return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
 
 

@@ -31,6 +31,7 @@ _BY_STANDARD: dict[str, dict[str, float]] = {
     "U/L": _ENZYME,
     "g/L": {"g/l": 1.0, "g/dl": 10.0, "gm/dl": 10.0, "g%": 10.0, "gm%": 10.0, "mg/ml": 1.0},
     "umol/L": {"umol/l": 1.0, "mmol/l": 1000.0, "nmol/ml": 1.0},
+    "mmol/L": {"mmol/l": 1.0, "umol/l": 0.001, "umol/ml": 1.0},
     "%": {"%": 1.0, "percent": 1.0, "fraction": 100.0, "1": 100.0},
     "1": {"1": 1.0, "fraction": 1.0, "%": 0.01, "percent": 0.01},
     "mg": {"mg": 1.0, "g": 1000.0, "ug": 0.001, "mcg": 0.001},
@@ -39,7 +40,14 @@ _BY_STANDARD: dict[str, dict[str, float]] = {
     "years": {"years": 1.0, "year": 1.0, "y": 1.0, "yr": 1.0, "a": 1.0},
     "cells": {"cells": 1.0, "1": 1.0, "10^3": 1e3, "10^6": 1e6},
 }
-_BY_TEST = {"BILI": {"mg/dl": 17.1}, "CREA": {"mg/dl": 88.4}}
+_BY_TEST = {
+    "BILI": {"mg/dl": 17.1},
+    "CREA": {"mg/dl": 88.4},
+    "URATE": {"mg/dl": 59.48},
+    "CACORR": {"mg/dl": 0.25, "meq/l": 0.5},
+    "PHOS": {"mg/dl": 0.3229},
+    "K": {"meq/l": 1.0},
+}
 
 
 @cache
@@ -67,7 +75,7 @@ def factor(unit: str, standard: str, test: str = "") -> float | None:
     u = normal(unit)
     if u == normal(standard):
         return 1.0
-    special = _BY_TEST.get(test, {}).get(u) if standard == "umol/L" else None
+    special = _BY_TEST.get(test, {}).get(u)
     return special if special is not None else _BY_STANDARD.get(standard, {}).get(u)
 
 

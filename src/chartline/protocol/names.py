@@ -99,6 +99,8 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    for name in p.syndromes:
+        types |= {name: "flag", f"{name}_DT": "date", f"{name}_CAT": "text", f"{name}_SEV": "text"}
     return types | dict.fromkeys(p.safety_flags, "flag")
 
 
