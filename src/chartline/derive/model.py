@@ -1,8 +1,7 @@
 """What the patient side hands to the counts: ADaM-named tables and the reason for every derived value.
 
-`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTTE, ADSYN (syndromes by criteria: a row a
-subject and set) and ADCOMP (a row a subject and component of a safety flag). `trace` has one row per source cell of each
-derived value:
+`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTTE, ADSYN (a row a subject and set of criteria) and
+ADCOMP (a row a subject and component of a safety flag). `trace` has one row per source cell of each derived value:
 
     USUBJID  CENTRE  ITEM     ("ADSL.BOR", "ADTTE.OS", "ELIG.adult")
     VALUE    (as text)  BECAUSE (one English sentence)

@@ -52,6 +52,7 @@ ADSYN_SCHEMA: dict[str, pl.DataType] = {
     "SYNTOLD": pl.String(), "BECAUSE": pl.String(),
 }  # fmt: skip
 _OCC = [*KEY, "OCC"]
+_GRADING, _BESIDE = -1, -2  # in the place of a pathway: items of the severity, items told beside the result
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class _Set:
     name: str
     rules: SyndromeRules
     counted_from: tuple[Milestone, ...]
-    units: tuple[tuple[int, str, Unit], ...]  # (pathway, item, unit); pathway -1: grading, -2: told
+    units: tuple[tuple[int, str, Unit], ...]  # (pathway, or _GRADING, _BESIDE; item; unit)
 
     def of(self, pathway: int) -> dict[str, int]:
         """Item -> number of its unit in a pathway."""
@@ -86,12 +87,13 @@ def derive_syndromes(
         return occurrences_of(s.rules, s.counted_from, treated, adex, charts)
 
     occurrences = dict(zip(declared, run_all(days_of(s) for s in sets), strict=True))
-    found = _found([(u, occurrences[s.name]) for s in sets for p, _, u in s.units if p != -1], charts)
-    judged = {s.name: run(_judged(s, occurrences[s.name].lazy(), found)) for s in sets}
+    asked = {u.number: (u, occurrences[s.name]) for s in sets for p, _, u in s.units if p != _GRADING}
+    found = _found([*asked.values()], charts)
+    judged = dict(zip(declared, run_all(_judged(s, occurrences[s.name].lazy(), found) for s in sets), strict=True))
     onsets = {s.name: _onset(s, judged[s.name]) for s in sets}
-    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == -1], charts)
+    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == _GRADING], charts)
     evidence = pl.concat([found, graded])
-    told = {s.name: run(_told(s, judged[s.name].lazy(), evidence)) for s in sets}
+    told = dict(zip(declared, run_all(_told(s, judged[s.name].lazy(), evidence) for s in sets), strict=True))
     rows = run_all(_rows(s, treated, judged[s.name], told[s.name], graded, charts) for s in sets)
     adsyn = pl.concat([r.select(pl.col(c).cast(t) for c, t in ADSYN_SCHEMA.items()) for r in rows])
     reasons = [p for s, r in zip(sets, rows, strict=True) for p in _reasons(s, r, told[s.name])]
@@ -99,7 +101,9 @@ def derive_syndromes(
 
 
 def _sets(declared: Mapping[str, Syndrome]) -> list[_Set]:
-    out, number = [], 0
+    """Number the units. What several sets ask of the same days 0 is one unit, and read once."""
+    numbers: dict[object, int] = {}
+    out = []
     for name, choice in declared.items():
         rules = load_syndrome(choice.criteria, f"syndromes.{name}.criteria")
         if choice.counted_from and rules.each:
@@ -109,33 +113,39 @@ def _sets(declared: Mapping[str, Syndrome]) -> list[_Set]:
                 expected="no counted_from",
                 do="take it out",
             )
-        wanted: list[tuple[int, str, Days]] = [
-            (i, item, p.days) for i, p in enumerate(rules.pathways) for item in dict.fromkeys(names_in(p.requires))
-        ]
-        if rules.grading:
-            grading = rules.grading
-            needs: list[Requirement] = [g.requires for g in grading.grades]
-            needs += [grading.lift.when] if grading.lift else []
-            wanted += [(-1, item, grading.days) for item in dict.fromkeys(n for r in needs for n in names_in(r))]
-        wanted += [(-2, item, rules.pathways[0].days) for item in rules.told]
+        counted_from = choice.counted_from or rules.counted_from
+        each = rules.items[rules.each].any_of if rules.each in rules.items else rules.each
         units = []
-        for pathway, item, days in wanted:
-            units.append((pathway, item, Unit(number, rules.items[item], rules.items[item].days or days)))
-            number += 1
-        out.append(_Set(name, rules, choice.counted_from or rules.counted_from, tuple(units)))
+        for pathway, item, days in _wanted(rules):
+            of = rules.items[item]
+            own = name if pathway == _GRADING else ""  # days of a grading are the set's own
+            number = numbers.setdefault((counted_from, each, own, of.any_of, of.days or days), len(numbers))
+            units.append((pathway, item, Unit(number, of, of.days or days)))
+        out.append(_Set(name, rules, counted_from, tuple(units)))
     return out
 
 
+def _wanted(rules: SyndromeRules) -> list[tuple[int, str, Days]]:
+    """Every item with its pathway and the pathway's window."""
+    out: list[tuple[int, str, Days]] = []
+    for i, p in enumerate(rules.pathways):
+        out += [(i, item, p.days) for item in dict.fromkeys(names_in(p.requires))]
+    if rules.grading:
+        needs: list[Requirement] = [g.requires for g in rules.grading.grades]
+        needs += [rules.grading.lift.when] if rules.grading.lift else []
+        out += [(_GRADING, item, rules.grading.days) for item in dict.fromkeys(n for r in needs for n in names_in(r))]
+    return out + [(_BESIDE, item, rules.pathways[0].days) for item in rules.told]
+
+
 def _found(wanted: list[tuple[Unit, pl.DataFrame]], charts: Charts) -> pl.DataFrame:
-    """Return, for each unit and day 0, the row that says most about it: KEY, OCC, UNIT, STATE, DAY, DOM, SEQ, VAR, TEXT."""
+    """Return, for each unit and day 0, the row that says most about it (columns of _FOUND)."""
     parts = [rows for unit, occ in wanted for rows in evidence_rows(unit, occ.lazy(), charts)]
     if not parts:
         return pl.DataFrame(schema=_FOUND)
-    first_so = pl.when(pl.col("STATE") == 2).then("DAY")
-    by = ["UNIT", *_OCC, "STATE", first_so, "RANK", "DAY", "SEQ"]
-    best = pl.concat(parts).sort(
-        by, descending=[False, False, False, False, True, False, True, False, False], nulls_last=True
-    )
+    parts = [p.with_columns(pl.when(pl.col("STATE") == 2).then("DAY").alias("SO")) for p in parts]
+    by = ["UNIT", *_OCC, "STATE", "SO", "RANK", "DAY", "DOM", "SEQ"]
+    down = ["STATE", "RANK"]
+    best = pl.concat(parts).sort(by, descending=[name in down for name in by], nulls_last=True)
     return run(best.unique(["UNIT", *_OCC], keep="first", maintain_order=True).select(list(_FOUND)).cast(_FOUND))
 
 
@@ -148,6 +158,7 @@ _FOUND: dict[str, pl.DataType] = {
 def _wide(numbers: list[int], occurrences: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
     """Occurrences with S<unit> (true, false, null) and D<unit> (the day on which it was so)."""
     columns = []
+    numbers = list(dict.fromkeys(numbers))
     for n in numbers:
         mine = pl.col("UNIT") == n
         columns.append(pl.col("STATE").filter(mine).first().alias(f"S{n}"))
@@ -203,7 +214,7 @@ def _told(s: _Set, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
     assessable, or of all that apply.
     """
     units = pl.DataFrame(
-        [(p, u.number, u.item.label, i) for i, (p, _, u) in enumerate(s.units) if p != -1],
+        [(p, u.number, u.item.label, i) for i, (p, _, u) in enumerate(s.units) if p != _GRADING],
         schema={"PATHWAY": pl.Int32, "UNIT": pl.Int32, "LABEL": pl.String, "ORDER": pl.Int32},
         orient="row",
     )
@@ -219,7 +230,7 @@ def _told(s: _Set, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
         .then(mine.is_null())
         .otherwise(applies)
     )
-    beside = pl.col("PATHWAY") == -2
+    beside = pl.col("PATHWAY") == _BESIDE
     rows = judged.join(units.lazy(), how="cross").filter(pl.when(beside).then(pl.col("VERDICT")).otherwise(decided))
     rows = rows.drop("DOM", "SEQ", "VAR").join(found.lazy(), on=[*_OCC, "UNIT"], how="left", maintain_order="left")
     best = rows.sort(*_OCC, "STATE", "ORDER", descending=[False, False, False, True, False], nulls_last=True)
@@ -248,30 +259,46 @@ def _rows(
     met = pl.col("VERDICT").fill_null(False)
     order = pl.when("VERDICT").then(0).when(pl.col("VERDICT").is_null()).then(1).otherwise(2)
     ranked = rows.sort(*KEY, order, "ADT", "OCC", nulls_last=True)
-    every = pl.when(met.any()).then(pl.col("BECAUSE").filter(met).str.join(". ")).otherwise(pl.col("BECAUSE").first())
+    every = pl.when(met.any()).then(pl.col("BECAUSE").filter(met).str.join("; ")).otherwise(pl.col("BECAUSE").first())
+    verdict = pl.col("VERDICT")
+    any_met = pl.when(verdict.any()).then(True).when(verdict.null_count() == 0).then(pl.lit(False))
+    first = (
+        "OCC",
+        "ADT",
+        "CAT",
+        "SYNSEV",
+        "FROM",
+        "ANCHOR",
+        "SYNMET",
+        "SYNNOT",
+        "SYNMISS",
+        "SYNTOLD",
+        "DOM",
+        "SEQ",
+        "VAR",
+    )
     chosen = ranked.group_by(KEY, maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("SYNOCC"),
         met.sum().cast(pl.Int64).alias("SYNNMET"),
         every.alias("BECAUSE"),
-        pl.when(pl.col("VERDICT").any(ignore_nulls=True)).then(True).when(pl.col("VERDICT").null_count() == 0).then(False)
-        .first().alias("VERDICT"),
-        pl.col("OCC", "ADT", "CAT", "SYNSEV", "FROM", "ANCHOR", "SYNMET", "SYNNOT", "SYNMISS", "SYNTOLD", "DOM", "SEQ", "VAR")
-        .first(),
-    )  # fmt: skip
+        any_met.first().alias("VERDICT"),
+        pl.col(first).first(),
+    )
     labels = {i: p.label for i, p in enumerate(s.rules.pathways)}
     out = treated.lazy().select(KEY).join(chosen, on=KEY, how="left", maintain_order="left")
     out = out.join(without_any_day(s.rules, treated, charts), on=KEY, how="left", maintain_order="left")
+    way = pl.col("CAT").replace_strict(labels, default=None, return_dtype=pl.String)
     verdict = pl.when(pl.col("SYNOCC").is_null()).then("ABSENT").otherwise("VERDICT")
     return out.with_columns(
         PARAMCD=pl.lit(s.name),
         PARAM=pl.lit(s.rules.label),
         AVALC=pl.when(verdict).then(pl.lit(MET)).when(~verdict).then(pl.lit(NOT_MET)).otherwise(pl.lit(NOT_ASSESSABLE)),
-        SYNCAT=pl.col("CAT").replace_strict(labels, default=None, return_dtype=pl.String),
+        SYNCAT=way,
         SYNFROM=pl.col("FROM"),
         SYNDAY0=pl.col("ANCHOR"),
         SYNOCC=pl.col("SYNOCC").fill_null(0),
         SYNNMET=pl.col("SYNNMET").fill_null(0),
-        BECAUSE=pl.coalesce("BECAUSE", "WHY"),
+        BECAUSE=pl.coalesce(pl.format("met ({}), {}", way, "BECAUSE"), "BECAUSE", "WHY"),
     )
 
 
@@ -280,7 +307,7 @@ def _severity(s: _Set, judged: pl.DataFrame, graded: pl.DataFrame) -> pl.LazyFra
     met = judged.lazy().filter("VERDICT").select(_OCC)
     if s.rules.grading is None:
         return met.with_columns(pl.lit(None, pl.String).alias("SYNSEV"))
-    grading, of = s.rules.grading, s.of(-1)
+    grading, of = s.rules.grading, s.of(_GRADING)
     items = {name: pl.col(f"S{n}") for name, n in of.items()}
     rows = _wide(list(of.values()), met, graded)
     truths = [truth_of(g.requires, items) for g in grading.grades]

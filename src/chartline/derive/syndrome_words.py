@@ -8,13 +8,11 @@ from chartline.derive.syndrome_rules import SyndromeRules
 
 
 def sentence_of(rules: SyndromeRules) -> pl.Expr:
-    """Return the sentence of a day 0.
+    """Return the sentence of a day 0; of one that is met, what comes after "met (by which pathway), ".
 
-    Reads VERDICT, CAT, FROM, ANCHOR, ADT, SYNMISS, SYNSEV, and SHOWN, DENIED, BESIDE: the items that are so, are not, and
-    are told beside the result, each with its cell in words.
+    Reads VERDICT, CAT, FROM, ANCHOR, ADT, SYNMISS, SYNSEV, and SHOWN, DENIED, BESIDE: the items that are so, that are
+    not, and that are told beside the result, each with its cell in words.
     """
-    labels = {i: p.label for i, p in enumerate(rules.pathways)}
-    way = pl.col("CAT").replace_strict(labels, default=None, return_dtype=pl.String)
     from_ = pl.format("{} {}", "FROM", pl.col("ANCHOR").cast(pl.String).fill_null("without a date"))
     if rules.each:
         since = pl.format("{}: ", from_)
@@ -24,7 +22,7 @@ def sentence_of(rules: SyndromeRules) -> pl.Expr:
         )
     severity = pl.format("; severity: {}", "SYNSEV").fill_null("")
     beside = pl.when(pl.col("BESIDE") != "").then(pl.format("; beside it: {}", "BESIDE")).otherwise(pl.lit(""))
-    met = pl.format("met ({}), {}{}{}{}", way, since, "SHOWN", severity, beside)
+    met = pl.format("{}{}{}{}", since, "SHOWN", severity, beside)
     known = pl.when(pl.col("SHOWN") != "").then(pl.format("; so: {}", "SHOWN")).otherwise(pl.lit(""))
     denied = pl.when(pl.col("DENIED") != "").then(pl.format("; not so: {}", "DENIED")).otherwise(pl.lit(""))
     unknown = pl.format("not assessable, {}not known: {}{}{}", since, pl.col("SYNMISS"), known, denied)

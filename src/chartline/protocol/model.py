@@ -436,7 +436,9 @@ class Report(Declared):
         (), description="Safety flags whose components are shown, in order.", examples=[["LIVTOXFL"]]
     )
     syndromes: tuple[str, ...] = Field(
-        (), description="Syndromes of the table of criteria, in order.", examples=[["VODEBMT", "HYSLAW"]]
+        (),
+        description="Syndromes and safety flags of the table of criteria, in order.",
+        examples=[["VODFL", "VODEBMT"]],
     )
     liver_figure: bool = Field(
         False,

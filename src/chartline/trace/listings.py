@@ -30,6 +30,7 @@ from chartline.report.source import (
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
+from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines
 
 if TYPE_CHECKING:
     from chartline.results.multiverse import Multiverse
@@ -50,6 +51,9 @@ def report_source(run: StudyRun) -> ReportSource:
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
+        syndromes=syndrome_lines(run.adam),
+        syndrome_labels=syndrome_labels(study.protocol),
+        liver=liver_points(run.adam),
         **_provenance(study),
         levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
     )

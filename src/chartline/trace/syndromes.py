@@ -1,0 +1,56 @@
+"""Syndromes and peaks of liver chemistry by patient, as plain lines for a patient-level report."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.derive.model import Adam
+from chartline.derive.syndrome_rules import load_syndrome
+from chartline.protocol.model import Protocol
+from chartline.report.source import LiverPoint, SyndromeLine
+
+
+def syndrome_labels(protocol: Protocol) -> dict[str, str]:
+    """Return the name of each declared syndrome or safety flag -> its label."""
+    labels = {n: load_syndrome(s.criteria, f"syndromes.{n}.criteria").label for n, s in protocol.syndromes.items()}
+    return labels | {n: f"{f.label}, as recorded" for n, f in protocol.safety_flags.items()}
+
+
+def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
+    """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides."""
+    hidden = adam.withheld.select("USUBJID", pl.col("ITEM").str.strip_prefix("ADSL.").alias("PARAMCD"))
+    rows = adam["ADSYN"].join(hidden, on=["USUBJID", "PARAMCD"], how="anti")
+    rows = rows.join(_eligible(adam), on="USUBJID", how="semi").sort("PARAMCD", "USUBJID", maintain_order=True)
+    return tuple(
+        SyndromeLine(
+            subject=r["USUBJID"],
+            syndrome=r["PARAMCD"],
+            verdict=r["AVALC"],
+            day=str(r["ADT"] or ""),
+            how=r["SYNCAT"] or "",
+            severity=r["SYNSEV"] or "",
+            missing=tuple(m for m in (r["SYNMISS"] or "").split("; ") if m),
+            because=r["BECAUSE"].removeprefix(f"met ({r['SYNCAT']}), "),
+        )
+        for r in rows.iter_rows(named=True)
+    )
+
+
+def liver_points(adam: Adam) -> tuple[LiverPoint, ...]:
+    """Return the peaks on treatment of every eligible subject with both tests and their upper limits of normal.
+
+    A value known only as a bound is taken at its bound.
+    """
+    on = adam["ADLB"].filter((pl.col("ANL01FL") == "Y") & (pl.col("ANRHI") > 0))
+    multiple = pl.col("AVAL") / pl.col("ANRHI")
+
+    def peak(test: str) -> pl.Expr:
+        return multiple.filter(pl.col("LBTESTCD") == test).max().alias(test)
+
+    rows = on.group_by("USUBJID").agg(peak("ALT"), peak("BILI")).drop_nulls()
+    rows = rows.join(_eligible(adam), on="USUBJID", how="semi").sort("USUBJID")
+    return tuple(LiverPoint(*row) for row in rows.select("USUBJID", "ALT", "BILI").iter_rows())
+
+
+def _eligible(adam: Adam) -> pl.DataFrame:
+    return adam["ADSL"].filter(pl.col("ELIGFL") == "Y").select("USUBJID")
