@@ -94,8 +94,8 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
-    for name, choice in protocol.syndromes.items():
-        label = load_syndrome(choice.criteria, f"syndromes.{name}.criteria").label
+    for name, syndrome in protocol.syndromes.items():
+        label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label
         out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
     return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
 

@@ -146,7 +146,11 @@ def _found(wanted: list[tuple[Unit, pl.DataFrame]], charts: Charts) -> pl.DataFr
     by = ["UNIT", *_OCC, "STATE", "SO", "RANK", "DAY", "DOM", "SEQ"]
     down = ["STATE", "RANK"]
     best = pl.concat(parts).sort(by, descending=[name in down for name in by], nulls_last=True)
-    return run(best.unique(["UNIT", *_OCC], keep="first", maintain_order=True).select(list(_FOUND)).cast(_FOUND))
+    return run(
+        best.unique(["UNIT", *_OCC], keep="first", maintain_order=True).select(
+            pl.col(c).cast(t) for c, t in _FOUND.items()
+        )
+    )
 
 
 _FOUND: dict[str, pl.DataType] = {

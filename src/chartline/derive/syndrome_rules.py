@@ -215,6 +215,33 @@ def parts_of(requirement: AllOf | AtLeast | Not) -> tuple[Requirement, ...]:
     return requirement.of if isinstance(requirement, AtLeast) else requirement.none_of
 
 
+def words_of(evidence: Evidence) -> str:
+    """Return what is read and how it is judged, as a reader of a rule set sees it."""
+    if isinstance(evidence, LabValue):
+        last = ", last value" if evidence.take == "last" else ""
+        base = evidence.if_baseline
+        only = f", where the baseline is {base.operator} {base.threshold:g}" if base is not None else ""
+        return f"{', '.join(evidence.lab)} {_limit(evidence)}{last}{only}"
+    if isinstance(evidence, LabRatio):
+        of = " over ".join(f"{test}/ULN" for test in evidence.ratio)
+        return f"{of} {evidence.operator} {evidence.threshold:g}, of one day"
+    if isinstance(evidence, LabRise):
+        return f"{evidence.rise} {evidence.operator} {evidence.threshold:g} x within {evidence.within_days} days"
+    if isinstance(evidence, LabDays):
+        return f"{evidence.days_of} {_limit(evidence)} on {evidence.days} days"
+    if isinstance(evidence, Finding):
+        yes = "" if evidence.yes == ("Y",) else f" is {', '.join(evidence.yes)}"
+        return f"FA {', '.join(evidence.finding)}{yes}"
+    if isinstance(evidence, Measure):
+        return f"FA {', '.join(evidence.measure)} {_limit(evidence)}"
+    return f"AE {', '.join(evidence.event)}"
+
+
+def _limit(bound: Bound) -> str:
+    times = f" x {bound.times}" if isinstance(bound, LabValue) and bound.times else ""
+    return f"{bound.operator} {bound.threshold:g}{times} {bound.unit}".rstrip()
+
+
 def available_syndromes() -> tuple[str, ...]:
     """Return the names of the sets that are shipped."""
     return available_rule_sets("syndromes")

@@ -305,6 +305,7 @@ class Syndrome(Declared):
     """A syndrome by a shipped set of criteria: met, not met, or not assessable with what was missing."""
 
     criteria: str = Field(description="Name of a shipped set (listed below).", examples=["vod_ebmt_2016"])
+    label: str = Field("", description="How readers see it; that of the set if not given.", examples=["VOD/SOS"])
     counted_from: tuple[Milestone, ...] = Field(
         (),
         description="Day 0: the first of these that a patient has; that of the set if not given.",

@@ -108,6 +108,7 @@ def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
     own |= {name: f.label for name, f in p.safety_flags.items()}
+    own |= {name: s.label for name, s in p.syndromes.items() if s.label}
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
     return shipped | own
 

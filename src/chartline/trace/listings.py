@@ -30,7 +30,7 @@ from chartline.report.source import (
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
-from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines
+from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
 
 if TYPE_CHECKING:
     from chartline.results.multiverse import Multiverse
@@ -100,6 +100,7 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
     notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
+        *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
         *([("How far the definitions were checked", notices)] if notices else []),
     )
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.derive.model import Adam
-from chartline.derive.syndrome_rules import load_syndrome
-from chartline.protocol.model import Protocol
+from chartline.derive.syndrome_rules import SyndromeRules, load_syndrome
+from chartline.protocol.model import Protocol, Syndrome
 from chartline.report.source import LiverPoint, SyndromeLine
 
 
 def syndrome_labels(protocol: Protocol) -> dict[str, str]:
     """Return the name of each declared syndrome or safety flag -> its label."""
-    labels = {n: load_syndrome(s.criteria, f"syndromes.{n}.criteria").label for n, s in protocol.syndromes.items()}
-    return labels | {n: f"{f.label}, as recorded" for n, f in protocol.safety_flags.items()}
+    labels = {name: s.label or _rules(name, s).label for name, s in protocol.syndromes.items()}
+    return labels | {name: f"{f.label}, as recorded" for name, f in protocol.safety_flags.items()}
+
+
+def syndrome_methods(protocol: Protocol) -> tuple[str, ...]:
+    """Return what a methods section says of the syndromes; nothing where none is declared."""
+    if not protocol.syndromes:
+        return ()
+    sets = {s.criteria: _rules(name, s) for name, s in protocol.syndromes.items()}
+    return (
+        "Syndromes were judged by sets of criteria, each item being met, not met or not known within its window. A "
+        "finding that the charts do not mention was not taken as absent; a syndrome that turns on such findings is "
+        "called not assessable.",
+        *(f"{rules.reference}." for rules in sets.values()),
+    )
+
+
+def _rules(name: str, declared: Syndrome) -> SyndromeRules:
+    return load_syndrome(declared.criteria, f"syndromes.{name}.criteria")
 
 
 def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
