@@ -125,7 +125,7 @@ def syndromes() -> list[str]:
         from_ = each.get(r.each) or (r.each and f"each day on treatment with: {r.items[r.each].label}")
         from_ = from_ or ", else ".join(m.replace("_", " ") for m in r.counted_from)
         out += [f"#### `{name}`: {r.label} (version {r.version}, {r.status})", ""]
-        out += [f"Source: {r.source.strip()} {r.verified.strip()}", "", f"Days are counted from: {from_}.", ""]
+        out += [f"Source: {r.source.strip()}. {r.verified.strip()}", "", f"Days are counted from: {from_}.", ""]
         days = [
             (p, f"{p.days[0]} to {p.days[1]}" if p.days[1] is not None else f"from {p.days[0]}") for p in r.pathways
         ]

@@ -19,7 +19,6 @@ window opened cannot meet it. Of several days 0 the first that is met counts, el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -31,10 +30,9 @@ from chartline.derive.milestones import KEY, WORDS
 from chartline.derive.syndrome_days import occurrences_of, without_any_day
 from chartline.derive.syndrome_evidence import Charts, Unit, evidence_rows
 from chartline.derive.syndrome_logic import day_of, truth_of
-from chartline.derive.syndrome_rules import Days, Pathway, Requirement, SyndromeRules, load_syndrome, names_in
+from chartline.derive.syndrome_rules import Pathway
+from chartline.derive.syndrome_units import BESIDE, GRADING, DeclaredSet, declared_sets
 from chartline.derive.syndrome_words import sentence_of
-from chartline.errors import ProtocolError
-from chartline.protocol.base import Milestone
 from chartline.protocol.model import Syndrome
 
 MET, NOT_MET, NOT_ASSESSABLE = "MET", "NOT MET", "NOT ASSESSABLE"
@@ -52,21 +50,6 @@ ADSYN_SCHEMA: dict[str, pl.DataType] = {
     "SYNTOLD": pl.String(), "BECAUSE": pl.String(),
 }  # fmt: skip
 _OCC = [*KEY, "OCC"]
-_GRADING, _BESIDE = -1, -2  # in the place of a pathway: items of the severity, items told beside the result
-
-
-@dataclass(frozen=True)
-class _Set:
-    """A declared set: its rules, and its units (an item in a window) with the pathway each belongs to."""
-
-    name: str
-    rules: SyndromeRules
-    counted_from: tuple[Milestone, ...]
-    units: tuple[tuple[int, str, Unit], ...]  # (pathway, or _GRADING, _BESIDE; item; unit)
-
-    def of(self, pathway: int) -> dict[str, int]:
-        """Item -> number of its unit in a pathway."""
-        return {item: unit.number for p, item, unit in self.units if p == pathway}
 
 
 def derive_syndromes(
@@ -80,61 +63,24 @@ def derive_syndromes(
     treated = milestones.filter(pl.col("first_dose").is_not_null())
     if not declared:
         return treated.select(KEY), pl.DataFrame(schema=ADSYN_SCHEMA), []
-    sets = _sets(declared)
+    sets = declared_sets(declared)
     charts = Charts(adlb.lazy(), data["FA"].lazy(), adae.lazy())
 
-    def days_of(s: _Set) -> pl.LazyFrame:
+    def days_of(s: DeclaredSet) -> pl.LazyFrame:
         return occurrences_of(s.rules, s.counted_from, treated, adex, charts)
 
     occurrences = dict(zip(declared, run_all(days_of(s) for s in sets), strict=True))
-    asked = {u.number: (u, occurrences[s.name]) for s in sets for p, _, u in s.units if p != _GRADING}
+    asked = {u.number: (u, occurrences[s.name]) for s in sets for p, _, u in s.units if p != GRADING}
     found = _found([*asked.values()], charts)
     judged = dict(zip(declared, run_all(_judged(s, occurrences[s.name].lazy(), found) for s in sets), strict=True))
     onsets = {s.name: _onset(s, judged[s.name]) for s in sets}
-    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == _GRADING], charts)
+    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == GRADING], charts)
     evidence = pl.concat([found, graded])
     told = dict(zip(declared, run_all(_told(s, judged[s.name].lazy(), evidence) for s in sets), strict=True))
     rows = run_all(_rows(s, treated, judged[s.name], told[s.name], graded, charts) for s in sets)
     adsyn = pl.concat([r.select(pl.col(c).cast(t) for c, t in ADSYN_SCHEMA.items()) for r in rows])
     reasons = [p for s, r in zip(sets, rows, strict=True) for p in _reasons(s, r, told[s.name])]
     return _variables(treated, adsyn, declared), adsyn, reasons
-
-
-def _sets(declared: Mapping[str, Syndrome]) -> list[_Set]:
-    """Number the units. What several sets ask of the same days 0 is one unit, and read once."""
-    numbers: dict[object, int] = {}
-    out = []
-    for name, choice in declared.items():
-        rules = load_syndrome(choice.criteria, f"syndromes.{name}.criteria")
-        if choice.counted_from and rules.each:
-            raise ProtocolError(
-                f"{choice.criteria} counts from each {rules.each.replace('_', ' ')}",
-                where=f"syndromes.{name}.counted_from",
-                expected="no counted_from",
-                do="take it out",
-            )
-        counted_from = choice.counted_from or rules.counted_from
-        each = rules.items[rules.each].any_of if rules.each in rules.items else rules.each
-        units = []
-        for pathway, item, days in _wanted(rules):
-            of = rules.items[item]
-            own = name if pathway == _GRADING else ""  # days of a grading are the set's own
-            number = numbers.setdefault((counted_from, each, own, of.any_of, of.days or days), len(numbers))
-            units.append((pathway, item, Unit(number, of, of.days or days)))
-        out.append(_Set(name, rules, counted_from, tuple(units)))
-    return out
-
-
-def _wanted(rules: SyndromeRules) -> list[tuple[int, str, Days]]:
-    """Every item with its pathway and the pathway's window."""
-    out: list[tuple[int, str, Days]] = []
-    for i, p in enumerate(rules.pathways):
-        out += [(i, item, p.days) for item in dict.fromkeys(names_in(p.requires))]
-    if rules.grading:
-        needs: list[Requirement] = [g.requires for g in rules.grading.grades]
-        needs += [rules.grading.lift.when] if rules.grading.lift else []
-        out += [(_GRADING, item, rules.grading.days) for item in dict.fromkeys(n for r in needs for n in names_in(r))]
-    return out + [(_BESIDE, item, rules.pathways[0].days) for item in rules.told]
 
 
 def _found(wanted: list[tuple[Unit, pl.DataFrame]], charts: Charts) -> pl.DataFrame:
@@ -175,7 +121,7 @@ def _wide(numbers: list[int], occurrences: pl.LazyFrame, found: pl.DataFrame) ->
     return joined.with_columns(truth)
 
 
-def _judged(s: _Set, occurrences: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
+def _judged(s: DeclaredSet, occurrences: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
     """Occurrences with P<i> (whether each pathway is met), VERDICT, CAT (index of the first that is met), ADT."""
     rows = _wide([u.number for p, _, u in s.units if p >= 0], occurrences, found)
     truths, days = [], []
@@ -203,7 +149,7 @@ def _closed(pathway: Pathway) -> pl.Expr:
     return dead | ~pl.col("FROM").is_in([WORDS[m] for m in pathway.counted_from])
 
 
-def _onset(s: _Set, judged: pl.DataFrame) -> pl.DataFrame:
+def _onset(s: DeclaredSet, judged: pl.DataFrame) -> pl.DataFrame:
     """The occurrences that are met, as days 0 of the grading."""
     met = judged.filter("VERDICT")
     if s.rules.grading and s.rules.grading.counted_from == "onset":
@@ -211,14 +157,14 @@ def _onset(s: _Set, judged: pl.DataFrame) -> pl.DataFrame:
     return met.select(*_OCC, "ANCHOR", "END", "SUMMARY")
 
 
-def _told(s: _Set, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
+def _told(s: DeclaredSet, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
     """One row a day 0 and item that decided it (KIND 0), or is told beside it (1): LABEL, STATE, TEXT and its cell.
 
     What decided: of a set that is met, the items of the pathway that was; otherwise those of the pathways that were not
     assessable, or of all that apply.
     """
     units = pl.DataFrame(
-        [(p, u.number, u.item.label, i) for i, (p, _, u) in enumerate(s.units) if p != _GRADING],
+        [(p, u.number, u.item.label, i) for i, (p, _, u) in enumerate(s.units) if p != GRADING],
         schema={"PATHWAY": pl.Int32, "UNIT": pl.Int32, "LABEL": pl.String, "ORDER": pl.Int32},
         orient="row",
     )
@@ -234,7 +180,7 @@ def _told(s: _Set, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
         .then(mine.is_null())
         .otherwise(applies)
     )
-    beside = pl.col("PATHWAY") == _BESIDE
+    beside = pl.col("PATHWAY") == BESIDE
     rows = judged.join(units.lazy(), how="cross").filter(pl.when(beside).then(pl.col("VERDICT")).otherwise(decided))
     rows = rows.drop("DOM", "SEQ", "VAR").join(found.lazy(), on=[*_OCC, "UNIT"], how="left", maintain_order="left")
     best = rows.sort(*_OCC, "STATE", "ORDER", descending=[False, False, False, True, False], nulls_last=True)
@@ -243,7 +189,12 @@ def _told(s: _Set, judged: pl.LazyFrame, found: pl.DataFrame) -> pl.LazyFrame:
 
 
 def _rows(
-    s: _Set, treated: pl.DataFrame, judged: pl.DataFrame, told: pl.DataFrame, graded: pl.DataFrame, charts: Charts
+    s: DeclaredSet,
+    treated: pl.DataFrame,
+    judged: pl.DataFrame,
+    told: pl.DataFrame,
+    graded: pl.DataFrame,
+    charts: Charts,
 ) -> pl.LazyFrame:
     """One row a treated subject: ADSYN, with OCC, DOM, SEQ, VAR of the day 0 that counts."""
     own, so = pl.col("KIND") == 0, pl.col("STATE")
@@ -306,12 +257,12 @@ def _rows(
     )
 
 
-def _severity(s: _Set, judged: pl.DataFrame, graded: pl.DataFrame) -> pl.LazyFrame:
+def _severity(s: DeclaredSet, judged: pl.DataFrame, graded: pl.DataFrame) -> pl.LazyFrame:
     """SYNSEV of the occurrences that are met: the worst grade shown, "at least" where a worse one is not excluded."""
     met = judged.lazy().filter("VERDICT").select(_OCC)
     if s.rules.grading is None:
         return met.with_columns(pl.lit(None, pl.String).alias("SYNSEV"))
-    grading, of = s.rules.grading, s.of(_GRADING)
+    grading, of = s.rules.grading, s.of(GRADING)
     items = {name: pl.col(f"S{n}") for name, n in of.items()}
     rows = _wide(list(of.values()), met, graded)
     truths = [truth_of(g.requires, items) for g in grading.grades]
@@ -342,7 +293,7 @@ def _variables(treated: pl.DataFrame, adsyn: pl.DataFrame, declared: Mapping[str
     return run(out)
 
 
-def _reasons(s: _Set, rows: pl.DataFrame, told: pl.DataFrame) -> list[pl.LazyFrame]:
+def _reasons(s: DeclaredSet, rows: pl.DataFrame, told: pl.DataFrame) -> list[pl.LazyFrame]:
     """The sentence of each variable, and under the flag every item that decided it, with its cell."""
     flag = pl.col("AVALC").replace_strict({MET: "Y", NOT_MET: "N"}, default=None, return_dtype=pl.String)
     values = {"": flag, "_DT": pl.col("ADT"), "_CAT": pl.col("SYNCAT"), "_SEV": pl.col("SYNSEV")}
