@@ -335,6 +335,12 @@ def test_the_sentence_of_a_gate_names_each_dose() -> None:
     )
 
 
+def test_a_breach_is_dated_by_the_dose_and_not_by_the_value_before_it() -> None:
+    ex = {"EX": "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-10|1\nP1|2020-02-10|2"}
+    adam = syndrome("ino_count_gate", lb="ANC|2020-01-09|2|7 ANC|2020-02-07|0.9|7 PLT|2020-02-07|80|400", more=ex)
+    assert told(adam, "AVALC", "ADT") == ("MET", dt.date(2020, 2, 10))
+
+
 def test_who_began_no_later_cycle_cannot_breach_its_limits() -> None:
     adam = syndrome("ino_count_gate", lb="ANC|2020-01-12|0.1|7")
     assert (verdict(adam), because(adam, "ADSL.IT")) == ("NOT MET", ["no later cycle was begun"])

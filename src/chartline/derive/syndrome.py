@@ -134,10 +134,13 @@ def _judged(s: DeclaredSet, occurrences: pl.LazyFrame, found: pl.DataFrame) -> p
     rows = rows.with_columns(*truths, *days)
     pathways = range(len(s.rules.pathways))
     first = pl.coalesce([pl.when(f"P{i}").then(pl.lit(i)) for i in pathways])
+    day = pl.coalesce([pl.when(f"P{i}").then(f"DAY{i}") for i in pathways])
+    if s.rules.each:  # a dose above a limit is dated by the dose, though its value is of the days before
+        day = pl.when(first.is_not_null()).then(pl.max_horizontal("ANCHOR", day))
     return rows.with_columns(
         pl.any_horizontal([pl.col(f"P{i}") for i in pathways]).alias("VERDICT"),
         first.cast(pl.Int32).alias("CAT"),
-        pl.coalesce([pl.when(f"P{i}").then(f"DAY{i}") for i in pathways]).alias("ADT"),
+        day.alias("ADT"),
     ).drop(f"DAY{i}" for i in pathways)
 
 
