@@ -116,6 +116,31 @@ def criteria() -> list[str]:
     ]
 
 
+def syndromes() -> list[str]:
+    """The shipped criteria of syndromes: pathways and items, with the codes they read."""
+    from chartline.derive.syndrome_rules import available_syndromes, load_syndrome, words_of
+
+    out: list[str] = []
+    for name in available_syndromes():
+        r = load_syndrome(name)
+        each = {"dose": "each dose", "later_cycle": "the first dose of each later cycle"}
+        from_ = each.get(r.each) or (r.each and f"each day on treatment with: {r.items[r.each].label}")
+        from_ = from_ or ", else ".join(m.replace("_", " ") for m in r.counted_from)
+        out += [f"#### `{name}`: {r.label} (version {r.version}, {r.status})", ""]
+        out += [f"Source: {r.source.strip()}. {r.verified.strip()}", "", f"Days are counted from: {from_}.", ""]
+        days = [
+            (p, f"{p.days[0]} to {p.days[1]}" if p.days[1] is not None else f"from {p.days[0]}") for p in r.pathways
+        ]
+        out += [*table(("pathway", "days", "rule"), [(p.label, d, p.origin) for p, d in days]), ""]
+        out += [
+            *table(("item", "read from"), [(i.label, "; ".join(map(words_of, i.any_of))) for i in r.items.values()]),
+            "",
+        ]
+        if r.grading:
+            out += [f"{r.grading.label}: {', '.join(g.label for g in r.grading.grades)}.", ""]
+    return out[:-1]
+
+
 def grading() -> list[str]:
     """The shipped grading scales and the tests each one grades."""
     from chartline.derive.grading_scale import available_scales, load_scale
@@ -269,7 +294,19 @@ def exit_codes() -> list[str]:
 _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
-        *(adsl_variables, endpoints, criteria, grading, checks, severities, statistics, domains, laboratory, units),
+        *(
+            adsl_variables,
+            endpoints,
+            criteria,
+            syndromes,
+            grading,
+            checks,
+            severities,
+            statistics,
+            domains,
+            laboratory,
+            units,
+        ),
         *(cell_queries, commands, exit_codes),
     )
 }

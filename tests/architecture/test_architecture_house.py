@@ -38,7 +38,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     ),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "counts/scan.py", "counts/toxicity.py"),
+        *("counts/count.py", "counts/members.py", "counts/scan.py", "counts/syndromes.py", "counts/toxicity.py"),
         *("trace", "publish.py", "pipeline.py", "multiverse"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),

@@ -17,8 +17,10 @@ counted. The keys of `Counts`:
     lab_grades               (TEST, BASE, GRADE): worst grade on treatment per subject and term of `report.lab_tests`
                              (TEST is its name: ALT, K_LOW, K_HIGH)
     ae_grades                (TERM, GRADE): worst grade per subject and treatment-emergent adverse event
+    safety_components        (FLAG, PLACE, COMPONENT, VALUE): Y, N or "" of each component of `report.safety_components`
+    syndromes                (SET, VERDICT): MET, NOT MET, NOT ASSESSABLE or WITHHELD by each of `report.syndromes`
 
-Grades are texts "0" to "5", "" where there is none. The last two are over the set `safety`, or the eligible where the
+Grades are texts "0" to "5", "" where there is none. The last four are over the set `safety`, or the eligible where the
 protocol has no such set. An empty set gives zero counts.
 """
 
@@ -46,6 +48,7 @@ from chartline.counts.members import (
 )
 from chartline.counts.members import members as members
 from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.counts.syndromes import count_components, count_syndromes
 from chartline.derive.endpoint import check_events
 from chartline.derive.model import Adam
 from chartline.derive.safety import graded_rows
@@ -105,6 +108,12 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     if protocol.report.lab_tests:
         out["lab_grades"] = _lab_grades(adam, safety, protocol.report.lab_tests, protocol_digest)
     out["ae_grades"] = _ae_grades(adam, safety, protocol_digest)
+    if protocol.report.safety_components:
+        key = CountKey(analysis="safety_components", protocol_digest=protocol_digest)
+        out[key.analysis] = count_components(adam["ADCOMP"], safety, protocol.report.safety_components, key)
+    if protocol.report.syndromes:
+        key = CountKey(analysis="syndromes", protocol_digest=protocol_digest)
+        out[key.analysis] = count_syndromes(adam, safety, protocol.report.syndromes, key)
     return out
 
 

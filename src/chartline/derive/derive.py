@@ -36,7 +36,9 @@ from chartline.derive.response_tables import (
     stop_doubts,
 )
 from chartline.derive.safety import derive_safety
+from chartline.derive.safety_components import derive_components
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
+from chartline.derive.syndrome import derive_syndromes
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.toxicity import derive_toxicity
 from chartline.derive.transplant import derive_transplant
@@ -103,26 +105,31 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
+    components = keep(derive_components, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
+    syndromes, adsyn, why_syndromes = keep(derive_syndromes, data, adlb, adae, adex, milestones, protocol.syndromes)
     windows = tuple(keep(treatment_window, milestones, rule) for rule in protocol.laboratory_variants.values())
     grading = only(protocol, "laboratory_variants", "safety_flags", "ae_groups")
     regraded, why_regraded = keep(derive_regraded, data, windows, grading, window, adae)
     named = toxicity_flags(protocol.analyses)
     adtox = keep(derive_toxicity, adlb, adae, adex, window, named, protocol.safety_flags, protocol.ae_groups)
     until, why_until = keep(on_treatment_until, window, milestones, protocol.laboratory)
-    variants = ("response_variants", "laboratory_variants")
-    topics = keep(adsl_topics, only(protocol, "response.relapse", *variants, "characteristics", "safety_flags"))
-    parts = (details, mrd, transplant, later, relapse, until, safety, regraded)
+    declared = ("response_variants", "laboratory_variants", "characteristics", "safety_flags", "syndromes")
+    topics = keep(adsl_topics, only(protocol, "response.relapse", *declared))
+    parts = (details, mrd, transplant, later, relapse, until, safety, regraded, syndromes)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
-        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox},
+        tables={
+            "ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox,
+            "ADSYN": adsyn, "ADCOMP": components,
+        },
         milestones=milestones,
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_details, *why_mrd, *why_transplant, *why_later,
-            *why_relapse, *why_safety, *why_regraded, *why_until,
+            *why_relapse, *why_safety, *why_regraded, *why_until, *why_syndromes,
         ],
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """What the patient side hands to the counts: ADaM-named tables and the reason for every derived value.
 
-`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTOX, ADTTE. `trace` has one row per source cell of
-each derived value:
+`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTOX, ADTTE, ADSYN (a row a subject and set of
+criteria) and ADCOMP (a row a subject and component of a safety flag). `trace` has one row per source cell of each
+derived value:
 
     USUBJID  CENTRE  ITEM     ("ADSL.BOR", "ADTTE.OS", "ELIG.adult")
     VALUE    (as text)  BECAUSE (one English sentence)
@@ -23,6 +24,7 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     ONTRTEDT                                            last day on treatment (laboratory window)
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
+    <set> <set>_DT <set>_CAT <set>_SEV                  each declared syndrome: Y met, N not met, null not assessable
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

@@ -14,6 +14,8 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
+from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
+from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, regraded_labels
 
@@ -102,6 +104,8 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    for name in protocol.syndromes:
+        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
     out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
     again = {f"{flag}_{v}": out[flag] for v in protocol.laboratory_variants for flag in graded_flags(protocol)}
     return out | again
@@ -115,6 +119,9 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
+    for name, syndrome in protocol.syndromes.items():
+        label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label
+        out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
     return out | {name: flag.label for name, flag in protocol.safety_flags.items()} | regraded_labels(protocol)
 
 

@@ -59,6 +59,7 @@ def variable_labels(p: Protocol) -> dict[str, str]:
     return {
         **{name: c.label for name, c in p.characteristics.items()},
         **{name: f.label for name, f in p.safety_flags.items()},
+        **{name: s.label for name, s in p.syndromes.items() if s.label},
     }
 
 

@@ -329,6 +329,18 @@ class SafetyFlag(Declared):
     )
 
 
+class Syndrome(Declared):
+    """A syndrome by a shipped set of criteria: met, not met, or not assessable with what was missing."""
+
+    criteria: str = Field(description="Name of a shipped set (listed below).", examples=["vod_ebmt_2016"])
+    label: str = Field("", description="How readers see it; that of the set if not given.", examples=["VOD/SOS"])
+    counted_from: tuple[Milestone, ...] = Field(
+        (),
+        description="Day 0: the first of these that a patient has; that of the set if not given.",
+        examples=[["transplant", "last_dose"]],
+    )
+
+
 class Endpoint(Declared):
     """A time-to-event endpoint. `use` takes the defaults of a shipped endpoint (derive/endpoints/)."""
 
@@ -449,6 +461,20 @@ class Report(Declared):
     lab_tests: tuple[str, ...] = Field(
         (), description="Tests of the laboratory grade table, in order.", examples=[["ALT", "BILI", "PLT"]]
     )
+    safety_components: tuple[str, ...] = Field(
+        (), description="Safety flags whose components are shown, in order.", examples=[["LIVTOXFL"]]
+    )
+    syndromes: tuple[str, ...] = Field(
+        (),
+        description="Syndromes and safety flags of the table of criteria, in order.",
+        examples=[["VODFL", "VODEBMT"]],
+    )
+    liver_figure: bool = Field(
+        False,
+        description="Whether the peak of ALT is drawn against that of bilirubin (eDISH), a point a patient; only in a "
+        "patient-level report.",
+        examples=[True],
+    )
     key_numbers: tuple[str, ...] = Field(
         (), description="Headline keys shown under the title.", examples=[["cr_cri_rate", "os_12m"]]
     )
@@ -554,6 +580,12 @@ class Protocol(Declared):
         {},
         description="Composite safety endpoints by ADSL name.",
         examples=[{"VODFL": {"label": "VOD/SOS", "any_of": [{"kind": "ae", "group": "vod", "min_grade": 3}]}}],
+    )
+    syndromes: dict[str, Syndrome] = Field(
+        {},
+        description="Syndromes by ADSL name: the flag `<name>` (Y met, N not met, missing: not assessable), the day "
+        "`<name>_DT`, the pathway `<name>_CAT` and the severity `<name>_SEV`.",
+        examples=[{"VODEBMT": {"criteria": "vod_ebmt_2016", "counted_from": ["transplant", "last_dose"]}}],
     )
     endpoints: tuple[Endpoint, ...] = Field(
         (),

@@ -157,6 +157,8 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    for name in p.syndromes:
+        types |= {name: "flag", f"{name}_DT": "date", f"{name}_CAT": "text", f"{name}_SEV": "text"}
     return types | dict.fromkeys((*p.safety_flags, *regraded_labels(p)), "flag")
 
 
@@ -185,6 +187,7 @@ def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
     own |= {name: f.label for name, f in p.safety_flags.items()} | regraded_labels(p)
+    own |= {name: s.label for name, s in p.syndromes.items() if s.label}
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
     return shipped | own
 

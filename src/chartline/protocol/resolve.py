@@ -40,7 +40,9 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "transplant": (Proportion, Summary),
     "safety": (Proportion,),
 }
-_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
+_OWN = re.compile(
+    r"attrition|lab_grades|ae_grades|safety_components|syndromes|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)"
+)
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
 
 
@@ -291,6 +293,10 @@ def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
                 expected="another variable",
                 do="take it out of table1, or name another in table1_by",
             )
+    for name in r.safety_components:
+        check_known(name, p.safety_flags, "safety flag", top.at("report", "safety_components"))
+    for name in r.syndromes:
+        check_known(name, [*p.syndromes, *p.safety_flags], "syndrome or safety flag", top.at("report", "syndromes"))
     for key in r.key_numbers:
         check_known(key, p.headline, "headline key", top.at("report", "key_numbers"))
 

@@ -1,8 +1,8 @@
 """What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
 
 The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
-`WithheldLine`, `RegradedLine`) are made by the pipeline and printed only where the protocol allows a patient-level
-report.
+`WithheldLine`, `RegradedLine`, `SyndromeLine`, `LiverPoint`) are made by the pipeline and printed only where the
+protocol allows a patient-level report.
 
 Where results are looked for (analysis id, group):
 
@@ -11,6 +11,8 @@ Where results are looked for (analysis id, group):
     Table 1, variable AGE        analysis "table1.age"; numbers as a summary, text as categories, bands as "AGE=<label>"
     laboratory grades            counts "lab_grades": a CrossTab over (TEST, BASE, GRADE), one patient once a test
     adverse events               counts "ae_grades": a CrossTab over (TERM, GRADE), one patient once a term
+    components of a composite    counts "safety_components": a CrossTab over (FLAG, PLACE, COMPONENT, VALUE)
+    syndromes                    counts "syndromes": a CrossTab over (SET, VERDICT), one patient once a set
 """
 
 from __future__ import annotations
@@ -143,6 +145,29 @@ class RegradedLine:
 
 
 @dataclass(frozen=True)
+class SyndromeLine:
+    """A patient and a set of criteria."""
+
+    subject: str
+    syndrome: str  # its name in the protocol
+    verdict: str  # MET, NOT MET, NOT ASSESSABLE
+    day: str  # on which it was met; "" otherwise
+    how: str  # by which pathway
+    severity: str
+    missing: tuple[str, ...]  # labels of the items that are not known
+    because: str
+
+
+@dataclass(frozen=True)
+class LiverPoint:
+    """A patient's peaks on treatment, as multiples of the upper limit of normal."""
+
+    subject: str
+    alt: float
+    bilirubin: float
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -168,6 +193,9 @@ class ReportSource:
     amendments: tuple[AmendmentLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
     regraded: tuple[RegradedLine, ...] = ()
+    syndromes: tuple[SyndromeLine, ...] = ()
+    syndrome_labels: Mapping[str, str] = field(default_factory=dict)  # name in the protocol -> label of its criteria
+    liver: tuple[LiverPoint, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once

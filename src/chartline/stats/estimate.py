@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 
+_CROSS_TABS = ("lab_grades", "ae_grades", "safety_components", "syndromes")
+
+
 def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     """Return the results of every analysis and set, then of attrition, Table 1, laboratory grades, adverse events.
 
@@ -36,7 +39,7 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out = [r for of in rows.values() for r in of]
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
-    out += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
+    out += [r for name in _CROSS_TABS for r in _cells(counts.get(name))]
     return Wording(protocol).of(out)
 
 

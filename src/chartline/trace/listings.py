@@ -32,6 +32,7 @@ from chartline.report.source import (
 from chartline.results.model import Results
 from chartline.trace.build import items_of
 from chartline.trace.response_lines import response_lines, with_responders
+from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
 
 if TYPE_CHECKING:
     from chartline.results.multiverse import Multiverse
@@ -53,6 +54,9 @@ def report_source(run: StudyRun) -> ReportSource:
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         regraded=regraded_lines(run.adam, study.protocol),
+        syndromes=syndrome_lines(run.adam),
+        syndrome_labels=syndrome_labels(study.protocol),
+        liver=liver_points(run.adam),
         **_provenance(study),
         **response_lines(run.adam, study.protocol),
     )
@@ -93,6 +97,7 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
     notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
+        *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
         *([("How far the definitions were checked", notices)] if notices else []),
     )
 

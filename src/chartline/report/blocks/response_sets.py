@@ -10,7 +10,7 @@ from typing import Any
 
 from chartline.protocol.names import label_of
 from chartline.report import format as fmt
-from chartline.report.cells import level_text, levels
+from chartline.report.cells import level_in_words, levels
 from chartline.report.document import Block, Cell, Heading, Paragraph, Table
 from chartline.report.source import DiscordantLine, ReportSource, ResponseSet
 
@@ -181,7 +181,7 @@ def _in_order(source: ReportSource, variable: str, found: set[str]) -> list[str]
 
 
 def _level(source: ReportSource, variable: str, level: str) -> str:
-    return level if level in source.levels.get(variable, {}) else level_text(level)
+    return level if level in source.levels.get(variable, {}) else level_in_words(source, variable, level)
 
 
 def _agreement(source: ReportSource, analysis: str) -> tuple[str, ...]:
