@@ -14,11 +14,11 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import event_words, label_of
+from chartline.protocol.names import event_words, in_sentence, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
-_MILESTONES: dict[Milestone, str] = {
+_MILESTONES: dict[str, str] = {
     Milestone.BIRTH: "birth",
     Milestone.FIRST_DOSE: "first dose",
     Milestone.LAST_DOSE: "last dose",
@@ -28,11 +28,13 @@ _MILESTONES: dict[Milestone, str] = {
     Milestone.NEW_THERAPY: "new anticancer therapy",
     Milestone.DEATH: "death from any cause",
     Milestone.LAST_ALIVE: "the date last known alive",
+    Milestone.LAST_ASSESSED: "the last disease assessment",
 }
 _PARTIAL: dict[PartialPolicy, str] = {
     PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
     PartialPolicy.FIRST: "on the first day they can mean",
     PartialPolicy.LAST: "on day 28 of the month (31 December of a year)",
+    PartialPolicy.LATEST: "on the last day they can mean",
 }
 
 
@@ -143,19 +145,20 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
     for e in endpoints:
         if e.id not in main or e.origin is None:
             continue
-        events = _join((_MILESTONES[x] for x in e.events or ()), "or")
+        words = _MILESTONES | {name: in_sentence(event.label) for name, event in p.milestones.items()}
+        events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
         censored = (
-            f"; censored at {_join((_MILESTONES[x] for x in e.censor_at), 'or')}"
+            f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
             if e.censor_at
             else "; transplantation and later therapy do not censor (treatment policy)"
             if Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; "
+            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; "
             "otherwise censored at "
-            f"{_MILESTONES[e.last or Milestone.LAST_ALIVE]}."
+            f"{words[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. "
