@@ -127,6 +127,7 @@ class ReportSource:
     withheld: tuple[WithheldLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+    origins: Mapping[str, str] = field(default_factory=dict)  # endpoint -> what its times are counted from, in words
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"

@@ -13,6 +13,7 @@ from chartline.counts.members import Roster, all_members, as_counted, endpoint_o
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
+from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_sets import rule_sets_of
@@ -51,6 +52,7 @@ def report_source(run: StudyRun) -> ReportSource:
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         **_provenance(study),
+        origins=origin_words(study.protocol),
         levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
     )
 
@@ -71,6 +73,12 @@ def _provenance(study: StudyData) -> dict[str, Any]:
             ("data digest", study.data_digest),
         ),
     }
+
+
+def origin_words(protocol: Protocol) -> dict[str, str]:
+    """Return endpoint -> the milestone that its times are counted from, in words."""
+    words = milestone_words(protocol)
+    return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
 def response_labels(protocol: Protocol) -> dict[str, str]:
