@@ -150,7 +150,7 @@ def test_partial_dates_bound_the_medians(answered: StudyRun) -> None:
 
 
 def test_event_free_survival_follows_from_the_reference(answered: StudyRun) -> None:
-    """All 19 responses came by the end of cycle 2, so the other 13 failed (or died before they could be assessed); those
+    """All 19 responses came by the end of cycle 2, so the other 13 failed or died before; those who are
     free of events later are the responders free of relapse, of 32, since nobody was censored before a year."""
     full = expected("full")
     response, rfs = full["response"]["CRCRi"], full["rfs_first_dose"]

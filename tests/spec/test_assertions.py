@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from chartline.assertions.engine import assert_study, rules
-from chartline.assertions.model import Verdict
+from chartline.assertions.model import Breach, Verdict
 from chartline.cohort.select import select_cohort
 from chartline.counts.count import count_analyses
 from chartline.counts.model import Counts, EventTable
 from chartline.derive.derive import derive_all
 from chartline.derive.model import Adam
 from chartline.protocol.model import Protocol
+from chartline.publish import write_assertions
+from chartline.report.blocks.assertions import build
+from chartline.report.build import build_document
+from chartline.report.document import KeyNumbers, Paragraph
+from chartline.report.source import AssertionLine
 from derive_cases import eligible, protocol
+from report_cases import tiny_source
 from truth_data import tiny
 
 OS = {"id": "OS", "use": "overall_survival", "population": "treated"}
@@ -153,7 +161,7 @@ def test_an_event_after_the_last_contact_is_a_breach_of_the_charts_themselves() 
     late = PR.replace("2020-03-31", "2021-01-10")
     of = assert_study(*run([DOR, DORHSCT], PR=late))
     assert breaches(of, "nothing_after_last_contact") == [
-        ("P3", "Date of transplantation on 2021-01-10, last known alive on 2020-12-31")
+        ("P3", "transplantation on 2021-01-10, last known alive on 2020-12-31")
     ]
     # and the time that ends with it is longer than the one that ends with the last contact
     assert breaches(of, "more_ends_end_earlier") == [("P3", "DORHSCT 345 days, DOR 335 days")]
@@ -202,6 +210,41 @@ def test_an_imputed_day_contradicts_nothing(flag: str) -> None:
     assert breaches(of, "nothing_after_last_contact")
     of = assert_study(changed(adam, "ADSL", "P1", **wrong, **{flag: "D"}), counts, p)
     assert breaches(of, "nothing_after_last_contact") == []
+
+
+def test_who_is_not_eligible_makes_no_number_and_no_breach() -> None:
+    adam, counts, p = run([OS])
+    wrong = changed(adam, "ADSL", "P1", RELDT=dt.date(2021, 1, 15))
+    assert breaches(assert_study(wrong, counts, p), "nothing_after_last_contact")
+    assert not breaches(assert_study(changed(wrong, "ADSL", "P1", ELIGFL="N"), counts, p), "nothing_after_last_contact")
+
+
+def test_a_breach_is_the_first_thing_a_reader_is_told() -> None:
+    said = AssertionLine("No time is negative.", "Overall survival (OS)", 3, (("P1", "-1 days"),))
+    source = replace(tiny_source(), assertions=(said,))
+    blocks = build_document(source).blocks
+    first = next(b for b in blocks if not isinstance(b, KeyNumbers))
+    assert isinstance(first, Paragraph) and first.style == "notice"
+    assert first.text == (
+        "An assertion does not hold: no time is negative. Overall survival (OS): 1 of 3 breaches it: P1 (-1 days). "
+        "What rests on these dates and counts is in doubt; assertions.csv has every verdict."
+    )
+    many = replace(said, breaches=tuple((f"P{i}", "x") for i in range(7)))
+    assert "P4 (x); and 2 more." in build(replace(source, assertions=(many,)))[0].text
+    hidden = source.protocol.model_copy(
+        update={"report": source.protocol.report.model_copy(update={"patient_level": False})}
+    )
+    assert "P1" not in build(replace(source, protocol=hidden))[0].text
+
+
+@pytest.mark.parametrize(("patient_level", "who"), [(True, "P1: -1 days"), (False, "")])
+def test_the_file_names_patients_only_where_the_report_may(tmp_path: Path, patient_level: bool, who: str) -> None:
+    p = protocol(report={"patient_level": patient_level})
+    verdict = Verdict(rules()[0].ASSERTION, "Overall survival", "breached", 3, (Breach("P1", "-1 days"),))
+    done: Any = SimpleNamespace(study=SimpleNamespace(protocol=p), assertions=(verdict,))
+    write_assertions(done, tmp_path)
+    (row,) = pl.read_csv(tmp_path / "assertions.csv").iter_rows(named=True)
+    assert (row["verdict"], row["n"], row["breached"], row["for"] or "") == ("breached", 3, 1, who)
 
 
 def test_counts_that_lose_a_patient_are_a_breach() -> None:

@@ -64,6 +64,10 @@ class Evidence:
     protocol: Protocol
     endpoints: Mapping[str, Endpoint]
 
+    def subjects(self) -> pl.LazyFrame:
+        """Return ADSL of the eligible: whoever is not makes no number."""
+        return self.adam["ADSL"].lazy().filter(pl.col("ELIGFL") == "Y")
+
     def times(self, code: str) -> pl.LazyFrame:
         """Return the rows of ADTTE of an endpoint."""
         return self.adam["ADTTE"].lazy().filter(pl.col("PARAMCD") == code)

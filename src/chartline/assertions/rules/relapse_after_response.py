@@ -15,5 +15,5 @@ def cases(study: Evidence) -> Iterator[Case]:
     holds = pl.when(pl.col("RELDTF").is_null()).then(pl.col("RELDT") >= pl.col("FRSPDT"))
     yield Case(
         "relapse and first response",
-        study.adam["ADSL"].lazy().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
+        study.subjects().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
     )

@@ -15,5 +15,5 @@ def cases(study: Evidence) -> Iterator[Case]:
     holds = pl.col("FRSPDT") >= pl.col("TRTSDT")
     yield Case(
         "first response and first dose",
-        study.adam["ADSL"].lazy().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
+        study.subjects().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
     )

@@ -15,5 +15,5 @@ def cases(study: Evidence) -> Iterator[Case]:
     holds = pl.when(pl.col("DTHDTF").is_null()).then(pl.col("FRSPDT") <= pl.col("DTHDT"))
     yield Case(
         "first response and death",
-        study.adam["ADSL"].lazy().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
+        study.subjects().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
     )

@@ -15,5 +15,5 @@ def cases(study: Evidence) -> Iterator[Case]:
     holds = pl.col("HSCTDT") >= pl.col("TRTSDT")
     yield Case(
         "transplantation and first dose",
-        study.adam["ADSL"].lazy().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
+        study.subjects().with_columns(holds.alias("HOLDS"), numbers.alias("NUMBERS")),
     )

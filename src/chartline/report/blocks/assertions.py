@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from chartline.protocol.names import sentence_start
 from chartline.report import format as fmt
+from chartline.report.cells import sentence_case
 from chartline.report.document import Block, Paragraph
 from chartline.report.source import AssertionLine, ReportSource
 
@@ -15,9 +17,11 @@ def build(source: ReportSource) -> list[Block]:
 
 def _text(line: AssertionLine, named: bool) -> str:
     n = len(line.breaches)
-    what = f"An assertion does not hold. {line.sentence} Breached in {line.on}: {n} of {line.n}"
+    said = sentence_case(line.sentence).rstrip(".")
+    verb = "breaches" if n == 1 else "breach"
+    what = f"An assertion does not hold: {said}. {sentence_start(line.on)}: {n} of {line.n} {verb} it"
     told_of = [b for b in line.breaches if named or not b[0]]
     shown = [f"{subject} ({numbers})" if subject else numbers for subject, numbers in told_of]
     more = f"; and {fmt.whole(n - _NAMED)} more" if len(shown) > _NAMED else ""
     told = f": {'; '.join(shown[:_NAMED])}{more}" if shown else ""
-    return f"{what}{told}. Numbers that rest on these are in doubt; all are in assertions.csv."
+    return f"{what}{told}. What rests on these dates and counts is in doubt; assertions.csv has every verdict."
