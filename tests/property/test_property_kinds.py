@@ -48,16 +48,16 @@ def one(draw: st.DrawFn) -> dict[str, Any]:
 
 def tables(people: list[tuple[str, dict[str, Any]]]) -> Adam:
     subjects = [course(i, **p["days"], **p["values"]) for i, p in people]
-    times, assessed = [], []
+    times, assessed = [], {}
     for i, p in people:
         ends = [(d, c) for c in ("relapse", "death") if (d := p["days"][c]) is not None]
         end, cause = min(ends) if ends else (max(p["days"]["seen"], p["days"]["transplant"] or 0), None)
         times.append(time(i, end, cause))
-        assessed.append({"USUBJID": i, "PARAMCD": "OVR", "ADT": day(end // 2)})
+        assessed[i] = [end // 2]
     doses = [{"CENTRE": p["values"]["SITEID"], "USUBJID": i, "CYCLE": c, "CYSTDT": day(28 * (c - 1))} for i, p in people
              for c in (1, 2)]  # fmt: skip
     toxic = [episode(i, p["values"]["SITEID"], d) for i, p in people for d in p["toxicity"]]
-    return adam(subjects, times, assessments=assessed, doses=doses, episodes=toxic)
+    return adam(subjects, times, assessed=assessed, doses=doses, episodes=toxic)
 
 
 def episode(subject: str, centre: str, begins: int | None) -> dict[str, Any]:

@@ -11,6 +11,9 @@ derived value:
 `withheld` lists subjects left out of a variable or endpoint: USUBJID, ITEM, QUERY (ids of the open blocking queries,
 null where the data themselves do not allow it, e.g. an undated relapse), REASON (one English sentence).
 
+Where an analysis asks for date bounds, ADTTEB has the rows of ADTTE again with every partial date at the earliest and
+at the latest day it can mean (BOUND).
+
 ADSL variables that every study has (besides the protocol's characteristics and safety flags):
     SITEID SUBJID AGE SEX BRTHDT TRTSDT TRTEDT          identity and index
     ELIGFL (Y/N/null) ELIGREAS                          cohort
@@ -25,6 +28,7 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     ONTRTEDT                                            last day on treatment (laboratory window)
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
     <set> <set>_DT <set>_CAT <set>_SEV                  each declared syndrome: Y met, N not met, null not assessable
+and <NAME>FL <NAME>DT of every milestone that the protocol declares under `milestones`.
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

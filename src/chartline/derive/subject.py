@@ -12,12 +12,13 @@ import polars as pl
 from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.core.reasons import reason
+from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
 from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, regraded_labels
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, milestone_labels, regraded_labels
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -104,6 +105,7 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    out |= dated_event_topics(protocol)
     for name in protocol.syndromes:
         out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
     out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
@@ -122,7 +124,8 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
     for name, syndrome in protocol.syndromes.items():
         label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label
         out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
-    return out | {name: flag.label for name, flag in protocol.safety_flags.items()} | regraded_labels(protocol)
+    out |= {name: flag.label for name, flag in protocol.safety_flags.items()}
+    return out | milestone_labels(protocol) | regraded_labels(protocol)
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:

@@ -14,11 +14,11 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import ADJUSTMENTS, event_words, label_of
+from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
-_MILESTONES: dict[Milestone, str] = {
+_MILESTONES: dict[str, str] = {
     Milestone.BIRTH: "birth",
     Milestone.FIRST_DOSE: "first dose",
     Milestone.LAST_DOSE: "last dose",
@@ -28,11 +28,13 @@ _MILESTONES: dict[Milestone, str] = {
     Milestone.NEW_THERAPY: "new anticancer therapy",
     Milestone.DEATH: "death from any cause",
     Milestone.LAST_ALIVE: "the date last known alive",
+    Milestone.LAST_ASSESSED: "the last disease assessment",
 }
 _PARTIAL: dict[PartialPolicy, str] = {
     PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
     PartialPolicy.FIRST: "on the first day they can mean",
     PartialPolicy.LAST: "on day 28 of the month (31 December of a year)",
+    PartialPolicy.LATEST: "on the last day they can mean",
 }
 
 
@@ -150,19 +152,20 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
     for e in endpoints:
         if e.id not in main or e.origin is None:
             continue
-        events = _join((_MILESTONES[x] for x in e.events or ()), "or")
+        words = _MILESTONES | {name: in_sentence(event.label) for name, event in p.milestones.items()}
+        events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
         censored = (
-            f"; censored at {_join((_MILESTONES[x] for x in e.censor_at), 'or')}"
+            f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
             if e.censor_at
             else "; transplantation and later therapy do not censor (treatment policy)"
             if Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; "
+            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; "
             "otherwise censored at "
-            f"{_MILESTONES[e.last or Milestone.LAST_ALIVE]}."
+            f"{words[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. "
@@ -290,7 +293,7 @@ def _competing(p: Protocol, of: list[Any]) -> str:
 def _on_the_way(p: Protocol, of: list[Any]) -> str:
     used = dict.fromkeys(s for a in of for s in a.strategies)
     ways = [words for strategy, words in _STRATEGIES.items() if strategy in used]
-    events = _join(dict.fromkeys(_lower(event_words(a.event)) for a in of))
+    events = _join(dict.fromkeys(_lower(event_words(a.event, p)) for a in of))
     out = f"What happens on the way ({events}) was analysed under several estimands (ICH E9(R1)): {_join(ways)}."
     if "naive" in used:
         out += (
@@ -349,6 +352,8 @@ _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
     "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
     "(Turnbull).",
+    "date_bounds": "Where dates were partial, the estimates under the earliest and the latest day they can mean stand "
+    "beside the declared ones.",
     "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
     "multiplicity": _adjusted,
 }

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label
+from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, sentence_start
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -153,7 +153,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     return label_of(variable) or variable, ""
 
 
-def event_word(event: str) -> str:
-    """Return a milestone or state as the head of a row: "Transplantation"; a study's own name as it is."""
-    words = event_words(event)
-    return words[:1].upper() + words[1:] if event in EVENTS else event
+def event_word(source: ReportSource, event: str) -> str:
+    """Return a milestone or state as the head of a row: "Transplantation"; a study's own state by its name."""
+    known = event in EVENTS or event in source.protocol.milestones
+    return sentence_start(event_words(event, source.protocol)) if known else event

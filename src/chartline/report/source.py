@@ -1,8 +1,8 @@
 """What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
 
 The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
-`WithheldLine`, `RegradedLine`, `SyndromeLine`, `LiverPoint`) are made by the pipeline and printed only where the
-protocol allows a patient-level report.
+`WithheldLine`, `RegradedLine`, `SyndromeLine`, `LiverPoint`, `AssertionLine`) are made by the pipeline; patients are
+named only where the protocol allows it.
 
 Where results are looked for (analysis id, group):
 
@@ -168,6 +168,16 @@ class LiverPoint:
 
 
 @dataclass(frozen=True)
+class AssertionLine:
+    """An assertion that does not hold in one comparison: of `n` compared, the breaches (patient or "", numbers)."""
+
+    sentence: str
+    on: str
+    n: int
+    breaches: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -196,11 +206,13 @@ class ReportSource:
     syndromes: tuple[SyndromeLine, ...] = ()
     syndrome_labels: Mapping[str, str] = field(default_factory=dict)  # name in the protocol -> label of its criteria
     liver: tuple[LiverPoint, ...] = ()
+    assertions: tuple[AssertionLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once
     responses: tuple[ResponseLine, ...] = ()  # patients whose best response differs between them
     discordant: Mapping[str, tuple[DiscordantLine, ...]] = field(default_factory=dict)  # "INVBOR", "DRELFL" -> lines
+    origins: Mapping[str, str] = field(default_factory=dict)  # endpoint -> what its times are counted from, in words
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from chartline.counts.members import Roster, all_members, as_counted, endpoint_o
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
+from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules, responders_of
 from chartline.derive.rule_sets import rule_sets_of
@@ -22,6 +24,7 @@ from chartline.protocol.describe import describe_protocol
 from chartline.protocol.model import Protocol, graded_flags
 from chartline.report.source import (
     AmendmentLine,
+    AssertionLine,
     InputFile,
     PatientBar,
     QueryLine,
@@ -35,6 +38,7 @@ from chartline.trace.response_lines import response_lines, with_responders
 from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
 
 if TYPE_CHECKING:
+    from chartline.assertions.model import Verdict
     from chartline.results.multiverse import Multiverse
     from chartline.study import StudyData, StudyRun
 
@@ -57,8 +61,10 @@ def report_source(run: StudyRun) -> ReportSource:
         syndromes=syndrome_lines(run.adam),
         syndrome_labels=syndrome_labels(study.protocol),
         liver=liver_points(run.adam),
+        assertions=assertion_lines(run.assertions),
         **_provenance(study),
         **response_lines(run.adam, study.protocol),
+        origins=origin_words(study.protocol),
     )
 
 
@@ -78,6 +84,21 @@ def _provenance(study: StudyData) -> dict[str, Any]:
             ("data digest", study.data_digest),
         ),
     }
+
+
+def assertion_lines(verdicts: Sequence[Verdict]) -> tuple[AssertionLine, ...]:
+    """Return what does not hold, as lines of the report."""
+    return tuple(
+        AssertionLine(v.assertion.sentence, v.on, v.n, tuple((b.subject, b.numbers) for b in v.breaches))
+        for v in verdicts
+        if v.verdict == "breached"
+    )
+
+
+def origin_words(protocol: Protocol) -> dict[str, str]:
+    """Return endpoint -> the milestone that its times are counted from, in words."""
+    words = milestone_words(protocol)
+    return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
 def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
