@@ -62,13 +62,6 @@ class RuleSet(Rule):
         head = {"chartline", *RuleSet.model_fields}
         return [row for name in type(self).model_fields if name not in head for row in _rows(name, getattr(self, name))]
 
-    @property
-    def notice(self) -> str | None:
-        """Return what a reader must be told where the rule set is used; None where every rule was read there."""
-        if self.status == "verified":
-            return None
-        return f"The rule set {self.label} is {self.status}: {self.verified.strip()}"
-
 
 @cache
 def available_rule_sets(folder: str) -> tuple[str, ...]:

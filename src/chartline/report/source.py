@@ -104,6 +104,17 @@ class WithheldLine:
 
 
 @dataclass(frozen=True)
+class RuleSetLine:
+    """A rule set that a derivation reads: where it comes from, and what of it was read there."""
+
+    label: str
+    version: str
+    source: str
+    status: str  # verified, partly verified, unverified
+    checked: str
+
+
+@dataclass(frozen=True)
 class ResponseSet:
     """A response rule set as a report names it, with the ADSL variable that holds its best response."""
 
@@ -207,6 +218,7 @@ class ReportSource:
     syndrome_labels: Mapping[str, str] = field(default_factory=dict)  # name in the protocol -> label of its criteria
     liver: tuple[LiverPoint, ...] = ()
     assertions: tuple[AssertionLine, ...] = ()
+    rule_sets: tuple[RuleSetLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once

@@ -17,6 +17,7 @@ from chartline.derive.grading_scale import describe_scale
 from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules, responders_of
+from chartline.derive.rule_set import RuleSet
 from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
@@ -30,6 +31,7 @@ from chartline.report.source import (
     QueryLine,
     RegradedLine,
     ReportSource,
+    RuleSetLine,
     WithheldLine,
 )
 from chartline.results.model import Results
@@ -65,6 +67,7 @@ def report_source(run: StudyRun) -> ReportSource:
         **_provenance(study),
         **response_lines(run.adam, study.protocol),
         origins=origin_words(study.protocol),
+        rule_sets=rule_set_lines(rule_sets_of(study.protocol)),
     )
 
 
@@ -95,6 +98,23 @@ def assertion_lines(verdicts: Sequence[Verdict]) -> tuple[AssertionLine, ...]:
     )
 
 
+def rule_sets_sentence(used: Sequence[RuleSet]) -> str:
+    """Return how many rule sets were read in their sources, and the names of those that were read in none."""
+    n = {status: sum(r.status == status for r in used) for status in ("verified", "partly verified")}
+    unverified = [r.label for r in used if r.status == "unverified"]
+    names = f" ({'; '.join(unverified)})" if unverified else ""
+    return (
+        f"The definitions are from {len(used)} rule sets; read rule by rule in their source: {n['verified']}; in part: "
+        f"{n['partly verified']}; not at all: {len(unverified)}{names}. The section Rule sets names each with its "
+        "version and what was checked."
+    )
+
+
+def rule_set_lines(used: Sequence[RuleSet]) -> tuple[RuleSetLine, ...]:
+    """Return the rule sets as lines of the report, in order."""
+    return tuple(RuleSetLine(r.label, r.version, r.source.strip(), r.status, r.verified.strip()) for r in used)
+
+
 def origin_words(protocol: Protocol) -> dict[str, str]:
     """Return endpoint -> the milestone that its times are counted from, in words."""
     words = milestone_words(protocol)
@@ -115,11 +135,10 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
     )
-    notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
         *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
-        *([("How far the definitions were checked", notices)] if notices else []),
+        ("Definitions", (rule_sets_sentence(rule_sets_of(protocol)),)),
     )
 
 

@@ -20,12 +20,12 @@ def syndrome_methods(protocol: Protocol) -> tuple[str, ...]:
     """Return what a methods section says of the syndromes; nothing where none is declared."""
     if not protocol.syndromes:
         return ()
-    sets = {s.criteria: _rules(name, s) for name, s in protocol.syndromes.items()}
+    labels = dict.fromkeys(_rules(name, s).label for name, s in protocol.syndromes.items())
     return (
         "Syndromes were judged by sets of criteria, each item being met, not met or not known within its window. A "
         "finding that the charts do not mention was not taken as absent; a syndrome that turns on such findings is "
         "called not assessable.",
-        *(f"{rules.reference}." for rules in sets.values()),
+        f"The sets are {'; '.join(labels)}.",
     )
 
 
