@@ -123,7 +123,7 @@ def _fill(text: str, names: dict[str, str]) -> str:
 
 
 def _plan_subject(mapping: Mapping, name: str, table: Table, out: Plan) -> None:
-    needs = any(r.domain != "RANGE" for r in table.records) or table.one_row_per_subject
+    needs = any(r.domain != "RANGE" for r in table.records) or table.one_row_per_subject or table.repeated_rows
     if table.subject is None:
         if needs:
             raise MappingError(
@@ -214,18 +214,31 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         extract_optional=spec.extract_optional,
         lookup=None if spec.lookup is None else (spec.lookup.table, spec.lookup.key, spec.lookup.value),
     )
+    if spec.days_after is not None and variable.type != "date":
+        raise MappingError(f"{variable.name} is not a date.", where=place, do="remove `days_after`")
     if variable.type == "date":
         patch, dates = spec.dates or DatePatch(), mapping.dates
         true_dates = patch.true_dates or dates.true_dates
         order = patch.order or dates.order
         partial = dates.partial if patch.partial is None else patch.partial
         reading = replace(reading, order=order, partial=partial, swap=true_dates is TrueDates.SWAP)
+        reading = _counted_in_days(mapping, spec, reading, place)
     elif variable.type in ("number", "integer"):
         percent = variable.unit == "%" or spec.unit == "%"
         reading = replace(reading, decimal=spec.decimal or mapping.decimal, percent=percent)
     precision = spec.precision and (_fill(spec.precision.month_where.column, names), spec.precision.month_where.matches)
     display = None if spec.display is None else _fill(spec.display, names)
     return CellSpec(columns, reading, precision or None, spec.date_parts is not None, display)
+
+
+def _counted_in_days(mapping: Mapping, spec: ValueSpec, reading: Reading, place: str) -> Reading:
+    """Say from which day a date is counted, where the column holds days and not dates."""
+    if spec.days_after is None:
+        return reading
+    if spec.days_after not in mapping.days_from:
+        raise _unknown("event", spec.days_after, list(mapping.days_from), place, " in `days_from`")
+    day_zero = mapping.days_from[spec.days_after].day
+    return replace(reading, day_zero=day_zero, decimal=spec.decimal or mapping.decimal)
 
 
 def _codes(
