@@ -82,7 +82,7 @@ def derive_subjects(
     data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query], keep: Keep = call
 ) -> Subjects:
     """Derive everything but the times. With `Kept` as `keep`, a step is made again only where what it reads differs."""
-    index = only(protocol, "treatment", "transplant", "new_therapy", "partial_dates")
+    index = only(protocol, "index_rows", "transplant", "new_therapy", "partial_dates")
     responding = only(protocol, "response", "response_variants")
     treated = keep(_treated, cohort.subjects)
     milestones = keep(derive_milestones, data, treated, index)
@@ -91,7 +91,7 @@ def derive_subjects(
     responses = keep(derive_response, data, milestones, responding, assessments)
     milestones = keep(with_first_response, milestones, responses[""])
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
-    transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
+    transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best, protocol.index_rows)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
@@ -141,7 +141,7 @@ def derive_endpoints(
 ) -> Times:
     """Return the times of the endpoints (PARAMCD -> endpoint) over their populations.
 
-    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its analysis sets.
+    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its analysis sets and day 0.
     """
     inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
     members = adsl.select(*KEY, *inside)
@@ -154,7 +154,7 @@ def derive_endpoints(
         blocked = blocked_by(queries, endpoint.topics)
         left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
         populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
-    rows, excluded, reasons = derive_times(endpoints, milestones, populations)
+    rows, excluded, reasons = derive_times(endpoints, milestones, populations, protocol.index_rows)
     return Times(rows, pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *left_out, excluded]), reasons)
 
 

@@ -21,7 +21,7 @@ from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
-from chartline.core.index import index_doses
+from chartline.core.index import START_OF, IndexRows, index_days
 from chartline.core.plans import run
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
@@ -50,7 +50,16 @@ WORDS: dict[Milestone, str] = {
     Milestone.DEATH: "death",
     Milestone.LAST_ALIVE: "last known alive",
 }
-_START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"}
+
+
+def words_of(index: IndexRows) -> dict[Milestone, str]:
+    """Return each milestone in words: `first_dose` is what the protocol calls day 0."""
+    return WORDS | {Milestone.FIRST_DOSE: index.event}
+
+
+def sources_of(index: IndexRows) -> dict[Milestone, tuple[str, str]]:
+    """Return domain and variable of the date of each milestone."""
+    return SOURCES | {Milestone.FIRST_DOSE: index.source}
 
 
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
@@ -139,14 +148,14 @@ def _birth(data: ClinicalData) -> pl.LazyFrame:
 
 
 def _doses(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
-    doses = index_doses(data, protocol.treatment.drug).lazy()
+    doses = index_days(data, protocol.index_rows).lazy()
     columns = []
     for m, day, seq in (
         (Milestone.FIRST_DOSE, "TRTSDT", "TRTSSEQ"),
         (Milestone.LAST_DOSE, "TRTEDT", "TRTESEQ"),
     ):
         columns += [pl.col(day).cast(pl.String).alias(f"{m}_DTC"), pl.col(seq).alias(f"{m}_SEQ")]
-        columns += [pl.lit(True).alias(f"{m}_KNOWN")]
+        columns += [pl.col(day).is_not_null().alias(f"{m}_KNOWN")]
     return doses.select(*KEY, *columns)
 
 
@@ -196,15 +205,15 @@ def first_event_after(
     empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
     if source is None:
         return pl.LazyFrame(schema=empty | {names[2]: pl.Boolean()})
-    if source.source not in _START_OF:
+    if source.source not in START_OF:
         raise ProtocolError(
             f"Rows of {source.source} have no start date",
             where=milestone.value,
-            expected=f"one of the domains {', '.join(_START_OF)}",
+            expected=f"one of the domains {', '.join(START_OF)}",
             do="name the domain that holds the event",
         )
     types = dict(data[source.source].schema)
-    start = _START_OF[source.source]
+    start = START_OF[source.source]
     rows = data[source.source].lazy().filter(parse_condition(source.where).expr(types))
     done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in types else pl.lit(True)
     first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")

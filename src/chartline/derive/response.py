@@ -104,7 +104,7 @@ def _visits(
     rows = _on_treatment(assessments, milestones, choice, types)
     rows = rows.join(recovery(evidence, rules, choice), on=[*KEY, "ADT"], how="left", maintain_order="left")
     rows = rows.with_columns(_category(rules).alias("AVALC"))
-    return rows.with_columns(visit_sentence(choice).alias("BECAUSE"))
+    return rows.with_columns(visit_sentence(choice, rules).alias("BECAUSE"))
 
 
 def _baseline(assessments: pl.LazyFrame) -> pl.LazyFrame:
@@ -166,8 +166,11 @@ def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.
     return out.with_columns(bor.alias("BOR"), flag.alias("RESPFL"), dated.alias("BORDT"))
 
 
-def visit_sentence(choice: Response) -> pl.Expr:
+def visit_sentence(choice: Response, rules: ResponseRules) -> pl.Expr:
     """Say why an assessment has its category, as a haematologist would."""
+    if rules.recorded:
+        said = pl.format("recorded by the treating team as {} on {}", "INVRESP", "RSDTC")
+        return said.fill_null(pl.format("no response recorded on {}", "RSDTC"))
     findings = [
         pl.format("marrow {} {}", pl.col("RSDTC"), _blasts()),
         _blood_blasts(),

@@ -53,7 +53,7 @@ class Measure(Rule):
 class Finding(Rule):
     """A code of the assessment."""
 
-    variable: Literal["EMD"]
+    variable: Literal["EMD", "INVRESP"]
     one_of: tuple[str, ...]
 
 
@@ -83,6 +83,12 @@ class ResponseRules(RuleSet):
     categories: tuple[Category, ...] = Field(description="In the order in which they are tried.")
     best: tuple[str, ...] = Field(description="Best first.")
     not_evaluable: str = Field(description="The code of a subject (or assessment) without a usable marrow.")
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the rules take the response that the treating team recorded, instead of raw findings."""
+        read = [r for c in self.categories for r in c.requires]
+        return any(isinstance(r, Finding) and r.variable == "INVRESP" for r in read)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> ResponseRules:

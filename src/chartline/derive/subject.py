@@ -15,7 +15,7 @@ from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
 from chartline.protocol.model import Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+from chartline.protocol.names import shipped_labels
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -84,7 +84,7 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:
     """Return the label of every ADSL variable."""
-    out = {"SUBJID": "Subject", **COHORT_VARIABLES, **DERIVED_VARIABLES}
+    out = {"SUBJID": "Subject", **shipped_labels(protocol)}
     out |= {name: c.label for name, c in protocol.characteristics.items()}
     for variant, choice in protocol.response_variants.items():
         first, last = choice.counts_window_days

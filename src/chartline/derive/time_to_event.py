@@ -14,14 +14,14 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.core.index import IndexRows
 from chartline.core.plans import run
 from chartline.core.reasons import reason
 from chartline.derive.endpoint import Endpoint
-from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
+from chartline.derive.milestones import KEY, day_of, sources_of, words_of
 from chartline.derive.model import WITHHELD_SCHEMA
 from chartline.protocol.base import Milestone
 
-_WORD = {str(m): word for m, word in WORDS.items()}
 # What ADTTE keeps of the milestone that ends the time: column -> suffix among the milestones.
 _OF_END = {"ADT": "DAY", "ADTF": "F", "SRCSEQ": "SEQ", "RECORDED": "DTC"}
 _SCHEMA: dict[str, pl.DataType] = {
@@ -45,16 +45,19 @@ _SCHEMA: dict[str, pl.DataType] = {
 
 
 def derive_times(
-    endpoints: Mapping[str, Endpoint], milestones: pl.DataFrame, populations: Mapping[str, pl.DataFrame]
+    endpoints: Mapping[str, Endpoint],
+    milestones: pl.DataFrame,
+    populations: Mapping[str, pl.DataFrame],
+    index: IndexRows,
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions USUBJID ITEM QUERY REASON, trace) of PARAMCD -> endpoint.
 
-    `populations` has KEY of each endpoint's members.
+    `populations` has KEY of each endpoint's members; `index` says what day 0 is and where it stands.
     """
     if not endpoints:
         return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
-    plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
-    rows = run(_told(pl.concat(plans)))
+    plans = [_plan(code, e, milestones.lazy(), populations[code].lazy(), index) for code, e in endpoints.items()]
+    rows = run(_told(pl.concat(plans), index))
     heights = dict(rows.group_by("PARAMCD").len().iter_rows())
     for code, population in populations.items():
         if heights.get(code, 0) != population.height:
@@ -65,16 +68,19 @@ def derive_times(
     return kept.select(list(_SCHEMA)), excluded, _reasons(kept, item)
 
 
-def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame) -> pl.LazyFrame:
+def _plan(
+    code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame, index: IndexRows
+) -> pl.LazyFrame:
     """What differs between endpoints: which milestone ENDs each member's time, and what is known of it."""
     ends = list(dict.fromkeys([*endpoint.events, *endpoint.censor_at, endpoint.last]))
     origin = pl.col(endpoint.origin)
     days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in ends]
     rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
     rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
-    words = {"ORGWORD": WORDS[endpoint.origin], "LASTWORD": WORDS[endpoint.last]}
-    words["NOTHING"] = " or ".join(WORDS[m] for m in endpoint.events)
-    domain, variable = SOURCES[endpoint.origin]
+    word = words_of(index)
+    words = {"ORGWORD": word[endpoint.origin], "LASTWORD": word[endpoint.last]}
+    words["NOTHING"] = " or ".join(word[m] for m in endpoint.events)
+    domain, variable = sources_of(index)[endpoint.origin]
     return rows.select(
         *KEY,
         pl.lit(code).alias("PARAMCD"),
@@ -83,20 +89,20 @@ def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: p
         "END",
         _censored(endpoint).alias("CNSR"),
         *[_pick(ends, suffix).alias(name) for name, suffix in _OF_END.items()],
-        _undated(endpoint).alias("UNDATED"),
+        _undated(endpoint, word).alias("UNDATED"),
         f"{Milestone.LAST_ALIVE}_VAR",
-        *[pl.lit(word).alias(name) for name, word in words.items()],
+        *[pl.lit(text).alias(name) for name, text in words.items()],
         pl.lit(domain).alias("ORGDOM"),
         pl.lit(variable).alias("ORGVAR"),
         pl.col(f"{endpoint.origin}_SEQ").alias("ORGSEQ"),
     )
 
 
-def _told(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _told(rows: pl.LazyFrame, index: IndexRows) -> pl.LazyFrame:
     """Add to the plans of all endpoints what is said alike of each: AVAL, REASON, descriptions, source, sentence."""
     time = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
-    rows = rows.with_columns(time.alias("AVAL"), pl.col("END").replace_strict(_WORD).alias("WORD"))
-    return rows.with_columns(_exclusion().alias("REASON"), *_described(), _sentence().alias("BECAUSE"))
+    rows = rows.with_columns(time.alias("AVAL"), pl.col("END").replace_strict(_by_name(words_of(index))).alias("WORD"))
+    return rows.with_columns(_exclusion().alias("REASON"), *_described(sources_of(index)), _sentence().alias("BECAUSE"))
 
 
 def _end(endpoint: Endpoint) -> pl.Expr:
@@ -116,11 +122,11 @@ def _pick(ends: list[Milestone], suffix: str) -> pl.Expr:
     return pl.coalesce([pl.when(pl.col("END") == str(m)).then(pl.col(f"{m}_{suffix}")) for m in ends])
 
 
-def _undated(endpoint: Endpoint) -> pl.Expr:
+def _undated(endpoint: Endpoint, word: Mapping[Milestone, str]) -> pl.Expr:
     """Which milestone of the endpoint is known to have happened, but not when; null where none is."""
     texts = [
         pl.when(pl.col(f"{m}_KNOWN").fill_null(False) & pl.col(f"{m}_DTC").is_null()).then(
-            pl.lit(f"{WORDS[m]} is recorded without a date")
+            pl.lit(f"{word[m]} is recorded without a date")
         )
         for m in (*endpoint.events, *endpoint.censor_at)
     ]
@@ -150,17 +156,21 @@ def _exclusion() -> pl.Expr:
     )
 
 
-def _described() -> list[pl.Expr]:
+def _described(sources: Mapping[Milestone, tuple[str, str]]) -> list[pl.Expr]:
     end, is_event = pl.col("END"), pl.col("CNSR") == 0
-    variable = end.replace_strict({str(m): SOURCES[m][1] for m in Milestone})
+    variable = end.replace_strict({str(m): v for m, (_, v) in sources.items()})
     death_as_contact = pl.when(end == str(Milestone.LAST_ALIVE)).then(f"{Milestone.LAST_ALIVE}_VAR")
     return [
         pl.when(is_event).then("WORD").alias("EVNTDESC"),
         pl.when(~is_event).then("WORD").alias("CNSDTDSC"),
         pl.when(is_event).then(end).alias("CAUSE"),
-        end.replace_strict({str(m): SOURCES[m][0] for m in Milestone}).alias("SRCDOM"),
+        end.replace_strict({str(m): d for m, (d, _) in sources.items()}).alias("SRCDOM"),
         pl.coalesce(death_as_contact, variable).alias("SRCVAR"),
     ]
+
+
+def _by_name(words: Mapping[Milestone, str]) -> dict[str, str]:
+    return {str(m): word for m, word in words.items()}
 
 
 def _sentence() -> pl.Expr:

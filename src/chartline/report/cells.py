@@ -10,7 +10,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, level_words
+from chartline.protocol.names import EVENTS, event_words, in_sentence, level_label, level_words, shipped_labels
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -153,7 +153,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
         return declared.label, declared.unit
-    return label_of(variable) or variable, ""
+    return shipped_labels(source.protocol).get(variable, variable), ""
 
 
 def event_word(event: str) -> str:

@@ -81,11 +81,13 @@ def origin_of(source: ReportSource, declared: Any) -> str:
     origin = endpoint.origin if endpoint else None
     if origin is None and endpoint is not None and endpoint.use in ("duration_of_response", "relapse_free_survival"):
         return "first response"
-    return milestone_words(origin) if origin is not None else "first dose"
+    return milestone_words(source, origin or "first_dose")
 
 
-def milestone_words(milestone: str) -> str:
+def milestone_words(source: ReportSource, milestone: str) -> str:
     """Return a milestone as the origin of an axis: "first dose", "transplantation"."""
+    if milestone == "first_dose":
+        return source.protocol.index_rows.event
     return "first response" if milestone == "first_response" else event_words(milestone).replace("_", " ")
 
 

@@ -44,7 +44,7 @@ def report_source(run: StudyRun) -> ReportSource:
         results=run.results,
         counts=run.counts,
         curves=run.curves,
-        methods=methods_text(study.protocol),
+        methods=methods_text(study.protocol, study.days_from),
         attrition=run.cohort.attrition,
         patients=patient_bars(run.adam["ADSL"], study.protocol.response.responders),
         queries=tuple(query_line(q) for q in study.queries),
@@ -79,7 +79,7 @@ def response_labels(protocol: Protocol) -> dict[str, str]:
     return {code: rules.labels.get(code, "Not evaluable") for code in rules.best}
 
 
-def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
     rules = load_rules(protocol.response.criteria)
     endpoints = []
@@ -92,6 +92,8 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         endpoints,
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
+        rules.recorded,
+        days_from,
     )
     notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (

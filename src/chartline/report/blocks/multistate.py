@@ -79,7 +79,7 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
             curves={event_word(state): curve for state, curve in curves.items()},
             caption=f"{analysis.label}: share of patients in each state.",
             alt=f"Share of patients in each state over time: {', '.join(event_word(s) for s in curves)}.",
-            x_label=f"Months from {milestone_words(analysis.origin)}",
+            x_label=f"Months from {milestone_words(source, analysis.origin)}",
             y_label="In state, %",
             value="Share, %",
             bands=False,
