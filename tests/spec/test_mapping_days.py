@@ -77,3 +77,22 @@ def test_only_a_date_can_be_counted_in_days() -> None:
     flag = [{"domain": "SS", "variables": {"DTHFL": {"column": "last", "days_after": "diagnosis"}}}]
     with pytest.raises(MappingError, match="DTHFL is not a date"):
         mapped("id | last\nP1 | 3", flag, days_from=FROM)
+
+
+def test_the_event_itself_is_day_0_also_where_no_column_says_so() -> None:
+    block = {
+        "domain": "MH",
+        "variables": {"MHTERM": "dx", "MHSTDTC": {"constant": "0", "days_after": "diagnosis"}},
+    }
+    data, queries = mapped("id | dx\nP1 | ALL", [block], days_from=FROM)
+    assert values(data, "MH", "MHTERM", "MHSTDTC") == [("ALL", "2000-01-01")]
+    assert not queries
+
+
+def test_a_constant_that_is_no_number_of_days_is_a_fault_of_the_mapping() -> None:
+    block = {
+        "domain": "MH",
+        "variables": {"MHTERM": "dx", "MHSTDTC": {"constant": "soon", "days_after": "diagnosis"}},
+    }
+    with pytest.raises(MappingError, match="`soon` of MHSTDTC is not a number of days"):
+        mapped("id | dx\nP1 | ALL", [block], days_from=FROM)

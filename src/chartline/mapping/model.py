@@ -205,7 +205,7 @@ class ValueSpec(_Declared):
     days_after: str | None = Field(
         None,
         description="The cell is a whole number of days after an event: its name in `days_from`. Negative days are "
-        "before it.",
+        "before it. `constant: 0` is the day of the event itself.",
         examples=["diagnosis"],
     )
     dates: DatePatch | None = Field(
@@ -242,10 +242,10 @@ class ValueSpec(_Declared):
     def _one_origin(self) -> ValueSpec:
         if sum(x is not None for x in (self.column, self.constant, self.date_parts)) != 1:
             raise ValueError("a value needs exactly one of column, constant, date_parts")
-        if self.constant is not None and len(self.model_fields_set) > 1:
-            raise ValueError("a constant takes no other key")
-        if self.days_after is not None and (self.column is None or self.dates or self.precision):
-            raise ValueError("`days_after` goes with `column`, and with neither `dates` nor `precision`")
+        if self.constant is not None and self.model_fields_set - {"constant", "days_after"}:
+            raise ValueError("a constant takes no other key, or `days_after`")
+        if self.days_after is not None and (self.date_parts or self.dates or self.precision):
+            raise ValueError("`days_after` goes with `column` or `constant`, and with neither `dates` nor `precision`")
         return self
 
 
