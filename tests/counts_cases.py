@@ -118,7 +118,6 @@ ADSL = {
     "DTHDT": pl.Date(),
     "LKADT": pl.Date(),
 }
-ADRS = {"USUBJID": pl.String(), "PARAMCD": pl.String(), "ADT": pl.Date()}
 ADTTE = {
     "USUBJID": pl.String(),
     "PARAMCD": pl.String(),
@@ -126,6 +125,8 @@ ADTTE = {
     "CNSR": pl.Int64(),
     "CAUSE": pl.String(),
     "STARTDT": pl.Date(),
+    "SEENDT": pl.Date(),
+    "MISSFL": pl.String(),
 }
 ADLB = {
     "USUBJID": pl.String(),
@@ -135,7 +136,7 @@ ADLB = {
     "BTOXGR": pl.Int64(),
 }
 ADAE = {"USUBJID": pl.String(), "AETERM": pl.String(), "AETOXGR": pl.Int64(), "TRTEMFL": pl.String()}
-_SCHEMAS = {"ADSL": ADSL, "ADRS": ADRS, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
+_SCHEMAS = {"ADSL": ADSL, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
 Row = dict[str, Any]
 ORIGIN = dt.date(2020, 1, 1)  # day 0 of every subject
 
@@ -157,13 +158,23 @@ def adam(
     labs: list[Row] | None = None,
     events: list[Row] | None = None,
     withheld: list[Row] | None = None,
-    assessments: list[Row] | None = None,
+    assessed: dict[str, list[int]] | None = None,
 ) -> Adam:
-    """ADaM-named tables from plain rows; what a row does not name is null."""
-    rows = {"ADSL": subjects, "ADTTE": times or [], "ADLB": labs or [], "ADAE": events or []}
-    rows["ADRS"] = assessments or []
+    """ADaM-named tables from plain rows; what a row does not name is null.
+
+    `assessed` has the days of each subject's assessments: the last one before a relapse or response is its SEENDT.
+    """
+    times = [row | _seen(row, (assessed or {}).get(row["USUBJID"], [])) for row in times or []]
+    rows = {"ADSL": subjects, "ADTTE": times, "ADLB": labs or [], "ADAE": events or []}
     tables = {name: _frame(rows[name], schema) for name, schema in _SCHEMAS.items()}
     return Adam(tables, pl.DataFrame(), _frame(withheld or [], WITHHELD_SCHEMA), {})
+
+
+def _seen(row: Row, days: list[int]) -> Row:
+    if row["CAUSE"] not in ("relapse", "first_response"):
+        return {}
+    before = [d for d in days if 0 <= d < row["AVAL"]]
+    return {"SEENDT": ORIGIN + dt.timedelta(max(before, default=0))}
 
 
 def _frame(rows: list[Row], schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from chartline.results.model import Results
 from chartline.results.serialise import result_rows, results_from_rows
 from chartline.stats.estimate import estimate_all, estimate_curves
 from counts_cases import DIGEST, adam, attrition, time
-from kinds_cases import course, day, every_kind
+from kinds_cases import course, every_kind
 
 PROTOCOL = every_kind(report={"table1": ["WT", "STAGE"], "table1_by": "SEX", "table1_tests": "ranks"})
 DAYS = st.none() | st.integers(0, 300)
@@ -45,13 +45,13 @@ def one(draw: st.DrawFn) -> dict[str, Any]:
 
 def tables(people: list[tuple[str, dict[str, Any]]]) -> Adam:
     subjects = [course(i, **p["days"], **p["values"]) for i, p in people]
-    times, assessed = [], []
+    times, assessed = [], {}
     for i, p in people:
         ends = [(d, c) for c in ("relapse", "death") if (d := p["days"][c]) is not None]
         end, cause = min(ends) if ends else (max(p["days"]["seen"], p["days"]["transplant"] or 0), None)
         times.append(time(i, end, cause))
-        assessed.append({"USUBJID": i, "PARAMCD": "OVR", "ADT": day(end // 2)})
-    return adam(subjects, times, assessments=assessed)
+        assessed[i] = [end // 2]
+    return adam(subjects, times, assessed=assessed)
 
 
 def count(of: Adam) -> Counts:

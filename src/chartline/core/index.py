@@ -11,7 +11,11 @@ from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 
-START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"}
+# The date of a row of each domain that has one.
+START_OF = {
+    **{"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"},
+    **{"EX": "EXSTDTC", "LB": "LBDTC", "FA": "FADTC"},
+}
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from chartline.core.kept import Keep, call, only
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
+from chartline.derive.dated_events import dated_event_variables, derive_dated_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
 from chartline.derive.labs import derive_labs, treatment_window
-from chartline.derive.milestones import KEY, derive_milestones
+from chartline.derive.milestones import KEY, derive_milestones, milestone_words
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
@@ -44,11 +45,13 @@ from chartline.protocol.model import Protocol
 class Subjects:
     """What is derived before the times: every table but ADTTE, and what the times are made from.
 
-    `withheld` has the rows of WITHHELD_SCHEMA about ADSL; `reasons` plans the trace, at some cost, when it is called.
+    `assessed` has KEY and ADT of every dated assessment, whether it counts for the response or not; `withheld` has the
+    rows of WITHHELD_SCHEMA about ADSL; `reasons` plans the trace, at some cost, when it is called.
     """
 
     tables: dict[str, pl.DataFrame]
     milestones: pl.DataFrame
+    assessed: pl.DataFrame
     withheld: pl.DataFrame
     topics: dict[str, frozenset[Topic]]
     reasons: Callable[[], list[pl.LazyFrame]]
@@ -68,7 +71,7 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     subjects = derive_subjects(data, cohort, protocol, queries)
     endpoints = {e.id: resolve_endpoint(e, protocol) for e in protocol.endpoints}
     adsl, withheld = subjects.tables["ADSL"], subjects.withheld
-    times = derive_endpoints(endpoints, adsl, subjects.milestones, protocol, queries, withheld)
+    times = derive_endpoints(endpoints, adsl, subjects.milestones, subjects.assessed, protocol, queries, withheld)
     return Adam(
         tables=subjects.tables | {"ADTTE": times.rows},
         trace=all_reasons([*subjects.reasons(), *times.reasons]),
@@ -90,6 +93,9 @@ def derive_subjects(
     assessments = keep(merge_assessments, data, treated)
     responses = keep(derive_response, data, milestones, responding, assessments)
     milestones = keep(with_first_response, milestones, responses[""])
+    declared = only(protocol, "milestones", "partial_dates", "response.criteria")
+    milestones = keep(derive_dated_events, data, milestones, adex, responses[""].visits, declared)
+    own, why_own = keep(dated_event_variables, milestones, only(protocol, "milestones"))
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best, protocol.index_rows)
     later, why_later = keep(later_events, milestones)
@@ -97,23 +103,29 @@ def derive_subjects(
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
-    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags", "milestones"))
+    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety, own)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
         tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
         milestones=milestones,
+        assessed=keep(_assessed, assessments),
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+            *why_own,
         ],
     )  # fmt: skip
 
 
 def _treated(subjects: pl.DataFrame) -> pl.DataFrame:
     return subjects.filter(pl.col("TRTSDT").is_not_null()).select(KEY)
+
+
+def _assessed(assessments: pl.DataFrame) -> pl.DataFrame:
+    return assessments.select(*KEY, "ADT")
 
 
 def _assembled(
@@ -135,13 +147,15 @@ def derive_endpoints(
     endpoints: dict[str, Endpoint],
     adsl: pl.DataFrame,
     milestones: pl.DataFrame,
+    assessed: pl.DataFrame,
     protocol: Protocol,
     queries: Sequence[Query],
     withheld: pl.DataFrame,
 ) -> Times:
     """Return the times of the endpoints (PARAMCD -> endpoint) over their populations.
 
-    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its analysis sets and day 0.
+    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its sets, milestones and
+    day 0.
     """
     inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
     members = adsl.select(*KEY, *inside)
@@ -154,7 +168,7 @@ def derive_endpoints(
         blocked = blocked_by(queries, endpoint.topics)
         left_out.append(withheld_rows(item, blocked, set(population["USUBJID"]) if blocked else set()))
         populations[code] = population.filter(~pl.col("USUBJID").is_in(list(blocked))) if blocked else population
-    rows, excluded, reasons = derive_times(endpoints, milestones, populations, protocol.index_rows)
+    rows, excluded, reasons = derive_times(endpoints, milestones, populations, assessed, milestone_words(protocol))
     return Times(rows, pl.concat([pl.DataFrame(schema=WITHHELD_SCHEMA), *left_out, excluded]), reasons)
 
 

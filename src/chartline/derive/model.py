@@ -19,6 +19,7 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
+and <NAME>FL <NAME>DT of every milestone that the protocol declares under `milestones`.
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

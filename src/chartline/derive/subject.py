@@ -12,10 +12,11 @@ import polars as pl
 from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.core.reasons import reason
+from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
 from chartline.protocol.model import Protocol
-from chartline.protocol.names import shipped_labels
+from chartline.protocol.names import milestone_labels, shipped_labels
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -79,6 +80,7 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    out |= dated_event_topics(protocol)
     return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
 
@@ -90,7 +92,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
-    return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
+    return out | milestone_labels(protocol) | {name: flag.label for name, flag in protocol.safety_flags.items()}
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chartline.protocol.base import Declared, Milestone
+from chartline.protocol.base import Declared, Milestone, MilestoneName
 
 _LEVEL = "Confidence level."
 
@@ -230,7 +230,7 @@ class Cox(_Timed, _Model):
     """Cox regression of an endpoint, or of one of its events (cause-specific)."""
 
     kind: Literal["cox"] = Field("cox", description="Cox regression.", examples=["cox"])
-    cause: Milestone | None = Field(
+    cause: MilestoneName | None = Field(
         None, description="The event of interest; the others censor. All events if not given.", examples=["relapse"]
     )
     ties: Literal["efron", "breslow", "exact"] = Field("efron", description="Tied events.", examples=["efron"])
@@ -243,7 +243,7 @@ class Cox(_Timed, _Model):
         description="ADSL variable whose levels are clusters of the robust variance; five centres are too few.",
         examples=["SITEID"],
     )
-    time_dependent: Milestone | None = Field(
+    time_dependent: MilestoneName | None = Field(
         None,
         description="A milestone on the way as covariate: 0 until it happens, 1 from then on.",
         examples=["transplant"],
@@ -298,7 +298,7 @@ class FineGray(_Timed, _Model):
     """Fine-Gray regression of the cumulative incidence of one event, the others competing."""
 
     kind: Literal["fine_gray"] = Field("fine_gray", description="Fine-Gray regression.", examples=["fine_gray"])
-    cause: Milestone = Field(description="The event of interest.", examples=["relapse"])
+    cause: MilestoneName = Field(description="The event of interest.", examples=["relapse"])
     method: Literal["ordinary"] = Field("ordinary", description="No penalised form exists.", examples=["ordinary"])
     missing: Literal["complete_cases"] = Field(
         "complete_cases", description="Patients with a missing covariate are left out.", examples=["complete_cases"]
@@ -322,7 +322,7 @@ class Intercurrent(_Timed):
     kind: Literal["intercurrent"] = Field(
         "intercurrent", description="Strategies for an intercurrent event.", examples=["intercurrent"]
     )
-    event: Milestone = Field(description="The intercurrent event.", examples=["transplant"])
+    event: MilestoneName = Field(description="The intercurrent event.", examples=["transplant"])
     strategies: tuple[Strategy, ...] = Field(
         ("treatment_policy", "hypothetical", "composite", "landmark", "time_dependent", "simon_makuch", "multistate"),
         min_length=1,
@@ -350,12 +350,12 @@ class Multistate(Base):
 
     kind: Literal["multistate"] = Field("multistate", description="Multistate model.", examples=["multistate"])
     population: str = Field(description="Analysis set.", examples=["treated"])
-    origin: Milestone = Field(Milestone.FIRST_DOSE, description="Milestone that is day 0.", examples=["first_dose"])
+    origin: MilestoneName = Field(Milestone.FIRST_DOSE, description="Milestone that is day 0.", examples=["first_dose"])
     initial: str = Field("Event-free", description="Name of the first state.", examples=["On treatment"])
-    states: tuple[Milestone, ...] = Field(
+    states: tuple[MilestoneName, ...] = Field(
         min_length=1, description="Milestones that are transient states.", examples=[["transplant", "relapse"]]
     )
-    absorbing: tuple[Milestone, ...] = Field(
+    absorbing: tuple[MilestoneName, ...] = Field(
         (Milestone.DEATH,), min_length=1, description="Milestones that end the process.", examples=[["death"]]
     )
     at_months: tuple[float, ...] = Field(
@@ -364,7 +364,7 @@ class Multistate(Base):
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
     @property
-    def milestones(self) -> tuple[Milestone, ...]:
+    def milestones(self) -> tuple[str, ...]:
         """Every state but the first: the transient, then the absorbing."""
         return (*self.states, *self.absorbing)
 

@@ -15,11 +15,11 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import event_words, shipped_labels
+from chartline.protocol.names import event_words, in_sentence, shipped_labels
 
 MethodsText = list[tuple[str, list[str]]]
 
-_MILESTONES: dict[Milestone, str] = {
+_MILESTONES: dict[str, str] = {
     Milestone.BIRTH: "birth",
     Milestone.FIRST_DOSE: "first dose",
     Milestone.LAST_DOSE: "last dose",
@@ -29,11 +29,13 @@ _MILESTONES: dict[Milestone, str] = {
     Milestone.NEW_THERAPY: "new anticancer therapy",
     Milestone.DEATH: "death from any cause",
     Milestone.LAST_ALIVE: "the date last known alive",
+    Milestone.LAST_ASSESSED: "the last disease assessment",
 }
 _PARTIAL: dict[PartialPolicy, str] = {
     PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
     PartialPolicy.FIRST: "on the first day they can mean",
     PartialPolicy.LAST: "on day 28 of the month (31 December of a year)",
+    PartialPolicy.LATEST: "on the last day they can mean",
 }
 
 
@@ -163,7 +165,7 @@ def _treatment(p: Protocol) -> list[str]:
 
 def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
     r = p.response
-    until = f"if made before the first of {_join(_milestone(p, x) for x in r.before)}" if r.before else "whenever made"
+    until = f"if made before the first of {_join(_words(p)[x] for x in r.before)}" if r.before else "whenever made"
     if recorded:
         return [
             "Response is the one that the treating team recorded, on the day it was recorded; nothing was derived from "
@@ -194,8 +196,10 @@ def _mrd(p: Protocol) -> list[str]:
     ]
 
 
-def _milestone(p: Protocol, milestone: Milestone) -> str:
-    return p.index_rows.event if milestone is Milestone.FIRST_DOSE else _MILESTONES[milestone]
+def _words(p: Protocol) -> dict[str, str]:
+    """Every milestone of the study as the methods name it."""
+    own = {name: in_sentence(event.label) for name, event in p.milestones.items()}
+    return {str(m): words for m, words in _MILESTONES.items()} | {"first_dose": p.index_rows.event} | own
 
 
 def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
@@ -205,19 +209,20 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
     for e in endpoints:
         if e.id not in main or e.origin is None:
             continue
-        events = _join((_milestone(p, x) for x in e.events or ()), "or")
+        words = _words(p)
+        events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
         censored = (
-            f"; censored at {_join((_milestone(p, x) for x in e.censor_at), 'or')}"
+            f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
             if e.censor_at
             else f"; {_join(ignored)} do{'' if len(ignored) > 1 else 'es'} not censor (treatment policy)"
             if ignored and Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {_milestone(p, e.origin)} to {events}{censored}; "
+            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; "
             "otherwise censored at "
-            f"{_milestone(p, e.last or Milestone.LAST_ALIVE)}."
+            f"{words[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. "

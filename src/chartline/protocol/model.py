@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from chartline.core.dates import PartialPolicy
 from chartline.core.index import IndexRows
 from chartline.protocol.analyses import Analysis, Tally
-from chartline.protocol.base import Declared, Milestone
+from chartline.protocol.base import Declared, Milestone, MilestoneName, OwnName
 from chartline.protocol.multiverse import Multiverse
 
 
@@ -262,6 +262,94 @@ class EventSource(Declared):
     )
 
 
+class Unsupported(Declared):
+    """When a laboratory value does not count because support was given."""
+
+    medication: str = Field(description="CMCAT of the support.", examples=["G-CSF"])
+    flag: str | None = Field(None, description="Variable of LB that says so beside the value.", examples=["LBGCSF"])
+    days: int = Field(7, ge=0, description="Days without it before the value counts.", examples=[7])
+    without_end: Literal["ongoing", "one day"] = Field(
+        "ongoing", description="What support without a recorded end was.", examples=["one day"]
+    )
+
+
+class ResponseLandmark(Declared):
+    """By when a response must have been reached: `days` after the first dose, or by the end of a cycle."""
+
+    days: int | None = Field(None, ge=1, description="Days after the first dose.", examples=[60])
+    cycle: int | None = Field(
+        None, ge=1, description="The end of this cycle: day 1 of the next, or after the last dose.", examples=[2]
+    )
+    after_last_dose_days: int = Field(
+        42,
+        ge=1,
+        description="End of that cycle where no further cycle was given: days after its last dose.",
+        examples=[42],
+    )
+
+    @model_validator(mode="after")
+    def _is_one_landmark(self) -> ResponseLandmark:
+        if (self.days is None) == (self.cycle is None):
+            raise ValueError("a landmark is either `days` after the first dose or the end of a `cycle`")
+        return self
+
+
+class DatedEvent(Declared):
+    """A milestone of the study's own, to be used like the others. It is one of three: the first of some rows of a
+    domain (`from`, `where`), the first of other milestones (`first_of`), or treatment failure (`no_response_by`)."""
+
+    label: str = Field(description="How readers see it, as inside a sentence.", examples=["acute GVHD of grade 3-4"])
+    source: str | None = Field(None, alias="from", description="Domain of the rows.", examples=["AE"])
+    where: str | None = Field(
+        None,
+        description="Condition on the domain's rows; the first such row after `after` is the milestone.",
+        examples=["AETERM == 'acute graft versus host disease' and AETOXGR >= 3"],
+    )
+    after: MilestoneName = Field(
+        Milestone.FIRST_DOSE,
+        description="Rows count strictly after this milestone (one declared above it, or one that every study has).",
+        examples=["transplant"],
+    )
+    without: Unsupported | None = Field(
+        None,
+        description="Of rows of LB: values under this support do not count.",
+        examples=[{"medication": "G-CSF", "flag": "LBGCSF", "days": 7}],
+    )
+    first_of: tuple[MilestoneName, ...] = Field(
+        (), description="The first of these milestones.", examples=[["transplant", "new_therapy"]]
+    )
+    unless_after: MilestoneName | None = Field(
+        None,
+        description="Of `first_of`: not where this milestone had happened by that day.",
+        examples=["first_response"],
+    )
+    no_response_by: ResponseLandmark | None = Field(
+        None,
+        description="Treatment failure: alive at this landmark without a response by it.",
+        examples=[{"cycle": 2}],
+    )
+    dated: Literal["assessment", "landmark", "first_dose"] = Field(
+        "assessment",
+        description="Day of a treatment failure: the last on-treatment assessment up to the landmark (the landmark "
+        "where there was none), the landmark, or the first dose (ELN 2022; then a death before the landmark without a "
+        "response is a failure too, and who was never assessed is none).",
+        examples=["first_dose"],
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_three(self) -> DatedEvent:
+        forms = [self.source is not None, bool(self.first_of), self.no_response_by is not None]
+        if sum(forms) != 1:
+            raise ValueError("a milestone is declared by one of `from`, `first_of` and `no_response_by`")
+        if (self.source is None) != (self.where is None):
+            raise ValueError("`from` and `where` go together")
+        if self.without is not None and self.source != "LB":
+            raise ValueError("`without` goes with rows of LB")
+        if self.unless_after is not None and not self.first_of:
+            raise ValueError("`unless_after` goes with `first_of`")
+        return self
+
+
 class Laboratory(Declared):
     """How laboratory values are graded, and which of them belong to the treatment."""
 
@@ -347,22 +435,37 @@ class Endpoint(Declared):
         examples=["Overall survival"],
     )
     population: str | None = Field(None, description="Analysis set (see `sets`).", examples=["treated"])
-    origin: Milestone | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
-    events: tuple[Milestone, ...] | None = Field(
+    origin: MilestoneName | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
+    events: tuple[MilestoneName, ...] | None = Field(
         None,
         description="Milestones that are the event, in order of precedence on the same day.",
         examples=[["relapse", "death"]],
     )
-    censor_at: tuple[Milestone, ...] | None = Field(
+    censor_at: tuple[MilestoneName, ...] | None = Field(
         None,
         description="Intercurrent events that censor (hypothetical strategy); an empty list is the treatment policy.",
         examples=[["transplant"]],
     )
-    last: Milestone | None = Field(None, description="Where nothing happened, censored here.", examples=["last_alive"])
+    last: MilestoneName | None = Field(
+        None, description="Where nothing happened, censored here.", examples=["last_alive"]
+    )
     partial_dates: PartialPolicy | None = Field(
         None,
         description="Which day stands for a partial event date; the study's policy if not given.",
         examples=["first"],
+    )
+    assessed_every_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days from one scheduled assessment to the next; needed by `missed_assessments`.",
+        examples=[90],
+    )
+    missed_assessments: Literal["detection", "midpoint", "interval"] | None = Field(
+        None,
+        description="What a relapse (or response) found after two or more missed assessments means: the day it was "
+        "found, the middle of the time since the last assessment, or only that it lies between (read by "
+        "`kind: interval_censored`).",
+        examples=["midpoint"],
     )
 
 
@@ -490,7 +593,7 @@ class Protocol(Declared):
     partial_dates: PartialPolicy = Field(
         PartialPolicy.MID,
         description="Day that stands for a partial event date: `mid` (day 15 of a month, 1 July of a year), `first` or "
-        "`last` (day 28 of a month, 31 December of a year). The first dose is never imputed.",
+        "`last` (day 28 of a month, 31 December of a year), `latest` (its last day). The first dose is never imputed.",
         examples=["mid"],
     )
     characteristics: dict[str, Characteristic] = Field(
@@ -527,6 +630,21 @@ class Protocol(Declared):
         None,
         description="Rows that are a new anticancer therapy; none is derived if not given.",
         examples=[{"from": "CM", "where": "CMCAT == 'SUBSEQUENT THERAPY'"}],
+    )
+    milestones: dict[OwnName, DatedEvent] = Field(
+        {},
+        description="Further dated events, by a name of at most six small letters and digits; `agvhd` becomes "
+        "AGVHDFL and AGVHDDT of ADSL.",
+        examples=[
+            {
+                "agvhd": {
+                    "label": "acute GVHD of grade 3-4",
+                    "from": "AE",
+                    "where": "AETERM == 'acute graft versus host disease' and AETOXGR >= 3",
+                    "after": "transplant",
+                }
+            }
+        ],
     )
     response: Response = Field(
         default_factory=Response,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chartline.protocol.base import own_variables
+
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
@@ -85,8 +87,11 @@ def in_sentence(label: str) -> str:
     return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
-def event_words(event: str) -> str:
-    """Return a milestone or state inside a sentence: "transplantation"; a study's own name as it is."""
+def event_words(event: str, p: Protocol | None = None) -> str:
+    """Return a milestone or state inside a sentence: "transplantation"; a study's own milestone by its label, any
+    other name as it is."""
+    if p is not None and event in p.milestones:
+        return in_sentence(p.milestones[event].label)
     return EVENTS.get(event, event)
 
 
@@ -97,6 +102,8 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    for name in p.milestones:
+        types |= dict(zip(own_variables(name), ("flag", "date"), strict=True))
     return types | dict.fromkeys(p.safety_flags, "flag")
 
 
@@ -109,9 +116,23 @@ def shipped_labels(p: Protocol) -> dict[str, str]:
 def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
-    own |= {name: f.label for name, f in p.safety_flags.items()}
+    own |= {name: f.label for name, f in p.safety_flags.items()} | milestone_labels(p)
     shipped = {name: label.partition(", ")[0] for name, label in shipped_labels(p).items()}
     return shipped | own
+
+
+def milestone_labels(p: Protocol) -> dict[str, str]:
+    """Return the ADSL variables of the milestones that a protocol declares -> their labels."""
+    out: dict[str, str] = {}
+    for name, event in p.milestones.items():
+        flag, day = own_variables(name)
+        out |= {flag: sentence_start(event.label), day: f"Date of {in_sentence(event.label)}"}
+    return out
+
+
+def sentence_start(label: str) -> str:
+    """Return a label as it begins a line: its first letter a capital."""
+    return label[:1].upper() + label[1:]
 
 
 def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:

@@ -27,9 +27,9 @@ from chartline.protocol.analyses import (
     Survival,
     Tally,
 )
-from chartline.protocol.base import DATED, ORIGINS, Milestone
-from chartline.protocol.model import AeComponent, Headline, LabComponent, Protocol, Published
-from chartline.protocol.names import COHORT_VARIABLES, adsl_types
+from chartline.protocol.base import DATED, ORIGINS, Milestone, own_variables
+from chartline.protocol.model import AeComponent, DatedEvent, Endpoint, Headline, LabComponent, Protocol, Published
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
 
 # What each list of the report can print.
@@ -72,6 +72,8 @@ def resolve(p: Protocol, file: str) -> None:
         if source:
             check_known(source.source, variables(), "domain", top.at(key, "from"))
             _condition(source.where, domains[source.source], top.at(key, "where"))
+    for name, event in p.milestones.items():
+        _dated_event(name, event, p, domains, top.at("milestones", name))
     _has_doses(p, top)
     _condition(p.response.assessments, domains["RS"], top.at("response", "assessments"))
     for name, s in p.sets.items():
@@ -79,6 +81,8 @@ def resolve(p: Protocol, file: str) -> None:
     for i, e in enumerate(p.endpoints):
         if e.population:
             check_known(e.population, p.sets, "analysis set", top.at("endpoints", i, "population", name=e.id))
+        for key, asked in _milestones_of(e):
+            _milestones(asked, [*Milestone, *p.milestones], top.at("endpoints", i, key, name=e.id))
     for name, flag in p.safety_flags.items():
         for i, part in enumerate(flag.any_of):
             _safety(part, p, top.at("safety_flags", name, "any_of", i))
@@ -110,11 +114,14 @@ def _has_doses(p: Protocol, top: Place) -> None:
         if any(isinstance(part, LabComponent) or part.window == "on_treatment" for part in flag.any_of)
     ]
     on_treatment += [top.at("report", "lab_tests")] if p.report.lab_tests else []
+    on_treatment += [
+        top.at("milestones", name) for name, e in p.milestones.items() if e.no_response_by and e.no_response_by.cycle
+    ]
     if p.index and on_treatment:
         raise ProtocolError(
-            f"Day 0 is {p.index.label}, so there are no doses, and nobody is on treatment",
+            f"Day 0 is {p.index.label}, so there are no doses and no cycles, and nobody is on treatment",
             where=str(on_treatment[0]),
-            expected="adverse events of the window `after_first_dose`, or `treatment` instead of `index`",
+            expected="adverse events `after_first_dose`, a landmark in `days`, or `treatment` instead of `index`",
             do="remove it, or name the index drug in `treatment`",
         )
 
@@ -169,12 +176,12 @@ def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> Non
             )
     _covariates(a, adsl, place)
     if isinstance(a, Multistate):
-        _milestones((a.origin,), ORIGINS, place.at("origin"))
-        _milestones(a.states, DATED, place.at("states"))
-        _milestones(a.absorbing, DATED, place.at("absorbing"))
+        _milestones((a.origin,), [*ORIGINS, *p.milestones], place.at("origin"))
+        _milestones(a.states, [*DATED, *p.milestones], place.at("states"))
+        _milestones(a.absorbing, [*DATED, *p.milestones], place.at("absorbing"))
     for key in ("event", "time_dependent"):
         if getattr(a, key, None) is not None:
-            _milestones((getattr(a, key),), DATED, place.at(key))
+            _milestones((getattr(a, key),), [*DATED, *p.milestones], place.at(key))
     _other_analyses(a, p, place)
 
 
@@ -223,9 +230,44 @@ def _covariate(c: Covariate, adsl: Mapping[str, str], place: Place) -> None:
         )
 
 
-def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], place: Place) -> None:
+def _milestones(asked: Iterable[str], known: Iterable[str], place: Place) -> None:
     for milestone in asked:
         check_known(str(milestone), [str(m) for m in known], "milestone of this use", place)
+
+
+def _milestones_of(e: Endpoint) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The milestones that an endpoint names, by the key that names them."""
+    for key in ("origin", "last"):
+        yield key, (getattr(e, key),) if getattr(e, key) else ()
+    for key in ("events", "censor_at"):
+        yield key, getattr(e, key) or ()
+
+
+def _dated_event(
+    name: str, event: DatedEvent, p: Protocol, domains: Mapping[str, Mapping[str, str]], place: Place
+) -> None:
+    """A study's own milestone: its name and variables are free, its rows and the milestones it rests on are known."""
+    taken = {*COHORT_VARIABLES, *DERIVED_VARIABLES, *p.characteristics, *p.safety_flags}
+    if name in [str(m) for m in Milestone] or taken & set(own_variables(name)):
+        raise ProtocolError(
+            f"The milestone `{name}` is called like a milestone or variable that the study already has",
+            where=str(place),
+            expected=f"a name of its own; {' and '.join(own_variables(name))} become variables of ADSL",
+            do="give it another name",
+        )
+    above = list(takewhile(lambda other: other != name, p.milestones))
+    if event.source is not None:
+        check_known(event.source, variables(), "domain", place.at("from"))
+        _condition(event.where, domains[event.source], place.at("where"))
+    flag = event.without.flag if event.without is not None else None
+    if flag is not None:
+        check_known(flag, domains["LB"], "variable", place.at("without", "flag"))
+    named = {"after": (event.after,), "first_of": event.first_of, "unless_after": (event.unless_after,)}
+    for key, asked in named.items():
+        for milestone in asked:
+            if milestone is not None:
+                known = [*(str(m) for m in Milestone), *above]
+                check_known(str(milestone), known, "milestone declared before it", place.at(key))
 
 
 _MADE_OF = {

@@ -30,7 +30,8 @@ _FIXED = (
     *("chartline", "study", "data", "checks", "headline", "published", "published_source", "report", "multiverse"),
 )
 _NAMED = (  # whose items are changed one by one
-    *("characteristics", "eligibility", "response_variants", "ae_groups", "safety_flags", "endpoints", "sets"),
+    *("characteristics", "eligibility", "milestones", "response_variants", "ae_groups", "safety_flags"),
+    *("endpoints", "sets"),
     "analyses",
 )
 _OF_OTHERS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)
