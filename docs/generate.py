@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -91,12 +92,30 @@ def endpoints() -> list[str]:
         out += [
             f"#### `{name}`: {e.label}",
             "",
-            " ".join(module.__doc__.split()),
-            "",
+            *(line for part in module.__doc__.split("\n\n") for line in (" ".join(part.split()), "")),
             f"`{flow(declared, bare=True)}`",
             "",
+            _strategies(e),
+            "",
         ]
+        for milestone, text in getattr(module, "MILESTONES", {}).items():
+            out += [f"Needs `{milestone}: {text}`", ""]
     return out[:-1]
+
+
+def _strategies(endpoint: Any) -> str:
+    """What happens to an endpoint on the way, in the words of ICH E9(R1)."""
+    on_the_way = [m for m in ("transplant", "new_therapy") if m != endpoint.origin]
+    said = [f"{m.replace('_', ' ')}: {endpoint.strategy(m)}" for m in on_the_way]
+    return f"On the way: {', '.join(said)}. Missed assessments: the day of {endpoint.missed_assessments}."
+
+
+def assertions() -> list[str]:
+    """Every assertion: what holds, and why it must."""
+    from chartline.assertions.engine import rules
+
+    rows = [(f"`{m.ASSERTION.id}`", m.ASSERTION.sentence, " ".join(m.__doc__.split())) for m in rules()]
+    return table(("assertion", "what holds", "more"), rows)
 
 
 def criteria() -> list[str]:
@@ -266,7 +285,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
         *(adsl_variables, endpoints, criteria, grading, checks, severities, statistics, domains, laboratory, units),
-        *(cell_queries, commands, exit_codes),
+        *(cell_queries, commands, exit_codes, assertions),
     )
 }
 

@@ -125,6 +125,7 @@ ADTTE = {
     "CNSR": pl.Int64(),
     "CAUSE": pl.String(),
     "STARTDT": pl.Date(),
+    "ADTF": pl.String(),
     "SEENDT": pl.Date(),
     "MISSFL": pl.String(),
 }
@@ -167,6 +168,8 @@ def adam(
     times = [row | _seen(row, (assessed or {}).get(row["USUBJID"], [])) for row in times or []]
     rows = {"ADSL": subjects, "ADTTE": times, "ADLB": labs or [], "ADAE": events or []}
     tables = {name: _frame(rows[name], schema) for name, schema in _SCHEMAS.items()}
+    at_bounds = [tables["ADTTE"].with_columns(pl.lit(bound).alias("BOUND")) for bound in ("earliest", "latest")]
+    tables["ADTTEB"] = pl.concat(at_bounds)  # no date of the tiny study is partial
     return Adam(tables, pl.DataFrame(), _frame(withheld or [], WITHHELD_SCHEMA), {})
 
 

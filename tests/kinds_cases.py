@@ -61,6 +61,7 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"id": "rfs_without", "kind": "leave_one_out", "of": "rfs", "over": "SITEID"},
     {"id": "lost", "kind": "lost_to_follow_up", "lost_after_days": 30, "threshold": 0.2, **ENDPOINT},
     {"id": "interval", "kind": "interval_censored", **ENDPOINT},
+    {"id": "dates", "kind": "date_bounds", **ENDPOINT},
     {"id": "adjusted", "kind": "multiplicity", "of": ["curves", "by_sex", "weights/p_wilcoxon"]},
     {"id": "confounder", "kind": "e_value", "of": "cox"},
     {"id": "confounder_odds", "kind": "e_value", "of": "logistic", "common": False},

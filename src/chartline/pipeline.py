@@ -180,6 +180,7 @@ def run_study(
 
 
 def _estimated(study: StudyData, out: Path) -> StudyRun:
+    from chartline.assertions.engine import assert_study
     from chartline.results.headline import build_headline
     from chartline.stats.estimate import estimate_curves
 
@@ -187,7 +188,8 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
-    return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
+    asserted = assert_study(adam, counts, study.protocol)
+    return StudyRun(study, cohort, adam, counts, results, curves, headline, out, asserted)
 
 
 def multiverse_study(

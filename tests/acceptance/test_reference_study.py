@@ -142,6 +142,29 @@ def test_partial_dates_bound_the_medians(answered: StudyRun) -> None:
     for analysis, key in (("dor_partial_first", "first_of_month"), ("dor_partial_last", "day28")):
         r = answered.results.get(analysis, "median")
         assert r is not None and r.value == close(want[key]["DOR"])
+    for analysis, name in (("dor_dates", "DOR"), ("rfs_dates", "RFS")):
+        n = answered.results.get(analysis, "partial")
+        assert n is not None and n.value == want["n_partial_relapse"]
+        r = answered.results.get(analysis, "median", group="DATES=earliest")
+        assert r is not None and r.value == close(want["first_of_month"][name])
+
+
+def test_event_free_survival_follows_from_the_reference(answered: StudyRun) -> None:
+    """All 19 responses came by the end of cycle 2, so the other 13 failed or died before; those who are
+    free of events later are the responders free of relapse, of 32, since nobody was censored before a year."""
+    full = expected("full")
+    response, rfs = full["response"]["CRCRi"], full["rfs_first_dose"]
+    assert sum(full["response"]["by_cycle"].get(c, 0) for c in ("1", "2")) == response["x"]
+    failed = answered.results.get("efs_day1", "events", group="CAUSE=faild1")
+    assert failed is not None and failed.value == response["n"] - response["x"]
+    for months, at_risk in zip(rfs["at_mo"], rfs["n_risk"], strict=True):
+        free = answered.results.get("efs", "survival", months)
+        assert free is not None and free.value == close(at_risk / response["n"])
+
+
+def test_every_assertion_holds(answered: StudyRun) -> None:
+    assert [(v.assertion.id, v.on, v.breaches) for v in answered.assertions if v.verdict == "breached"] == []
+    assert len({v.assertion.id for v in answered.assertions if v.verdict == "held"}) == 11
 
 
 def test_each_patient(answered: StudyRun) -> None:

@@ -37,7 +37,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
         "sources/omop.py",
     ),
     "polars": (
-        *("core", "sources", "mapping", "checks", "cohort", "derive"),
+        *("core", "sources", "mapping", "checks", "cohort", "derive", "assertions"),
         *("counts/count.py", "counts/members.py", "counts/scan.py", "trace", "publish.py", "pipeline.py", "multiverse"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from chartline.core.query import Topic
+from chartline.counts.members import members
 from chartline.derive.endpoint import Endpoint, check_endpoints, resolve_endpoint, shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
@@ -382,3 +383,28 @@ def test_what_missed_assessments_need(endpoint: dict[str, Any], kind: str, says:
     with pytest.raises(ProtocolError) as e:
         check_endpoints(p, "")
     assert says in e.value.what
+
+
+@pytest.mark.parametrize(
+    ("rule", "intervals"),
+    # P1 relapsed 119 days after the last assessment, P2 after 121, P3 died; days count from the response
+    [
+        ("detection", {"P1": ("0", "119"), "P2": ("0", "121"), "P3": ("335", "335")}),
+        ("interval", {"P1": ("119", "119"), "P2": ("0", "121"), "P3": ("335", "335")}),
+    ],
+)
+def test_an_interval_is_every_gap_or_only_one_with_missed_assessments(
+    rule: str, intervals: dict[str, tuple[str, str]]
+) -> None:
+    people = ("P1", "P2", "P3")
+    tables = {
+        "EX": "USUBJID|EXSTDTC|EXCYCLE\n" + "".join(f"{p}|2020-01-01|1\n" for p in people),
+        "RS": RS + "".join(f"{p}|2020-01-31|1|1|0|ABSENT|CRi\n" for p in people),
+        "SS": SS.removesuffix("P1|") + "P1|Y|2020-05-29|2020-12-31|N|\nP2|Y|2020-05-31|2020-12-31|N|\n"
+        "P3|N||2020-12-31|Y|2020-12-31",
+    }
+    endpoint = {"id": "X", "use": "relapse_free_survival", "assessed_every_days": 60, "missed_assessments": rule}
+    analysis = {"id": "x", "kind": "interval_censored", "label": "x", "endpoint": "X"}
+    over = {"endpoints": [endpoint], "analyses": [analysis]} | _BARE
+    found = members(derive(tables, **over), protocol(**over), protocol(**over).analyses[0])
+    assert {r["USUBJID"]: tuple(r["LEVEL"].split("\x1f")) for r in found.iter_rows(named=True)} == intervals

@@ -5,6 +5,7 @@ counted. The keys of `Counts`:
 
     <id of an analysis>      as declared in the protocol; some kinds have further tables (`members.table_names`):
     <id>.lost_days           of a follow-up: days from last contact to the cut-off
+    <id>.earliest, <id>.latest, <id>.partial   of date bounds: the times at the bounds, and whose end is partial
     <id>.landmark_<months>   of an intercurrent event: those at risk at the landmark, by whether it had happened
     <id>.ever                of an intercurrent event: by whether it ever happened
     set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
@@ -151,6 +152,8 @@ def _maker(
     key, by = CountKey(analysis=name, protocol_digest=digest), pattern_of(analysis)
     if name.endswith(".lost_days") and name != analysis.id:
         return partial(_value_table, key=replace(key, unit="days"), by=by)
+    if name.endswith(".partial") and name != analysis.id:
+        return partial(_outcomes, key=key, dims=("outcome",))
     if isinstance(analysis, IntervalCensored):
         return partial(_levels, key=replace(key, unit="day"), dims=("left", "right"))
     if isinstance(analysis, Multistate):

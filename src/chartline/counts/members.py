@@ -28,7 +28,7 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH
-from chartline.counts.model import AFTER, BEFORE, LOST, STATE
+from chartline.counts.model import AFTER, BEFORE, BOUNDS, LOST, STATE
 from chartline.derive.endpoint import FOUND, Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
 from chartline.protocol.analyses import (
@@ -38,6 +38,7 @@ from chartline.protocol.analyses import (
     CompareProportions,
     CompareValues,
     Cox,
+    DateBounds,
     EValue,
     FollowUp,
     Intercurrent,
@@ -102,6 +103,8 @@ def table_names(analysis: Analysis) -> tuple[str, ...]:
         return ()
     if isinstance(analysis, FollowUp):
         return (analysis.id, f"{analysis.id}.lost_days")
+    if isinstance(analysis, DateBounds):
+        return (analysis.id, *(f"{analysis.id}.{bound}" for bound in BOUNDS), f"{analysis.id}.partial")
     if isinstance(analysis, Intercurrent):
         landmarks = [f"{analysis.id}.landmark_{m:g}" for m in analysis.landmark_months]
         return (analysis.id, *(landmarks if "landmark" in analysis.strategies else ()), f"{analysis.id}.ever")
@@ -170,6 +173,9 @@ class Roster:
         out = {names[0]: self.of(analysis)}
         if isinstance(analysis, FollowUp):
             out[names[1]] = self._lost_days(analysis)
+        if isinstance(analysis, DateBounds):
+            out |= {f"{analysis.id}.{bound}": self._bound(analysis, bound) for bound in BOUNDS}
+            out[names[-1]] = self._partial(analysis)
         if isinstance(analysis, Intercurrent):
             landmarks = analysis.landmark_months if "landmark" in analysis.strategies else ()
             for name, months in zip(names[1:], landmarks, strict=False):
@@ -290,6 +296,28 @@ class Roster:
     def _timed(self, analysis: Any, by: tuple[str, ...]) -> pl.LazyFrame:
         people, role = self._people(analysis)
         return self._select(people, role, pl.col("AVAL"), by, _cause(role))
+
+    def _bound(self, analysis: DateBounds, bound: str) -> pl.LazyFrame:
+        """The members with their times under the earliest or latest day that partial dates can mean; who has none then
+        is missing."""
+        people, role = self._people(analysis)
+        under = self._adam["ADTTEB"].lazy().filter(pl.col("BOUND") == bound, pl.col("PARAMCD") == analysis.endpoint)
+        own = under.select("USUBJID", *(pl.col(c).alias(f"{c}B") for c in ("AVAL", "CNSR", "CAUSE")))
+        people = people.with_columns(role.alias("STANDS")).join(own, on="USUBJID", how="left", maintain_order="left")
+        timed = pl.col("STANDS").is_in(["event", "censored"])
+        found = pl.when(pl.col("CNSRB") == 0).then(pl.lit("event")).when(pl.col("CNSRB") > 0).then(pl.lit("censored"))
+        roles = pl.when(timed).then(found.otherwise(pl.lit("missing"))).otherwise("STANDS")
+        cause = pl.when(timed & (pl.col("CNSRB") == 0)).then("CAUSEB")
+        return self._select(people, roles, pl.when(timed).then("AVALB"), (), cause)
+
+    def _partial(self, analysis: DateBounds) -> pl.LazyFrame:
+        """Whose time ends on a partial date."""
+        people, role = self._people(analysis)
+        flags = self._adam["ADTTE"].lazy().filter(pl.col("PARAMCD") == analysis.endpoint).select("USUBJID", "ADTF")
+        people = people.join(flags, on="USUBJID", how="left", maintain_order="left")
+        partial = pl.when(pl.col("ADTF").is_not_null()).then(pl.lit("counted")).otherwise(pl.lit("not_counted"))
+        roles = pl.when(role.is_in(["event", "censored"])).then(partial).otherwise(role)
+        return self._select(people, roles, pl.col("ADTF"), ())
 
     def _on_the_way(self, analysis: Any, event: str) -> tuple[pl.LazyFrame, pl.Expr]:
         """As `_people`, with DAY, the day of a milestone from the origin (null: not before the end of the time).

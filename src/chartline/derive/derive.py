@@ -7,16 +7,18 @@ subject's rows are derived from that subject's records alone, so any split of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
+from chartline.core.dates import PartialPolicy
 from chartline.core.kept import Keep, call, only
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
+from chartline.counts.model import BOUNDS
 from chartline.derive.adverse_events import derive_adverse_events
 from chartline.derive.dated_events import dated_event_variables, derive_dated_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
@@ -38,6 +40,7 @@ from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_e
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
+from chartline.protocol.analyses import DateBounds
 from chartline.protocol.model import Protocol
 
 
@@ -72,8 +75,9 @@ def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: 
     endpoints = {e.id: resolve_endpoint(e, protocol) for e in protocol.endpoints}
     adsl, withheld = subjects.tables["ADSL"], subjects.withheld
     times = derive_endpoints(endpoints, adsl, subjects.milestones, subjects.assessed, protocol, queries, withheld)
+    bounds = _bounds(endpoints, adsl, subjects, protocol, queries, withheld)
     return Adam(
-        tables=subjects.tables | {"ADTTE": times.rows},
+        tables=subjects.tables | {"ADTTE": times.rows} | bounds,
         trace=all_reasons([*subjects.reasons(), *times.reasons]),
         withheld=pl.concat([withheld, times.left_out]),
         labels=adsl_labels(protocol) | {code: e.label for code, e in endpoints.items()},
@@ -118,6 +122,24 @@ def derive_subjects(
             *why_own,
         ],
     )  # fmt: skip
+
+
+def _bounds(
+    endpoints: dict[str, Endpoint],
+    adsl: pl.DataFrame,
+    subjects: Subjects,
+    protocol: Protocol,
+    queries: Sequence[Query],
+    withheld: pl.DataFrame,
+) -> dict[str, pl.DataFrame]:
+    """Return ADTTEB where an analysis asks for it: the times with partial dates at either end of what they can mean."""
+    asked = [a.endpoint for a in protocol.analyses if isinstance(a, DateBounds)]
+    parts = []
+    for bound, policy in zip(BOUNDS, (PartialPolicy.FIRST, PartialPolicy.LATEST), strict=True):
+        own = {code: replace(endpoints[code], partial_dates=policy) for code in asked}
+        times = derive_endpoints(own, adsl, subjects.milestones, subjects.assessed, protocol, queries, withheld)
+        parts.append(times.rows.with_columns(pl.lit(bound).alias("BOUND")))
+    return {"ADTTEB": pl.concat(parts)} if asked else {}
 
 
 def _treated(subjects: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,9 @@ derived value:
 `withheld` lists subjects left out of a variable or endpoint: USUBJID, ITEM, QUERY (ids of the open blocking queries,
 null where the data themselves do not allow it, e.g. an undated relapse), REASON (one English sentence).
 
+Where an analysis asks for date bounds, ADTTEB has the rows of ADTTE again with every partial date at the earliest and
+at the latest day it can mean (BOUND).
+
 ADSL variables that every study has (besides the protocol's characteristics and safety flags):
     SITEID SUBJID AGE SEX BRTHDT TRTSDT TRTEDT          identity and index
     ELIGFL (Y/N/null) ELIGREAS                          cohort

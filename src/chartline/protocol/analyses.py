@@ -501,6 +501,17 @@ class IntervalCensored(_Landmarks):
     )
 
 
+class DateBounds(_Landmarks):
+    """Survival with every partial date at the earliest and at the latest day it can mean, beside the declared policy.
+
+    The day of origin stays as it is.
+    """
+
+    kind: Literal["date_bounds"] = Field(
+        "date_bounds", description="What partial dates leave open.", examples=["date_bounds"]
+    )
+
+
 class Multiplicity(Base):
     """P values of other analyses adjusted for their number."""
 
@@ -579,6 +590,6 @@ class Power(Base):
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut
-    | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power,
+    | LostToFollowUp | IntervalCensored | DateBounds | Multiplicity | EValue | PredictedSurvival | Precision | Power,
     Field(discriminator="kind"),
 ]  # fmt: skip

@@ -351,7 +351,7 @@ def _competing(p: Protocol, of: list[Any]) -> str:
 def _on_the_way(p: Protocol, of: list[Any]) -> str:
     used = dict.fromkeys(s for a in of for s in a.strategies)
     ways = [words for strategy, words in _STRATEGIES.items() if strategy in used]
-    events = _join(dict.fromkeys(_lower(event_words(a.event)) for a in of))
+    events = _join(dict.fromkeys(_lower(event_words(a.event, p)) for a in of))
     out = f"What happens on the way ({events}) was analysed under several estimands (ICH E9(R1)): {_join(ways)}."
     if "naive" in used:
         out += (
@@ -395,6 +395,8 @@ _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
     "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
     "(Turnbull).",
+    "date_bounds": "Where dates were partial, the estimates under the earliest and the latest day they can mean stand "
+    "beside the declared ones.",
     "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
     "multiplicity": "P values named in the protocol were adjusted for their number.",
 }

@@ -343,6 +343,10 @@ class DatedEvent(Declared):
             raise ValueError("a milestone is declared by one of `from`, `first_of` and `no_response_by`")
         if (self.source is None) != (self.where is None):
             raise ValueError("`from` and `where` go together")
+        for key, form in (("after", "from"), ("dated", "no_response_by")):
+            of = self.source if form == "from" else self.no_response_by
+            if key in self.model_fields_set and of is None:
+                raise ValueError(f"`{key}` goes with `{form}`")
         if self.without is not None and self.source != "LB":
             raise ValueError("`without` goes with rows of LB")
         if self.unless_after is not None and not self.first_of:

@@ -40,7 +40,9 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "transplant": (Proportion, Summary),
     "safety": (Proportion,),
 }
-_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
+_OWN = re.compile(
+    r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|earliest|latest|partial|landmark_[^.]*(\.\d+)?)"
+)
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
 
 

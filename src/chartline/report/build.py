@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from chartline.report.blocks import (
     amendments,
+    assertions,
     comparisons,
     competing,
     exposure,
@@ -44,6 +45,7 @@ Build = Callable[[ReportSource], list[Block]]
 
 BLOCKS: tuple[Build, ...] = (
     key_numbers.build,
+    assertions.build,
     withheld.build,
     summary.build,
     methods.build,
@@ -70,7 +72,7 @@ BLOCKS: tuple[Build, ...] = (
     provenance.build,
 )
 CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
-QUOTING: tuple[Build, ...] = (queries.build, amendments.build, provenance.build)
+QUOTING: tuple[Build, ...] = (assertions.build, queries.build, amendments.build, provenance.build)
 
 
 def build_document(source: ReportSource, what: str = "report") -> Document:

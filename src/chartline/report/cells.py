@@ -10,7 +10,15 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, in_sentence, level_label, level_words, shipped_labels
+from chartline.protocol.names import (
+    EVENTS,
+    event_words,
+    in_sentence,
+    level_label,
+    level_words,
+    sentence_start,
+    shipped_labels,
+)
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -156,7 +164,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     return shipped_labels(source.protocol).get(variable, variable), ""
 
 
-def event_word(event: str) -> str:
-    """Return a milestone or state as the head of a row: "Transplantation"; a study's own name as it is."""
-    words = event_words(event)
-    return words[:1].upper() + words[1:] if event in EVENTS else event
+def event_word(source: ReportSource, event: str) -> str:
+    """Return a milestone or state as the head of a row: "Transplantation"; a study's own state by its name."""
+    known = event in EVENTS or event in source.protocol.milestones
+    return sentence_start(event_words(event, source.protocol)) if known else event

@@ -1,7 +1,7 @@
 """What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
 
 The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
-`WithheldLine`) are made by the pipeline and printed only where the protocol allows a patient-level report.
+`WithheldLine`, `AssertionLine`) are made by the pipeline; patients are named only where the protocol allows it.
 
 Where results are looked for (analysis id, group):
 
@@ -101,6 +101,16 @@ class WithheldLine:
 
 
 @dataclass(frozen=True)
+class AssertionLine:
+    """An assertion that does not hold in one comparison: of `n` compared, the breaches (patient or "", numbers)."""
+
+    sentence: str
+    on: str
+    n: int
+    breaches: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -125,8 +135,10 @@ class ReportSource:
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
+    assertions: tuple[AssertionLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+    origins: Mapping[str, str] = field(default_factory=dict)  # endpoint -> what its times are counted from, in words
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from chartline.counts.members import Roster, all_members, as_counted, endpoint_o
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
+from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_sets import rule_sets_of
@@ -22,6 +24,7 @@ from chartline.protocol.describe import describe_protocol
 from chartline.protocol.model import Protocol
 from chartline.report.source import (
     AmendmentLine,
+    AssertionLine,
     InputFile,
     PatientBar,
     QueryLine,
@@ -32,6 +35,7 @@ from chartline.results.model import Results
 from chartline.trace.build import items_of
 
 if TYPE_CHECKING:
+    from chartline.assertions.model import Verdict
     from chartline.results.multiverse import Multiverse
     from chartline.study import StudyData, StudyRun
 
@@ -50,7 +54,9 @@ def report_source(run: StudyRun) -> ReportSource:
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
+        assertions=assertion_lines(run.assertions),
         **_provenance(study),
+        origins=origin_words(study.protocol),
         levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
     )
 
@@ -71,6 +77,21 @@ def _provenance(study: StudyData) -> dict[str, Any]:
             ("data digest", study.data_digest),
         ),
     }
+
+
+def assertion_lines(verdicts: Sequence[Verdict]) -> tuple[AssertionLine, ...]:
+    """Return what does not hold, as lines of the report."""
+    return tuple(
+        AssertionLine(v.assertion.sentence, v.on, v.n, tuple((b.subject, b.numbers) for b in v.breaches))
+        for v in verdicts
+        if v.verdict == "breached"
+    )
+
+
+def origin_words(protocol: Protocol) -> dict[str, str]:
+    """Return endpoint -> the milestone that its times are counted from, in words."""
+    words = milestone_words(protocol)
+    return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
 def response_labels(protocol: Protocol) -> dict[str, str]:

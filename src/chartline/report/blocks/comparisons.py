@@ -191,7 +191,7 @@ def _term(source: ReportSource, analysis: Any, term: str) -> str:
     """A coefficient: a covariate with what its ratio is for, a level, a column of a spline, an effect with time."""
     name, _, level = term.partition("=")
     if name == "STATE":
-        return f"after {sentence_case(event_word(getattr(analysis, 'time_dependent', '') or 'the event'))}"
+        return f"after {sentence_case(event_word(source, getattr(analysis, 'time_dependent', '') or 'the event'))}"
     variable, _, spline = name.rstrip("]").partition("[")
     variable, _, changing = variable.partition("*")
     label, unit = variable_label(source, variable)
