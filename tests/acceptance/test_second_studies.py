@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 DAYS = 30.4375  # of a month
 MONTHS = {182: 6, 365: 12, 730: 24, 1095: 36, 1826: 60}  # R's days fall into the same day of the curve as our months
-ELN = {"Adverse": "ADVERSE", "Favorable": "FAVOURABLE", "Inter-1": "INTERMEDIATE-1", "Inter-2": "INTERMEDIATE-2"}
+ELN = {"Adverse": "Adverse", "Favorable": "Favourable", "Inter-1": "Intermediate-1", "Inter-2": "Intermediate-2"}
 
 
 def _run(study: str, folder: str, to: Path) -> tuple[StudyRun, dict[str, Any]]:

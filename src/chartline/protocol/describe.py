@@ -165,7 +165,8 @@ def _treatment(p: Protocol) -> list[str]:
 
 def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
     r = p.response
-    until = f"if made before the first of {_join(_words(p)[x] for x in r.before)}" if r.before else "whenever made"
+    stops = _join(_words(p)[x] for x in r.before)
+    until = f"if made before {'the first of ' if len(r.before) > 1 else ''}{stops}" if r.before else "whenever made"
     if recorded:
         return [
             "Response is the one that the treating team recorded, on the day it was recorded; nothing was derived from "
@@ -376,8 +377,10 @@ _STRATEGIES = {
     "multistate": "as a state of an illness-death model",
 }
 _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
-    "follow_up": "Follow-up is by reverse Kaplan-Meier, with the share of the possible person-time that was observed "
-    "(Clark).",
+    "follow_up": lambda p, of: (
+        "Follow-up is by reverse Kaplan-Meier"
+        + (", with the share of the possible person-time that was observed (Clark)." if p.data.cut_off else ".")
+    ),
     "cumulative_incidence": _competing,
     "compare_survival": "Curves were compared by the tests that the protocol names.",
     "cox": _models,
