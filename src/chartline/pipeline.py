@@ -67,6 +67,7 @@ def read_study(
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
     inputs["protocol"] = digest_file(protocol_file(study))
     signatures: dict[str, str] = {}
+    days_from: dict[str, None] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
         mapping_file, folder = home / centre.mapping, home / centre.folder
@@ -90,6 +91,7 @@ def read_study(
         applied += done
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
+        days_from |= dict.fromkeys(event.label for event in mapping.days_from.values())
         queries += _unsigned(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
@@ -100,7 +102,7 @@ def read_study(
     asked = check_and_close(queries, data, protocol, applied)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(queries),
+        tuple(days_from), tuple(queries),
     )  # fmt: skip
 
 

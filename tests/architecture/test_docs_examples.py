@@ -67,7 +67,8 @@ def test_the_small_protocol_is_read(tmp_path: Path) -> None:
 def test_the_other_pieces_of_protocol_fit_into_it(extra: str, tmp_path: Path) -> None:
     """Each further block replaces one top key of the small protocol."""
     small, key = _blocks("protocol", "yaml")[0], extra.split(":")[0]
-    kept = re.sub(rf"^{key}:.*\n(?:[ ].*\n)*", "", small, flags=re.MULTILINE)
+    replaced = {"index": "treatment"}.get(key, key)  # a protocol has one of the two
+    kept = re.sub(rf"^{replaced}:.*\n(?:[ ].*\n)*", "", small, flags=re.MULTILINE)
     kept = re.sub(r"^  - \{id: (?:os|dor), kind.*\n|^  os_12m.*\n", "", kept, flags=re.MULTILINE)
     kept = kept.replace("curves: [os, dor], ", "").replace(", os_12m]", "]")
     (tmp_path / "protocol.yaml").write_text(kept + extra, encoding="utf-8")

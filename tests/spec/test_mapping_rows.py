@@ -191,3 +191,35 @@ def test_what_the_reader_saw_becomes_a_note() -> None:
     )
     assert data["AE"].height == 1
     assert [(q.rule, q.severity, q.addresses) for q in queries] == [("hidden_row", Severity.NOTE, (note.address,))]
+
+
+SAMPLES = "id | sample | last\nP1 | a | 2023-02-28\nP1 | b | 2023-02-28\nP2 | c | 2020-01-01\nP1 | d | {last}"
+PER_SAMPLE = {"repeated_rows": "one row a sample", "ignore": {"sample": "not needed"}}
+ALIVE = [{"domain": "SS", "variables": {"LKADTC": "last"}}]
+
+
+def test_rows_declared_as_repeats_are_left_out_and_their_number_told() -> None:
+    data, queries = mapped(SAMPLES.format(last="2023-02-28"), ALIVE, table_keys=PER_SAMPLE)
+    assert values(data, "SS", "USUBJID", "LKADTC") == [("P1", "2023-02-28"), ("P2", "2020-01-01")]
+    [q] = queries
+    assert (q.rule, q.severity, q.addresses) == (
+        "rows_excluded",
+        Severity.NOTE,
+        ("book.xlsx!S!row 3", "book.xlsx!S!row 5"),
+    )
+    assert q.message == "2 rows left out as declared: one row a sample; the subject's first row is used."
+
+
+def test_a_declared_repeat_that_says_something_else_is_queried() -> None:
+    data, queries = mapped(SAMPLES.format(last="2022-01-01"), ALIVE, table_keys=PER_SAMPLE)
+    assert values(data, "SS", "USUBJID", "LKADTC") == [("P1", "2023-02-28"), ("P2", "2020-01-01")]
+    assert [(q.rule, q.severity) for q in queries] == [
+        ("rows_excluded", Severity.NOTE),
+        ("duplicate_subject_row", Severity.BLOCK),
+    ]
+    assert queries[1].addresses == ("book.xlsx!S!C5", "book.xlsx!S!C2")
+
+
+def test_a_table_has_one_row_a_subject_or_repeats() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        mapped("id | last\nP1 | 2020-01-01", ALIVE, table_keys=PER_SAMPLE | {"one_row_per_subject": True})

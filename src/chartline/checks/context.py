@@ -8,15 +8,18 @@ date is in conflict only when no day it can mean would do.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
 from chartline.checks.laboratory import laboratory_tests
+from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
 from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day, last_day
-from chartline.core.index import index_doses
+from chartline.core.index import index_days
 from chartline.core.plans import run
 from chartline.protocol.model import Protocol
 
@@ -80,17 +83,27 @@ class Context:
 
     @cached_property
     def first_dose(self) -> pl.DataFrame:
-        """One row a treated subject: the first dose of the index drug that has a full date."""
-        index = index_doses(self.data, self.protocol.treatment.drug)
-        cells = self.data["EX"].lazy().select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col("EXSTDTC").alias("VALUE"))
+        """One row a subject with a day 0: the first dose of the index drug (or the index event) with a full date."""
+        index, (domain, day) = index_days(self.data, self.protocol.index_rows), self.protocol.index_rows.source
+        cells = self.data[domain].lazy().select("CENTRE", "SEQ", "BLOCK", "ROW", pl.col(day).alias("VALUE"))
         first = index.lazy().select(*SUBJECT, pl.col("TRTSSEQ").alias("SEQ"))
         return run(days(first.join(cells, on=["CENTRE", "SEQ"], how="left", maintain_order="left").select(_CELL)))
+
+    @property
+    def doses(self) -> pl.LazyFrame:
+        """The EX rows of the index drug; none where day 0 is another event."""
+        drug = self.protocol.index_rows.drug
+        return self.data["EX"].lazy().filter(pl.lit(False) if drug is None else pl.col("EXTRT") == drug)
+
+    def day_zero(self, record: Mapping[str, Any], suffix: str = "") -> Cell:
+        """Return the cell of day 0 from the columns of `first_dose` in a record."""
+        index = self.protocol.index_rows
+        return cell(record, *index.source, suffix, label=index.event.capitalize())
 
     @cached_property
     def second_dose(self) -> pl.DataFrame:
         """One row a subject: DAY, the first day after that of the first dose on which the index drug was given."""
-        drug = pl.col("EXTRT") == self.protocol.treatment.drug
-        doses = self.data["EX"].lazy().filter(drug).select(*SUBJECT, first_day("EXSTDTC").alias("DAY"))
+        doses = self.doses.select(*SUBJECT, first_day("EXSTDTC").alias("DAY"))
         first = self.first_dose.lazy().select(*SUBJECT, "LO")
         later = doses.join(first, on=SUBJECT, maintain_order="left").filter(pl.col("DAY") > pl.col("LO"))
         return run(later.group_by(SUBJECT, maintain_order=True).agg(pl.col("DAY").min()))

@@ -15,7 +15,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, age_in_years, first_day, is_partial, last_day, one_day
-from chartline.core.index import index_doses
+from chartline.core.index import index_days
 from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
 from chartline.protocol.model import Characteristic, Protocol
@@ -38,18 +38,19 @@ def subject_facts(data: ClinicalData, protocol: Protocol) -> Facts:
     """Return the facts of every record that has a row in DM or EX, ordered by centre (as in the protocol)
     and id.
     """
-    index = index_doses(data, protocol.treatment.drug).lazy()
+    index = index_days(data, protocol.index_rows).lazy()
     plan = (
         _records(data, protocol)
         .join(_person(data), on=KEY, how="left", maintain_order="left")
         .join(index, on=KEY, how="left", maintain_order="left")
     )
     plan = plan.with_columns(_age())
+    domain, day = protocol.index_rows.source
     sources = {
         "BRTHDT": [("DM", "BRTHDTC__SEQ", "BRTHDTC")],
         "SEX": [("DM", "SEX__SEQ", "SEX")],
-        "AGE": [("DM", "AGE__SEQ", "BRTHDTC"), ("EX", "TRTSSEQ", "EXSTDTC")],
-        "TRTSDT": [("EX", "TRTSSEQ", "EXSTDTC")],
+        "AGE": [("DM", "AGE__SEQ", "BRTHDTC"), (domain, "TRTSSEQ", day)],
+        "TRTSDT": [(domain, "TRTSSEQ", day)],
         "TRTEDT": [("EX", "TRTESEQ", "EXSTDTC")],
     }
     phrases = _phrases(protocol)
@@ -110,8 +111,9 @@ def _age() -> list[pl.Expr]:
 
 
 def _phrases(protocol: Protocol) -> dict[str, pl.Expr]:
-    drug = protocol.treatment.label
-    first = pl.format("first dose on {}", pl.col("TRTSDT").cast(pl.String))
+    event = protocol.index_rows.event
+    undated = f"no dated dose of {protocol.treatment.label}" if protocol.treatment else f"no date of {event}"
+    first = pl.format(f"{event} on {{}}", pl.col("TRTSDT").cast(pl.String))
     born = pl.format("(born {})", pl.col("BRTHDTC"))
     from_birth = pl.format("age {} at {} {}", "AGE", first, born)
     recorded = pl.format("age {} as recorded (no complete date of birth)", "AGE")
@@ -119,9 +121,9 @@ def _phrases(protocol: Protocol) -> dict[str, pl.Expr]:
     return {
         "BRTHDT": pl.format("born {}", "BRTHDTC").fill_null("date of birth not recorded"),
         "SEX": pl.format("sex recorded as {}", "SEX").fill_null("sex not recorded"),
-        "AGE": age.fill_null("age at first dose not known"),
-        "TRTSDT": first.fill_null(f"no dated dose of {drug}"),
-        "TRTEDT": pl.format("last dose on {}", pl.col("TRTEDT").cast(pl.String)).fill_null(f"no dated dose of {drug}"),
+        "AGE": age.fill_null(f"age at {event} not known"),
+        "TRTSDT": first.fill_null(undated),
+        "TRTEDT": pl.format("last dose on {}", pl.col("TRTEDT").cast(pl.String)).fill_null(undated),
     }
 
 
@@ -138,10 +140,19 @@ def _characteristic(data: ClinicalData, name: str, c: Characteristic, policy: Pa
     typed = rows.filter(pl.col(c.value).is_not_null()).select(
         *KEY, "SEQ", *_typed(name, c, policy), pl.col(c.value).cast(pl.String).alias(f"{name}__RAW")
     )
+    # In groups the number decides which row is taken; what it is called afterwards does not.
+    grouped = pl.coalesce(_group(name, label, condition) for label, condition in c.groups.items()) if c.groups else None
     order = {"max": [name, "SEQ"], "min": [name, "SEQ"]}.get(c.take, ["SEQ"])
     pick = pl.all().last() if c.take in ("max", "last") else pl.all().first()
     chosen = typed.sort(order, nulls_last=c.take != "max").group_by(KEY, maintain_order=True).agg(pick)
+    if grouped is not None:
+        chosen = chosen.with_columns(grouped.alias(name))
     return chosen.rename({"SEQ": f"{name}__SEQ"})
+
+
+def _group(name: str, label: str, condition: str) -> pl.Expr:
+    holds = parse_condition(condition).expr({name: pl.Float64()})
+    return pl.when(holds).then(pl.lit(label))
 
 
 def _typed(name: str, c: Characteristic, policy: PartialPolicy) -> list[pl.Expr]:
@@ -150,7 +161,7 @@ def _typed(name: str, c: Characteristic, policy: PartialPolicy) -> list[pl.Expr]
     if c.type == "date":
         return [one_day(raw, policy).alias(name), imputation_flag(raw).alias(f"{name}F")]
     typed = {
-        "text": raw,
+        "text": number if c.groups else raw,
         "number": number,
         "integer": pl.when(number == number.floor()).then(number).cast(pl.Int64),
         "flag": pl.when(raw.is_in(["Y", "N"])).then(raw),
@@ -166,7 +177,10 @@ def imputation_flag(text: str | pl.Expr) -> pl.Expr:
 
 def _characteristic_phrase(name: str, c: Characteristic) -> pl.Expr:
     value = number_text(name) if c.type in ("number", "integer") else pl.col(name).cast(pl.String)
-    unit = f" {c.unit}" if c.unit else ""
-    unreadable = pl.format(f"{c.label} recorded as '{{}}', which is not a {c.type}", f"{name}__RAW")
+    unit = f" {c.unit}" if c.unit and not c.groups else ""
+    what = "in any of its groups" if c.groups else f"a {c.type}"
+    unreadable = pl.format(f"{c.label} recorded as '{{}}', which is not {what}", f"{name}__RAW")
     said = pl.format(f"{c.label}: {{}}{unit}", value)
+    if c.groups:
+        said = pl.format(f"{{}} ({{}}{f' {c.unit}' if c.unit else ''})", said, f"{name}__RAW")
     return pl.coalesce(said, unreadable, pl.lit(f"{c.label} not recorded"))

@@ -410,15 +410,16 @@ class Roster:
         return self._select(people.with_columns(state.alias(STATE)), role, pl.col("AVAL"), (STATE,), _cause(role))
 
     def _to_cut_off(self) -> pl.Expr:
-        """Days from the end of a subject's time to the cut-off; never negative."""
-        potential = (pl.lit(self._protocol.data.cut_off) - pl.col("STARTDT")).dt.total_days()
+        """Days from the end of a subject's time to the cut-off; never negative; null where there is no cut-off."""
+        potential = (pl.lit(self._protocol.data.cut_off, pl.Date) - pl.col("STARTDT")).dt.total_days()
         return (potential - pl.col("AVAL")).clip(0)
 
     def _lost_days(self, analysis: FollowUp) -> pl.LazyFrame:
         """Days between the last contact and the cut-off of those censored, 0 for those with the event."""
         people, role = self._people(analysis)
         days = pl.when(role == "censored").then(self._to_cut_off()).when(role == "event").then(0)
-        known = pl.when(role.is_in(["event", "censored"])).then(pl.lit("counted")).otherwise(role)
+        counted = pl.when(days.is_not_null()).then(pl.lit("counted")).otherwise(pl.lit("missing"))
+        known = pl.when(role.is_in(["event", "censored"])).then(counted).otherwise(role)
         return self._select(people, known, days, pattern_of(analysis))
 
     def _lost(self, analysis: LostToFollowUp) -> pl.LazyFrame:

@@ -17,11 +17,12 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day, last_day
+from chartline.core.index import START_OF
 from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestone_topics import milestone_topics
-from chartline.derive.milestones import KEY, START_OF, bounds_of, day_of, first_row_after, source_of
+from chartline.derive.milestones import KEY, bounds_of, day_of, first_row_after, source_of
 from chartline.derive.response_rules import load_rules
 from chartline.protocol.base import Milestone, own_variables
 from chartline.protocol.model import DatedEvent, Protocol, ResponseLandmark, Unsupported
@@ -157,8 +158,8 @@ def _failure(
         pl.col(name).cast(pl.String).alias(f"{name}_DTC"),
         *days,
         pl.lit(None, pl.String).alias(f"{name}_F"),
-        pl.when(seen).then(pl.lit("RS")).otherwise(pl.lit("EX")).alias(f"{name}_DOM"),
-        pl.when(seen).then(pl.lit("RSDTC")).otherwise(pl.lit("EXSTDTC")).alias(f"{name}_VAR"),
+        pl.when(seen).then(pl.lit("RS")).otherwise(source_of(Milestone.FIRST_DOSE, "DOM")).alias(f"{name}_DOM"),
+        pl.when(seen).then(pl.lit("RSDTC")).otherwise(source_of(Milestone.FIRST_DOSE, "VAR")).alias(f"{name}_VAR"),
         pl.format("no response by the landmark on {}", landmark.cast(pl.String)).alias(f"{name}_WHY"),
     ).drop("LANDMARK", "LANDSEQ", "SEENDT", "SEENSEQ")
 

@@ -95,7 +95,7 @@ def derive_subjects(
     data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query], keep: Keep = call
 ) -> Subjects:
     """Derive everything but the times. With `Kept` as `keep`, a step is made again only where what it reads differs."""
-    index = only(protocol, "treatment", "transplant", "new_therapy", "partial_dates")
+    index = only(protocol, "index_rows", "transplant", "new_therapy", "partial_dates")
     responding = only(protocol, "response", "response_variants")
     treated = keep(_treated, cohort.subjects)
     milestones = keep(derive_milestones, data, treated, index)
@@ -108,7 +108,7 @@ def derive_subjects(
     milestones = keep(derive_dated_events, data, milestones, adex, responses[""].visits, dated)
     own, why_own = keep(dated_event_variables, milestones, only(protocol, "milestones"))
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
-    transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
+    transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best, protocol.index_rows)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
@@ -221,7 +221,8 @@ def derive_endpoints(
 ) -> Times:
     """Return the times of the endpoints (PARAMCD -> endpoint) over their populations.
 
-    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its sets and milestones.
+    Reads of `adsl` TRTSDT and what the populations' conditions name, and of the protocol its sets, milestones and
+    day 0.
     """
     inside = [_membership(e, adsl, protocol).alias(code) for code, e in endpoints.items()]
     members = adsl.select(*KEY, *inside)

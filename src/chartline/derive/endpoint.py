@@ -13,9 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 from chartline.core.dates import PartialPolicy
+from chartline.core.index import START_OF
 from chartline.core.query import Topic
 from chartline.derive.milestone_topics import milestone_topics
-from chartline.derive.milestones import START_OF
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Endpoint as Declared

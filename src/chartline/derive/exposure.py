@@ -20,16 +20,21 @@ KEY = ["CENTRE", "USUBJID"]
 
 
 def derive_exposure(
-    data: ClinicalData, subjects: pl.DataFrame, treatment: Treatment
+    data: ClinicalData, subjects: pl.DataFrame, treatment: Treatment | None
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
-    """Return (ADEX, one row a subject with the totals, trace)."""
-    rows = data["EX"].lazy().filter(pl.col("EXTRT") == treatment.drug)
+    """Return (ADEX, one row a subject with the totals, trace). Without an index drug every total is missing."""
+    drug = pl.lit(False) if treatment is None else pl.col("EXTRT") == treatment.drug
+    rows = data["EX"].lazy().filter(drug)
     rows = rows.join(subjects.lazy().select(KEY), on=KEY, how="semi")
     complete = pl.when(pl.col("EXSTDTC").str.len_chars() == 10).then(first_day("EXSTDTC"))
     doses = run(rows.with_columns(complete.alias("ASTDT")).sort(*KEY, "ASTDT", "SEQ", nulls_last=True))
-    adex = run(_with_cycle_totals(_rebuild_cycles(doses, treatment.cycle)))
+    adex = run(_with_cycle_totals(_rebuild_cycles(doses, treatment.cycle if treatment else CycleRule())))
     per_subject = _totals(adex, subjects)
-    return adex, per_subject, _reasons(adex, per_subject, treatment)
+    if treatment is None:
+        counted = [c for c in per_subject.columns if c not in KEY]
+        per_subject = per_subject.with_columns(pl.lit(None, per_subject.schema[c]).alias(c) for c in counted)
+        return adex, per_subject, []
+    return adex, per_subject, _reasons(adex, per_subject)
 
 
 def _rebuild_cycles(doses: pl.DataFrame, rule: CycleRule) -> pl.LazyFrame:
@@ -94,7 +99,7 @@ def _totals(adex: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
     return run(every.with_columns(pl.col("NDOSE").fill_null(0), pl.col("NCYC").fill_null(0)))
 
 
-def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame, treatment: Treatment) -> list[pl.LazyFrame]:
+def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame) -> list[pl.LazyFrame]:
     rows = adex.select(*KEY, "SEQ").join(per_subject, on=KEY)
     doses = pl.format("{} doses in {} cycles", "NDOSE", "NCYC")
     doses = doses.str.replace(r"^1 doses", "1 dose").str.replace(r" 1 cycles$", " 1 cycle")

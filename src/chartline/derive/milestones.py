@@ -24,7 +24,7 @@ from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData, statement
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day, is_partial, last_day, one_day
-from chartline.core.index import index_doses
+from chartline.core.index import START_OF, index_days
 from chartline.core.plans import run
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
@@ -61,16 +61,12 @@ _COMPLETE = (
     *(Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE),
     Milestone.LAST_ASSESSED,
 )
-START_OF = {
-    **{"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"},
-    **{"EX": "EXSTDTC", "LB": "LBDTC", "FA": "FADTC"},
-}
 
 
 def milestone_words(protocol: Protocol) -> dict[str, str]:
-    """Return every milestone of a study in words, as inside a sentence."""
+    """Return every milestone of a study in words, as inside a sentence; `first_dose` is what its day 0 is called."""
     own = {name: in_sentence(event.label) for name, event in protocol.milestones.items()}
-    return {str(m): word for m, word in WORDS.items()} | own
+    return {str(m): word for m, word in WORDS.items()} | {"first_dose": protocol.index_rows.event} | own
 
 
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
@@ -160,32 +156,38 @@ def _birth(data: ClinicalData) -> pl.LazyFrame:
 
 
 def _doses(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
-    doses = index_doses(data, protocol.treatment.drug).lazy()
-    columns = []
+    """Day 0 and the last dose; `first_dose_DOM` and `_VAR` say where day 0 stands."""
+    doses = index_days(data, protocol.index_rows).lazy()
+    domain, variable = protocol.index_rows.source
+    columns = [
+        pl.lit(domain).alias(f"{Milestone.FIRST_DOSE}_DOM"),
+        pl.lit(variable).alias(f"{Milestone.FIRST_DOSE}_VAR"),
+    ]
     for m, day, seq in (
         (Milestone.FIRST_DOSE, "TRTSDT", "TRTSSEQ"),
         (Milestone.LAST_DOSE, "TRTEDT", "TRTESEQ"),
     ):
         columns += [pl.col(day).cast(pl.String).alias(f"{m}_DTC"), pl.col(seq).alias(f"{m}_SEQ")]
-        columns += [pl.lit(True).alias(f"{m}_KNOWN")]
+        columns += [pl.col(day).is_not_null().alias(f"{m}_KNOWN")]
     return doses.select(*KEY, *columns)
 
 
 def _last_assessed(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
     """The last complete date of an assessment from the first dose on; the first dose where there is none."""
     m, day = Milestone.LAST_ASSESSED, first_day("RSDTC")
-    treated = index_doses(data, protocol.treatment.drug).lazy().select(*KEY, "TRTSDT", "TRTSSEQ")
+    treated = index_days(data, protocol.index_rows).lazy().select(*KEY, "TRTSDT", "TRTSSEQ")
     rows = data["RS"].lazy().filter(pl.col("RSDTC").str.len_chars() == 10).with_columns(day.alias("DAY"))
     rows = rows.join(treated, on=KEY).filter(pl.col("DAY") >= pl.col("TRTSDT")).sort("DAY", "SEQ")
     last = rows.group_by(KEY).agg(pl.col("DAY").last(), pl.col("SEQ").last())
     known = treated.join(last, on=KEY, how="left", maintain_order="left")
     seen = pl.col("DAY").is_not_null()
+    domain, variable = protocol.index_rows.source
     return known.select(
         *KEY,
         pl.coalesce("DAY", "TRTSDT").cast(pl.String).alias(f"{m}_DTC"),
         pl.coalesce("SEQ", "TRTSSEQ").alias(f"{m}_SEQ"),
-        pl.when(seen).then(pl.lit("RS")).otherwise(pl.lit("EX")).alias(f"{m}_DOM"),
-        pl.when(seen).then(pl.lit("RSDTC")).otherwise(pl.lit("EXSTDTC")).alias(f"{m}_VAR"),
+        pl.when(seen).then(pl.lit("RS")).otherwise(pl.lit(domain)).alias(f"{m}_DOM"),
+        pl.when(seen).then(pl.lit("RSDTC")).otherwise(pl.lit(variable)).alias(f"{m}_VAR"),
         pl.lit(True).alias(f"{m}_KNOWN"),
     )
 
@@ -296,7 +298,7 @@ def source_of(milestone: str, suffix: str) -> pl.Expr:
     if milestone == Milestone.RELAPSE:  # recorded, or derived from an assessment
         derived = pl.col(f"{milestone}_DOM") == "RS"
         return pl.when(derived).then(pl.lit(("RS", "RSDTC")[at])).otherwise(named[milestone])
-    if milestone in named and milestone != Milestone.LAST_ASSESSED:
+    if milestone in named and milestone not in (Milestone.FIRST_DOSE, Milestone.LAST_ASSESSED):
         return named[milestone]
     return pl.col(f"{milestone}_{suffix}")
 

@@ -176,6 +176,9 @@ def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.
 
 def _sentence(choice: Response, rules: ResponseRules) -> pl.Expr:
     """Say why an assessment has its category, as a haematologist would."""
+    if rules.recorded:
+        said = pl.format("recorded by the treating team as {} on {}", "INVRESP", "RSDTC")
+        return said.fill_null(pl.format("no response recorded on {}", "RSDTC"))
     response = pl.col("AVALC").is_in(responders_of(choice))
     morphology = pl.format("marrow {} {}", pl.col("RSDTC"), visit_findings(rules))
     first, last = choice.counts_window_days

@@ -84,8 +84,9 @@ def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> 
     ]
     inside = inside.with_columns(met)
     main = next(iter(rules.counts), None)
-    if main is None:
-        return inside.select(*KEY, "ADT").unique().with_columns(pl.lit("").alias("COUNTS"))
+    shown = ["CNTDT", "COUNTS", *[c for t in _TESTS for c in (t, f"{t}_SEQ")]]
+    if main is None:  # criteria that ask for no counts
+        return inside.with_columns(pl.lit("").alias("COUNTS")).select(*KEY, "ADT", *shown).clear()
     verdicts = []
     for name, listed in rules.counts.items():
         parts = [pl.col(f"{name}.{i}") for i in range(len(listed))]
@@ -96,7 +97,6 @@ def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> 
         _sentence(rules, rules.counts[main], main, choice).alias("COUNTS")
     )
     flags = [pl.col(f"{name}_{which}").any() for name in rules.counts for which in ("all", "any")]
-    shown = ["CNTDT", "COUNTS", *[c for t in _TESTS for c in (t, f"{t}_SEQ")]]
     # The day shown: the most rules met, then the earliest.
     ordered = inside.sort("SCORE", "CNTDT", descending=[True, False])
     return ordered.group_by(*KEY, "ADT", maintain_order=True).agg(*flags, *[pl.col(c).first() for c in shown])

@@ -64,7 +64,7 @@ class Measure(Rule):
 class Finding(Rule):
     """A code of the assessment, and where given of the last assessment up to the first dose."""
 
-    variable: Literal["EMD", "CSFBLAST", "AUERROD", "TRILIN"]
+    variable: Literal["EMD", "CSFBLAST", "AUERROD", "TRILIN", "INVRESP"]
     one_of: tuple[str, ...]
     at_baseline: tuple[str, ...] = ()
     if_available: bool = Field(False, description="A missing value does not stand in the way.")
@@ -160,6 +160,12 @@ class ResponseRules(RuleSet):
     investigator: dict[str, str] = Field(
         {}, description="Word of the treating team (INVRESP) -> the category it stands for, to compare the two."
     )
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the rules take the response that the treating team recorded, instead of raw findings."""
+        read = [r for c in self.categories for r in c.requires]
+        return any(isinstance(r, Finding) and r.variable == "INVRESP" for r in read)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> ResponseRules:

@@ -60,14 +60,15 @@ def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.LazyFr
     for name, r in responses.items():
         choice = protocol.response_variants[name] if name else protocol.response
         end = f"_{name}" if name else ""
-        best = _with_visit(r, pl.col("BORDT"), responders_of(choice))
-        out += _cells(best, [f"BOR{end}", *([] if name else ["BORDT"])], name)
-        first = _with_visit(r, pl.coalesce("FRSPDT", "BORDT"), responders_of(choice))
-        out += _cells(first, [f"RESPFL{end}", *([] if name else ["FRSPDT", "FRSP", "FRSPCYC"])], name)
+        recorded, responders = load_rules(choice.criteria).recorded, responders_of(choice)
+        best = _with_visit(r, pl.col("BORDT"), responders, recorded)
+        out += _cells(best, [f"BOR{end}", *([] if name else ["BORDT"])], name, recorded)
+        first = _with_visit(r, pl.coalesce("FRSPDT", "BORDT"), responders, recorded)
+        out += _cells(first, [f"RESPFL{end}", *([] if name else ["FRSPDT", "FRSP", "FRSPCYC"])], name, recorded)
     return out
 
 
-def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.DataFrame:
+def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...], recorded: bool) -> pl.DataFrame:
     """One row a subject with the assessment of `day` and the sentence about it."""
     counted = r.visits.lazy().filter(pl.col("ANL01FL") == "Y").rename({"BECAUSE": "VISITWHY"})
     left = r.best.lazy().with_columns(day.alias("ON"))
@@ -75,7 +76,8 @@ def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.Da
     rows = left.join(visit, on=[*KEY, "ON"], how="left", maintain_order="left")
     response = pl.col("AVALC").is_in(responders)
     before = pl.format(" before {} on {}", "STOPWORD", pl.col("STOPDT").cast(pl.String)).fill_null("")
-    none = pl.format("not evaluable: no marrow that can be judged on treatment{}", before)
+    lacking = "no response recorded" if recorded else "no marrow that can be judged on treatment"
+    none = pl.format(f"not evaluable: {lacking}{{}}", before)
     sentence = (
         pl.when(pl.col("AVALC").is_null())
         .then(none)
@@ -86,14 +88,16 @@ def _with_visit(r: Assessed, day: pl.Expr, responders: tuple[str, ...]) -> pl.Da
     return run(rows.with_columns(sentence.alias("WHY"), response.fill_null(False).alias("RESPONSE")))
 
 
-def _cells(rows: pl.DataFrame, names: list[str], variant: str) -> list[pl.LazyFrame]:
+def _cells(rows: pl.DataFrame, names: list[str], variant: str, recorded: bool) -> list[pl.LazyFrame]:
     sources = [("RS", v) for v in ("BMBLAST", "PBBLAST", "EMD")] + [("LB", t) for t in ("ANC", "PLT")]
+    if recorded:
+        sources = [("RS", "INVRESP")]
     out = []
     for name in names:
         value = pl.col(name.removesuffix(f"_{variant}") if variant else name)
         for domain, variable in sources:
             seq = pl.col(f"{variable}__SEQ" if domain == "RS" else f"{variable}_SEQ")
-            told = rows.lazy() if variable == "BMBLAST" else rows.lazy().filter(seq.is_not_null())
+            told = rows.lazy() if variable == sources[0][1] else rows.lazy().filter(seq.is_not_null())
             if domain == "LB":  # counts decide only between responses
                 told = told.filter("RESPONSE")
             where = (domain, seq, variable if domain == "RS" else "LBSTRESN")

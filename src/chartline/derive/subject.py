@@ -18,7 +18,7 @@ from chartline.derive.safety import flag_topics
 from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, milestone_labels, regraded_labels
+from chartline.protocol.names import milestone_labels, regraded_labels, shipped_labels
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -115,7 +115,7 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:
     """Return the label of every ADSL variable."""
-    out = {"SUBJID": "Subject", **COHORT_VARIABLES, **DERIVED_VARIABLES}
+    out = {"SUBJID": "Subject", **shipped_labels(protocol)}
     out |= {name: c.label for name, c in protocol.characteristics.items()}
     for variant, choice in protocol.response_variants.items():
         first, last = choice.counts_window_days

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.core.index import IndexRows
 from chartline.core.plans import run
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 
 
 def derive_transplant(
-    milestones: pl.DataFrame, adex: pl.DataFrame, best: pl.DataFrame
+    milestones: pl.DataFrame, adex: pl.DataFrame, best: pl.DataFrame, index: IndexRows
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a treated subject, trace)."""
     done = (
@@ -42,15 +43,15 @@ def derive_transplant(
     interval = (pl.col("HSCTDT") - pl.col("LASTDT")).dt.total_days()
     rows = run(joined.with_columns(interval.alias("HSCTINT"), response.alias("HSCTRESP")))
     names = ["HSCTFL", "HSCTDT", "HSCTDTF", "HSCTINT", "HSCTRESP"]
-    return rows.select(*KEY, *names), _reasons(rows)
+    return rows.select(*KEY, *names), _reasons(rows, index.event)
 
 
-def _reasons(rows: pl.DataFrame) -> list[pl.LazyFrame]:
+def _reasons(rows: pl.DataFrame, event: str) -> list[pl.LazyFrame]:
     day = pl.col("HSCTDT").cast(pl.String)
     done = pl.coalesce(
-        pl.format("allogeneic transplantation on {}, after the first dose", day),
-        pl.when(pl.col("HSCTFL") == "Y").then(pl.lit("transplanted after the first dose, date not recorded")),
-        pl.lit("no transplantation recorded after the first dose"),
+        pl.format(f"transplantation on {{}}, after the {event}", day),
+        pl.when(pl.col("HSCTFL") == "Y").then(pl.lit(f"transplanted after the {event}, date not recorded")),
+        pl.lit(f"no transplantation recorded after the {event}"),
     )
     interval = pl.format(
         "transplanted on {}, {} days after the last dose on {}", day, "HSCTINT", pl.col("LASTDT").cast(pl.String)

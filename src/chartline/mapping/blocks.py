@@ -26,7 +26,7 @@ from chartline.mapping.model import (
     Value,
     ValueSpec,
 )
-from chartline.mapping.values import Reading
+from chartline.mapping.values import Reading, read_distinct
 from chartline.mapping.words import terms, tests
 
 RANGE_VARIABLES = {
@@ -123,7 +123,7 @@ def _fill(text: str, names: dict[str, str]) -> str:
 
 
 def _plan_subject(mapping: Mapping, name: str, table: Table, out: Plan) -> None:
-    needs = any(r.domain != "RANGE" for r in table.records) or table.one_row_per_subject
+    needs = any(r.domain != "RANGE" for r in table.records) or table.one_row_per_subject or table.repeated_rows
     if table.subject is None:
         if needs:
             raise MappingError(
@@ -163,7 +163,7 @@ def _block(mapping: Mapping, table: str, records: Records, names: dict[str, str]
             assert isinstance(value, ValueSpec) and value.constant is not None
             text = _fill(value.constant, names)
             if text:  # an empty constant, as a blank item of for_each, is no value
-                constants[name] = _constant(known[name], text, place)
+                constants[name] = _constant(mapping, known[name], value, text, place)
         else:
             cells[name] = cell
             if name == "LBORRES":
@@ -214,6 +214,7 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         extract_optional=spec.extract_optional,
         lookup=None if spec.lookup is None else (spec.lookup.table, spec.lookup.key, spec.lookup.value),
     )
+    reading = _counted_in_days(mapping, variable, spec, reading, place)
     if variable.type == "date":
         patch, dates = spec.dates or DatePatch(), mapping.dates
         true_dates = patch.true_dates or dates.true_dates
@@ -226,6 +227,18 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
     precision = spec.precision and (_fill(spec.precision.month_where.column, names), spec.precision.month_where.matches)
     display = None if spec.display is None else _fill(spec.display, names)
     return CellSpec(columns, reading, precision or None, spec.date_parts is not None, display)
+
+
+def _counted_in_days(mapping: Mapping, variable: Variable, spec: ValueSpec, reading: Reading, place: str) -> Reading:
+    """Say from which day a date is counted, where the column holds days and not dates."""
+    if spec.days_after is None:
+        return reading
+    if variable.type != "date":
+        raise MappingError(f"{variable.name} is not a date.", where=place, do="remove `days_after`")
+    if spec.days_after not in mapping.days_from:
+        raise _unknown("event", spec.days_after, list(mapping.days_from), place, " in `days_from`")
+    day_zero = mapping.days_from[spec.days_after].day
+    return replace(reading, day_zero=day_zero, decimal=spec.decimal or mapping.decimal)
 
 
 def _codes(
@@ -258,7 +271,13 @@ def _check_terms(
             raise _unknown("term", term, list(closed), place, f" of {variable.name}")
 
 
-def _constant(variable: Variable, value: str, place: str) -> str:
+def _constant(mapping: Mapping, variable: Variable, spec: ValueSpec, value: str, place: str) -> str:
+    if spec.days_after is not None:
+        reading = _counted_in_days(mapping, variable, spec, Reading("date"), place)
+        day = read_distinct(reading, [(value, None)])[value, None].value
+        if day is None:
+            raise MappingError(f"The constant `{value}` of {variable.name} is not a number of days.", where=place)
+        return str(day)
     closed = terms(variable.domain, variable.name, variable.type)
     if closed is not None and value not in closed:
         raise _unknown("term", value, list(closed), place, f" of {variable.name}")

@@ -111,6 +111,17 @@ class Dates(_Declared):
     )
 
 
+class DayZero(_Declared):
+    """An event from which the centre counts days, because its calendar date is not known or was not given."""
+
+    label: str = Field(min_length=1, description="The event, as a reader sees it.", examples=["diagnosis"])
+    day: dt.date = Field(
+        description="The day that stands for the event of every subject. It is fictitious, and the report says so: "
+        "only differences between days counted from the same event mean anything.",
+        examples=["2000-01-01"],
+    )
+
+
 class Lookup(_Declared):
     """Read the cell as a key into another table."""
 
@@ -191,6 +202,12 @@ class ValueSpec(_Declared):
         "centre's upper limit of normal of the test.",
         examples=["mg/dL", {"column": "unit", "codes": {"mg/dL": ["8840"]}}],
     )
+    days_after: str | None = Field(
+        None,
+        description="The cell is a whole number of days after an event: its name in `days_from`. Negative days are "
+        "before it. `constant: 0` is the day of the event itself.",
+        examples=["diagnosis"],
+    )
     dates: DatePatch | None = Field(
         None, description="Date rules of this column, where they differ from the centre's.", examples=[{"order": "ISO"}]
     )
@@ -225,8 +242,10 @@ class ValueSpec(_Declared):
     def _one_origin(self) -> ValueSpec:
         if sum(x is not None for x in (self.column, self.constant, self.date_parts)) != 1:
             raise ValueError("a value needs exactly one of column, constant, date_parts")
-        if self.constant is not None and len(self.model_fields_set) > 1:
-            raise ValueError("a constant takes no other key")
+        if self.constant is not None and self.model_fields_set - {"constant", "days_after"}:
+            raise ValueError("a constant takes no other key, or `days_after`")
+        if self.days_after is not None and (self.date_parts or self.dates or self.precision):
+            raise ValueError("`days_after` goes with `column` or `constant`, and with neither `dates` nor `precision`")
         return self
 
 
@@ -337,6 +356,13 @@ class Table(_Declared):
         description="A second row of the same subject is queried, naming the cells that differ; the first is kept.",
         examples=[True],
     )
+    repeated_rows: str | None = Field(
+        None,
+        min_length=1,
+        description="Why a subject has several rows that say the same of the subject, e.g. one a sample. The first row "
+        "is kept, the number of the others told; one that differs in a column that is read is queried as a second row.",
+        examples=["one row a sample"],
+    )
     exclude_rows: tuple[Exclusion, ...] = Field(
         (),
         description="Rows that are not data, each with the reason.",
@@ -350,6 +376,12 @@ class Table(_Declared):
     records: tuple[Records, ...] = Field(
         (), description="The records made from each row.", examples=[[{"domain": "DM", "variables": {"SEX": "Sex"}}]]
     )
+
+    @model_validator(mode="after")
+    def _repeated_or_one(self) -> Table:
+        if self.repeated_rows is not None and self.one_row_per_subject:
+            raise ValueError("a table has one row a subject, or `repeated_rows`, not both")
+        return self
 
 
 class ReferenceRange(_Declared):
@@ -401,6 +433,12 @@ class Mapping(_Declared):
         examples=[["NA", "-", "not done"]],
     )
     dates: Dates = Field(Dates(), description="How this centre writes dates.", examples=[{"order": "DMY"}])
+    days_from: dict[str, DayZero] = Field(
+        {},
+        description="Events from which days are counted where the files hold no dates, each with the fictitious day "
+        "that stands for it.",
+        examples=[{"diagnosis": {"label": "diagnosis", "day": "2000-01-01"}}],
+    )
     decimal: Literal[".", ","] = Field(
         ".", description="Decimal mark of numbers that stand as text. Thousands are never marked.", examples=[","]
     )

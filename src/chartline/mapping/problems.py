@@ -26,6 +26,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "{what}: `{saw}` is not a complete date, and this column was declared to hold complete dates{hint}.",
         "Please give the day, or confirm that it is not known.",
     ),
+    "not_a_number_of_days": (
+        "{what}: `{saw}` is not a whole number of days{hint}.",
+        "Please give the number of days.",
+    ),
     "not_a_number": ("{what}: `{saw}` is not a number{hint}.", "Please give the number."),
     "not_an_integer": ("{what}: `{saw}` is not a whole number{hint}.", "Please give the number."),
     "not_in_expected_form": (

@@ -53,10 +53,14 @@ def select_rows(
     queries += more
     at = subject.is_not_null().arg_true()
     kept = at
-    if spec.one_row_per_subject:
+    if spec.one_row_per_subject or spec.repeated_rows is not None:
         first = subject.gather(at).is_first_distinct()
-        kept = at.filter(first)
-        queries += _second_rows(view, mapping, spec, subject, at.filter(~first), touches)
+        kept, later = at.filter(first), at.filter(~first)
+        if spec.repeated_rows is not None:
+            repeats = _repeats(view, spec, subject, kept, later)
+            queries += _excluded(view, mapping, repeats, f"{spec.repeated_rows}; the subject's first row is used")
+            later = later.filter(~repeats.gather(later))
+        queries += _second_rows(view, mapping, spec, subject, later, touches)
     return Rows(kept, at, subject), queries
 
 
@@ -153,13 +157,27 @@ def _no_subject(view: TableView, mapping: Mapping, cell: CellSpec, row: int) -> 
     )
 
 
+def _repeats(view: TableView, spec: Table, subject: pl.Series, first: pl.Series, later: pl.Series) -> pl.Series:
+    """Return, for every row, whether it is a later row that says what its subject's first row says."""
+    columns = _read_columns(view, spec)
+    cells = pl.DataFrame({str(i): view.text(c) for i, c in enumerate(columns)})
+    mine = cells[later].with_columns(subject.gather(later).alias("who"), later.alias("row"))
+    theirs = cells[first].with_columns(subject.gather(first).alias("who"))
+    same = mine.join(theirs, on=mine.drop("row").columns, how="semi", nulls_equal=True)["row"]
+    return pl.Series([False]).new_from_index(0, view.height).scatter(same, True)
+
+
+def _read_columns(view: TableView, spec: Table) -> list[str]:
+    ignored = wild(spec.ignore)
+    return [c for c in view.table.columns if not ignored.fullmatch(c)]
+
+
 def _second_rows(
     view: TableView, mapping: Mapping, spec: Table, subject: pl.Series, later: pl.Series, touches: Touches
 ) -> list[Query]:
     if not len(later):
         return []
-    ignored = wild(spec.ignore)
-    columns = [c for c in view.table.columns if not ignored.fullmatch(c)]
+    columns = _read_columns(view, spec)
     first = {s: i for i, s in reversed(list(enumerate(subject.to_list()))) if s is not None}
     return [_second_row(view, mapping, subject[r], first[subject[r]], r, columns, touches) for r in later.to_list()]
 

@@ -11,6 +11,7 @@ over the source (`Kind.AMENDED`) is read in chartline's own words first (ISO dat
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Reading:
     swap: bool = False
     decimal: str = "."
     percent: bool = False  # '5 %' is a number of per cent
+    day_zero: dt.date | None = None  # the cell is a number of days after this day
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,9 @@ def _parts(reading: Reading, texts: list[str]) -> list[str | None]:
 
 def _of_type(reading: Reading) -> Callable[[str, str | None], Outcome]:
     """Return the function that reads one trimmed text, of a cell of some kind."""
+    if reading.day_zero is not None:
+        day_zero = reading.day_zero
+        return lambda text, kind: _read_days(reading, day_zero, text, kind)
     if reading.type == "date":
         return lambda text, kind: _read_date(reading, text, kind)
     if reading.type == "number":
@@ -237,6 +242,18 @@ def _read_date(reading: Reading, text: str, kind: str | None) -> Outcome:
     return Outcome(value, problem=problem)
 
 
+def _read_days(reading: Reading, day_zero: dt.date, text: str, kind: str | None) -> Outcome:
+    """A whole number of days, added to the day that stands for the event they are counted from."""
+    days = _read_integer(reading, text, kind)
+    if days.problem is not None:
+        return Outcome(None, problem="not_a_number_of_days")
+    assert isinstance(days.value, int)
+    try:
+        return Outcome((day_zero + dt.timedelta(days=days.value)).isoformat())
+    except OverflowError:
+        return Outcome(None, problem="not_a_number_of_days")
+
+
 def _read_number(reading: Reading, text: str, kind: str | None) -> Outcome:
     found = _NUMBER.fullmatch(_with_point(reading, text, kind))
     if not found or (found[3] and not reading.percent):
@@ -263,7 +280,12 @@ def _read_integer(reading: Reading, text: str, kind: str | None) -> Outcome:
 
 
 def _in_own_words(reading: Reading, text: str, outcome: Outcome) -> Outcome:
-    """Re-read an amended cell in chartline's own words; where that fails the source's words stand."""
+    """Re-read an amended cell in chartline's own words; where that fails the source's words stand.
+
+    Where days are counted, a calendar date means nothing: the answer is a number of days like the cell.
+    """
+    if reading.day_zero is not None:
+        return outcome
     own, op = own_words(reading, text)
     return outcome if own is None else Outcome(own, op, None, outcome.present)
 

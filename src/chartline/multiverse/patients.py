@@ -27,10 +27,10 @@ from chartline.protocol.model import Protocol
 from chartline.study import StudyData
 
 _CHECKED = (
-    *("treatment", "data", "response.assessments", "response.responders", "response.counts_window_days"),
+    *("treatment", "index_rows", "data", "response.assessments", "response.responders", "response.counts_window_days"),
     *("mrd.below_percent", "eligibility", "checks", "laboratory.grading"),
 )
-_SELECTED = ("treatment", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
+_SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
 _NO_TIMES = Times(
     pl.DataFrame(schema={"PARAMCD": pl.String, "USUBJID": pl.String, "AVAL": pl.Int64, "CNSR": pl.Int64,
@@ -67,8 +67,8 @@ def _worlds_of(analysis: Any, subjects: Subjects, protocol: Protocol, worlds: Wo
     adsl, withheld = keep(_part, subjects.tables["ADSL"], subjects.withheld, names)
     times = tuple(
         keep(
-            _times, code, e, adsl, subjects.milestones, subjects.assessed, only(protocol, "sets", "milestones"),
-            worlds.queries, withheld,
+            _times, code, e, adsl, subjects.milestones, subjects.assessed,
+            only(protocol, "sets", "milestones", "index_rows"), worlds.queries, withheld,
         )
         for code, e in endpoints.items()
     )  # fmt: skip

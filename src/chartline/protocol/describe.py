@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, label_of
+from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, shipped_labels
 
 MethodsText = list[tuple[str, list[str]]]
 
@@ -38,22 +39,53 @@ _PARTIAL: dict[PartialPolicy, str] = {
 }
 
 
-def describe_protocol(p: Protocol, endpoints: Iterable[Endpoint], criteria: str, grading: str) -> MethodsText:
+def describe_protocol(
+    p: Protocol,
+    endpoints: Iterable[Endpoint],
+    criteria: str,
+    grading: str,
+    recorded: bool = False,
+    days_from: Iterable[str] = (),
+) -> MethodsText:
     """Return the methods section as (heading, sentences).
 
     `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria` and `grading` name the
-    response rule set and grading scale with version and source.
+    response rule set and grading scale with version and source; `recorded` says that the rule set takes the response as
+    the treating team recorded it; `days_from` are the events from which days were counted where there were no dates.
+    What a study does not use is not described.
     """
-    return [
-        ("Design and setting", _design(p)),
+    endpoints = list(endpoints)
+    has_mrd = _asks_for(p, _MRD)
+    response = _response(p, criteria, recorded) if _asks_for(p, _RESPONSE) or _from_response(endpoints) else []
+    text = [
+        ("Design and setting", _design(p, list(days_from))),
         ("Patients", _patients(p)),
-        ("Treatment", _treatment(p)),
-        ("Response and measurable residual disease", _response(p, criteria)),
-        ("Time-to-event endpoints", _endpoints(p, endpoints)),
-        ("Safety", _safety(p, grading)),
+        ("Treatment" if p.treatment else "Day 0", _treatment(p)),
+        (
+            " and ".join([*(["Response"] if response else []), *(["measurable residual disease"] if has_mrd else [])]),
+            response + (_mrd(p) if has_mrd else []),
+        ),
+        ("Time-to-event endpoints", _endpoints(p, endpoints) if endpoints else []),
+        ("Safety", _safety(p, grading) if p.safety_flags or p.report.safety or p.report.lab_tests else []),
         ("Statistics", _statistics(p)),
         ("Data and traceability", _data(p)),
     ]
+    return [(heading[:1].upper() + heading[1:], sentences) for heading, sentences in text if sentences]
+
+
+_RESPONSE = ("BOR", "RESPFL", "BORDT", "FRSPDT", "FRSP", "FRSPCYC", "HSCTRESP")
+_MRD = ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL")
+
+
+def _asks_for(p: Protocol, variables: Iterable[str]) -> bool:
+    """Whether anything that is selected, counted or printed names one of the variables (or a variant of one)."""
+    parts = [p.model_dump_json(include={"eligibility", "sets", "analyses"}), *p.report.table1, p.report.table1_by or ""]
+    words = set(re.findall(r"[A-Z][A-Z0-9]*", " ".join(parts)))
+    return any(v in words for v in variables)
+
+
+def _from_response(endpoints: list[Endpoint]) -> bool:
+    return any(Milestone.FIRST_RESPONSE in (e.origin, *(e.events or ())) for e in endpoints)
 
 
 def variable_labels(p: Protocol) -> dict[str, str]:
@@ -66,7 +98,7 @@ def variable_labels(p: Protocol) -> dict[str, str]:
 
 
 def _label(p: Protocol, name: str) -> str:
-    return variable_labels(p).get(name) or label_of(name) or name
+    return variable_labels(p).get(name) or shipped_labels(p).get(name, name)
 
 
 def _lower(text: str) -> str:
@@ -78,23 +110,32 @@ def _sentence(text: str) -> str:
     return text if not text or text.endswith(".") else text + "."
 
 
-def _design(p: Protocol) -> list[str]:
+def _design(p: Protocol, days_from: list[str]) -> list[str]:
     centres = len(p.data.centres)
     out = [_sentence(t) for t in (p.study.design, p.study.setting, p.study.objective, p.study.ethics)]
-    out.append(
-        f"Charts of {_count(centres, 'centre')} were read as each centre keeps them; no value later than "
-        f"{p.data.cut_off:%-d %B %Y} was accepted."
-    )
+    until = f"; no value later than {p.data.cut_off:%-d %B %Y} was accepted" if p.data.cut_off else ""
+    read = "as each centre keeps them" if centres > 1 else "as the centre keeps them"
+    out.append(f"Charts of {_count(centres, 'centre')} were read {read}{until}.")
+    if days_from:
+        out.append(
+            f"Times are days from {_join(days_from)}, as the data give them; calendar dates are not known. Where a "
+            "date is printed, a fictitious day stands for that event, the same for every patient."
+        )
     return [s for s in out if s]
 
 
 def _patients(p: Protocol) -> list[str]:
-    out = ["Patients were eligible if all of the following held, applied in this order:"]
-    out += [f"({i}) {_lower(c.label)};" for i, c in enumerate(p.eligibility, 1)]
-    if out[-1].endswith(";"):
-        out[-1] = out[-1][:-1] + "."
+    if p.eligibility:
+        criteria = "; ".join(f"({i}) {_lower(c.label)}" for i, c in enumerate(p.eligibility, 1))
+        out = [
+            f"Patients were eligible if all of the following held, applied in this order: {criteria}.",
+            "A criterion that the charts could not decide is reported as unknown, apart from those who failed it.",
+        ]
+    else:
+        out = ["Every patient in the data was eligible."]
+    if len(p.data.centres) == 1:
+        return out
     out.append(
-        "A criterion that the charts could not decide is reported as unknown, apart from those who failed it. "
         f"Two records with the same {_join(_lower(_label(p, v)) for v in p.duplicates.match)} were taken for "
         "one person and "
         "counted once, in the record that "
@@ -108,7 +149,11 @@ def _patients(p: Protocol) -> list[str]:
 
 
 def _treatment(p: Protocol) -> list[str]:
-    t, c = p.treatment, p.treatment.cycle
+    t = p.treatment
+    if t is None:
+        assert p.index is not None
+        return [f"Day 0 is the day of {p.index.label}; no index drug is studied, and no dose is counted."]
+    c = t.cycle
     name = t.label + (f" ({t.abbreviation})" if t.abbreviation else "")
     return [
         f"The index treatment was {name}; day 0 is the first dose.",
@@ -119,8 +164,15 @@ def _treatment(p: Protocol) -> list[str]:
     ]
 
 
-def _response(p: Protocol, criteria: str) -> list[str]:
-    r, m = p.response, p.mrd
+def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
+    r = p.response
+    stops = _join(_words(p)[x] for x in r.before)
+    until = f"if made before {'the first of ' if len(r.before) > 1 else ''}{stops}" if r.before else "whenever made"
+    if recorded:
+        return [
+            "Response is the one that the treating team recorded, on the day it was recorded; nothing was derived from "
+            f"raw findings. Assessments counted {until}. Patients without a recorded response stay in the denominator."
+        ]
     lo, hi = r.counts_window_days
     window = f"from {-lo} days before to {hi} days after" if lo < 0 else f"within {hi} days after"
     return [
@@ -128,9 +180,15 @@ def _response(p: Protocol, criteria: str) -> list[str]:
         f"treating team's wording. Blood counts proved recovery if seen on one day {window} the marrow, without "
         "G-CSF "
         f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
-        f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the "
+        f"Assessments counted {until}; the "
         "response is dated at the "
         "marrow. Patients who could not be assessed stay in the denominator. " + _RELAPSE[r.relapse],
+    ]
+
+
+def _mrd(p: Protocol) -> list[str]:
+    m = p.mrd
+    return [
         f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or "
         "better, at or after the first "
         f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next "
@@ -146,20 +204,27 @@ _RELAPSE = {
 }
 
 
+def _words(p: Protocol) -> dict[str, str]:
+    """Every milestone of the study as the methods name it."""
+    own = {name: in_sentence(event.label) for name, event in p.milestones.items()}
+    return {str(m): words for m, words in _MILESTONES.items()} | {"first_dose": p.index_rows.event} | own
+
+
 def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
+    ignored = [*(["transplantation"] if p.transplant else []), *(["later therapy"] if p.new_therapy else [])]
     main = {a.endpoint for a in p.analyses if isinstance(a, Survival | FollowUp) and not a.sensitivity}
     out = []
     for e in endpoints:
         if e.id not in main or e.origin is None:
             continue
-        words = _MILESTONES | {name: in_sentence(event.label) for name, event in p.milestones.items()}
+        words = _words(p)
         events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
         censored = (
             f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
             if e.censor_at
-            else "; transplantation and later therapy do not censor (treatment policy)"
-            if Milestone.RELAPSE in (e.events or ())
+            else f"; {_join(ignored)} do{'' if len(ignored) > 1 else 'es'} not censor (treatment policy)"
+            if ignored and Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
@@ -169,7 +234,8 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. "
-        f"Dates known only to the month or year stand {_PARTIAL[p.partial_dates]}; the first dose is never imputed. "
+        f"Dates known only to the month or year stand {_PARTIAL[p.partial_dates]}; the {p.index_rows.event} is never "
+        "imputed. "
         "An event before its origin is a query, never moved."
     )
     return out
@@ -329,8 +395,10 @@ _STRATEGIES = {
     "multistate": "as a state of an illness-death model",
 }
 _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
-    "follow_up": "Follow-up is by reverse Kaplan-Meier, with the share of the possible person-time that was observed "
-    "(Clark).",
+    "follow_up": lambda p, of: (
+        "Follow-up is by reverse Kaplan-Meier"
+        + (", with the share of the possible person-time that was observed (Clark)." if p.data.cut_off else ".")
+    ),
     "cumulative_incidence": _competing,
     "compare_survival": "Curves were compared by the tests that the protocol names.",
     "cox": _models,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 from pydantic import Field, model_validator
 
 from chartline.core.dates import PartialPolicy
+from chartline.core.index import IndexRows
 from chartline.protocol.analyses import Analysis, Tally
 from chartline.protocol.base import Declared, Milestone, MilestoneName, OwnName
 from chartline.protocol.multiverse import Multiverse
@@ -74,8 +75,11 @@ class Centre(Declared):
 class Data(Declared):
     """Which centres sent data, up to which day, and where their answers to queries are."""
 
-    cut_off: dt.date = Field(
-        description="Last day that data can speak of; a later date is queried.", examples=["2023-12-31"]
+    cut_off: dt.date | None = Field(
+        None,
+        description="Last day that data can speak of; a later date is queried. Not given where the calendar is not "
+        "known (days from an event): then nothing is compared with it.",
+        examples=["2023-12-31"],
     )
     centres: tuple[Centre, ...] = Field(
         min_length=1,
@@ -122,6 +126,17 @@ class Treatment(Declared):
     )
 
 
+class IndexEvent(Declared):
+    """An event that is day 0 of every patient instead of the first dose of a drug."""
+
+    label: str = Field(description="The event inside a sentence.", examples=["diagnosis"])
+    source: str = Field(alias="from", description="Domain of its rows.", examples=["MH"])
+    where: str = Field(
+        description="Condition on the domain's rows; the first such row with a full date is day 0.",
+        examples=["MHCAT == 'DIAGNOSIS'"],
+    )
+
+
 class Characteristic(Declared):
     """A baseline variable of ADSL, picked from a domain."""
 
@@ -147,6 +162,13 @@ class Characteristic(Declared):
         "chartline knows as they are (RELAPSED: Relapsed, CR: CR).",
         examples=[{"TKI_NAIVE": "No TKI before"}],
     )
+    groups: dict[str, str] = Field(
+        {},
+        description="Makes the variable one of these groups: label -> condition on the number that `value` holds, "
+        "written as the variable's name. The first that holds counts; where none does, the variable is missing. `type` "
+        "is then `text`, and the groups are its categories.",
+        examples=[{"Positive": "MRD29 >= 0.01", "Negative": "MRD29 < 0.01"}],
+    )
     bands: dict[str, str] = Field(
         {},
         description="Groups of values shown in tables: label -> condition on the variable.",
@@ -159,6 +181,15 @@ class Characteristic(Declared):
         if strange:
             raise ValueError(f"labels for {', '.join(strange)}, which the categories do not have")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _groups_are_categories(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("groups"):
+            if given.get("type", "text") != "text" or given.get("categories") or given.get("take") == "count":
+                raise ValueError("`groups` goes with `type: text`, without `categories`, and not with `take: count`")
+            return {**given, "categories": tuple(given["groups"])}
+        return given
 
 
 class Criterion(Declared):
@@ -612,9 +643,16 @@ class Protocol(Declared):
             }
         ],
     )
-    treatment: Treatment = Field(
-        description="The index treatment.",
+    treatment: Treatment | None = Field(
+        None,
+        description="The index treatment. A protocol has exactly one of `treatment` and `index`.",
         examples=[{"drug": "INOTUZUMAB OZOGAMICIN", "label": "inotuzumab ozogamicin", "abbreviation": "InO"}],
+    )
+    index: IndexEvent | None = Field(
+        None,
+        description="What day 0 is where it is not the first dose of a drug. Wherever the names of this format say "
+        "`first_dose`, this event is meant; there are then no doses, cycles and no last dose.",
+        examples=[{"label": "diagnosis", "from": "MH", "where": "MHCAT == 'DIAGNOSIS'"}],
     )
     partial_dates: PartialPolicy = Field(
         PartialPolicy.MID,
@@ -781,6 +819,20 @@ class Protocol(Declared):
         _inherit(self.response_variants, self.response)
         _inherit(self.laboratory_variants, self.laboratory)
         return self
+
+    @model_validator(mode="after")
+    def _one_day_zero(self) -> Protocol:
+        if (self.treatment is None) == (self.index is None):
+            raise ValueError("a protocol needs exactly one of `treatment` and `index`")
+        return self
+
+    @property
+    def index_rows(self) -> IndexRows:
+        """The rows that hold day 0, and what it is called."""
+        if self.index is not None:
+            return IndexRows(self.index.label, domain=self.index.source, where=self.index.where)
+        assert self.treatment is not None
+        return IndexRows("first dose", drug=self.treatment.drug)
 
     def analysis(self, analysis_id: str) -> Any:
         """Return the declared analysis with this id."""

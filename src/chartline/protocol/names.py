@@ -85,6 +85,8 @@ _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "N
 
 
 _NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "TTRESP", "TTRESPM", "MRDNEGCY", "HSCTINT")
+# What is counted from doses, so that a study whose day 0 is another event does not have it.
+OF_DOSES = ("TRTEDT", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "DEEPFL", "HSCTINT")
 _TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP", "NEREAS", "INVBOR")
 
 
@@ -151,14 +153,10 @@ def event_words(event: str, p: Protocol | None = None) -> str:
     return EVENTS.get(event, event)
 
 
-def label_of(name: str) -> str | None:
-    """Return the label of a variable that every study has."""
-    return COHORT_VARIABLES.get(name) or DERIVED_VARIABLES.get(name)
-
-
 def adsl_types(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> text, number, date or flag."""
-    types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES)}
+    absent = OF_DOSES if p.index else ()
+    types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES) if name not in absent}
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
@@ -190,12 +188,18 @@ def regraded_labels(p: Protocol) -> dict[str, str]:
     }
 
 
+def shipped_labels(p: Protocol) -> dict[str, str]:
+    """Return every variable that all studies have -> its label, with what this study's day 0 is called."""
+    event = p.index_rows.event
+    return {name: label.replace("first dose", event) for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
+
+
 def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
     own |= {name: f.label for name, f in p.safety_flags.items()} | regraded_labels(p) | milestone_labels(p)
     own |= {name: s.label for name, s in p.syndromes.items() if s.label}
-    shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
+    shipped = {name: label.partition(", ")[0] for name, label in shipped_labels(p).items()}
     return shipped | own
 
 

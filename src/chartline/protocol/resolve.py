@@ -9,6 +9,7 @@ from typing import Any
 
 from chartline.core.clinical import variables
 from chartline.core.condition import parse_condition
+from chartline.core.index import START_OF
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
     CompareValues,
@@ -17,6 +18,7 @@ from chartline.protocol.analyses import (
     FineGray,
     FollowUp,
     LeaveOneOut,
+    LostToFollowUp,
     Multiplicity,
     Multistate,
     PredictedSurvival,
@@ -54,25 +56,30 @@ def resolve(p: Protocol, file: str) -> None:
     _ids(p.eligibility, "criterion", top.at("eligibility"))
     _ids(p.endpoints, "endpoint", top.at("endpoints"))
     _ids(p.analyses, "analysis", top.at("analyses"))
-    cohort = {name: adsl[name] for name in (*COHORT_VARIABLES, *p.characteristics)}
+    cohort = {name: adsl[name] for name in (*COHORT_VARIABLES, *p.characteristics) if name in adsl}
     domains = {d: {n: _DOMAIN_TYPES.get(v.type, "text") for n, v in vs.items()} for d, vs in variables().items()}
     for name, c in p.characteristics.items():
         place = top.at("characteristics", name)
         check_known(c.source, variables(), "domain", place.at("from"))
         check_known(c.value, [*variables()[c.source], "USUBJID", "CENTRE"], "variable", place.at("value"))
         _condition(c.where, domains[c.source], place.at("where"))
+        for group, condition in c.groups.items():
+            _condition(condition, {name: "number"}, place.at("groups", group))
         for band, condition in c.bands.items():
             _condition(condition, cohort, place.at("bands", band))
     for i, criterion in enumerate(p.eligibility):
         _condition(criterion.require, cohort, top.at("eligibility", i, "require", name=criterion.id))
     for v in p.duplicates.match:
         check_known(v, cohort, "variable", top.at("duplicates", "match"))
-    for key, source in (("transplant", p.transplant), ("new_therapy", p.new_therapy)):
+    if p.index:
+        check_known(p.index.source, START_OF, "domain", top.at("index", "from"))
+    for key, source in (("transplant", p.transplant), ("new_therapy", p.new_therapy), ("index", p.index)):
         if source:
             check_known(source.source, variables(), "domain", top.at(key, "from"))
             _condition(source.where, domains[source.source], top.at(key, "where"))
     for name, event in p.milestones.items():
         _dated_event(name, event, p, domains, top.at("milestones", name))
+    _has_doses(p, top)
     _condition(p.response.assessments, domains["RS"], top.at("response", "assessments"))
     for name, s in p.sets.items():
         _condition(s.where, adsl, top.at("sets", name, "where"))
@@ -104,6 +111,26 @@ def _ids(declared: Sequence[Any], what: str, place: Place) -> None:
         seen.add(one.id)
 
 
+def _has_doses(p: Protocol, top: Place) -> None:
+    """What is counted from doses cannot be asked of a study whose day 0 is another event."""
+    on_treatment = [
+        top.at("safety_flags", name)
+        for name, flag in p.safety_flags.items()
+        if any(isinstance(part, LabComponent) or part.window == "on_treatment" for part in flag.any_of)
+    ]
+    on_treatment += [top.at("report", "lab_tests")] if p.report.lab_tests else []
+    on_treatment += [
+        top.at("milestones", name) for name, e in p.milestones.items() if e.no_response_by and e.no_response_by.cycle
+    ]
+    if p.index and on_treatment:
+        raise ProtocolError(
+            f"Day 0 is {p.index.label}, so there are no doses and no cycles, and nobody is on treatment",
+            where=str(on_treatment[0]),
+            expected="adverse events `after_first_dose`, a landmark in `days`, or `treatment` instead of `index`",
+            do="remove it, or name the index drug in `treatment`",
+        )
+
+
 def _safety(part: LabComponent | AeComponent, p: Protocol, place: Place) -> None:
     group = part.group if isinstance(part, AeComponent) else part.unless_all_unrelated
     if group:
@@ -120,6 +147,13 @@ def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> Non
         _condition(a.numerator, adsl, place.at("numerator"))
     if isinstance(a, Toxicity):
         check_known(a.flag, p.safety_flags, "safety flag", place.at("flag"))
+    if isinstance(a, LostToFollowUp) and p.data.cut_off is None:
+        raise ProtocolError(
+            "Without a cut-off day nobody is lost to follow-up",
+            where=str(place),
+            expected="`data.cut_off`",
+            do="name the day, or remove the analysis",
+        )
     if hasattr(a, "endpoint"):
         check_known(a.endpoint, [e.id for e in p.endpoints], "endpoint", place.at("endpoint"))
     if hasattr(a, "variable"):

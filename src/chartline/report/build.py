@@ -124,8 +124,8 @@ def _numbered(blocks: list[Block]) -> tuple[Block, ...]:
 
 def _subtitle(source: ReportSource) -> str:
     study, data = source.protocol.study, source.protocol.data
-    cut_off = f"Data cut-off {data.cut_off.day} {data.cut_off:%B %Y}"
-    return ". ".join([*([", ".join(study.authors)] if study.authors else []), study.id, cut_off]) + "."
+    cut_off = [f"Data cut-off {data.cut_off.day} {data.cut_off:%B %Y}"] if data.cut_off else []
+    return ". ".join([*([", ".join(study.authors)] if study.authors else []), study.id, *cut_off]) + "."
 
 
 def _footer(source: ReportSource) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, sentence_start
+from chartline.protocol.names import EVENTS, event_words, in_sentence, level_label, sentence_start, shipped_labels
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -150,7 +150,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
         return declared.label, declared.unit
-    return label_of(variable) or variable, ""
+    return shipped_labels(source.protocol).get(variable, variable), ""
 
 
 def event_word(source: ReportSource, event: str) -> str:

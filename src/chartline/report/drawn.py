@@ -77,11 +77,13 @@ def curve_figure(drawn: Drawn) -> Figure:
 
 def origin_of(source: ReportSource, declared: Any) -> str:
     """Return the words of the endpoint's time zero."""
-    return source.origins.get(declared.endpoint, "first dose")
+    return source.origins.get(declared.endpoint, source.protocol.index_rows.event)
 
 
 def milestone_words(source: ReportSource, milestone: str) -> str:
     """Return a milestone as the origin of an axis: "first dose", "transplantation"."""
+    if milestone == "first_dose":
+        return source.protocol.index_rows.event
     if milestone == "first_response":
         return "first response"
     return event_words(milestone, source.protocol).replace("_", " ")

@@ -81,14 +81,14 @@ def _attrition(table: Any) -> Iterator[Result]:
 
 def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
     """Each variable of Table 1 as a summary or as categories; bands go beside the summary, as levels."""
-    from chartline.protocol.names import label_of
+    from chartline.protocol.names import shipped_labels
 
     by = protocol.report.table1_by
     for variable in protocol.report.table1:
         name = f"table1.{variable.lower()}"
         table, bands = counts.get(name), counts.get(f"{name}.bands")
         declared = protocol.characteristics.get(variable)
-        label = declared.label if declared else label_of(variable) or variable
+        label = declared.label if declared else shipped_labels(protocol).get(variable, variable)
         if isinstance(table, ValueTable):
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):

@@ -53,7 +53,7 @@ def report_source(run: StudyRun) -> ReportSource:
         results=run.results,
         counts=run.counts,
         curves=run.curves,
-        methods=methods_text(study.protocol),
+        methods=methods_text(study.protocol, study.days_from),
         attrition=run.cohort.attrition,
         patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
@@ -121,7 +121,7 @@ def origin_words(protocol: Protocol) -> dict[str, str]:
     return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
-def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
     rules = load_rules(protocol.response.criteria)
     endpoints = []
@@ -134,6 +134,8 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         endpoints,
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
+        rules.recorded,
+        days_from,
     )
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),

@@ -43,12 +43,15 @@ _ASKED = {
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject and date that begins after the cut-off."""
+    cut_off = context.protocol.data.cut_off
+    if cut_off is None:
+        return []
     births = context.statements("DM", "BRTHDTC").lazy()
     births = births.with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
     every = pl.concat([context.dated.lazy(), births])
-    late = run(every.filter(pl.col("LO") > context.protocol.data.cut_off))
+    late = run(every.filter(pl.col("LO") > cut_off))
     rows = late.group_by(*SUBJECT, "VALUE", maintain_order=True).agg("DOMAIN", "VARIABLE", "BLOCK", "ROW")
-    return [_finding(r, str(context.protocol.data.cut_off)) for r in rows.iter_rows(named=True)]
+    return [_finding(r, str(cut_off)) for r in rows.iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any], cut_off: str) -> Finding:

@@ -38,15 +38,15 @@ def find(context: Context) -> list[Finding]:
     rows = rows.with_columns(recorded.alias("RECORDED"), nearest.alias("FROM_BIRTH"))
     rows = rows.filter(pl.col("RECORDED") != pl.col("FROM_BIRTH"))
     decides = context.age_decides(rows, "RECORDED", "FROM_BIRTH")
-    return [_finding(r, d) for r, d in zip(rows.iter_rows(named=True), decides, strict=True)]
+    return [_finding(context, r, d) for r, d in zip(rows.iter_rows(named=True), decides, strict=True)]
 
 
-def _finding(r: dict[str, Any], decides: bool) -> Finding:
+def _finding(context: Context, r: dict[str, Any], decides: bool) -> Finding:
     birth, age = cell(r, "DM", "BRTHDTC"), cell(r, "DM", "AGE", "_AGE", unit="years")
-    dose = cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose")
+    dose, event = context.day_zero(r, "_DOSE"), context.protocol.index_rows.event
     years = abs(r["RECORDED"] - r["FROM_BIRTH"])
     message = (
-        f"The date of birth gives an age of {r['FROM_BIRTH']} at first dose, {years} year{'s' * (years > 1)} from the "
+        f"The date of birth gives an age of {r['FROM_BIRTH']} at {event}, {years} year{'s' * (years > 1)} from the "
         f"recorded {value_words(r['VALUE_AGE'])}."
     )
     if not decides:

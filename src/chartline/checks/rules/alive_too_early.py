@@ -26,8 +26,10 @@ _PRESENCE = {"EXSTDTC", "PRSTDTC", "LBDTC", "RSDTC", "RELDTC", "AESTDTC", "CMSTD
 def find(context: Context) -> list[Finding]:
     """Return one finding a living subject with a record after the date last known alive."""
     alive = context.last_alive.join(context.death, on=SUBJECT, how="anti", maintain_order="left")
+    cut_off = context.protocol.data.cut_off
+    believable = pl.lit(True) if cut_off is None else pl.col("LO") <= cut_off
     last = (
-        context.dated.filter(pl.col("VARIABLE").is_in(_PRESENCE) & (pl.col("LO") <= context.protocol.data.cut_off))
+        context.dated.filter(pl.col("VARIABLE").is_in(_PRESENCE) & believable)
         .sort("LO", maintain_order=True)
         .unique(SUBJECT, keep="last", maintain_order=True)
     )

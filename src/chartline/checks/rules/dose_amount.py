@@ -14,6 +14,7 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -29,9 +30,9 @@ RULE = Rule(
 def find(context: Context, *, tolerance: float) -> list[Finding]:
     """Return one finding a dose that is above the maximum, not above zero, or not what its mg say."""
     treatment = context.protocol.treatment
-    top = treatment.max_dose_m2 if treatment.max_dose_m2 is not None else float("inf")
+    top = treatment.max_dose_m2 if treatment and treatment.max_dose_m2 is not None else float("inf")
     area = context.stated("DM", "BSA").select(*SUBJECT, pl.col("VALUE").alias("AREA"), *_renamed())
-    doses = context.data["EX"].filter(pl.col("EXTRT") == treatment.drug).join(area, on=SUBJECT, how="left")
+    doses = run(context.doses).join(area, on=SUBJECT, how="left")
     m2, mg, area_m2 = pl.col("EXDOSM2"), pl.col("EXDOSE"), pl.when(pl.col("AREA") > 0).then(pl.col("AREA"))
     from_mg = mg / area_m2
     rows = doses.with_columns(

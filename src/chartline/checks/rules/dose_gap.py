@@ -29,13 +29,10 @@ RULE = Rule(
 
 def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     """Return one finding a pair of consecutive doses with an unexpected gap."""
-    expected = context.protocol.treatment.first_to_second_dose_days
+    treatment = context.protocol.treatment
+    expected = treatment.first_to_second_dose_days if treatment else None
     low, high = expected or (1, long_gap)
-    doses = (
-        context.data["EX"]
-        .lazy()
-        .filter((pl.col("EXTRT") == context.protocol.treatment.drug) & (pl.col("EXSTDTC").str.len_chars() == 10))
-    )
+    doses = context.doses.filter(pl.col("EXSTDTC").str.len_chars() == 10)
     days = pl.col("EXSTDTC").str.to_date("%Y-%m-%d", strict=False).alias("DAY")
     pairs = (
         doses.select(*SUBJECT, "SEQ", "EXCYCLE", "EXSTDTC", "BLOCK", "ROW", days)

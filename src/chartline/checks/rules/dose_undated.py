@@ -14,6 +14,7 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context, days
 from chartline.checks.model import Cell, Finding, Rule
 from chartline.checks.wording import term_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -27,10 +28,8 @@ RULE = Rule(
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a dose of the index drug without a full date."""
-    doses = context.data["EX"].filter(
-        (pl.col("EXTRT") == context.protocol.treatment.drug)
-        & (pl.col("EXSTDTC").is_null() | (pl.col("EXSTDTC").str.len_chars() != 10))
-    )
+    partial = pl.col("EXSTDTC").is_null() | (pl.col("EXSTDTC").str.len_chars() != 10)
+    doses = run(context.doses.filter(partial))
     rows = days(doses.with_columns(pl.col("EXSTDTC").alias("VALUE"))).join(
         context.first_dose.select(*SUBJECT, pl.col("LO").alias("FIRST")), on=SUBJECT, how="left", maintain_order="left"
     )

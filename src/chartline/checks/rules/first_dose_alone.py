@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -25,6 +25,7 @@ RULE = Rule(
 
 def find(context: Context, *, near: float, long_gap: float) -> list[Finding]:
     """Return one finding a subject with samples or marrows, none of them near the first dose."""
+    event = context.protocol.index_rows.event
     first = context.first_dose.rename({"LO": "DAY"}).lazy()
     doses = context.statements("EX", "EXSTDTC").lazy().select(*SUBJECT, pl.col("LO").alias("OTHER"))
     gap = (pl.col("OTHER") - pl.col("DAY")).dt.total_days()
@@ -41,8 +42,9 @@ def find(context: Context, *, near: float, long_gap: float) -> list[Finding]:
         Finding(
             r["CENTRE"],
             r["USUBJID"],
-            (cell(r, "EX", "EXSTDTC", label="First dose"),),
-            f"The nearest laboratory value or marrow is {r['AWAY']} days from the first dose.",
+            (context.day_zero(r),),
+            f"The nearest laboratory value or marrow is {r['AWAY']} days from the {event}.",
+            f"Please check the date of the {event} (day, month and year).",
         )
         for r in run(rows).iter_rows(named=True)
     ]

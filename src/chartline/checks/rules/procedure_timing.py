@@ -40,18 +40,20 @@ def find(context: Context, *, long_gap: float) -> list[Finding]:
     late = (pl.col("PRTIMING") == "BEFORE") & (pl.col("LO") > pl.col("LO_DOSE"))
     stranded = (pl.col("DAY") > pl.col("HI")) & ((pl.col("DAY") - pl.col("LO_DOSE")).dt.total_days() > long_gap)
     rows = rows.filter(early | late).with_columns((late & stranded).fill_null(False).alias("DOSE_IN_DOUBT"))
-    return [_finding(r) for r in run(rows).iter_rows(named=True)]
+    return [_finding(context, r) for r in run(rows).iter_rows(named=True)]
 
 
-def _finding(r: dict[str, Any]) -> Finding:
+def _finding(context: Context, r: dict[str, Any]) -> Finding:
+    event = context.protocol.index_rows.event
+    what = "the index treatment" if context.protocol.treatment else event
     cells = [
         cell(r, "PR", "PRSTDTC"),
         Cell("PR", "PRTIMING", r["BLOCK"], r["ROW"], r["PRTIMING"]),
-        cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose"),
+        context.day_zero(r, "_DOSE"),
     ]
     message = (
-        f"{term_words(r['PRTRT'] or 'The procedure')} is recorded as {r['PRTIMING'].lower()} the index treatment, but "
-        f"its date is {'before' if r['PRTIMING'] == 'AFTER' else 'after'} the first dose."
+        f"{term_words(r['PRTRT'] or 'The procedure')} is recorded as {r['PRTIMING'].lower()} {what}, but "
+        f"its date is {'before' if r['PRTIMING'] == 'AFTER' else 'after'} the {event}."
     )
     if not r["DOSE_IN_DOUBT"]:
         return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message)

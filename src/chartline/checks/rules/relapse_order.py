@@ -35,15 +35,15 @@ def find(context: Context) -> list[Finding]:
         )
         .filter(pl.col("BEFORE_DOSE") | pl.col("BEFORE_RESPONSE"))
     )
-    return [_finding(r) for r in run(rows).iter_rows(named=True)]
+    return [_finding(context, r) for r in run(rows).iter_rows(named=True)]
 
 
-def _finding(r: dict[str, object]) -> Finding:
+def _finding(context: Context, r: dict[str, object]) -> Finding:
     cells = [cell(r, "SS", "RELDTC")]
     before = []
     if r["BEFORE_DOSE"]:
-        cells.append(cell(r, "EX", "EXSTDTC", "_DOSE", label="First dose"))
-        before.append("the first dose")
+        cells.append(context.day_zero(r, "_DOSE"))
+        before.append(f"the {context.protocol.index_rows.event}")
     if r["BEFORE_RESPONSE"]:
         cells.append(cell(r, "RS", "RSDTC", "_RESPONSE", label="First response"))
         before.append("the first response")

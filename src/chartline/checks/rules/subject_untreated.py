@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="subject_untreated",
-    sentence="Every subject has at least one dose of the index drug.",
+    sentence="Every subject has at least one dose of the index drug, or the index event.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FIRST_DOSE}),
     asks="Please say whether this patient received the drug and, if so, give the doses and their dates.",
@@ -21,15 +22,17 @@ RULE = Rule(
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject without a dose record of the index drug."""
-    treatment = context.protocol.treatment
-    doses = context.data["EX"].filter(context.data["EX"]["EXTRT"] == treatment.drug)
-    rows = context.subjects.join(doses, on=SUBJECT, how="anti", maintain_order="left")
+    treatment, index = context.protocol.treatment, context.protocol.index_rows
+    lacking = f"No dose of {treatment.label} is recorded" if treatment else f"No {index.event} is recorded"
+    asks = "" if treatment else f"Please give the date of {index.event}."
+    rows = context.subjects.join(run(index.of(context.data)), on=SUBJECT, how="anti", maintain_order="left")
     return [
         Finding(
             r["CENTRE"],
             r["USUBJID"],
             (Cell(r["DOMAIN"], "USUBJID", r["BLOCK"], r["ROW"], r["USUBJID"], label="Subject"),),
-            f"No dose of {treatment.label} is recorded for this patient.",
+            f"{lacking} for this patient.",
+            asks,
         )
         for r in rows.iter_rows(named=True)
     ]

@@ -17,13 +17,14 @@ def build(source: ReportSource) -> list[Block]:
         if declared is not None and source.result(analysis, "median") is not None:
             rows.append(_row(source, analysis, declared.label))
             rows += _by_level(source, getattr(declared, "variable", ""), declared.population)
-    if not rows:
+    treatment = source.protocol.treatment
+    if not rows or treatment is None:
         return []
     return [
         Heading("Treatment exposure"),
         Table(
             number="Table",
-            caption=f"Exposure to {source.protocol.treatment.label}.",
+            caption=f"Exposure to {treatment.label}.",
             header=("", "Patients", "Mean (SD)", "Median (IQR)", "Range", "Missing"),
             rows=tuple(rows),
             align="lrrrrr",

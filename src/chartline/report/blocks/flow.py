@@ -16,12 +16,13 @@ def build(source: ReportSource) -> list[Block]:
     if table is None:
         return []
     named = {c.id: c.excluded_as for c in source.protocol.eligibility}
+    centres = len(source.protocol.data.centres)
+    # One centre cannot share a patient with another.
+    done = [s for s in table.steps if centres > 1 or s.id != "duplicate"]
     steps = [
-        {"reason": _reason(s, named), "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown}
-        for s in table.steps
+        {"reason": _reason(s, named), "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown} for s in done
     ]
     sets = [{"label": label, "n": n} for label, n in _sets(source)]
-    centres = len(source.protocol.data.centres)
     data: dict[str, Any] = {
         "start": {"label": f"Screened at {fmt.plural(centres, 'centre')}", "n": table.screened},
         "steps": steps,
@@ -29,9 +30,7 @@ def build(source: ReportSource) -> list[Block]:
         "sets": sets,
     }
     rows = [("Screened", "", "", str(table.screened))]
-    rows += [
-        (str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, table.steps, strict=True)
-    ]
+    rows += [(str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, done, strict=True)]
     rows += [(str(d["label"]), "", "", str(d["n"])) for d in sets]
     unknown = sum(s.n_unknown for s in table.steps)
     note = ("Patients for whom a criterion could not be decided are shown apart and are not in the analyses.",)

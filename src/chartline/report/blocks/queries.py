@@ -99,7 +99,7 @@ def _counts(source: ReportSource) -> Table:
     rules = sorted(severities, key=lambda r: (min(rank.get(s, 3) for s in severities[r]), r))
     rows = [
         (
-            Cell(_words(rule)),
+            Cell(_words(source, rule)),
             Cell(_weights(severities[rule])),
             *(Cell(fmt.whole(seen[rule, c]) if seen[rule, c] else "") for c in centres),
             Cell(fmt.whole(sum(seen[rule, c] for c in centres))),
@@ -128,8 +128,8 @@ def _weights(severities: set[str]) -> str:
     return fmt.joined([words for s, words in _SEVERITIES.items() if s in severities], "or").capitalize()
 
 
-def _words(rule: str) -> str:
-    text = rule.replace("_", " ")
+def _words(source: ReportSource, rule: str) -> str:
+    text = rule.replace("_", " ").replace("first dose", source.protocol.index_rows.event)
     return text[:1].upper() + text[1:]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chartline.protocol.names import label_of
+from chartline.protocol.names import shipped_labels
 from chartline.report import format as fmt
 from chartline.report.cells import level_in_words, levels
 from chartline.report.document import Block, Cell, Heading, Paragraph, Table
@@ -158,7 +158,8 @@ def _concordance(source: ReportSource, analysis: Any) -> list[Block]:
         rows.append(
             (Cell(_level(source, first, a)), *[Cell(fmt.whole(r.n or 0), r.id) if r else Cell("0") for r in of])
         )
-    names = (label_of(first) or first, label_of(second) or second)
+    labels = shipped_labels(source.protocol)
+    names = (labels.get(first, first), labels.get(second, second))
     return [
         Table(
             number="Table",

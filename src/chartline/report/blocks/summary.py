@@ -82,7 +82,7 @@ def _curves(source: ReportSource) -> Pieces:
     for analysis in source.protocol.report.curves:
         declared: Any = source.declared(analysis)
         median = source.result(analysis, "median")
-        if median is None or declared is None:
+        if median is None or declared is None or declared.by:  # groups stand in the table
             continue
         phrases: list[Pieces] = [[f"{declared.label}: median ", _bound(median, fmt.with_interval(median))]]
         for at in declared.at_months:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from chartline.protocol.names import levels_in_order
 from chartline.report import format as fmt
-from chartline.report.cells import cell, estimate, sentence_case
+from chartline.report.cells import cell, estimate, level_in_words, levels, sentence_case
 from chartline.report.document import Block, Cell, Figure, Heading, Paragraph, Table
 from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
@@ -20,8 +21,18 @@ def build(source: ReportSource) -> list[Block]:
     for analysis in shown:
         declared: Any = source.declared(analysis)
         figure = _figure(source, analysis, declared)
-        out += [Heading(declared.label, 2), *([figure] if figure else []), _line(source, analysis, declared)]
+        out += [Heading(declared.label, 2), *([figure] if figure else [])]
+        out += [] if _groups(source, declared) else [_line(source, analysis, declared)]
     return out
+
+
+def _groups(source: ReportSource, declared: Any) -> dict[str, str]:
+    """Return group -> its name, of an analysis by groups: declared levels in their order, the missing last."""
+    by = declared.by
+    if not by:
+        return {}
+    found = levels(source, declared.id, by, levels_in_order(source.protocol, by))
+    return {f"{by}={level}": level_in_words(source, by, level) for level, _ in found}
 
 
 def _landmarks(source: ReportSource, analyses: list[str]) -> list[float]:
@@ -49,11 +60,12 @@ def _table(source: ReportSource, analyses: list[str]) -> Table:
     rows = []
     for analysis in _with_follow_up(source, analyses):
         declared: Any = source.declared(analysis)
-        median = source.result(analysis, "median")
-        row = [Cell(declared.label), cell(median, fmt.ratio(median.n, median.N) if median else ""), estimate(median)]
-        for month in at:
-            row += _at(source, analysis, month, declared.kind == "follow_up")
-        rows.append(tuple(row))
+        groups = _groups(source, declared)
+        if groups:
+            rows.append((Cell(declared.label), *(Cell("") for _ in header[1:])))
+            rows += [_row(source, declared, Cell(name, indent=1), at, group) for group, name in groups.items()]
+        else:
+            rows.append(_row(source, declared, Cell(declared.label), at))
     return Table(
         number="Table",
         caption="Time-to-event endpoints and follow-up.",
@@ -65,11 +77,19 @@ def _table(source: ReportSource, analyses: list[str]) -> Table:
     )
 
 
-def _at(source: ReportSource, analysis: str, month: float, follow_up: bool) -> list[Cell]:
+def _row(source: ReportSource, declared: Any, label: Cell, at: list[float], group: str = "") -> tuple[Cell, ...]:
+    median = source.result(declared.id, "median", group=group)
+    row = [label, cell(median, fmt.ratio(median.n, median.N) if median else ""), estimate(median)]
+    for month in at:
+        row += _at(source, declared.id, month, declared.kind == "follow_up", group)
+    return tuple(row)
+
+
+def _at(source: ReportSource, analysis: str, month: float, follow_up: bool, group: str) -> list[Cell]:
     """Return rate, number at risk and number censored before a landmark; follow-up has only those at risk."""
-    at_risk = source.result(analysis, "n_risk", month)
-    before = source.result(analysis, "n_censored_before", month)
-    rate = Cell("") if follow_up else estimate(source.result(analysis, "survival", month))
+    at_risk = source.result(analysis, "n_risk", month, group)
+    before = source.result(analysis, "n_censored_before", month, group)
+    rate = Cell("") if follow_up else estimate(source.result(analysis, "survival", month, group))
     return [rate, cell(at_risk), Cell("") if follow_up else cell(before)]
 
 
@@ -110,10 +130,13 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
     median = source.result(analysis, "median")
     n = median.N if median is not None else None
     reverse = declared.kind == "follow_up"
+    groups = _groups(source, declared)
+    drawn = {name: curves[group] for group, name in groups.items() if group in curves}
+    drawn = drawn or {group_words(source.protocol, group) or "All": curve for group, curve in curves.items()}
     return curve_figure(
         Drawn(
             name=analysis,
-            curves={group_words(source.protocol, group) or "All": curve for group, curve in curves.items()},
+            curves=drawn,
             caption=f"{declared.label}: {'reverse ' if reverse else ''}Kaplan-Meier estimate"
             + (f" in {fmt.plural(n, 'patient')}." if n else "."),
             alt=_alt(declared, median, n),
@@ -123,6 +146,7 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
             level=median,
             median=(median.value, f"Median {fmt.with_unit(median)}") if median and median.value is not None else None,
             summary=_summary(declared, median) if median else (),
+            bands=len(drawn) <= 3,  # more of them hide each other
         )
     )
 

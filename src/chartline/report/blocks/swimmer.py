@@ -19,7 +19,6 @@ MARKERS = {
     "alive": "Alive at last contact",
 }
 PER_FIGURE = 80  # rows that stay legible on one page
-_HOW = "Bars run from first dose to death or last contact"
 _STEPS = (1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
 
 
@@ -53,7 +52,7 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
         caption=f"Course of each patient, by best response and length of follow-up{part}.",
         alt=f"Swimmer plot of {fmt.plural(len(bars), 'patient')}; the data table lists each patient's events.",
         data={
-            "x_label": "Months from first dose",
+            "x_label": f"Months from {source.protocol.index_rows.event}",
             "x_max": last,
             "ticks": list(range(0, last + 1, step)),
             "segments": [[k, v] for k, v in SEGMENTS.items() if k in used],
@@ -67,7 +66,8 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
 
 
 def _notes(source: ReportSource) -> str:
-    parts = (_HOW, response_abbreviations(source), "MRD, measurable residual disease")
+    how = f"Bars run from {source.protocol.index_rows.event} to death or last contact"
+    parts = (how, response_abbreviations(source), "MRD, measurable residual disease")
     return ". ".join(p for p in parts if p) + "."
 
 

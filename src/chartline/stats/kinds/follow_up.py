@@ -12,6 +12,7 @@ from chartline.stats.kinds.rows import Rows
 from chartline.stats.kinds.source import Source
 from chartline.stats.kinds.survival import curves as curves
 from chartline.stats.kinds.survival import estimate_survival
+from chartline.stats.statistic import NotEstimable
 from chartline.stats.survival.follow_up import estimate_completeness
 
 _METHOD = "Person-time observed of that possible until the cut-off (Clark)"
@@ -34,6 +35,8 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         never_seen = sum(days * n for days, n in lost.select(pattern).items())
 
         def index(rows: Rows = rows, seen: float = observed, rest: float = never_seen) -> Iterator[Result]:
+            if source.protocol.data.cut_off is None:
+                raise NotEstimable("the data have no cut-off day, so the possible person-time is not known")
             found = estimate_completeness(float(seen), seen + rest)
             yield rows.value("completeness", found.ratio, _METHOD, unit="proportion")
 
