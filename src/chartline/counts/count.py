@@ -13,8 +13,9 @@ counted. The keys of `Counts`:
     table1.<variable>.bands  (band, outcome) where the protocol declares bands of the variable
     lab_grades               (TEST, BASE, GRADE): worst grade on treatment per subject and test of `report.lab_tests`
     ae_grades                (TERM, GRADE): worst grade per subject and treatment-emergent adverse event
+    cycles.<what>            of each cycle begun, where a dosing schedule is declared (`counts/cycles.py`)
 
-Grades are texts "0" to "5", "" where there is none. The last two are over the set `safety`, or the eligible where the
+Grades are texts "0" to "5", "" where there is none. The last three are over the set `safety`, or the eligible where the
 protocol has no such set. An empty set gives zero counts.
 """
 
@@ -28,6 +29,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.counts.cycles import count_cycles
 from chartline.counts.members import (
     ELIGIBLE,
     SEPARATOR,
@@ -60,6 +62,7 @@ from chartline.protocol.place import Place
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
+_UNITS |= {"RDI": "%", "NCYRED": "cycles", "NCYDLY": "cycles", "NCYFLAT": "cycles", "NOMIT": "doses"}
 _UNITS |= {"FRSPCYC": "cycles", "MRDNEGCY": "cycles"}
 
 
@@ -94,6 +97,8 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     if protocol.report.lab_tests:
         out["lab_grades"] = _lab_grades(adam, safety, protocol.report.lab_tests, protocol_digest)
     out["ae_grades"] = _ae_grades(adam, safety, protocol_digest)
+    if "ADCYC" in adam.tables:
+        out |= count_cycles(adam, safety, protocol_digest)
     return out
 
 

@@ -18,12 +18,14 @@ from chartline.core.kept import Keep, call, only
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
+from chartline.derive.cycles import derive_cycles
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
 from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.prior_therapy import derive_prior_therapy
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
 from chartline.derive.response_tables import (
     Responses,
@@ -36,8 +38,12 @@ from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
+from chartline.derive.transplant_status import derive_transplant_status
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.model import Protocol
+
+# What says which variables ADSL has, besides those of every study.
+_NAMING = ("response_variants", "characteristics", "safety_flags", "treatment", "prior_therapy", "transplant")
 
 
 @dataclass(frozen=True)
@@ -92,22 +98,30 @@ def derive_subjects(
     milestones = keep(with_first_response, milestones, responses[""])
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
+    adcyc, cycles, why_cycles = keep(derive_cycles, adex, responses[""].best, protocol.treatment)
+    told = only(protocol, "treatment", "prior_therapy", "transplant", "mrd", "response.responders")
+    prior, why_prior = keep(derive_prior_therapy, data, cohort.subjects, cohort.trace, told)
+    status, why_status = keep(derive_transplant_status, data, milestones, transplant, responses[""], assessments, told)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
-    assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
+    topics = keep(adsl_topics, only(protocol, *_NAMING))
+    assembled = keep(
+        _assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety, cycles, prior, status
+    )
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
     return Subjects(
-        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae},
+        tables={"ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae}
+        | ({"ADCYC": adcyc} if protocol.treatment.schedule else {}),
         milestones=milestones,
         withheld=withheld,
         topics=topics,
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_mrd, *why_transplant, *why_later, *why_safety,
+            *why_cycles, *why_prior, *why_status,
         ],
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What the patient side hands to the counts: ADaM-named tables and the reason for every derived value.
 
-`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTTE. `trace` has one row per source cell of each
+`tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTTE, and ADCYC where a dosing schedule is
+declared. `trace` has one row per source cell of each
 derived value:
 
     USUBJID  CENTRE  ITEM     ("ADSL.BOR", "ADTTE.OS", "ELIG.adult")
@@ -19,6 +20,10 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
+Where the protocol declares a schedule, earlier therapy, a transplantation (`protocol/treatment_names.py`):
+    RDI NCYRED NCYDLY NCYFLAT NOMIT CUMCUTFL            cycles against their plan (cycles.py)
+    SALVAGE RRSTAT CR1GRP PRHSCTFL, a flag an agent     earlier therapy (prior_therapy.py)
+    HSCTBRFL HSCTINTG HSCTSTAT HSCTMRD HSCTDON HSCTCOND HSCTALK2 HSCTTHIO HSCTBILI (transplant_status.py)
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

@@ -16,6 +16,7 @@ from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+from chartline.protocol.treatment_names import CYCLE_VARIABLES, TRANSPLANT_VARIABLES, treatment_variables
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -64,6 +65,21 @@ _TOPICS = _RESPONSE | {
     "DTHDT": {Topic.DEATH},
     "LKADT": {Topic.FOLLOW_UP},
 }
+_LINES = frozenset({Topic.BASELINE})
+_TREATMENT = (
+    {name: frozenset({Topic.EXPOSURE, Topic.RESPONSE}) for name in CYCLE_VARIABLES}
+    | {name: frozenset({Topic.TRANSPLANT}) for name in TRANSPLANT_VARIABLES}
+    | {
+        "NCYDLY": frozenset({Topic.EXPOSURE}),
+        "CUMCUTFL": frozenset({Topic.EXPOSURE}),
+        "PRHSCTFL": frozenset({Topic.BASELINE, Topic.TRANSPLANT}),
+        "HSCTSTAT": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.COUNTS, Topic.RELAPSE}),
+        "HSCTBRFL": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.RELAPSE, Topic.NEW_THERAPY}),
+        "HSCTINTG": frozenset({Topic.TRANSPLANT, Topic.EXPOSURE}),
+        "HSCTMRD": frozenset({Topic.TRANSPLANT, Topic.MRD}),
+        "HSCTBILI": frozenset({Topic.TRANSPLANT, Topic.LIVER}),
+    }
+)
 _LATER = {  # flag, date, milestone, what the sentence calls it
     "relapse": ("RELFL", "RELDT", "relapse", ("SS", "RELDTC", "RELAPSE")),
     "new_therapy": ("NEWTXFL", "NEWTXDT", "new therapy", ("CM", "CMSTDTC", "CMSTDTC")),
@@ -79,12 +95,14 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    out |= {name: _TREATMENT.get(name, _LINES) | first_dose for name in treatment_variables(protocol)}
     return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:
     """Return the label of every ADSL variable."""
     out = {"SUBJID": "Subject", **COHORT_VARIABLES, **DERIVED_VARIABLES}
+    out |= {name: label for name, (label, _) in treatment_variables(protocol).items()}
     out |= {name: c.label for name, c in protocol.characteristics.items()}
     for variant, choice in protocol.response_variants.items():
         first, last = choice.counts_window_days
@@ -126,6 +144,8 @@ def assemble(subjects: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Join one-row-a-subject parts to the cohort's subjects."""
     out = subjects.lazy().with_columns(pl.col("CENTRE").alias("SITEID"), pl.col("USUBJID").alias("SUBJID"))
     for part in parts:
+        if not part.columns:  # nothing of this kind is declared
+            continue
         out = out.join(part.lazy(), on=KEY, how="left", maintain_order="left")
     leading = [*KEY, "SITEID", "SUBJID", "AGE", "SEX", "BRTHDT", "TRTSDT", "TRTEDT", "ELIGFL", "ELIGREAS"]
     return run(out.select(*leading, pl.exclude(leading)))

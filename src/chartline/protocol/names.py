@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chartline.protocol.treatment_names import treatment_levels, treatment_variables
+
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
@@ -97,6 +99,7 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> text, number, date or flag."""
     types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES)}
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
+    types |= {name: kind for name, (_, kind) in treatment_variables(p).items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
     return types | dict.fromkeys(p.safety_flags, "flag")
@@ -106,6 +109,7 @@ def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
     own |= {name: f.label for name, f in p.safety_flags.items()}
+    own |= {name: label.partition(", ")[0] for name, (label, _) in treatment_variables(p).items()}
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
     return shipped | own
 
@@ -115,7 +119,7 @@ def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
     if variable in ("SITEID", "CENTRE"):
         return tuple(c.id for c in p.data.centres)
     declared = p.characteristics.get(variable)
-    return declared.categories if declared else ()
+    return declared.categories if declared else treatment_levels(p).get(variable, ())
 
 
 def level_label(p: Protocol, variable: str, level: str) -> str:

@@ -11,6 +11,7 @@ from chartline.core.clinical import lab_tests, variables
 from chartline.core.condition import parse_condition
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
+    Categories,
     CompareValues,
     Covariate,
     EValue,
@@ -29,16 +30,17 @@ from chartline.protocol.base import DATED, ORIGINS, Milestone
 from chartline.protocol.model import AeComponent, Headline, LabComponent, Protocol, Published
 from chartline.protocol.names import COHORT_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
+from chartline.protocol.resolve_treatment import resolve_treatment
 
 # What each list of the report can print.
 _PRINTS: dict[str, tuple[type, ...]] = {
     "curves": (Survival, FollowUp),
     "response": (Proportion,),
-    "exposure": (Summary,),
-    "transplant": (Proportion, Summary),
+    "exposure": (Summary, Proportion),
+    "transplant": (Proportion, Summary, Categories),
     "safety": (Proportion,),
 }
-_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
+_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1|cycles)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
 
 
@@ -66,6 +68,9 @@ def resolve(p: Protocol, file: str) -> None:
         if source:
             check_known(source.source, variables(), "domain", top.at(key, "from"))
             _condition(source.where, domains[source.source], top.at(key, "where"))
+    if p.prior_therapy and p.prior_therapy.lines.source in domains:
+        _condition(p.prior_therapy.lines.where, domains[p.prior_therapy.lines.source], top.at("prior_therapy", "lines"))
+    resolve_treatment(p, top)
     _condition(p.response.assessments, domains["RS"], top.at("response", "assessments"))
     for name, s in p.sets.items():
         _condition(s.where, adsl, top.at("sets", name, "where"))

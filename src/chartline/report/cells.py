@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, level_words
+from chartline.protocol.treatment_names import treatment_variables
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -153,7 +154,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     declared = source.protocol.characteristics.get(variable)
     if declared is not None:
         return declared.label, declared.unit
-    return label_of(variable) or variable, ""
+    return treatment_variables(source.protocol).get(variable, (label_of(variable) or variable, ""))[0], ""
 
 
 def event_word(event: str) -> str:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from chartline.counts.model import AttritionTable, Counts, CrossTab, ValueTable
 from chartline.protocol.model import set_tallies
+from chartline.protocol.names import levels_in_order
+from chartline.protocol.treatment_names import treatment_variables
 from chartline.results.model import Result
+from chartline.stats.cycles import estimate_cycles
 from chartline.stats.groups import group_of
 from chartline.stats.kinds.categories import estimate_bands, estimate_categories
 from chartline.stats.kinds.source import Source
@@ -36,6 +39,7 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out = [r for of in rows.values() for r in of]
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
+    out += estimate_cycles(counts)
     out += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
     return Wording(protocol).of(out)
 
@@ -82,11 +86,12 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
         name = f"table1.{variable.lower()}"
         table, bands = counts.get(name), counts.get(f"{name}.bands")
         declared = protocol.characteristics.get(variable)
-        label = declared.label if declared else label_of(variable) or variable
+        named = treatment_variables(protocol).get(variable, (label_of(variable) or variable, ""))[0]
+        label = declared.label if declared else named
         if isinstance(table, ValueTable):
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):
-            yield from estimate_categories(table, name, label, by, _declared_order(protocol, variable))
+            yield from estimate_categories(table, name, label, by, levels_in_order(protocol, variable))
         if by and protocol.report.table1_tests != "none":
             from chartline.stats.kinds.table1 import compare_categories, compare_numbers
 
@@ -104,8 +109,3 @@ def _cells(table: Any) -> Iterator[Result]:
     if isinstance(table, CrossTab):
         for levels, n in table.cells.items():
             yield count(table.key.analysis, "n", n, "", group_of(tuple(zip(table.dims, levels, strict=True))))
-
-
-def _declared_order(protocol: Protocol, variable: str) -> tuple[str, ...]:
-    declared = protocol.characteristics.get(variable)
-    return declared.categories if declared else ()

@@ -11,6 +11,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.query import Query
 from chartline.counts.members import Roster, all_members, as_counted, endpoint_of
 from chartline.counts.model import Counts
+from chartline.derive.describe_treatment import describe_treatment
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
@@ -51,7 +52,7 @@ def report_source(run: StudyRun) -> ReportSource:
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         **_provenance(study),
-        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
+        levels=dict.fromkeys(("BOR", "FRSP", "HSCTSTAT"), response_labels(study.protocol)),
     )
 
 
@@ -93,9 +94,11 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
     )
+    treated = describe_treatment(protocol)
     notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
+        *([("Doses, earlier therapy and transplantation", tuple(treated))] if treated else []),
         *([("How far the definitions were checked", notices)] if notices else []),
     )
 

@@ -41,10 +41,11 @@ def _rows(source: ReportSource, analysis: str, declared: Any) -> list[tuple[Cell
         shown = Cell(f"{middle(source, analysis)}; {extremes(source, analysis)}", r.id)
         return [(Cell(declared.label), Cell(fmt.ratio(known, r.N), r.id), shown, Cell(""), text)]
     if declared.kind == "categories":
+        named = source.levels.get(declared.variable, {})
         found = levels(source, analysis, declared.variable)
         rows: list[tuple[Cell, ...]] = [(Cell(declared.label), Cell(""), Cell(""), Cell(""), text)] if found else []
         rows += [
-            (Cell(level_text(lv), indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
+            (Cell(level_text(lv, named), indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
             for lv, r in found
         ]
         return rows
