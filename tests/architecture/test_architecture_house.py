@@ -38,7 +38,16 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     ),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "counts/scan.py", "trace", "publish.py", "pipeline.py", "multiverse"),
+        *(
+            "counts/count.py",
+            "counts/cycles.py",
+            "counts/members.py",
+            "counts/scan.py",
+            "trace",
+            "publish.py",
+            "pipeline.py",
+            "multiverse",
+        ),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),

@@ -4,7 +4,8 @@ Number of lines, primary refractory or relapsed, an agent given or not, an earli
 protocol says which characteristic states it (`prior_therapy.recorded`). And a first remission is not longer than the
 time from the start of the first line to the start of the next (or day 0), by more than `tolerance` months: a remission
 cannot have begun before its treatment did. Nothing is asked where lines are missing or a value is not known. A line
-that began after day 0 is asked beside the date of the first dose, for either may be wrong.
+that began after day 0 is asked beside the date of the first dose, for either may be wrong; one that began between the
+first dose and the second says that the first dose is misdated, which `dose_gap` asks.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def _listed(context: Context, prior: PriorTherapy) -> pl.DataFrame:
     begun = first_day(start)
     lines = (
         rows.join(_day0(context), on=SUBJECT)
-        .with_columns((begun > pl.col("DAY0")).fill_null(False).alias("LATER"))
+        .join(context.second_dose.lazy(), on=SUBJECT, how="left", maintain_order="left")
+        .with_columns((begun > pl.col("DAY0")).fill_null(False).alias("AFTER"))
+        .with_columns((pl.col("AFTER") & (begun >= pl.col("DAY")).fill_null(True)).alias("LATER"))
         .with_columns(
             response.is_in(prior.remission).alias("REMISSION"), begun.alias("LO"), last_day(start).alias("HI")
         )
@@ -80,6 +83,7 @@ def _listed(context: Context, prior: PriorTherapy) -> pl.DataFrame:
     of_lines = lines.group_by(SUBJECT, maintain_order=True).agg(
         pl.len().alias("LINES"),
         pl.col("LATER").sum().alias("LATE"),
+        pl.col("AFTER").any(),
         *[pl.col(c).filter("LATER").first().alias(f"LATE{c}") for c in ("BLOCK", "ROW", start)],
         *[pl.col(f"DOSE{c}").first() for c in ("BLOCK", "ROW", "DTC")],
         pl.lit(start).alias("LSTART"),
@@ -158,7 +162,7 @@ def _conflict(derived: str, r: dict[str, Any], prior: PriorTherapy) -> str | Non
             found = "with" if r["RRSTAT"] == "relapsed" else "without"
             return f"The disease is stated as {words[0]}, but {lists}, {found} a remission."
         return None
-    doubtful = derived == "PRHSCTFL" and r["LATE"] > 0  # day 0 itself is asked
+    doubtful = derived == "PRHSCTFL" and r["AFTER"]  # day 0 itself is asked
     if said not in ("Y", "N") or r[derived] is None or r[derived] == said or doubtful:
         return None
     label = prior.agents[derived].label if derived in prior.agents else "Transplantation before day 0"
