@@ -29,6 +29,7 @@ from chartline.core.words import names_any, names_only
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
+from chartline.derive.response_rules import responders_of
 from chartline.protocol.model import Mrd, Protocol, Transplant
 from chartline.protocol.treatment_names import (
     MRD_NEGATIVE,
@@ -53,7 +54,7 @@ def derive_transplant_status(
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a subject with a day 0, trace); both empty where the protocol declares no transplantation.
 
-    Reads of the protocol `transplant`, `mrd`, `response.responders`, and whether there are an index drug and lines.
+    Reads of the protocol `transplant`, `mrd`, `response`, and whether there are an index drug and lines.
     """
     declared = protocol.transplant
     if declared is None:
@@ -73,7 +74,7 @@ def derive_transplant_status(
         rows = rows.join(part, on=KEY, how="left", maintain_order="left")
     rows = rows.join(_procedure(data, declared), on=[*KEY, "transplant_SEQ"], how="left", maintain_order="left")
     names = [n for n in TRANSPLANT_VARIABLES if n in treatment_variables(protocol)]
-    out = run(_with_status(rows, protocol.response.responders).with_columns(_flags(declared, protocol)))
+    out = run(_with_status(rows, responders_of(protocol.response)).with_columns(_flags(declared, protocol)))
     return out.select(*KEY, *names), _reasons(out, declared, names)
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 
+_CROSS_TABS = ("lab_grades", "ae_grades", "safety_components", "syndromes")
+
+
 def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     """Return the results of every analysis and set, then of attrition, Table 1, laboratory grades, adverse events.
 
@@ -40,13 +43,16 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
     out += estimate_cycles(counts)
-    out += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
+    out += [r for name in _CROSS_TABS for r in _cells(counts.get(name))]
     return Wording(protocol).of(out)
 
 
-def estimate_one(counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
-    """Return the results of one analysis that is computed from its own counts alone, texts with variables' names."""
-    return list(_kind(analysis).estimate(Source(counts, protocol), analysis))
+def estimate_one(counts: Counts, analysis: Any, protocol: Protocol, wording: Wording) -> list[Result]:
+    """Return the results of one analysis that is computed from its own counts alone, as `estimate_all` would.
+
+    `protocol` may be the parts of one that the analysis reads; its texts are said by `wording`, of the whole.
+    """
+    return wording.of(_kind(analysis).estimate(Source(counts, protocol), analysis))
 
 
 def estimate_curves(counts: Counts, protocol: Protocol) -> dict[str, dict[str, Any]]:

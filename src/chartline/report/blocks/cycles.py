@@ -34,8 +34,8 @@ def build(source: ReportSource) -> list[Block]:
             align="l" + "r" * (len(header) - 1),
             widths=(0.9, 0.7, 1.3, 1.5, 1.6, *(1.1 for _ in shown)),
             notes=(
-                "Median (range) of the planned and the given dose, median (IQR) of the dose intensity; departures are n "
-                "(%) of the cycles for which they are known, and a cycle may have several. IQR, interquartile range.",
+                "Median (range) of the planned and the given dose, median (IQR) of the dose intensity; departures are "
+                "n (%) of the cycles for which they are known, and a cycle may have several. IQR, interquartile range.",
             ),
         ),
     ]

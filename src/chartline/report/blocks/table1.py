@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chartline.report import format as fmt
-from chartline.report.cells import centre_labels, extremes, group_of, level_text, levels, middle, variable_label
+from chartline.report.cells import centre_labels, extremes, group_of, level_in_words, levels, middle, variable_label
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -20,10 +20,10 @@ def build(source: ReportSource) -> list[Block]:
         rows += _with_test(source, variable, own) if tested else own
     if not rows:
         return []
-    labels = centre_labels(source)
+    by = report.table1_by or ""
     total = _size(source, "")
     header = ["Characteristic", _headed("All", "N", total)]
-    header += [_headed(labels.get(c, level_text(c)), "n", _size(source, c)) for c in columns[1:]]
+    header += [_headed(level_in_words(source, by, c), "n", _size(source, c)) for c in columns[1:]]
     header += ["P"] if tested else []
     by_centre = len(columns) > 1 and report.table1_by in _CENTRE
     return [
@@ -64,7 +64,7 @@ def _tests(source: ReportSource) -> tuple[str, ...]:
     for test, of in said.items():
         variables = "; ".join(f"{fmt.joined(names)} ({why})" for why, names in of.items())
         tests.append(f"{test[:1].upper()}{test[1:]}: {variables}")
-    return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
+    return (f"P values compare the columns, not adjusted for multiple testing. {'. '.join(tests)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:
@@ -144,7 +144,8 @@ def _category_rows(
     if set(names) <= {"Y", "N"}:
         return [_level_row(source, variable, "Y", Cell(label, indent=int(under)), columns)]
     rows: list[tuple[Cell, ...]] = [] if under else [(Cell(label), *(Cell("") for _ in columns))]
-    return rows + [_level_row(source, variable, n, Cell(level_text(n), indent=1), columns) for n in names]
+    words = {n: level_in_words(source, variable, n) for n in names}
+    return rows + [_level_row(source, variable, n, Cell(words[n], indent=1), columns) for n in names]
 
 
 def _level_row(source: ReportSource, variable: str, name: str, label: Cell, columns: list[str]) -> tuple[Cell, ...]:
