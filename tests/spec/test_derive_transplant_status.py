@@ -221,8 +221,8 @@ def test_transplanted_before_the_first_dose(pr: str, flag: str) -> None:
         (
             "CR1DUR|26",
             "",
-            "The first remission is given as 26 months, but only 24.0 months lie between the start of the first line and "
-            "what came next.",
+            "The first remission is given as 26 months, but only 24.0 months lie between the start of the first line "
+            "and what came next.",
         ),
     ],
 )

@@ -150,7 +150,7 @@ def derive_subjects(
             "ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox,
             "ADSYN": adsyn, "ADCOMP": components,
         }
-        | ({"ADCYC": adcyc} if protocol.treatment.schedule else {}),
+        | ({"ADCYC": adcyc} if adcyc.columns else {}),
         milestones=milestones,
         assessed=keep(_assessed, assessments),
         withheld=withheld,
