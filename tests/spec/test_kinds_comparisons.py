@@ -342,3 +342,23 @@ def test_a_flag_in_table_1_differs_in_the_direction_of_the_yes() -> None:
     r = results_of(people(*rows), report=report)["table1.mrdfl/smd"]
     # 80 % against 20 %: 0.6 / sqrt((0.16 + 0.16) / 2), positive because the second column has more of the yes
     assert r.value == pytest.approx(0.6 / 0.4)
+    assert r.method == "Standardised difference of Yes, Male against Female"
+
+
+def test_a_column_without_values_has_no_standardised_difference() -> None:
+    rows = [(30, None, {"SEX": s, "WT": w}) for s, w in (("F", 60.0), ("F", 70.0), ("M", None))]
+    of = results_of(people(*rows), report={"table1": ["WT"], "table1_by": "SEX", "table1_differences": True})
+    assert of["table1.wt/smd"].reason == "fewer than two columns have values"
+    three = [*rows, (30, None, {"SEX": "U", "WT": 80.0}), (30, None, {"SEX": "U", "WT": 90.0})]
+    of = results_of(people(*three), report={"table1": ["WT"], "table1_by": "SEX", "table1_differences": True})
+    assert of["table1.wt/smd"].reason == "3 columns, where two are compared"
+
+
+def test_standardised_differences_are_had_without_tests_and_only_between_two_columns() -> None:
+    rows = [(30, None, {"SEX": s, "MRDFL": "Y", "SITEID": c}) for s, c in (("F", "A"), ("M", "A"), ("F", "A"))]
+    asked = {"table1": ["SEX"], "table1_by": "SITEID", "table1_differences": True}
+    of = results_of(people(*rows), report=asked)
+    assert of["table1.sex/smd"].reason == "1 column, where two are compared"
+    assert of.get("table1.sex", "p") is None
+    silent = results_of(people(*rows), report={"table1": ["SEX"], "table1_by": "MRDFL"})
+    assert silent.get("table1.sex", "smd") is None

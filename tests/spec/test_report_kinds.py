@@ -16,7 +16,7 @@ from chartline.report.document import Cell, Document, Figure, Heading, Paragraph
 from chartline.report.source import ReportSource
 from chartline.results.model import Results
 from chartline.stats.estimate import estimate_all, estimate_curves
-from counts_cases import DIGEST, adam, attrition, time
+from counts_cases import DIGEST, adam, attrition, subject, time
 from kinds_cases import course, every_kind
 
 R = np.random.default_rng(7)
@@ -214,6 +214,35 @@ def test_the_numbers_in_the_states_add_up_at_every_tick(document: Document) -> N
 def test_the_tests_of_table_1_are_named_with_their_variables(document: Document) -> None:
     note = section(document, "Baseline characteristics")[0].notes[-1]
     assert "Wilcoxon rank sum test, exact: Age at first dose (" in note and ". Chi-square test: Sex (" in note
+
+
+def test_table_1_has_a_column_of_standardised_differences_where_the_protocol_asks() -> None:
+    subjects = [
+        subject(f"{s}{i}", SEX=s, AGE=young + 5 * (i % 2), RESPFL="Y" if i < responders else "N")
+        for s, young, responders in (("F", 30, 2), ("M", 35, 8))
+        for i in range(10)
+    ]
+    of = source(adam(subjects), table1=["AGE", "RESPFL"], table1_by="SEX", table1_differences=True, table1_tests="none")
+    (table,) = section(build_document(of), "Baseline characteristics")
+    assert [h.partition("\n")[0] for h in table.header] == ["Characteristic", "All", "Female", "Male", "SMD"]
+    # five are 30 and five 35, against 35 and 40: means 5 apart, both variances 10 * 2.5^2 / 9 = 62.5 / 9
+    # responses 80 % against 20 %: 0.6 / sqrt((0.16 + 0.16) / 2) = 1.5
+    shown = {row[0].text: row[-1] for row in table.rows}
+    assert shown["Age at first dose, years"].text == f"{5 / (62.5 / 9) ** 0.5:.2f}"
+    assert (shown["Response"].text, shown["Response"].result_id) == ("1.50", "table1.respfl/smd")
+    assert shown["Median (IQR)"].text == ""
+    assert any(n.startswith("SMD, standardised mean difference (Male against Female), ") for n in table.notes)
+    without = section(build_document(source(cohort(), table1_tests="none")), "Baseline characteristics")[0]
+    assert [h.partition("\n")[0] for h in without.header[2:]] == ["Relapsed", "Refractory"]  # as declared
+
+
+def test_why_table_1_has_no_standardised_differences() -> None:
+    of = source(
+        adam([subject("1", AGE=40), subject("2", AGE=50)]), table1=["AGE"], table1_by="SITEID", table1_differences=True
+    )
+    (table,) = section(build_document(of), "Baseline characteristics")
+    assert "SMD" not in table.header
+    assert "No standardised differences: 1 column, where two are compared." in table.notes
 
 
 def test_a_report_of_nobody_says_why_there_is_no_number() -> None:

@@ -234,6 +234,8 @@ def _statistics(p: Protocol) -> list[str]:
         of = [a for a in p.analyses if a.kind == kind]
         if of:
             out.append(say if isinstance(say, str) else say(p, of))
+    if p.report.table1_differences:
+        out.append("The columns of Table 1 were compared by standardised differences.")
     imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
     out.append(
         "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "

@@ -625,6 +625,12 @@ class Report(Declared):
         "chi-square where Cochran's rule allows it, else Fisher's exact test. Which test and why is printed.",
         examples=["ranks"],
     )
+    table1_differences: bool = Field(
+        False,
+        description="Whether Table 1 has a column of standardised differences (SMD), of its second column against the "
+        "first; for a `table1_by` of two levels.",
+        examples=[True],
+    )
     curves: tuple[str, ...] = Field(
         (), description="Survival analyses drawn as curves, in order.", examples=[["os", "dor"]]
     )

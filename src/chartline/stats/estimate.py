@@ -98,12 +98,12 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):
             yield from estimate_categories(table, name, label, by, levels_in_order(protocol, variable))
-        if by and protocol.report.table1_tests != "none":
+        if by and (protocol.report.table1_tests != "none" or protocol.report.table1_differences):
             from chartline.stats.kinds.table1 import compare_categories, compare_numbers
 
             source = Source(counts, protocol)
             if isinstance(table, ValueTable):
-                yield from compare_numbers(source, table, name, label, by, protocol.report.table1_tests)
+                yield from compare_numbers(source, table, name, label, by)
             elif isinstance(table, CrossTab):
                 yield from compare_categories(source, table, name, label, by)
         if isinstance(bands, CrossTab) and declared is not None:
