@@ -82,6 +82,46 @@ def adsl_variables() -> list[str]:
     return table(("variable", "label", "may be used in eligibility"), rows)
 
 
+def treatment_variables() -> list[str]:
+    """ADSL variables of cycles, earlier therapy and transplantation."""
+    from chartline.protocol.treatment_names import CYCLE_VARIABLES, PRIOR_VARIABLES, TRANSPLANT_VARIABLES
+
+    declared = {
+        "`treatment.schedule`": CYCLE_VARIABLES,
+        "`prior_therapy`": PRIOR_VARIABLES,
+        "`transplant`": TRANSPLANT_VARIABLES,
+    }
+    rows = [(f"`{n}`", label, key) for key, named in declared.items() for n, (label, _) in named.items()]
+    return table(("variable", "label", "where declared"), rows)
+
+
+def schedules() -> list[str]:
+    """The shipped dosing schedules, plan by plan and limit by limit."""
+    from chartline.derive.rule_set import available_rule_sets, load_rule_set
+    from chartline.derive.schedule_rules import Limit, ScheduleRules
+
+    out: list[str] = []
+    for name in available_rule_sets("schedules"):
+        r = load_rule_set("schedules", name, ScheduleRules, "treatment.schedule")
+        out += [f"#### `{name}`: {r.label} (version {r.version})", "", f"Source: {r.source}", "", r.verified, ""]
+        plans = [
+            (
+                p.cycles,
+                p.label,
+                "; ".join(f"day {d.day}: {d.dose_m2:g}" for d in p.doses),
+                f"{p.total_m2:g}",
+                p.length_days,
+            )
+            for p in r.plans
+        ]
+        out += table(("cycles", "response", "mg/m2", "total", "days"), [tuple(map(str, p)) for p in plans])
+        limits = {n: v for n, v in ((f, getattr(r, f)) for f in ScheduleRules.model_fields) if isinstance(v, Limit)}
+        limits["flat"] = r.flat.off_plan
+        rows = [(f"`{n}`", f"{v.operator} {v.threshold:g} {v.unit}", v.origin) for n, v in limits.items()]
+        out += ["", *table(("limit", "holds where", "where it comes from"), rows), ""]
+    return out[:-1]
+
+
 def endpoints() -> list[str]:
     """The shipped endpoints: their declaration and their manual page."""
     from chartline.derive import endpoints as folder
@@ -314,6 +354,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
         *(adsl_variables, endpoints, criteria, syndromes, grading, checks, severities, statistics, domains, laboratory),
+        *(treatment_variables, schedules),
         *(units, cell_queries, commands, exit_codes, assertions),
     )
 }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import Counter
 from functools import cache
@@ -294,6 +295,43 @@ def test_exposure_and_transplant(answered: StudyRun) -> None:
     assert median("hsct_interval") == hsct["interval_last_dose_median_d"]
     days = adsl["HSCTINT"].drop_nulls()
     assert [days.min(), days.max()] == hsct["interval_range"]
+    done = adsl.filter(pl.col("HSCTFL") == "Y")
+    assert done.filter(pl.col("HSCTSTAT").is_in(["CR", "CRi"])).height == hsct["in_CRCRi"]
+    # nobody had another therapy before transplantation (truth/cm.csv), so who was in response was bridged
+    assert done["HSCTBRFL"].value_counts(sort=True).rows() == [("Y", hsct["in_CRCRi"]), ("N", hsct["not_CR"])]
+
+
+def test_cycles_against_their_plan(answered: StudyRun) -> None:
+    """Doses and mg/m2 of each patient, and from the truth (truth/ex.csv) who had a dose omitted or a cycle late."""
+    truth = pl.read_csv(SHARED / "ino-cohort" / "truth" / "ex.csv", infer_schema=False)
+    adcyc, want = answered.adam["ADCYC"], expected("full")["per_patient"]
+    total = adcyc.group_by("USUBJID").agg(pl.col("NDOSE").sum(), pl.col("GIVENM2").sum().round(6))
+    sums = {s: (n, m2) for s, n, m2 in total.iter_rows()}
+    for patient in want:
+        if patient["id"] in sums:
+            assert sums[patient["id"]] == (patient["ndose"], close(patient["m2"])), patient["id"]
+    omitted = truth.filter(pl.col("EXADJ") == "next dose (D15) omitted: hepatotoxicity")
+    said = set(omitted.select("SUBJID", pl.col("EXCYCLE").cast(pl.Int64)).rows())
+    assert said
+    assert said <= set(adcyc.filter(pl.col("NOMIT") > 0).select("USUBJID", "CYCLE").rows())
+    begun = {
+        (r["SUBJID"], int(r["EXCYCLE"])): dt.date.fromisoformat(r["EXSTDTC"])
+        for r in truth.filter(pl.col("EXCYDAY") == "1").iter_rows(named=True)
+    }
+    # more than 7 days beyond 21 days (cycle 1) or 28 days (later ones)
+    late = {(s, n) for (s, n), day in begun.items() if n > 1 and (day - begun[s, n - 1]).days > (28 if n == 2 else 35)}
+    assert late
+    assert set(adcyc.filter(pl.col("DLYFL") == "Y").select("USUBJID", "CYCLE").rows()) == late
+
+
+def test_earlier_therapy_counted_from_its_lines(answered: StudyRun) -> None:
+    want, adsl = expected("full")["baseline"], answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
+    assert {str(n): k for n, k in adsl.group_by("SALVAGE").len().iter_rows()} == want["lines"]
+    for variable, level, key in (
+        ("RRSTAT", "Primary refractory", "refractory"),
+        ("PRBLINFL", "Y", "prior_blin"),
+    ):
+        assert adsl.filter(pl.col(variable) == level).height == want[key]
 
 
 def test_the_number_of_deaths_and_losses(answered: StudyRun) -> None:

@@ -38,7 +38,14 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     ),
     "polars": (
         *("core", "sources", "mapping", "checks", "cohort", "derive", "assertions"),
-        *("counts/count.py", "counts/members.py", "counts/scan.py", "counts/syndromes.py", "counts/toxicity.py"),
+        *(
+            "counts/count.py",
+            "counts/cycles.py",
+            "counts/members.py",
+            "counts/scan.py",
+            "counts/syndromes.py",
+            "counts/toxicity.py",
+        ),
         *("trace", "publish.py", "pipeline.py", "multiverse"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),

@@ -78,7 +78,7 @@ def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, n
         ("require: AGE >= 18", "require: AGE >= '18'", "a number"),
         ('TRTSDT between ("2017-02-01"', 'TRTSDT between ("Feb 2017"', "a day as"),
         ("curves: [os, rfs, dor]", "curves: [os, cr_rate]", "of kind proportion"),
-        ("exposure: [cycles,", "exposure: [cr_rate,", "of kind proportion"),
+        ("exposure: [cycles,", "exposure: [os,", "of kind survival"),
         ("table1_by: SITEID", "table1_by: ECOG", "makes no groups"),
         ("table1_by: SITEID", "table1_by: SEX", "take it out of table1, or"),
         (

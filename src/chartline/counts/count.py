@@ -18,10 +18,11 @@ counted. The keys of `Counts`:
     lab_grades               (TEST, BASE, GRADE): worst grade on treatment per subject and term of `report.lab_tests`
                              (TEST is its name: ALT, K_LOW, K_HIGH)
     ae_grades                (TERM, GRADE): worst grade per subject and treatment-emergent adverse event
+    cycles.<what>            of each cycle begun, where a dosing schedule is declared (`counts/cycles.py`)
     safety_components        (FLAG, PLACE, COMPONENT, VALUE): Y, N or "" of each component of `report.safety_components`
     syndromes                (SET, VERDICT): MET, NOT MET, NOT ASSESSABLE or WITHHELD by each of `report.syndromes`
 
-Grades are texts "0" to "5", "" where there is none. The last four are over the set `safety`, or the eligible where the
+Grades are texts "0" to "5", "" where there is none. The last five are over the set `safety`, or the eligible where the
 protocol has no such set. An empty set gives zero counts.
 """
 
@@ -36,6 +37,7 @@ from typing import Any
 import polars as pl
 
 from chartline.counts import toxicity
+from chartline.counts.cycles import count_cycles
 from chartline.counts.members import (
     ELIGIBLE,
     SEPARATOR,
@@ -73,6 +75,7 @@ from chartline.protocol.place import Place
 
 # Units of the numbers that every study has; a characteristic declares its own.
 _UNITS = {"AGE": "years", "NCYC": "cycles", "NDOSE": "doses", "CUMDM2": "mg/m2", "CUMMG": "mg", "HSCTINT": "days"}
+_UNITS |= {"RDI": "%", "NCYRED": "cycles", "NCYDLY": "cycles", "NCYFLAT": "cycles", "NOMIT": "doses"}
 _UNITS |= {"FRSPCYC": "cycles", "MRDNEGCY": "cycles"}
 
 
@@ -109,6 +112,8 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     if protocol.report.lab_tests:
         out["lab_grades"] = _lab_grades(adam, safety, protocol.report.lab_tests, protocol_digest)
     out["ae_grades"] = _ae_grades(adam, safety, protocol_digest)
+    if "ADCYC" in adam.tables:
+        out |= count_cycles(adam, safety, protocol_digest)
     if protocol.report.safety_components:
         key = CountKey(analysis="safety_components", protocol_digest=protocol_digest)
         out[key.analysis] = count_components(adam["ADCOMP"], safety, protocol.report.safety_components, key)

@@ -20,6 +20,7 @@ from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.counts.model import BOUNDS
 from chartline.derive.adverse_events import derive_adverse_events
+from chartline.derive.cycles import derive_cycles
 from chartline.derive.dated_events import dated_event_variables, derive_dated_events
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.exposure import derive_exposure
@@ -27,6 +28,7 @@ from chartline.derive.labs import derive_labs, on_treatment_until, treatment_win
 from chartline.derive.milestones import KEY, derive_milestones, milestone_words
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.prior_therapy import derive_prior_therapy
 from chartline.derive.regraded import derive_regraded
 from chartline.derive.relapse import derive_relapse, with_derived_relapse, without_relapse
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
@@ -45,6 +47,7 @@ from chartline.derive.syndrome import derive_syndromes
 from chartline.derive.time_to_event import derive_times
 from chartline.derive.toxicity import derive_toxicity
 from chartline.derive.transplant import derive_transplant
+from chartline.derive.transplant_status import derive_transplant_status
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.analyses import DateBounds, toxicity_flags
 from chartline.protocol.model import Protocol
@@ -109,6 +112,10 @@ def derive_subjects(
     own, why_own = keep(dated_event_variables, milestones, only(protocol, "milestones"))
     mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best, protocol.index_rows)
+    adcyc, cycles, why_cycles = keep(derive_cycles, adex, responses[""].best, protocol.treatment)
+    told = only(protocol, "treatment", "prior_therapy", "transplant", "mrd", "response")
+    prior, why_prior = keep(derive_prior_therapy, data, cohort.subjects, cohort.trace, told)
+    status, why_status = keep(derive_transplant_status, data, milestones, transplant, responses[""], assessments, told)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
@@ -129,9 +136,12 @@ def derive_subjects(
         "safety_flags",
         "syndromes",
         "milestones",
+        "treatment",
+        "prior_therapy",
+        "transplant",
     )
     topics = keep(adsl_topics, only(protocol, "response.relapse", *declared))
-    parts = (details, mrd, transplant, later, relapse, until, safety, regraded, syndromes, own)
+    parts = (details, mrd, transplant, later, relapse, until, safety, regraded, syndromes, own, cycles, prior, status)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)
@@ -139,7 +149,8 @@ def derive_subjects(
         tables={
             "ADSL": adsl, "ADEX": adex, "ADRS": adrs, "ADLB": adlb, "ADAE": adae, "ADTOX": adtox,
             "ADSYN": adsyn, "ADCOMP": components,
-        },
+        }
+        | ({"ADCYC": adcyc} if adcyc.columns else {}),
         milestones=milestones,
         assessed=keep(_assessed, assessments),
         withheld=withheld,
@@ -147,6 +158,7 @@ def derive_subjects(
         reasons=lambda: [
             *why_exposure, *response_reasons(responses, protocol), *why_details, *why_mrd, *why_transplant, *why_later,
             *why_relapse, *why_safety, *why_regraded, *why_until, *why_syndromes, *why_own,
+            *why_cycles, *why_prior, *why_status,
         ],
     )  # fmt: skip
 

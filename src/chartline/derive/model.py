@@ -1,8 +1,8 @@
 """What the patient side hands to the counts: ADaM-named tables and the reason for every derived value.
 
 `tables` holds ADSL (one row a subject), ADEX, ADRS, ADLB, ADAE, ADTOX, ADTTE, ADSYN (a row a subject and set of
-criteria) and ADCOMP (a row a subject and component of a safety flag). `trace` has one row per source cell of each
-derived value:
+criteria) and ADCOMP (a row a subject and component of a safety flag), and ADCYC (a row a subject and cycle) where a
+dosing schedule is declared. `trace` has one row per source cell of each derived value:
 
     USUBJID  CENTRE  ITEM     ("ADSL.BOR", "ADTTE.OS", "ELIG.adult")
     VALUE    (as text)  BECAUSE (one English sentence)
@@ -29,6 +29,10 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
     <set> <set>_DT <set>_CAT <set>_SEV                  each declared syndrome: Y met, N not met, null not assessable
 and <NAME>FL <NAME>DT of every milestone that the protocol declares under `milestones`.
+Where the protocol declares a schedule, earlier therapy, a transplantation (`protocol/treatment_names.py`):
+    RDI NCYRED NCYDLY NCYFLAT NOMIT CUMCUTFL            cycles against their plan (cycles.py)
+    SALVAGE RRSTAT CR1GRP PRHSCTFL, a flag an agent     earlier therapy (prior_therapy.py)
+    HSCTBRFL HSCTINTG HSCTSTAT HSCTMRD HSCTDON HSCTCOND HSCTALK2 HSCTTHIO HSCTBILI (transplant_status.py)
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

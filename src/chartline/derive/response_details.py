@@ -16,6 +16,7 @@ import polars as pl
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.plans import run
 from chartline.core.reasons import reason
+from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
@@ -44,7 +45,7 @@ def derive_details(
     survived = (pl.col("DIED") - pl.col("TRTSDT")).dt.total_days()
     rows = rows.with_columns(
         days.alias("TTRESP"),
-        (days / DAYS_PER_MONTH).alias("TTRESPM"),
+        exactly(days / DAYS_PER_MONTH).alias("TTRESPM"),  # the last bit depends on the place in the column
         _not_evaluable(survived, rules).alias("NEREAS"),
         _refractory(rules).alias("REFRFL"),
         _investigator(rules, choice),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chartline.derive.grading_scale import load_scale
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_set import RuleSet
+from chartline.derive.schedule_rules import load_schedule
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol
 
@@ -13,6 +14,8 @@ def rule_sets_of(protocol: Protocol) -> tuple[RuleSet, ...]:
     """Return every rule set that the protocol's derivations read, each once, in the order of the report."""
     choices = (protocol.response, *protocol.response_variants.values())
     used: list[RuleSet] = [load_rules(choice.criteria) for choice in choices]
+    schedule = load_schedule(protocol.treatment)
+    used += [schedule] if schedule else []
     used += [load_scale(choice.grading) for choice in (protocol.laboratory, *protocol.laboratory_variants.values())]
     used += [load_syndrome(s.criteria, f"syndromes.{name}.criteria") for name, s in protocol.syndromes.items()]
     return tuple({(type(r), r.name): r for r in used}.values())

@@ -19,6 +19,7 @@ from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
 from chartline.protocol.names import milestone_labels, regraded_labels, shipped_labels
+from chartline.protocol.treatment_names import CYCLE_VARIABLES, TRANSPLANT_VARIABLES, treatment_variables
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -88,6 +89,21 @@ _TOPICS = _RESPONSE | {
     "DTHDT": {Topic.DEATH},
     "LKADT": {Topic.FOLLOW_UP},
 }
+_LINES = frozenset({Topic.BASELINE})
+_TREATMENT = (
+    {name: frozenset({Topic.EXPOSURE, Topic.RESPONSE}) for name in CYCLE_VARIABLES}
+    | {name: frozenset({Topic.TRANSPLANT}) for name in TRANSPLANT_VARIABLES}
+    | {
+        "NCYDLY": frozenset({Topic.EXPOSURE}),
+        "CUMCUTFL": frozenset({Topic.EXPOSURE}),
+        "PRHSCTFL": frozenset({Topic.BASELINE, Topic.TRANSPLANT}),
+        "HSCTSTAT": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.COUNTS, Topic.RELAPSE}),
+        "HSCTBRFL": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.RELAPSE, Topic.NEW_THERAPY}),
+        "HSCTINTG": frozenset({Topic.TRANSPLANT, Topic.EXPOSURE}),
+        "HSCTMRD": frozenset({Topic.TRANSPLANT, Topic.MRD}),
+        "HSCTBILI": frozenset({Topic.TRANSPLANT, Topic.LIVER}),
+    }
+)
 _LATER = {  # flag, date, milestone, what the sentence calls it
     "relapse": ("RELFL", "RELDT", "relapse", ("SS", "RELDTC", "RELAPSE")),
     "new_therapy": ("NEWTXFL", "NEWTXDT", "new therapy", ("CM", "CMSTDTC", "CMSTDTC")),
@@ -105,6 +121,7 @@ def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
+    out |= {name: _TREATMENT.get(name, _LINES) | first_dose for name in treatment_variables(protocol)}
     out |= dated_event_topics(protocol)
     for name in protocol.syndromes:
         out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
@@ -165,6 +182,8 @@ def assemble(subjects: pl.DataFrame, parts: list[pl.DataFrame]) -> pl.DataFrame:
     """Join one-row-a-subject parts to the cohort's subjects."""
     out = subjects.lazy().with_columns(pl.col("CENTRE").alias("SITEID"), pl.col("USUBJID").alias("SUBJID"))
     for part in parts:
+        if not part.columns:  # nothing of this kind is declared
+            continue
         out = out.join(part.lazy(), on=KEY, how="left", maintain_order="left")
     leading = [*KEY, "SITEID", "SUBJID", "AGE", "SEX", "BRTHDT", "TRTSDT", "TRTEDT", "ELIGFL", "ELIGREAS"]
     return run(out.select(*leading, pl.exclude(leading)))

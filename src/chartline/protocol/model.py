@@ -124,6 +124,12 @@ class Treatment(Declared):
         description="Expected days from a dose to the next within a cycle (lowest, highest); other gaps are queried.",
         examples=[[5, 16]],
     )
+    schedule: str | None = Field(
+        None,
+        description="Name of a shipped dosing schedule (listed below): each cycle is then compared with its plan. "
+        "Without one, doses are counted and nothing is called reduced or delayed.",
+        examples=["inotuzumab_label"],
+    )
 
 
 class IndexEvent(Declared):
@@ -280,6 +286,77 @@ class EventSource(Declared):
     where: str = Field(
         description="Condition on the domain's rows; the first such row after the first dose is the milestone.",
         examples=["PRTRT == 'ALLOGENEIC HSCT'"],
+    )
+
+
+class Named(Declared):
+    """What is recognised by the words that name it, and becomes a Y/N variable of ADSL."""
+
+    label: str = Field(description="How readers see it.", examples=["Prior blinatumomab"])
+    words: tuple[str, ...] = Field(
+        min_length=1,
+        description="Words that name it, small letters. A word is letters and digits; `car-t` is the words car and t, "
+        "which must follow each other.",
+        examples=[["blinatumomab", "blina"]],
+    )
+
+
+class PriorTherapy(Declared):
+    """Lines of therapy before day 0: how many, with what, and whether the disease ever responded to them."""
+
+    lines: EventSource = Field(
+        description="Rows that are one line of therapy each.",
+        examples=[{"from": "MH", "where": "MHCAT == 'PRIOR LINE'"}],
+    )
+    remission: tuple[str, ...] = Field(
+        ("CR", "CRi"),
+        description="Best responses to a line (MHBESTRSP) that are a remission. Without any, the disease is primary "
+        "refractory.",
+        examples=[["CR", "CRi"]],
+    )
+    agents: dict[str, Named] = Field(
+        {},
+        description="Treatments looked for among the lines, by ADSL name.",
+        examples=[{"PRBLINFL": {"label": "Prior blinatumomab", "words": ["blinatumomab"]}}],
+    )
+    first_remission: str | None = Field(
+        None, description="Characteristic that holds the duration of the first remission, months.", examples=["CR1DUR"]
+    )
+    short_remission_months: float = Field(
+        12, description="A first remission of less than so many months is short.", examples=[12]
+    )
+    recorded: dict[str, str] = Field(
+        {},
+        description="Characteristics that state what is counted here: derived variable -> characteristic. Where the "
+        "two differ, the centre is asked.",
+        examples=[{"SALVAGE": "LINES", "PRBLINFL": "PRBLIN"}],
+    )
+
+
+class Transplant(EventSource):
+    """Rows that are a transplantation, and what is told about the first one after day 0."""
+
+    interval_days: tuple[int, ...] = Field(
+        (28, 60, 120),
+        description="Ends of the groups of days from the last dose to transplantation.",
+        examples=[[28, 60, 120]],
+    )
+    bilirubin_days: int = Field(
+        28,
+        ge=1,
+        description="The last bilirubin before transplantation is looked for in this many days before it.",
+        examples=[28],
+    )
+    alkylators: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="Alkylating agents of conditioning: name -> the words that name it in PRCOND, small letters.",
+        examples=[{"busulfan": ["bu", "bu2", "busulfan"], "thiotepa": ["thiotepa", "tt"]}],
+    )
+    other_conditioning: tuple[str, ...] = Field(
+        (),
+        description="Words of conditioning that name no alkylating agent. With a word that is in neither list, it is "
+        "not known how many there were.",
+        examples=[["flu", "tbi"]],
     )
 
 
@@ -592,7 +669,7 @@ class Report(Declared):
         (), description="Proportions of the response table, in order.", examples=[["cr_cri_rate", "cr_rate"]]
     )
     exposure: tuple[str, ...] = Field(
-        (), description="Summaries of the exposure table, in order.", examples=[["cycles", "doses"]]
+        (), description="Summaries and proportions of the exposure table, in order.", examples=[["cycles", "doses"]]
     )
     transplant: tuple[str, ...] = Field(
         (), description="Analyses of the transplant table, in order.", examples=[["hsct_rate"]]
@@ -685,7 +762,12 @@ class Protocol(Declared):
         description="Eligibility criteria, applied in this order.",
         examples=[[{"id": "adult", "label": "Aged 18 years or over", "require": "AGE >= 18"}]],
     )
-    transplant: EventSource | None = Field(
+    prior_therapy: PriorTherapy | None = Field(
+        None,
+        description="Lines of therapy before day 0; nothing is derived of them if not given.",
+        examples=[{"lines": {"from": "MH", "where": "MHCAT == 'PRIOR LINE'"}, "remission": ["CR", "CRi"]}],
+    )
+    transplant: Transplant | None = Field(
         None,
         description="Rows that are a transplantation; none is derived if not given.",
         examples=[{"from": "PR", "where": "PRTRT == 'ALLOGENEIC HSCT'"}],

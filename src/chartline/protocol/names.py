@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from chartline.protocol.base import own_variables
+from chartline.protocol.treatment_names import treatment_levels, treatment_variables
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -130,9 +131,12 @@ def _first_capital(text: str) -> str:
 
 @cache
 def abbreviations() -> dict[str, str]:
-    """Return the abbreviations and laboratory tests of the vocabulary, by their capitals: CRI -> CRi."""
+    """Return the abbreviations and laboratory tests of the vocabulary, by their capitals: CRI -> CRi.
+
+    Of two of the same capitals the abbreviation counts (Ph, not the test PH).
+    """
     out: dict[str, str] = {}
-    for file, column in (("abbreviations.csv", "abbreviation"), ("tests.csv", "testcd")):
+    for file, column in (("tests.csv", "testcd"), ("abbreviations.csv", "abbreviation")):
         with (files("chartline") / "vocabulary" / file).open(encoding="utf-8") as f:
             out |= {r[column].upper(): r[column] for r in csv.DictReader(f)}
     return out
@@ -158,6 +162,7 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     absent = OF_DOSES if p.index else ()
     types = {name: type_of(name) for name in (*COHORT_VARIABLES, *DERIVED_VARIABLES) if name not in absent}
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
+    types |= {name: kind for name, (_, kind) in treatment_variables(p).items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
     for name in p.syndromes:
@@ -189,9 +194,10 @@ def regraded_labels(p: Protocol) -> dict[str, str]:
 
 
 def shipped_labels(p: Protocol) -> dict[str, str]:
-    """Return every variable that all studies have -> its label, with what this study's day 0 is called."""
+    """Return every variable that no protocol names but this study has -> its label, by what its day 0 is called."""
     event = p.index_rows.event
-    return {name: label.replace("first dose", event) for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
+    labels = COHORT_VARIABLES | DERIVED_VARIABLES | {n: label for n, (label, _) in treatment_variables(p).items()}
+    return {name: label.replace("first dose", event) for name, label in labels.items()}
 
 
 def adsl_labels(p: Protocol) -> dict[str, str]:
@@ -222,7 +228,7 @@ def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
     if variable in ("SITEID", "CENTRE"):
         return tuple(c.id for c in p.data.centres)
     declared = p.characteristics.get(variable)
-    return declared.categories if declared else ()
+    return declared.categories if declared else treatment_levels(p).get(variable, ())
 
 
 def level_label(p: Protocol, variable: str, level: str) -> str:

@@ -12,6 +12,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.index import START_OF
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
+    Categories,
     CompareValues,
     Covariate,
     EValue,
@@ -33,17 +34,18 @@ from chartline.protocol.lab_terms import lab_terms
 from chartline.protocol.model import AeComponent, DatedEvent, Endpoint, Headline, LabComponent, Protocol, Published
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
+from chartline.protocol.resolve_treatment import resolve_treatment
 
 # What each list of the report can print.
 _PRINTS: dict[str, tuple[type, ...]] = {
     "curves": (Survival, FollowUp),
     "response": (Proportion,),
-    "exposure": (Summary,),
-    "transplant": (Proportion, Summary),
+    "exposure": (Summary, Proportion),
+    "transplant": (Proportion, Summary, Categories),
     "safety": (Proportion,),
 }
 _OWN = re.compile(
-    r"attrition|lab_grades|ae_grades|safety_components|syndromes|(set|table1)\..*"
+    r"attrition|lab_grades|ae_grades|safety_components|syndromes|(set|table1|cycles)\..*"
     r"|.*\.(ever|lost_days|earliest|latest|partial|landmark_[^.]*(\.\d+)?)"
 )
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
@@ -77,6 +79,9 @@ def resolve(p: Protocol, file: str) -> None:
         if source:
             check_known(source.source, variables(), "domain", top.at(key, "from"))
             _condition(source.where, domains[source.source], top.at(key, "where"))
+    if p.prior_therapy and p.prior_therapy.lines.source in domains:
+        _condition(p.prior_therapy.lines.where, domains[p.prior_therapy.lines.source], top.at("prior_therapy", "lines"))
+    resolve_treatment(p, top)
     for name, event in p.milestones.items():
         _dated_event(name, event, p, domains, top.at("milestones", name))
     _has_doses(p, top)

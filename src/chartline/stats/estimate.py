@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from chartline.counts.model import AttritionTable, Counts, CrossTab, ValueTable
 from chartline.protocol.model import set_tallies
+from chartline.protocol.names import levels_in_order
 from chartline.results.model import Result
+from chartline.stats.cycles import estimate_cycles
 from chartline.stats.groups import group_of
 from chartline.stats.kinds.categories import estimate_bands, estimate_categories
 from chartline.stats.kinds.source import Source
@@ -39,6 +41,7 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out = [r for of in rows.values() for r in of]
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
+    out += estimate_cycles(counts)
     out += [r for name in _CROSS_TABS for r in _cells(counts.get(name))]
     return Wording(protocol).of(out)
 
@@ -92,7 +95,7 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
         if isinstance(table, ValueTable):
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):
-            yield from estimate_categories(table, name, label, by, _declared_order(protocol, variable))
+            yield from estimate_categories(table, name, label, by, levels_in_order(protocol, variable))
         if by and (protocol.report.table1_tests != "none" or protocol.report.table1_differences):
             from chartline.stats.kinds.table1 import compare_categories, compare_numbers
 
@@ -110,8 +113,3 @@ def _cells(table: Any) -> Iterator[Result]:
     if isinstance(table, CrossTab):
         for levels, n in table.cells.items():
             yield count(table.key.analysis, "n", n, "", group_of(tuple(zip(table.dims, levels, strict=True))))
-
-
-def _declared_order(protocol: Protocol, variable: str) -> tuple[str, ...]:
-    declared = protocol.characteristics.get(variable)
-    return declared.categories if declared else ()

@@ -12,7 +12,13 @@ from chartline.core.clinical import ClinicalData
 from chartline.derive.model import Adam
 from chartline.trace.build import locate
 
-_SOURCES = {"ADEX": ("EX", "EXSTDTC"), "ADRS": ("RS", "RSDTC"), "ADLB": ("LB", "LBORRES"), "ADAE": ("AE", "AETERM")}
+_SOURCES = {
+    "ADEX": ("EX", "EXSTDTC"),
+    "ADCYC": ("EX", "EXSTDTC"),
+    "ADRS": ("RS", "RSDTC"),
+    "ADLB": ("LB", "LBORRES"),
+    "ADAE": ("AE", "AETERM"),
+}
 
 _OF_SUBJECTS = ("ADSL", "ADSYN", "ADCOMP")
 

@@ -12,6 +12,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.query import Query
 from chartline.counts.members import Roster, all_members, as_counted, endpoint_of
 from chartline.counts.model import Counts
+from chartline.derive.describe_treatment import describe_treatment
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.milestones import milestone_words
@@ -137,9 +138,11 @@ def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[t
         rules.recorded,
         days_from,
     )
+    treated = describe_treatment(protocol)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
         *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
+        *([("Doses, earlier therapy and transplantation", tuple(treated))] if treated else []),
         ("Definitions", (rule_sets_sentence(rule_sets_of(protocol)),)),
     )
 

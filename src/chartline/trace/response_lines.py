@@ -34,7 +34,7 @@ def response_lines(adam: Adam, protocol: Protocol) -> dict[str, Any]:
             "INVBOR": _discordant(adsl, adam, ("BOR", "INVBOR"), ("BOR", "INVBOR")),
             "DRELFL": _discordant(adsl, adam, ("DRELFL", "RECRELFL"), ("DRELDT", "RECRELDT")),
         },
-        "levels": own | dict.fromkeys(("FRSP", "INVBOR"), own["BOR"]),
+        "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"]),
     }
 
 

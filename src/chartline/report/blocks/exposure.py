@@ -14,7 +14,11 @@ def build(source: ReportSource) -> list[Block]:
     rows: list[tuple[Cell, ...]] = []
     for analysis in source.protocol.report.exposure:
         declared: Any = source.declared(analysis)
-        if declared is not None and source.result(analysis, "median") is not None:
+        if declared is not None and (share := source.result(analysis, "proportion")) is not None:
+            of = share.N or 0
+            known, missing = fmt.n_percent(share.n or 0, of), fmt.whole(share.missing)
+            rows.append((Cell(declared.label), Cell(known, share.id), *(Cell(""),) * 3, Cell(missing, share.id)))
+        elif declared is not None and source.result(analysis, "median") is not None:
             rows.append(_row(source, analysis, declared.label))
             rows += _by_level(source, getattr(declared, "variable", ""), declared.population)
     treatment = source.protocol.treatment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import extremes, level_in_words, levels, middle, rate
+from chartline.report.cells import extremes, level_in_words, levels, middle, rate, response_text
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -45,10 +45,15 @@ def _rows(source: ReportSource, analysis: str, declared: Any) -> list[tuple[Cell
         rows: list[tuple[Cell, ...]] = [(Cell(declared.label), Cell(""), Cell(""), Cell(""), text)] if found else []
         rows += [
             (Cell(word, indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
-            for word, r in ((level_in_words(source, declared.variable, lv), r) for lv, r in found)
+            for word, r in ((_words(source, declared.variable, lv), r) for lv, r in found)
         ]
         return rows
     return []
+
+
+def _words(source: ReportSource, variable: str, level: str) -> str:
+    known = level in source.levels.get(variable, {})
+    return response_text(source, variable, level) if known else level_in_words(source, variable, level)
 
 
 def _percent(result: Any) -> Cell:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chartline.counts.model import CrossTab
+from chartline.protocol.names import levels_in_order
 from chartline.results.model import Result
 from chartline.stats.groups import NOBODY, group_of, groups_by, in_group, in_order, levels_of
 from chartline.stats.kinds.source import Source
@@ -15,8 +16,7 @@ SHARE = "share of all patients of the set, those with a missing value included"
 
 def estimate(source: Source, analysis: Any) -> Iterator[Result]:
     """Yield n and the share of each level, for everyone and by group."""
-    declared = source.protocol.characteristics.get(analysis.variable)
-    order = declared.categories if declared else ()
+    order = levels_in_order(source.protocol, analysis.variable)
     table = source.table(analysis.id, CrossTab)
     yield from estimate_categories(table, analysis.id, analysis.label, analysis.by, order)
 
