@@ -114,6 +114,20 @@ def criteria() -> list[str]:
     return out[:-1]
 
 
+def mrd_definitions() -> list[str]:
+    """The shipped MRD definitions, category by category."""
+    from chartline.derive.mrd_rules import available_mrd_rules, load_mrd_rules
+
+    out: list[str] = []
+    for name in available_mrd_rules():
+        r = load_mrd_rules(name)
+        head = f"#### `{name}`: {r.label} (version {r.version})"
+        out += [head, "", f"MRD-negative: {r.definition}", "", f"Source: {r.source}", "", r.verified, ""]
+        rows = [(f"`{c.code}`", c.label, c.counts_as.replace("_", " "), c.origin) for c in r.categories]
+        out += [*table(("category", "meaning", "in a rate", "where it comes from"), rows), ""]
+    return out[:-1]
+
+
 def grading() -> list[str]:
     """The shipped grading scales and the tests each one grades."""
     out = []
@@ -265,7 +279,19 @@ def exit_codes() -> list[str]:
 _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
-        *(adsl_variables, endpoints, criteria, grading, checks, severities, statistics, domains, laboratory, units),
+        *(
+            adsl_variables,
+            endpoints,
+            criteria,
+            mrd_definitions,
+            grading,
+            checks,
+            severities,
+            statistics,
+            domains,
+            laboratory,
+            units,
+        ),
         *(cell_queries, commands, exit_codes),
     )
 }

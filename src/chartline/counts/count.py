@@ -7,6 +7,7 @@ counted. The keys of `Counts`:
     <id>.lost_days           of a follow-up: days from last contact to the cut-off
     <id>.landmark_<months>   of an intercurrent event: those at risk at the landmark, by whether it had happened
     <id>.ever                of an intercurrent event: by whether it ever happened
+    <id>/<group>             of MRD rates, which have no table <id>: (RESPFL, STANDING) by definition and time point
     set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
     attrition                the AttritionTable of the cohort
     table1.<variable>        each variable of `report.table1` among the eligible, by `report.table1_by`
@@ -52,6 +53,7 @@ from chartline.protocol.analyses import (
     Intercurrent,
     IntervalCensored,
     LostToFollowUp,
+    MrdRates,
     Multistate,
     Summary,
 )
@@ -162,6 +164,8 @@ def _maker(
         return partial(_value_table, key=replace(key, unit=_unit(protocol, analysis.variable)), by=by)
     if isinstance(analysis, Categories):
         return partial(_categories, key=key, dims=(analysis.variable, *by))
+    if isinstance(analysis, MrdRates):
+        return partial(_levels, key=key, dims=("RESPFL", "STANDING"))
     if isinstance(analysis, Agreement):
         return partial(_levels, key=key, dims=by)
     return partial(_outcomes, key=key, dims=("outcome", *by))

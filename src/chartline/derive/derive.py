@@ -24,6 +24,7 @@ from chartline.derive.labs import derive_labs, treatment_window
 from chartline.derive.milestones import KEY, derive_milestones
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.mrd_samples import mrd_samples
 from chartline.derive.response import Assessed, derive_response, merge_assessments, with_first_response
 from chartline.derive.response_tables import (
     Responses,
@@ -38,6 +39,7 @@ from chartline.derive.time_to_event import derive_times
 from chartline.derive.transplant import derive_transplant
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_compared
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,16 @@ def derive_subjects(
     assessments = keep(merge_assessments, data, treated)
     responses = keep(derive_response, data, milestones, responding, assessments)
     milestones = keep(with_first_response, milestones, responses[""])
-    mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
+    compared = tuple(mrd_compared(protocol))
+    samples = keep(mrd_samples, data, assessments)
+    mrd, why_mrd = keep(derive_mrd, samples, responses[""].best, adex, milestones, protocol.mrd, compared)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
     adae = keep(derive_adverse_events, data, window, milestones, protocol.ae_groups, protocol.partial_dates)
     safety, why_safety = keep(derive_safety, adlb, adae, window, protocol.safety_flags, protocol.ae_groups)
-    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"))
+    topics = keep(adsl_topics, only(protocol, "response_variants", "characteristics", "safety_flags"), compared)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, mrd, transplant, later, safety)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))
     adrs = keep(response_table, responses, responding)

@@ -17,6 +17,8 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     BOR (CR CRi ... NE) RESPFL BORDT                    response: best, whether, date of best
     FRSPDT FRSP FRSPCYC                                 first response: date, category, after cycle
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
+    MRDRELFL MRDRELDT                                   MRD relapse: converted while in haematological remission
+    MRD_<definition>_<time point>                       its category, of definitions that an analysis compares
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).

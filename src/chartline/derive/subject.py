@@ -15,7 +15,7 @@ from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
 from chartline.protocol.model import Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, MRD_WINDOWS, mrd_labels, mrd_variable
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -39,6 +39,7 @@ _FROM_FIRST_DOSE: tuple[str, ...] = (
     "HSCTRESP",
 )
 _FROM_FIRST_DOSE += ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL", "NEWTXFL", "NEWTXDT", *_RESPONSE)
+_FROM_FIRST_DOSE += ("MRDRELFL", "MRDRELDT")
 _TOPICS = _RESPONSE | {
     "AGE": {Topic.ELIGIBILITY},
     "BRTHDT": {Topic.ELIGIBILITY},
@@ -52,6 +53,8 @@ _TOPICS = _RESPONSE | {
     "MRDNEGDT": {Topic.RESPONSE, Topic.MRD},
     "MRDNEGCY": {Topic.RESPONSE, Topic.MRD},
     "DEEPFL": {Topic.RESPONSE, Topic.MRD},
+    "MRDRELFL": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
+    "MRDRELDT": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
     "HSCTFL": {Topic.TRANSPLANT},
     "HSCTDT": {Topic.TRANSPLANT},
     "HSCTINT": {Topic.TRANSPLANT},
@@ -64,6 +67,7 @@ _TOPICS = _RESPONSE | {
     "DTHDT": {Topic.DEATH},
     "LKADT": {Topic.FOLLOW_UP},
 }
+_MRD_WINDOW = {"HSCT": frozenset({Topic.TRANSPLANT})}
 _LATER = {  # flag, date, milestone, what the sentence calls it
     "relapse": ("RELFL", "RELDT", "relapse", ("SS", "RELDTC", "RELAPSE")),
     "new_therapy": ("NEWTXFL", "NEWTXDT", "new therapy", ("CM", "CMSTDTC", "CMSTDTC")),
@@ -71,13 +75,15 @@ _LATER = {  # flag, date, milestone, what the sentence calls it
 }
 
 
-def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
-    """Return the topics of every ADSL variable that rests on any."""
+def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, frozenset[Topic]]:
+    """Return the topics of every ADSL variable that rests on any. `mrd` are the MRD definitions that are compared."""
     first_dose = frozenset({Topic.FIRST_DOSE})
     out = {name: frozenset(topics) for name, topics in _TOPICS.items()}
     out |= {name: out[name] | first_dose for name in _FROM_FIRST_DOSE}
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
+    for name in mrd:
+        out |= {mrd_variable(name, w): out["MRDNEGFL"] | _MRD_WINDOW.get(w, frozenset()) for w in MRD_WINDOWS}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
     return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
 
@@ -90,7 +96,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
-    return out | {name: flag.label for name, flag in protocol.safety_flags.items()}
+    return out | mrd_labels(protocol) | {name: flag.label for name, flag in protocol.safety_flags.items()}
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:

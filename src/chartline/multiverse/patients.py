@@ -28,7 +28,7 @@ from chartline.study import StudyData
 
 _CHECKED = (
     *("treatment", "data", "response.assessments", "response.responders", "response.counts_window_days"),
-    *("mrd.below_percent", "eligibility", "checks"),
+    *("eligibility", "checks"),
 )
 _SELECTED = ("treatment", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here

@@ -36,17 +36,17 @@ _PARTIAL: dict[PartialPolicy, str] = {
 }
 
 
-def describe_protocol(p: Protocol, endpoints: Iterable[Endpoint], criteria: str, grading: str) -> MethodsText:
+def describe_protocol(p: Protocol, endpoints: Iterable[Endpoint], criteria: str, grading: str, mrd: str) -> MethodsText:
     """Return the methods section as (heading, sentences).
 
-    `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria` and `grading` name the
-    response rule set and grading scale with version and source.
+    `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria`, `grading` and `mrd`
+    name the response rule set, the grading scale and the MRD definition with version and source.
     """
     return [
         ("Design and setting", _design(p)),
         ("Patients", _patients(p)),
         ("Treatment", _treatment(p)),
-        ("Response and measurable residual disease", _response(p, criteria)),
+        ("Response and measurable residual disease", _response(p, criteria, mrd)),
         ("Time-to-event endpoints", _endpoints(p, endpoints)),
         ("Safety", _safety(p, grading)),
         ("Statistics", _statistics(p)),
@@ -116,7 +116,7 @@ def _treatment(p: Protocol) -> list[str]:
     ]
 
 
-def _response(p: Protocol, criteria: str) -> list[str]:
+def _response(p: Protocol, criteria: str, mrd: str) -> list[str]:
     r, m = p.response, p.mrd
     lo, hi = r.counts_window_days
     window = f"from {-lo} days before to {hi} days after" if lo < 0 else f"within {hi} days after"
@@ -128,10 +128,8 @@ def _response(p: Protocol, criteria: str) -> list[str]:
         f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the "
         "response is dated at the "
         "marrow. Patients who could not be assessed stay in the denominator.",
-        f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or "
-        "better, at or after the first "
-        f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next "
-        "cycle or, where "
+        f"MRD-negative was defined by {mrd}; at or after the first response. Deep response means MRD-negative by the "
+        f"end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
         f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
         "as negative.",
     ]

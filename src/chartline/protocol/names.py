@@ -34,6 +34,8 @@ DERIVED_VARIABLES: dict[str, str] = {
     "MRDNEGDT": "Date of first MRD-negative sample",
     "MRDNEGCY": "Cycle of first MRD-negative sample",
     "DEEPFL": "Deep response",
+    "MRDRELFL": "MRD relapse",
+    "MRDRELDT": "Date of MRD relapse",
     "HSCTFL": "Transplanted after first dose",
     "HSCTDT": "Date of transplantation",
     "HSCTINT": "Last dose to transplantation, days",
@@ -46,6 +48,45 @@ DERIVED_VARIABLES: dict[str, str] = {
     "DTHDT": "Date of death",
     "LKADT": "Last known alive",
 }
+
+
+# Time points of MRD, as readers see them; {cycle} is the protocol's.
+MRD_WINDOWS: dict[str, str] = {
+    "FIRST": "At first response",
+    "CYCLE": "By the end of cycle {cycle}",
+    "BEST": "At any time (best ever)",
+    "END": "End of treatment",
+    "HSCT": "Before transplantation",
+}
+
+
+# What an MRD rate is of, as readers see it, in the order of the table.
+MRD_DENOMINATORS: dict[str, str] = {
+    "tested": "of responders with an adequate test (A)",
+    "responders": "of all responders, not tested is not negative (B)",
+    "all": "of all patients (C)",
+    "low": "of all responders, every missing test positive (D, lowest)",
+    "high": "of all responders, every missing test negative (D, highest)",
+}
+
+
+def mrd_variable(definition: str, window: str) -> str:
+    """Return the ADSL variable with the MRD category under a definition at a time point: MRD_INO_VATE_BEST."""
+    return f"MRD_{definition.upper()}_{window}"
+
+
+def mrd_compared(p: Protocol) -> dict[str, str]:
+    """Return the MRD definitions that analyses of kind `mrd` compare: name of the rule set -> label."""
+    return {name: label for a in p.analyses if a.kind == "mrd" for label, name in a.definitions.items()}
+
+
+def mrd_labels(p: Protocol) -> dict[str, str]:
+    """Return the ADSL variables with MRD categories -> label."""
+    return {
+        mrd_variable(name, w): f"MRD by {label}, {in_sentence(words.format(cycle=p.mrd.deep_by_cycle))}"
+        for name, label in mrd_compared(p).items()
+        for w, words in MRD_WINDOWS.items()
+    }
 
 
 # Milestones as words in a sentence.
@@ -99,6 +140,7 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: "number" if c.type == "integer" else c.type for name, c in p.characteristics.items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    types |= dict.fromkeys(mrd_labels(p), "text")
     return types | dict.fromkeys(p.safety_flags, "flag")
 
 
@@ -107,7 +149,7 @@ def adsl_labels(p: Protocol) -> dict[str, str]:
     own = {name: c.label for name, c in p.characteristics.items()}
     own |= {name: f.label for name, f in p.safety_flags.items()}
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
-    return shipped | own
+    return shipped | mrd_labels(p) | own
 
 
 def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:

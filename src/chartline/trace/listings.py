@@ -9,17 +9,19 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
-from chartline.counts.members import Roster, all_members, as_counted, endpoint_of
+from chartline.counts.members import Roster, all_members, as_counted, endpoint_of, table_names
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
+from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import in_sentence, mrd_compared
 from chartline.report.source import (
     AmendmentLine,
     InputFile,
@@ -52,6 +54,7 @@ def report_source(run: StudyRun) -> ReportSource:
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         **_provenance(study),
         levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
+        mrd_definitions={name: load_mrd_rules(name).definition for name in mrd_compared(study.protocol)},
     )
 
 
@@ -81,7 +84,7 @@ def response_labels(protocol: Protocol) -> dict[str, str]:
 
 def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
-    rules = load_rules(protocol.response.criteria)
+    rules, mrd = load_rules(protocol.response.criteria), load_mrd_rules(protocol.mrd.definition)
     endpoints = []
     for declared in protocol.endpoints:
         e = resolve_endpoint(declared, protocol)
@@ -92,6 +95,7 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         endpoints,
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
+        f"{mrd.reference}: {in_sentence(mrd.definition.strip()).removesuffix('.')}",
     )
     notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
@@ -154,7 +158,7 @@ def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[With
     """Return, per subject, the labels of the declared analyses that count it as withheld, and the open queries."""
     told = [a for a in protocol.analyses if hasattr(a, "endpoint") or not a.sensitivity]
     # The counts say which analyses lack anyone; usually few do, and only their members are looked up.
-    told = [a for a in told if getattr(counts.get(a.id), "withheld", 0)]
+    told = [a for a in told if any(getattr(counts.get(n), "withheld", 0) for n in table_names(a)[:1])]
     if not told:
         return ()
     roster = Roster(adam, protocol)
