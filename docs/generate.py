@@ -178,7 +178,8 @@ def domains() -> list[str]:
             closed = terms(domain, v.name, v.type)
             words = ", ".join(f"`{t}`" for t in closed) if closed and v.name != "LBTESTCD" else ""
             words = "a test below" if v.name == "LBTESTCD" else words
-            rows.append((f"`{v.name}`", v.label, v.type, v.unit or "", words, "yes" if v.anchor else ""))
+            kind = f"{v.type} or range" if v.range else v.type
+            rows.append((f"`{v.name}`", v.label, kind, v.unit or "", words, "yes" if v.anchor else ""))
         out += [f"#### {domain}: {_DOMAIN_LABELS[domain]}", ""]
         out += [*table(("variable", "meaning", "type", "unit", "terms", "anchor"), rows), ""]
     return out[:-1]

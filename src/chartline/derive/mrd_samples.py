@@ -13,14 +13,14 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.plans import run
 from chartline.core.reasons import number_text
-from chartline.derive.compare import holds
+from chartline.derive.compare import holds, value_text
 from chartline.derive.milestones import KEY
 from chartline.derive.mrd_rules import Detection, Level, MrdRules, Requirement, Sensitivity
 from chartline.protocol.names import in_sentence
 
 _RECORDED = ("MRDMETH", "MRDSPEC", "MRDSENS", "MRDCELLS", "MRDVAL", "MRDCLASS")
-_SIDES = ("MRDSENS_OP", "MRDCELLS_OP", "MRDVAL_OP")
-_OF_DAY = ("RSCYCLE", "BMBLAST", "BMBLAST_OP")
+_SIDES = ("MRDSENS_OP", "MRDSENS_HI", "MRDCELLS_OP", "MRDVAL_OP", "MRDVAL_HI")
+_OF_DAY = ("RSCYCLE", "BMBLAST", "BMBLAST_OP", "BMBLAST_HI")
 _FOUND = ("POSITIVE", "DETECTED BELOW 0.01%")  # MRDCLASS of leukaemic cells, and of none
 _NONE_FOUND = ("NEGATIVE", "NEGATIVE (INSUFFICIENT CELLS)")
 _ASSAYS = {"FLOW": "flow cytometry", "IG/TR PCR": "IG/TR PCR", "NGS": "sequencing"}
@@ -39,7 +39,9 @@ def mrd_samples(data: ClinicalData, assessments: pl.DataFrame) -> pl.DataFrame:
     columns = []
     for name in _RECORDED:
         present = pl.col(name).is_not_null()
-        columns += [pl.col(c).filter(present).first() for c in (name, f"{name}_OP") if c in (*_RECORDED, *_SIDES)]
+        columns += [
+            pl.col(c).filter(present).first() for c in (name, f"{name}_OP", f"{name}_HI") if c in (*_RECORDED, *_SIDES)
+        ]
     for name in ("MRDVAL", "MRDCLASS"):
         columns.append(pl.col("SEQ").filter(pl.col(name).is_not_null()).first().alias(f"{name}__SEQ"))
     merged = rows.group_by(*day, "MRDASSAY", maintain_order=True).agg(columns)
@@ -118,7 +120,7 @@ def _sensitive(needed: Sensitivity) -> pl.Expr:
 
 
 def _sentence(label: pl.Expr) -> pl.Expr:
-    level = pl.format("{}{} %", pl.col("MRDVAL_OP").fill_null(""), number_text(pl.col("MRDVAL")))
+    level = pl.format("{} %", value_text("MRDVAL"))
     result = pl.coalesce(level, pl.col("MRDCLASS").str.to_lowercase())
     limit = pl.format("limit of detection {}", pl.col("MRDSENS").cast(pl.String))
     cells = pl.format("{} cells acquired", number_text(pl.col("MRDCELLS")))

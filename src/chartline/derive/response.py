@@ -17,7 +17,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.plans import run, run_all
 from chartline.core.reasons import number_text
-from chartline.derive.compare import holds
+from chartline.derive.compare import holds, value_text
 from chartline.derive.milestones import KEY, stop_day, stop_word
 from chartline.derive.response_counts import count_evidence, recovery
 from chartline.derive.response_rules import (
@@ -49,14 +49,16 @@ def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFram
     recorded = data["RS"].lazy().join(subjects.lazy().select(KEY), on=KEY, how="semi")
     rows = recorded.filter(pl.col("RSDTC").str.len_chars() == 10).sort("CENTRE", "SEQ")
     variables = [
-        c for c in data["RS"].columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")
+        c
+        for c in data["RS"].columns
+        if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith(("_OP", "_HI"))
     ]
     columns = []
     for name in variables:
         present = pl.col(name).is_not_null()
         columns += [pl.col(name).filter(present).first(), pl.col("SEQ").filter(present).first().alias(f"{name}__SEQ")]
-        if f"{name}_OP" in data["RS"].columns:
-            columns.append(pl.col(f"{name}_OP").filter(present).first())
+        beside = [c for c in (f"{name}_OP", f"{name}_HI") if c in data["RS"].columns]
+        columns += [pl.col(c).filter(present).first() for c in beside]
     merged = rows.group_by(*KEY, "RSDTC", maintain_order=True).agg(pl.col("SEQ").first(), *columns)
     return run(merged.with_columns(first_day("RSDTC").alias("ADT")).sort(*KEY, "ADT"))
 
@@ -185,12 +187,11 @@ def visit_sentence(choice: Response) -> pl.Expr:
 
 
 def _blasts() -> pl.Expr:
-    text = pl.concat_str([pl.col("BMBLAST_OP").fill_null(""), number_text("BMBLAST")])
-    return pl.format("with {} % blasts", text).fill_null("without a blast count")
+    return pl.format("with {} % blasts", value_text("BMBLAST")).fill_null("without a blast count")
 
 
 def _blood_blasts() -> pl.Expr:
-    some = pl.format("{} % blood blasts", pl.concat_str([pl.col("PBBLAST_OP").fill_null(""), number_text("PBBLAST")]))
+    some = pl.format("{} % blood blasts", value_text("PBBLAST"))
     none = (pl.col("PBBLAST") == 0) & pl.col("PBBLAST_OP").is_null()
     return pl.when(none).then(pl.lit("no blood blasts")).otherwise(some).fill_null("blood blasts not recorded")
 

@@ -18,7 +18,7 @@ _HEADS = {
 
 
 def build(source: ReportSource) -> list[Block]:
-    found = [a for a in source.protocol.analyses if isinstance(a, MrdRates)]
+    found = [a for a in source.protocol.analyses if isinstance(a, MrdRates) and source.results.of(a.id)]
     tables: list[Block] = [_table(source, a) for a in found]
     return [Heading("Measurable residual disease"), *tables] if tables else []
 
