@@ -1,4 +1,5 @@
-"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/.
+"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/; docs/rules/
+from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -16,11 +17,13 @@ import tempfile
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from console import with_output  # noqa: E402
+from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
@@ -91,26 +94,69 @@ def endpoints() -> list[str]:
         out += [
             f"#### `{name}`: {e.label}",
             "",
-            " ".join(module.__doc__.split()),
-            "",
+            *(line for part in module.__doc__.split("\n\n") for line in (" ".join(part.split()), "")),
             f"`{flow(declared, bare=True)}`",
             "",
+            _strategies(e),
+            "",
         ]
+        for milestone, text in getattr(module, "MILESTONES", {}).items():
+            out += [f"Needs `{milestone}: {text}`", ""]
     return out[:-1]
 
 
+def _strategies(endpoint: Any) -> str:
+    """What happens to an endpoint on the way, in the words of ICH E9(R1)."""
+    on_the_way = [m for m in ("transplant", "new_therapy") if m != endpoint.origin]
+    said = [f"{m.replace('_', ' ')}: {endpoint.strategy(m)}" for m in on_the_way]
+    return f"On the way: {', '.join(said)}. Missed assessments: the day of {endpoint.missed_assessments}."
+
+
+def assertions() -> list[str]:
+    """Every assertion: what holds, and why it must."""
+    from chartline.assertions.engine import rules
+
+    rows = [(f"`{m.ASSERTION.id}`", m.ASSERTION.sentence, " ".join(m.__doc__.split())) for m in rules()]
+    return table(("assertion", "what holds", "more"), rows)
+
+
 def criteria() -> list[str]:
-    """The shipped response rule sets, category by category."""
+    """The shipped response rule sets, each with a page of its own."""
     from chartline.derive.response_rules import available_rules, load_rules
 
+    rows = []
+    for r in map(load_rules, available_rules()):
+        categories = ", ".join(f"`{b}`" for b in r.best)
+        rows.append((f"[`{r.name}`](rules/criteria/{r.name}.md)", r.label, r.version, r.status, categories))
+    return [
+        *table(("name", "rule set", "version", "checked", "categories, best first"), rows),
+        "",
+        "Where they differ, and which patients of the example change between them: [compared](rules/responses.md).",
+    ]
+
+
+def syndromes() -> list[str]:
+    """The shipped criteria of syndromes: pathways and items, with the codes they read."""
+    from chartline.derive.syndrome_rules import available_syndromes, load_syndrome, words_of
+
     out: list[str] = []
-    for name in available_rules():
-        r = load_rules(name)
-        out += [f"#### `{name}`: {r.label} (version {r.version})", "", f"Source: {r.source}", "", r.verified, ""]
-        out += table(
-            ("category", "meaning", "where it comes from"), [(f"`{c.code}`", c.label, c.origin) for c in r.categories]
-        )
-        out += ["", f"Not evaluable: `{r.not_evaluable}`. Best first: {', '.join(f'`{b}`' for b in r.best)}.", ""]
+    for name in available_syndromes():
+        r = load_syndrome(name)
+        each = {"dose": "each dose", "later_cycle": "the first dose of each later cycle"}
+        from_ = each.get(r.each) or (r.each and f"each day on treatment with: {r.items[r.each].label}")
+        from_ = from_ or ", else ".join(m.replace("_", " ") for m in r.counted_from)
+        out += [f"#### `{name}`: {r.label} (version {r.version}, {r.status})", ""]
+        out += [f"Source: {r.source.strip()}. {r.verified.strip()}", "", f"Days are counted from: {from_}.", ""]
+        days = [
+            (p, f"{p.days[0]} to {p.days[1]}" if p.days[1] is not None else f"from {p.days[0]}") for p in r.pathways
+        ]
+        out += [*table(("pathway", "days", "rule"), [(p.label, d, p.origin) for p, d in days]), ""]
+        out += [
+            *table(("item", "read from"), [(i.label, "; ".join(map(words_of, i.any_of))) for i in r.items.values()]),
+            "",
+        ]
+        if r.grading:
+            out += [f"{r.grading.label}: {', '.join(g.label for g in r.grading.grades)}.", ""]
     return out[:-1]
 
 
@@ -130,13 +176,14 @@ def mrd_definitions() -> list[str]:
 
 def grading() -> list[str]:
     """The shipped grading scales and the tests each one grades."""
+    from chartline.derive.grading_scale import available_scales, load_scale
+
     out = []
-    for file in sorted((files("chartline") / "derive" / "grading").iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".csv"):
-            rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
-            tests = ", ".join(f"`{t}`" for t in dict.fromkeys(r["testcd"] for r in rows))
-            out.append((f"`{file.name.removesuffix('.csv')}`", rows[0]["source"], tests))
-    return table(("name", "source", "tests"), out)
+    for name in available_scales():
+        scale = load_scale(name)
+        tests = ", ".join(f"`{t}`" for t in scale.thresholds["test"].unique(maintain_order=True))
+        out.append((f"`{name}`", scale.source, scale.status, tests))
+    return table(("name", "source", "status", "tests"), out)
 
 
 def checks() -> list[str]:
@@ -210,8 +257,9 @@ def laboratory() -> list[str]:
         accepted = ", ".join(f"`{u}`" for u in known_units(t["unit"], t["testcd"]))
         accepted += f", `{X_ULN}`" if t["unit"] in ("U/L", "umol/L") else ""
         plausible = f"{t['plausible_low']} to {t['plausible_high']}"
-        rows.append((f"`{t['testcd']}`", t["label"], t["loinc"], f"`{t['unit']}`", plausible, accepted))
-    return table(("code", "test", "LOINC", "standard unit", "plausible", "units understood"), rows)
+        usual = {"L": "low", "H": "high", "LH": "low, high"}[t["usual"]]
+        rows.append((f"`{t['testcd']}`", t["label"], t["loinc"], f"`{t['unit']}`", plausible, usual, accepted))
+    return table(("code", "test", "LOINC", "standard unit", "plausible", "graded as", "units understood"), rows)
 
 
 def units() -> list[str]:
@@ -285,15 +333,14 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
             endpoints,
             criteria,
             mrd_definitions,
+            syndromes,
             grading,
             checks,
             severities,
             statistics,
             domains,
-            laboratory,
-            units,
         ),
-        *(cell_queries, commands, exit_codes),
+        *(laboratory, units, cell_queries, commands, exit_codes, assertions),
     )
 }
 
@@ -301,6 +348,12 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
 def main() -> None:
     for name in PAGES:
         (HERE / f"{name}.md").write_text(page(name), encoding="utf-8")
+    pages, home = rule_pages(), HERE / "rules"
+    for path in set(home.rglob("*.md")) - {home / p for p in pages}:
+        path.unlink()
+    for where, text in pages.items():
+        (home / where).parent.mkdir(parents=True, exist_ok=True)
+        (home / where).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import polars as pl
 
 from chartline.counts.model import AttritionStep, AttritionTable, CountKey
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
+from chartline.derive.toxicity import ADTOX_SCHEMA
 from chartline.protocol.model import Protocol
 
 DIGEST = "d1"
@@ -28,6 +29,8 @@ PROTOCOL: dict[str, Any] = {
         },
         "STAGE": {"label": "Stage", "from": "DM", "value": "SEX", "categories": ["LATE", "EARLY"]},
     },
+    "ae_groups": {"toxic": ["toxicity"]},
+    "safety_flags": {"TOXFL": {"label": "Toxicity", "any_of": [{"kind": "ae", "group": "toxic"}]}},
     "sets": {
         "all": {"label": "Eligible", "where": "ELIGFL == 'Y'"},
         "responders": {"label": "Responders", "where": "ELIGFL == 'Y' and RESPFL == 'Y'"},
@@ -119,8 +122,10 @@ ADSL = {
     "DTHFL": pl.String(),
     "DTHDT": pl.Date(),
     "LKADT": pl.Date(),
+    "ONTRTEDT": pl.Date(),
+    "TOXFL": pl.String(),
 }
-ADRS = {"USUBJID": pl.String(), "PARAMCD": pl.String(), "ADT": pl.Date()}
+ADEX = {"CENTRE": pl.String(), "USUBJID": pl.String(), "CYCLE": pl.Int64(), "CYSTDT": pl.Date()}
 ADTTE = {
     "USUBJID": pl.String(),
     "PARAMCD": pl.String(),
@@ -128,16 +133,18 @@ ADTTE = {
     "CNSR": pl.Int64(),
     "CAUSE": pl.String(),
     "STARTDT": pl.Date(),
+    "ADTF": pl.String(),
+    "SEENDT": pl.Date(),
+    "MISSFL": pl.String(),
 }
 ADLB = {
     "USUBJID": pl.String(),
     "LBTESTCD": pl.String(),
     "ANL01FL": pl.String(),
-    "ATOXGR": pl.Int64(),
-    "BTOXGR": pl.Int64(),
+    **{f"{g}TOXGR{d}": pl.Int64() for g in "AB" for d in ("", "L", "H")},
 }
 ADAE = {"USUBJID": pl.String(), "AETERM": pl.String(), "AETOXGR": pl.Int64(), "TRTEMFL": pl.String()}
-_SCHEMAS = {"ADSL": ADSL, "ADRS": ADRS, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE}
+_SCHEMAS = {"ADSL": ADSL, "ADTTE": ADTTE, "ADLB": ADLB, "ADAE": ADAE, "ADEX": ADEX, "ADTOX": ADTOX_SCHEMA}
 Row = dict[str, Any]
 ORIGIN = dt.date(2020, 1, 1)  # day 0 of every subject
 
@@ -159,13 +166,34 @@ def adam(
     labs: list[Row] | None = None,
     events: list[Row] | None = None,
     withheld: list[Row] | None = None,
-    assessments: list[Row] | None = None,
+    doses: list[Row] | None = None,
+    episodes: list[Row] | None = None,
+    assessed: dict[str, list[int]] | None = None,
 ) -> Adam:
-    """ADaM-named tables from plain rows; what a row does not name is null."""
-    rows = {"ADSL": subjects, "ADTTE": times or [], "ADLB": labs or [], "ADAE": events or []}
-    rows["ADRS"] = assessments or []
+    """ADaM-named tables from plain rows; what a row does not name is null.
+
+    `assessed` has the days of each subject's assessments: the last one before a relapse or response is its SEENDT.
+    """
+    times = [row | _seen(row, (assessed or {}).get(row["USUBJID"], [])) for row in times or []]
+    rows = {"ADSL": subjects, "ADTTE": times, "ADLB": list(map(_in_direction, labs or [])), "ADAE": events or []}
+    rows |= {"ADEX": doses or [], "ADTOX": episodes or []}
     tables = {name: _frame(rows[name], schema) for name, schema in _SCHEMAS.items()}
+    at_bounds = [tables["ADTTE"].with_columns(pl.lit(bound).alias("BOUND")) for bound in ("earliest", "latest")]
+    tables["ADTTEB"] = pl.concat(at_bounds)  # no date of the tiny study is partial
     return Adam(tables, pl.DataFrame(), _frame(withheld or [], WITHHELD_SCHEMA), {})
+
+
+def _in_direction(lab: Row) -> Row:
+    """The grade of a value is that of the test's usual direction."""
+    usual = "L" if lab["LBTESTCD"] in ("HB", "ANC", "PLT", "WBC") else "H"
+    return lab | {f"{g}{usual}": lab.get(g) for g in ("ATOXGR", "BTOXGR")}
+
+
+def _seen(row: Row, days: list[int]) -> Row:
+    if row["CAUSE"] not in ("relapse", "first_response"):
+        return {}
+    before = [d for d in days if 0 <= d < row["AVAL"]]
+    return {"SEENDT": ORIGIN + dt.timedelta(max(before, default=0))}
 
 
 def _frame(rows: list[Row], schema: dict[str, pl.DataType]) -> pl.DataFrame:

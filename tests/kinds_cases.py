@@ -14,6 +14,7 @@ from counts_cases import DIGEST, ORIGIN, Row, adam, attrition, subject, time, ti
 
 ENDPOINT = {"endpoint": "RFS", "at_months": [3, 6]}
 OVER = {"population": "all", "numerator": "RESPFL == 'Y'"}
+TOXIC = {"population": "all", "flag": "TOXFL", "window": "after_first_dose"}
 EVERY_KIND: list[dict[str, Any]] = [
     {"id": "screened", "kind": "tally", "count": "screened"},
     {"id": "response", "kind": "proportion", "interval": "mid_p", **OVER},
@@ -63,6 +64,7 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"id": "rfs_without", "kind": "leave_one_out", "of": "rfs", "over": "SITEID"},
     {"id": "lost", "kind": "lost_to_follow_up", "lost_after_days": 30, "threshold": 0.2, **ENDPOINT},
     {"id": "interval", "kind": "interval_censored", **ENDPOINT},
+    {"id": "dates", "kind": "date_bounds", **ENDPOINT},
     {"id": "adjusted", "kind": "multiplicity", "of": ["curves", "by_sex", "weights/p_wilcoxon"]},
     {"id": "confounder", "kind": "e_value", "of": "cox"},
     {"id": "confounder_odds", "kind": "e_value", "of": "logistic", "common": False},
@@ -70,6 +72,11 @@ EVERY_KIND: list[dict[str, Any]] = [
      "at_months": [3]},
     {"id": "predicted_strata", "kind": "predicted_survival", "of": "cox", "at_months": [3],
      "profiles": {"young": {"AGE": 30, "SEX": "F"}, "man": {"AGE": 30, "SEX": "M"}}},
+    {"id": "tox_cycle", "kind": "toxicity_by_cycle", **TOXIC},
+    {"id": "tox_rate", "kind": "exposure_adjusted_rate", "by": "SEX", "per_months": 1, **TOXIC},
+    {"id": "tox_onset", "kind": "time_to_onset", "by": "SEX", "at_months": [1, 3], **TOXIC},
+    {"id": "tox_mean", "kind": "mean_cumulative_count", "by": "SEX", "at_months": [1, 3],
+     **{**TOXIC, "window": "on_treatment"}},
     {"id": "precision", "kind": "precision", "n": [32], "expected": 0.6},
     {"id": "power_arm", "kind": "power", "design": "one_arm", "n": [32], "null_rate": 0.3, "alternative_rate": 0.6},
     {"id": "power_curves", "kind": "power", "design": "logrank", "n": [100], "hazard_ratio": 0.6, "median_months": 6,

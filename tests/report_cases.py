@@ -151,6 +151,7 @@ TINY = {
         "centres": [{"id": "A", "label": "Centre A", "folder": "a", "mapping": "a.yaml"}],
     },
     "treatment": {"drug": "X", "label": "drug X"},
+    "response": {"responders": ["CR", "CRi"]},
     "eligibility": [
         {"id": "adult", "label": "Aged 18 years or over", "require": "AGE >= 18", "excluded_as": "Under 18"}
     ],

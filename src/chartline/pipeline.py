@@ -47,6 +47,7 @@ def read_study(
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.response_rules import check_responses
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
@@ -56,6 +57,7 @@ def read_study(
     tell("Reading the protocol")
     protocol = load_protocol(study)
     check_endpoints(protocol, str(protocol_file(study)))
+    check_responses(protocol)
     home = protocol_file(study).parent
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()
@@ -178,6 +180,7 @@ def run_study(
 
 
 def _estimated(study: StudyData, out: Path) -> StudyRun:
+    from chartline.assertions.engine import assert_study
     from chartline.results.headline import build_headline
     from chartline.stats.estimate import estimate_curves
 
@@ -185,7 +188,8 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
-    return StudyRun(study, cohort, adam, counts, results, curves, headline, out)
+    asserted = assert_study(adam, counts, study.protocol)
+    return StudyRun(study, cohort, adam, counts, results, curves, headline, out, asserted)
 
 
 def multiverse_study(

@@ -49,6 +49,20 @@ def write_run(run: StudyRun, folder: Path) -> None:
         _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
+    write_assertions(run, folder)
+
+
+def write_assertions(run: StudyRun, folder: Path) -> None:
+    """One row a comparison of an assertion; patients are named only where the report may name them."""
+    import polars as pl
+
+    named = run.study.protocol.report.patient_level
+    rows = []
+    for v in run.assertions:
+        who = [f"{b.subject}: {b.numbers}" if b.subject else b.numbers for b in v.breaches if named or not b.subject]
+        row = {"assertion": v.assertion.id, "sentence": v.assertion.sentence, "compared": v.on, "verdict": v.verdict}
+        rows.append(row | {"n": v.n, "breached": len(v.breaches), "for": "; ".join(who), "why": v.why})
+    pl.DataFrame(rows, infer_schema_length=None).write_csv(folder / "assertions.csv")
 
 
 def write_multiverse(multiverse: Multiverse, folder: Path) -> None:

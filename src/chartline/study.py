@@ -13,6 +13,7 @@ from chartline.core.query import Query, Severity
 from chartline.protocol.model import Protocol
 
 if TYPE_CHECKING:
+    from chartline.assertions.model import Verdict
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
@@ -71,6 +72,7 @@ class StudyRun:
     curves: dict[str, dict[str, Curve]]  # analysis -> group -> curve
     headline: dict[str, Any]
     out: Path
+    assertions: tuple[Verdict, ...] = ()
 
     def summary(self) -> list[str]:
         """Return the key numbers and where the report lies, for the terminal."""
@@ -79,5 +81,15 @@ class StudyRun:
         out = self.study.summary()
         for entry in self.headline["headline"].values():
             out.append(f"  {entry['label']:<48} {format_headline(entry)}")
+        out.append(self._asserted())
         out.append(f"Report: {self.out / 'report.html'}")
         return out
+
+    def _asserted(self) -> str:
+        n = Counter(v.verdict for v in self.assertions)
+        held = f"Assertions: {n['held']} held, {n['not applicable']} do not apply"
+        breached = [v for v in self.assertions if v.verdict == "breached"]
+        if not breached:
+            return held
+        first = f"{breached[0].assertion.sentence.rstrip('.')} ({breached[0].on})"
+        return f"{held}, {len(breached)} BREACHED (see assertions.csv): {first}"

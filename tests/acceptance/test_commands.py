@@ -99,6 +99,7 @@ def test_version(cli: CLI) -> None:
 LEFT = {
     "report.html", "report.docx", "report.pdf", "results.parquet", "results.csv", "counts.json", "queries.csv",
     "trace.parquet", "study.lock", "headline.json", "figures", "adam", "queries",
+    "assertions.csv",
 }  # fmt: skip
 
 
@@ -113,7 +114,7 @@ def test_a_run_leaves_every_output(answered: StudyRun) -> None:
     assert {p.stem for p in (answered.out / "queries").iterdir()} >= centres
 
 
-@pytest.mark.parametrize("name", ["adsl", "adex", "adrs", "adlb", "adae", "adtte"])
+@pytest.mark.parametrize("name", ["adsl", "adex", "adrs", "adlb", "adae", "adtte", "adtteb"])
 def test_every_adam_row_has_its_source_and_every_column_its_label(answered: StudyRun, name: str) -> None:
     file = answered.out / "adam" / f"{name}.parquet"
     table, labels = pl.read_parquet(file), json.loads(pl.read_parquet_metadata(file)["labels"])

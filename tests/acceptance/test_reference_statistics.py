@@ -139,6 +139,13 @@ def test_an_explained_number_reads_as_in_the_report(answered: StudyRun) -> None:
     assert first("cir").startswith("Relapse and death without relapse at 6 months: 36.8% (95% CI")
 
 
+def test_the_events_of_follow_up_are_explained_as_its_ends(answered: StudyRun) -> None:
+    lines = list(explain_result(answered.out, "followup/events"))
+    events, of = lines[0].removeprefix("Follow-up: "), answered.results["followup/events"].N
+    assert lines[1].startswith("  method:     Reverse Kaplan-Meier: its events are ends of follow-up")
+    assert f"{of} patients: {of - int(events)} with the endpoint's event, {events} end of follow-up" in lines
+
+
 def test_the_members_of_an_incidence_are_those_with_the_event_by_then(answered: StudyRun) -> None:
     lines = list(explain_result(answered.out, "cir/CAUSE=relapse/incidence@6"))
     want = expected()["cir"]

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+
+from chartline.counts.model import CrossTab
+from chartline.trace.listings import report_source
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -88,6 +92,9 @@ def test_who_was_screened_and_who_is_eligible(answered: StudyRun) -> None:
         ("deep_response_all", "mrd.deep_C2_C_all"),
         ("hsct_rate", "hsct.all"),
         ("liver_g34_rate", "liver.v5"),
+        ("cr_cri_rate_eln", "response.ELN2024_CRCRi"),
+        ("cr_cri_rate_cibmtr", "response.CIBMTR_CRCRi"),
+        ("liver_g34_v4", "liver.v4.03"),
         ("vod_rate", "liver.vod"),
         ("myelosuppression_rate", "myelosuppression.any"),
         ("myelosuppression_g34", "myelosuppression.emergent_g34_lab"),
@@ -95,7 +102,7 @@ def test_who_was_screened_and_who_is_eligible(answered: StudyRun) -> None:
 )
 def test_proportions_and_exact_intervals(answered: StudyRun, analysis: str, path: str) -> None:
     want: Any = expected("full")
-    for key in path.split("."):
+    for key in path.split(".", 1):
         want = want[key]
     r = answered.results.get(analysis, "proportion")
     assert r is not None and r.value is not None
@@ -174,9 +181,29 @@ def test_time_to_event(answered: StudyRun, analysis: str, key: str) -> None:
 
 def test_partial_dates_bound_the_medians(answered: StudyRun) -> None:
     want = expected("full")["partial_date_bounds"]
-    for analysis, key in (("dor_partial_first", "first_of_month"), ("dor_partial_last", "day28")):
-        r = answered.results.get(analysis, "median")
-        assert r is not None and r.value == close(want[key]["DOR"])
+    for analysis, name in (("dor_dates", "DOR"), ("rfs_dates", "RFS")):
+        n = answered.results.get(analysis, "partial")
+        assert n is not None and n.value == want["n_partial_relapse"]
+        r = answered.results.get(analysis, "median", group="DATES=earliest")
+        assert r is not None and r.value == close(want["first_of_month"][name])
+
+
+def test_event_free_survival_follows_from_the_reference(answered: StudyRun) -> None:
+    """All 19 responses came by the end of cycle 2, so the other 13 failed or died before; those who are
+    free of events later are the responders free of relapse, of 32, since nobody was censored before a year."""
+    full = expected("full")
+    response, rfs = full["response"]["CRCRi"], full["rfs_first_dose"]
+    assert sum(full["response"]["by_cycle"].get(c, 0) for c in ("1", "2")) == response["x"]
+    failed = answered.results.get("efs_day1", "events", group="CAUSE=faild1")
+    assert failed is not None and failed.value == response["n"] - response["x"]
+    for months, at_risk in zip(rfs["at_mo"], rfs["n_risk"], strict=True):
+        free = answered.results.get("efs", "survival", months)
+        assert free is not None and free.value == close(at_risk / response["n"])
+
+
+def test_every_assertion_holds(answered: StudyRun) -> None:
+    assert [(v.assertion.id, v.on, v.breaches) for v in answered.assertions if v.verdict == "breached"] == []
+    assert len({v.assertion.id for v in answered.assertions if v.verdict == "held"}) == 11
 
 
 def test_each_patient(answered: StudyRun) -> None:
@@ -185,14 +212,16 @@ def test_each_patient(answered: StudyRun) -> None:
     for want in expected("full")["per_patient"]:
         s, got = want["id"], adsl[want["id"]]
         assert got["ELIGFL"] == "Y", s
-        assert got["BOR"] == want["best"], s
+        assert (got["BOR"], got["BOR_ELN"], got["BOR_CIBMTR"]) == (want["best"], want["eln"], want["cib"]), s
         assert (got["NCYC"], got["NDOSE"]) == (want["ncyc"], want["ndose"]), s
         assert got["CUMDM2"] == close(want["m2"]), s
         assert str(got["FRSPDT"] or None) == str(want["first_response"]), s
         assert str(got["HSCTDT"] or None) == str(want["hsct"]), s
         assert (got["DEEPFL"] == "Y") == want["deep_C2"], s
         assert (got["RESPFL"] == "Y" and got["MRDNEGFL"] == "Y") == want["mrd_neg"], s
-        for flag, key in (("LIVTOXFL", "tox_v5"), ("LIVANYFL", "any_v5"), ("VODFL", "vod"), ("MYELOFL", "myelo")):
+        flags = {"LIVTOXFL": "tox_v5", "LIVTOXFL_V4": "tox_v4", "LIVANYFL": "any_v5"}
+        flags |= {"VODFL": "vod", "MYELOFL": "myelo"}
+        for flag, key in flags.items():
             assert (got[flag] == "Y") == want[key], (s, flag)
         os = tte[s, "OS"]
         assert (os["AVAL"], os["CNSR"] == 0) == (want["os"], bool(want["dead"])), s
@@ -220,6 +249,29 @@ def test_worst_grades(answered: StudyRun) -> None:
         assert row["BASE"] == close(want["base"]), want
 
 
+def test_liver_toxicity_under_two_versions_and_who_changes(answered: StudyRun) -> None:
+    want = expected("full")["per_patient"]
+    table = answered.counts["versions.livtoxfl"]
+    assert isinstance(table, CrossTab)
+    yes = {True: "Y", False: "N"}
+    for pair in {(w["tox_v5"], w["tox_v4"]) for w in want}:
+        n = sum((w["tox_v5"], w["tox_v4"]) == pair for w in want)
+        assert table.where(LIVTOXFL=yes[pair[0]], LIVTOXFL_V4=yes[pair[1]]) == n
+    change = {line.subject for line in report_source(answered).regraded if line.flag == "LIVTOXFL"}
+    assert {w["id"] for w in want if w["tox_v5"] != w["tox_v4"]} <= change
+
+
+def test_shift_of_grades_from_baseline(answered: StudyRun) -> None:
+    """The worst grade by the grade at baseline, as the independent program has them (neutrophils need no baseline)."""
+    table = answered.counts["lab_grades"]
+    assert isinstance(table, CrossTab)
+    want = [w for w in expected("full")["worst_grades"] if w["test"] in ("ANC", "PLT", "HB", "WBC")]
+    cells = Counter((w["test"], w["base_g_v5"], w["worst_v5"]) for w in want)
+    assert len(want) == 4 * 32 and None not in {k[1] for k in cells}
+    for (test, base, worst), n in cells.items():
+        assert table.where(TEST=test, BASE=str(base), GRADE=str(worst)) == n, (test, base, worst)
+
+
 def test_baseline_and_centres(answered: StudyRun) -> None:
     full = expected("full")
     want, adsl = full["baseline"], answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
@@ -245,7 +297,8 @@ def test_baseline_and_centres(answered: StudyRun) -> None:
 
 def test_best_response_and_sensitivity_of_the_window(answered: StudyRun) -> None:
     want, adsl = expected("full")["response"], answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
-    for variable, table in (("BOR", "best_table"), ("BOR_W28", "window_0_28"), ("BOR_PM7", "window_pm7")):
+    tables = {"BOR": "best_table", "BOR_ELN": "ELN2024", "BOR_CIBMTR": "CIBMTR"}
+    for variable, table in (tables | {"BOR_W28": "window_0_28", "BOR_PM7": "window_pm7"}).items():
         assert dict(adsl.group_by(variable).len().iter_rows()) == want[table], variable
     first = adsl.filter(pl.col("RESPFL") == "Y")
     assert dict(first.group_by("FRSP").len().iter_rows()) == {
@@ -282,3 +335,36 @@ def test_the_number_of_deaths_and_losses(answered: StudyRun) -> None:
     want = expected("full")["os"]
     lost = answered.results.get("os", "n_censored_before", 12)
     assert lost is not None and lost.value == want["lost_before_12"] == 0
+
+
+def test_time_to_response_and_who_is_not_evaluable(answered: StudyRun) -> None:
+    """RFS counts from the first dose and DOR from the response, to the same event: they differ by the time to it."""
+    adsl = {r["USUBJID"]: r for r in answered.adam["ADSL"].iter_rows(named=True)}
+    for want in expected("full")["per_patient"]:
+        got = adsl[want["id"]]
+        days = want["rfs_d"] - want["dor_d"] if want["rfs_d"] is not None else None
+        assert got["TTRESP"] == days, want["id"]
+        assert got["NEREAS"] == ("Early death" if want["best"] == "NE" and want["os"] <= 30 else None), want["id"]
+
+
+def test_the_treating_team_and_the_rules_differ_where_the_edge_cases_say_so(answered: StudyRun) -> None:
+    """edge_cases.csv: the team wrote CR or CRi although the rule says otherwise, of these and of nobody else."""
+    planted = {"A-02": "CRi", "B-03": "CRi", "D-01": "CR", "D-03": "CR", "E-01": "CR"}
+    adsl = answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
+    differ = adsl.filter((pl.col("BOR") != pl.col("INVBOR")) & pl.col("INVBOR").is_in(["CR", "CRi"]))
+    assert dict(differ.select("USUBJID", "INVBOR").iter_rows()) == planted
+    kappa = answered.results.get("investigator_response", "agreement")
+    # One more: a persistent extramedullary disease (C-06), which the team called a partial remission.
+    assert kappa is not None and (kappa.n, kappa.N) == (26, 32)
+
+
+def test_the_derived_relapse_is_the_recorded_one_where_an_assessment_shows_it(answered: StudyRun) -> None:
+    """Of 12 eligible relapses, two have no assessment (month-only dates) and one is extramedullary at a centre that
+    records no sites at relapse; nobody has one that was not recorded."""
+    adsl = answered.adam["ADSL"].filter((pl.col("ELIGFL") == "Y") & (pl.col("RELFL") == "Y"))
+    derived = adsl.filter(pl.col("DRELFL") == "Y")
+    assert adsl.height == 12
+    assert set(adsl["USUBJID"]) - set(derived["USUBJID"]) == {"A-06", "D-04", "B-02"}
+    assert derived.filter(pl.col("RELDT") != pl.col("DRELDT")).height == 0
+    others = answered.adam["ADSL"].filter((pl.col("RELFL") != "Y").fill_null(True) & (pl.col("ELIGFL") == "Y"))
+    assert others.filter(pl.col("DRELFL") == "Y").height == 0

@@ -30,7 +30,7 @@ def test_each_number_of_the_abstract_is_printed_the_same(document: Document) -> 
 def test_every_figure_and_section_is_there(document: Document) -> None:
     assert [f.name for f in document.figures] == ["flow", "os", "rfs", "dor", "swimmer"]
     assert len(document.figures[-1].data["rows"]) == 32
-    assert sum(isinstance(b, Table) for b in document.blocks) == 16
+    assert sum(isinstance(b, Table) for b in document.blocks) == 17
 
 
 def test_the_curves_show_the_numbers_at_risk_of_r(document: Document) -> None:

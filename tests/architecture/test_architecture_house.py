@@ -37,8 +37,9 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
         "sources/omop.py",
     ),
     "polars": (
-        *("core", "sources", "mapping", "checks", "cohort", "derive"),
-        *("counts/count.py", "counts/members.py", "counts/scan.py", "trace", "publish.py", "pipeline.py", "multiverse"),
+        *("core", "sources", "mapping", "checks", "cohort", "derive", "assertions"),
+        *("counts/count.py", "counts/members.py", "counts/scan.py", "counts/syndromes.py", "counts/toxicity.py"),
+        *("trace", "publish.py", "pipeline.py", "multiverse"),
     ),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -18,6 +19,36 @@ import generate  # noqa: E402
 def test_the_page_is_what_make_docs_writes(name: str) -> None:
     committed = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert committed == generate.page(name), "run `make docs` and commit the pages"
+
+
+def test_the_pages_of_the_rule_sets_are_what_make_docs_writes() -> None:
+    home = ROOT / "docs" / "rules"
+    committed = {str(f.relative_to(home)): f.read_text(encoding="utf-8") for f in home.rglob("*.md")}
+    assert committed == generate.rule_pages(), "run `make docs` and commit the pages"
+
+
+def test_every_rule_file_has_a_page_with_every_number_in_it() -> None:
+    """Every threshold and number of days of a rule file stands in the columns of numbers of its page."""
+    from ruamel.yaml import YAML
+
+    pages, derive = generate.rule_pages(), ROOT / "src" / "chartline" / "derive"
+    rule_files = list(derive.glob("*/*.yaml"))
+    assert len(rule_files) >= 7
+    for file in rule_files:
+        table = pages[f"{file.parent.name}/{file.stem}.md"].split("## Rules")[1]
+        rows = [line.split(" | ") for line in table.splitlines()[4:] if line.startswith("|")]
+        cells = [cell for row in rows for cell in (row[3], row[5])] if file.parent.name != "grading" else []
+        cells += re.findall(r"[:|] (-?\d[\d.]*)(?=;| \|)", table)  # said in words: "after cycles: 2"
+        shown = {float(n) for cell in cells for n in re.findall(r"-?\d+(?:\.\d+)?", cell)}
+        assert set(_numbers(YAML(typ="safe").load(file.read_text(encoding="utf-8")))) <= shown, file.name
+    assert {f"grading/{f.stem}.md" for f in derive.glob("grading/*.csv")} <= set(pages)
+
+
+def _numbers(node: object) -> list[float]:
+    if isinstance(node, dict | list):
+        inner = node.values() if isinstance(node, dict) else node
+        return [n for value in inner for n in _numbers(value)]
+    return [node] if isinstance(node, int | float) and not isinstance(node, bool) else []
 
 
 @pytest.mark.parametrize("declaration", ["protocol", "mapping"])

@@ -25,6 +25,7 @@ from chartline.stats import (
 )
 from chartline.stats.regression.cox import CoxFit
 from chartline.stats.regression.efron import Ties, efron_sums
+from chartline.stats.regression.few_rows import FewRowsLikelihood
 from chartline.stats.regression.likelihood import Likelihood
 from chartline.stats.regression.patterns import standardise
 from chartline.stats.regression.risk_sets import RiskSets
@@ -252,6 +253,22 @@ def test_patterns_and_rows_are_one_likelihood(rows: list[Row]) -> None:
     assert a.information == pytest.approx(b.information, rel=1e-9, abs=1e-9)
     wide = sets.at_risk(np.ones((1, sets.row.size)), wide=True)
     assert wide == pytest.approx(sets.at_risk(np.ones((1, sets.row.size))), abs=1e-9)
+
+
+@FAST
+@given(ROWS, st.sampled_from(["efron", "breslow"]))
+def test_running_sums_of_few_rows_are_the_same_likelihood(rows: list[Row], ties: Any) -> None:
+    e = episodes(rows, strata=False, entry=None)
+    assume(bool((e.status > 0).any()))
+    sets = RiskSets.of(e)
+    assume(sets.times.size > 3)  # else patterns are fewer still
+    few = standardise(e, sets, ties).likelihood
+    assert isinstance(few, FewRowsLikelihood)
+    beta = np.array([0.3, -0.7])
+    a, b = few.evaluate(beta), Likelihood(sets, few.xt, ties).evaluate(beta)
+    assert a.loglik == pytest.approx(b.loglik, rel=1e-12)
+    assert a.score == pytest.approx(b.score, rel=1e-9, abs=1e-9)
+    assert a.information == pytest.approx(b.information, rel=1e-9, abs=1e-9)
 
 
 @FAST

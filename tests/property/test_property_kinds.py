@@ -32,6 +32,8 @@ def one(draw: st.DrawFn) -> dict[str, Any]:
             "STAGE": draw(st.sampled_from(["LATE", "EARLY", None])),
             "RESPFL": draw(st.sampled_from(["Y", "N", None])),
             "MRDFL": draw(st.sampled_from(["Y", "N"])),
+            "TOXFL": draw(st.sampled_from(["Y", "N", None])),
+            "ONTRTEDT": day(draw(st.integers(0, 90))),
         },
         "days": {
             "transplant": draw(DAYS),
@@ -39,19 +41,31 @@ def one(draw: st.DrawFn) -> dict[str, Any]:
             "death": draw(DAYS),
             "seen": draw(st.integers(0, 300)),
         },
+        "toxicity": draw(st.lists(st.none() | st.integers(0, 200), max_size=4)),
         "part": draw(st.integers(0, 1)),
     }
 
 
 def tables(people: list[tuple[str, dict[str, Any]]]) -> Adam:
     subjects = [course(i, **p["days"], **p["values"]) for i, p in people]
-    times, assessed = [], []
+    times, assessed = [], {}
     for i, p in people:
         ends = [(d, c) for c in ("relapse", "death") if (d := p["days"][c]) is not None]
         end, cause = min(ends) if ends else (max(p["days"]["seen"], p["days"]["transplant"] or 0), None)
         times.append(time(i, end, cause))
-        assessed.append({"USUBJID": i, "PARAMCD": "OVR", "ADT": day(end // 2)})
-    return adam(subjects, times, assessments=assessed)
+        assessed[i] = [end // 2]
+    doses = [{"CENTRE": p["values"]["SITEID"], "USUBJID": i, "CYCLE": c, "CYSTDT": day(28 * (c - 1))} for i, p in people
+             for c in (1, 2)]  # fmt: skip
+    toxic = [episode(i, p["values"]["SITEID"], d) for i, p in people for d in p["toxicity"]]
+    return adam(subjects, times, assessed=assessed, doses=doses, episodes=toxic)
+
+
+def episode(subject: str, centre: str, begins: int | None) -> dict[str, Any]:
+    """An episode of the flag TOXFL, of a week; a day of None is not known."""
+    row = {"CENTRE": centre, "USUBJID": subject, "FLAG": "TOXFL", "SRC": "AE", "ASTDY": begins}
+    if begins is None:
+        return row
+    return row | {"ASTDT": day(begins), "AENDT": day(begins + 7), "ACYCLE": 1 if begins < 28 else 2}
 
 
 def count(of: Adam) -> Counts:

@@ -1,7 +1,8 @@
 # Records tests that compare survival curves: survival::survdiff, the score test of survival::coxph with exact ties,
-# nph::logrank.test and logrank.maxtest, coin::logrank_test, and Klein & Moeschberger's formulas written out (chapter 7).
+# nph::logrank.test and logrank.maxtest, survMisc::comp, coin::logrank_test, and Klein & Moeschberger's formulas written out
+# (chapter 7).
 # Run: Rscript record_comparison.R  (reads src/chartline/verify/data, writes src/chartline/verify/reference/comparison.json)
-suppressMessages({library(survival); library(nph); library(coin); library(mvtnorm); library(jsonlite)})
+suppressMessages({library(survival); library(nph); library(survMisc); library(coin); library(mvtnorm); library(jsonlite)})
 here <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
 verify <- file.path(here, "..", "..", "src", "chartline", "verify")
 full <- function(x) ifelse(is.na(x), "NA", sprintf("%.17g", x))
@@ -135,6 +136,44 @@ for (w in c("gehan", "tarone_ware", "peto_modified")) {
 x <- frame("cohort", "centre"); z <- trend_z(by_hand(x, weights$logrank), 0:4)
 add("cohort centre trend default scores by hand", "logrank_trend", "cohort", list(group = "centre", weights = "logrank"), list(chisq = one(z^2), z = one(z), p = one(upper(z^2, 1))))
 
+# --- a second reference for these weights and for trends: survMisc::comp, which shares no code with the formulas above ---
+# survMisc 0.5.6 takes the variance of two groups by the events of each group, not by those of both, so it is wrong where an event
+# time is common to both groups (survdiff differs from its log-rank test there). It is recorded where the two agree: three and more
+# groups, and two groups without such times. comp gives expected - observed: of the first group, and sum(scores * it) for a trend,
+# whose groups come as the first and then from the last to the second (its design matrix sorted).
+in_comp <- c(gehan = "n", tarone_ware = "sqrtN", peto_prentice = "S1", peto_modified = "S2", peto = "FH_p=1_q=0", logrank = "1")
+compared <- function(x, scores) {
+  t <- ten(Surv(time, event) ~ g, data = x); f <- survdiff(surv(x) ~ g, data = x); as_comp <- c(1, length(f$n):2)
+  invisible(capture.output(comp(t, p = 1, q = 0, scores = scores[as_comp])))
+  out <- list(all = as.data.frame(attr(t, "lrt")), trend = as.data.frame(attr(t, "tft")$tft))
+  excess <- colSums(as.data.frame(attr(t, "pred"))); excess <- excess[grepl("eMP", names(excess))]
+  stopifnot(abs(out$all$chiSq[out$all$W == "1"] / f$chisq - 1) < 1e-12, max(abs(excess - (f$exp - f$obs)[as_comp])) < 1e-9)
+  out
+}
+for (a in list(list("small", "risk"), list("small", "centre", cause = 1), list("tied", "risk", counted = TRUE), list("tied", "centre"),
+               list("tied", "risk", cause = 1), list("cohort", "risk"), list("cohort", "centre", cause = 2, counted = TRUE),
+               list("small", "arm", cause = 2, counted = TRUE), list("small", "arm", first = 21))) {
+  cause <- if (is.null(a$cause)) 0 else a$cause; counted <- isTRUE(a$counted)
+  x <- frame(a[[1]], a[[2]], cause, FALSE, counted); if (!is.null(a$first)) x <- x[seq_len(a$first), ]
+  x <- x[rep(seq_len(nrow(x)), x$w), ]; k <- length(unique(x$g))
+  f <- compared(x, if (a[[2]] == "risk") unname(scores[sort(unique(x$g))]) else seq_len(k) - 1)
+  for (w in names(in_comp)) {
+    arguments <- list(group = a[[2]], cause = cause, counted = counted, weights = w)
+    if (!is.null(a$first)) arguments$first <- a$first
+    id <- label(a[[1]], a[[2]], if (!is.null(a$first)) paste("first", a$first), if (cause) paste("cause", cause), if (counted) "counted")
+    if (w != "logrank") {
+      m <- f$all[f$all$W == in_comp[[w]], ]
+      expected <- list(chisq = one(m$chiSq), df = one(m$df), p = one(upper(m$chiSq, m$df)))
+      add(label(id, w, "survMisc::comp"), stat[[w]], a[[1]], arguments, if (k == 2) c(expected, list(z = one(m$Z))) else expected)
+    }
+    if (k > 2) {
+      m <- f$trend[f$trend$W == in_comp[[w]], ]
+      add(label(id, "trend", w, "survMisc::comp"), "logrank_trend", a[[1]], c(arguments, if (a[[2]] == "risk") list(scores = "risk")),
+          list(chisq = one(m$chiSq), z = one(-m$Z), p = one(upper(m$chiSq, 1)), df = one(1)))
+    }
+  }
+}
+
 # --- max-combo ---
 pairs_of <- function(rho, gamma) lapply(seq_along(rho), function(i) c(rho[i], gamma[i]))
 combo <- function(x, rho, gamma, strata = rep(1, nrow(x))) {  # z of the second group and covariance, by hand
@@ -252,7 +291,7 @@ add("freireich pairs all splits", "logrank_permutation", "freireich", list(group
 
 version <- function(p) unbox(as.character(packageVersion(p)))
 out <- list(program = unbox(paste("R", paste(R.version$major, R.version$minor, sep = "."))),
-            packages = list(survival = version("survival"), nph = version("nph"), coin = version("coin"), mvtnorm = version("mvtnorm")),
+            packages = list(survival = version("survival"), nph = version("nph"), survMisc = version("survMisc"), coin = version("coin"), mvtnorm = version("mvtnorm")),
             script = unbox("tests/reference/record_comparison.R"), cases = cases)
 dir.create(file.path(verify, "reference"), showWarnings = FALSE)
 writeLines(toJSON(out, pretty = 1, auto_unbox = FALSE), file.path(verify, "reference", "comparison.json"))

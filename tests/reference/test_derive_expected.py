@@ -15,6 +15,7 @@ import pytest
 from chartline.cohort.model import Cohort
 from chartline.cohort.select import select_cohort
 from chartline.core.clinical import ClinicalData
+from chartline.core.dates import PartialPolicy
 from chartline.derive.derive import derive_all
 from chartline.derive.model import Adam
 from chartline.protocol.model import Protocol
@@ -259,7 +260,14 @@ def test_nothing_is_withheld_from_clean_data(adam: Adam) -> None:
     assert adam.withheld.is_empty()
 
 
-def test_partial_relapse_dates_under_the_other_policies(adam: Adam, expected: dict[str, Any]) -> None:
+def test_partial_relapse_dates_under_the_other_policies(
+    truth_data: ClinicalData, reference_protocol: Protocol, cohort: Cohort, expected: dict[str, Any]
+) -> None:
+    dor = next(e for e in reference_protocol.endpoints if e.id == "DOR")
+    policies = {"DORFIRST": PartialPolicy.FIRST, "DORLAST": PartialPolicy.LAST}
+    more = tuple(dor.model_copy(update={"id": code, "partial_dates": p}) for code, p in policies.items())
+    asked = reference_protocol.model_copy(update={"endpoints": (*reference_protocol.endpoints, *more)})
+    adam = derive_all(truth_data, cohort, asked, [])
     for code, key in (("DORFIRST", "first_of_month"), ("DORLAST", "day28")):
         rows = adam["ADTTE"].filter(pl.col("PARAMCD") == code)
         times = sorted(zip(rows["AVAL"], rows["CNSR"], strict=True))

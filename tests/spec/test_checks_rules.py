@@ -523,6 +523,21 @@ def test_a_grade_that_does_not_exist(ask, grade: str) -> None:
     assert only(ask(AE=ae), "grade_out_of_range", WARN, Topic.ADVERSE_EVENTS).addresses == ("ae.csv!row 4!AETOXGR",)
 
 
+@pytest.mark.parametrize(
+    ("term", "grade", "asked"),
+    [
+        ("Febrile neutropenia", "2", "Febrile neutropenia has grade 2; CTCAE grades Febrile neutropenia 3, 4, 5 only."),
+        ("Febrile neutropenia", "3", None),
+        ("VOD", "1", "VOD has grade 1; CTCAE grades Sinusoidal obstruction syndrome 2, 3, 4, 5 only."),
+        ("Bacteraemia", "3", "Bacteraemia has grade 3; CTCAE grades Bacteremia 2 only."),
+        ("Nausea", "5", None),  # a term that is not in the vocabulary
+    ],
+)
+def test_a_grade_that_the_term_does_not_have(ask, term: str, grade: str, asked: str | None) -> None:
+    queries = ask(AE=f"USUBJID | AETERM | AESTDTC | AETOXGR\nP2 | {term} | 2020-01-05 | {grade}")
+    assert [q.message for q in queries if q.rule == "grade_not_of_term"] == ([asked] if asked else [])
+
+
 @pytest.mark.parametrize("onset", ["2020-01-05", "2020-01", "2020", ""])
 def test_an_adverse_event_without_an_onset_cannot_be_placed(ask, onset: str) -> None:
     queries = ask(AE=f"USUBJID | AETERM | AESTDTC\nP1 | Nausea | 2020-01-05\nP2 | Rash | {onset}")

@@ -268,13 +268,7 @@ def test_a_relapse_lies_after_the_assessment_before_it_and_a_death_on_its_day() 
         [course(i, seen=0) for i in "12345"],
         [time("1", 100, "relapse"), time("2", 100, "death"), time("3", 100), time("4", 100, "relapse"),
          time("5", 100, "relapse")],
-        assessments=[
-            {"USUBJID": s, "PARAMCD": p, "ADT": day(d)}
-            for s, p, d in [
-                ("1", "OVR", -10), ("1", "OVR", 40), ("1", "OVR", 70), ("1", "OVR", 100), ("1", "OVR", 120),
-                ("1", "MRD", 90), ("2", "OVR", 70), ("5", "OVR", -3),
-            ]
-        ],
+        assessed={"1": [-10, 40, 70, 100, 120], "2": [70], "5": [-3]},
     )  # fmt: skip
     assert {p[0]: tuple(p[4].split("\x1f")) for p in parts(of, "interval")} == {
         "1": ("70", "100"), "2": ("100", "100"), "3": ("100", ""), "4": ("0", "100"), "5": ("0", "100")

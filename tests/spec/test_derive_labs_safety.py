@@ -50,7 +50,8 @@ def grades(adam: Adam) -> list[int | None]:
         ("WBC|2020-01-20|0.9|4|11", 4),
         ("HB|2020-01-20|30|130|170", 3),  # a laboratory value never gives grade 4
         ("HB|2020-01-20|80|130|170", 2),
-        ("K|2020-01-20|9|3|5", None),  # a test without a scale
+        ("K|2020-01-20|9|3|5", 4),  # hyperkalaemia: both directions of potassium are toxic
+        ("HB|2020-01-20|230|130|170", 0),  # but a high haemoglobin is not what is meant by its grade
     ],
 )
 def test_a_grade(value: str, grade: int | None) -> None:
@@ -207,7 +208,7 @@ def test_a_blocking_query_hides_the_flags_that_rest_on_its_topic() -> None:
 
 
 def test_an_unknown_scale_is_refused_by_name() -> None:
-    with pytest.raises(ProtocolError, match="no grading scale `ctcae_v9`"):
+    with pytest.raises(ProtocolError, match="no rule set `ctcae_v9`"):
         labs("ALT|2020-01-20|500||40", version="ctcae_v9")
 
 
@@ -215,3 +216,87 @@ def test_birth_ends_no_window() -> None:
     laboratory = protocol().laboratory.model_dump(mode="json") | {"before": ["birth"]}
     with pytest.raises(ProtocolError, match="Birth cannot end a window"):
         derive({"EX": EX}, laboratory=laboratory)
+
+
+def why(adam: Adam) -> str | None:
+    return row(adam["ADLB"].filter(pl.col("ADT") > dt.date(2020, 1, 10)), "ATOXWHY")[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "version", "reason"),
+    [
+        ("ALT|2020-01-20|200||", "ctcae_v5", "no upper limit of normal"),
+        ("ANC|2020-01-20|1.7||", "ctcae_v5", "no lower limit of normal"),
+        ("ANC|2020-01-20|<1.5||", "ctcae_v5", "the value itself is only a bound"),
+        ("CREA|2020-01-20|90||100", "ctcae_v5", "no baseline value"),
+        ("CK|2020-01-20|90||100", "ctcae_v6", "the scale does not grade it"),
+        ("CRCL|2020-01-20|9||", "ctcae_v6", "the scale grades such a value under another term"),
+        ("ALT|2020-01-20|200||40", "ctcae_v5", None),
+    ],
+)
+def test_a_value_without_a_grade_says_why(value: str, version: str, reason: str | None) -> None:
+    assert why(labs(value, version=version)) == reason
+
+
+def test_low_and_high_are_two_terms_with_grades_of_their_own() -> None:
+    adam = labs("K|2020-01-09|2.4|3.5|5", "K|2020-01-20|7.1|3.5|5")
+    last = adam["ADLB"].filter(pl.col("SEQ") == 2)
+    assert row(last, "ATOXGRL", "ATOXGRH", "ATOXGR", "BTOXGRL", "BTOXGRH") == (0, 4, 4, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("tests", "flag"),
+    [("K", "Y"), ("K_HIGH", "Y"), ("K_LOW", "N")],  # baseline hypokalaemia grade 4, then hyperkalaemia grade 4
+)
+def test_worse_than_baseline_is_judged_within_one_term(tests: str, flag: str) -> None:
+    flags = {"POTFL": {"label": "Potassium", "any_of": [{"kind": "lab", "tests": [tests], "worsened": True}]}}
+    lb = "USUBJID|LBTESTCD|LBDTC|LBSTRESN|LBSTNRLO|LBSTNRHI\nP1|K|2020-01-09|2.4|3.5|5\nP1|K|2020-01-20|7.1|3.5|5"
+    adam = derive({"EX": EX, "LB": lb}, safety_flags=flags, analyses=[], headline={}, published=[], report={},
+                  multiverse=None)  # fmt: skip
+    assert row(adam["ADSL"], "POTFL") == (flag,)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "grade"),
+    [
+        # v5: 300 mg/dL or 7.75 mmol/L; 300 mg/dL are 7.758 mmol/L
+        ("7.758", "mg/dL", 1),
+        ("7.7839", "mg/dL", 2),  # 301 mg/dL
+        ("7.758", "mmol/L", 2),
+        ("7.75", "mmol/L", 1),
+    ],
+)
+def test_a_value_is_held_against_the_limit_in_the_unit_it_was_recorded_in(value: str, unit: str, grade: int) -> None:
+    lb = f"USUBJID|LBTESTCD|LBDTC|LBSTRESN|LBORRESU|LBSTNRHI\nP1|CHOL|2020-01-20|{value}|{unit}|5.2"
+    assert grades(derive({"EX": EX, "LB": lb})) == [grade]
+
+
+@pytest.mark.parametrize(
+    ("policy", "event", "grade", "reason"),
+    [
+        # lipase 3 x ULN: grade 3 with symptoms, grade 2 without
+        ("worst_case", "", 3, None),
+        ("numeric_only", "", 2, None),
+        ("as_recorded", "", None, "the grade depends on symptoms or treatment, which are not recorded with it"),
+        ("as_recorded", "P1|Lipase increased|2020-01-18|2020-01-25|3", 3, None),
+        ("as_recorded", "P1|Lipase increased|2020-01-18||2", 2, None),
+        ("as_recorded", "P1|Lipase increased|2020-01-21||3", None, "the grade depends"),  # not yet on that day
+        ("as_recorded", "P1|Lipase increased|2020-01-18||1", None, "the grade depends"),  # cannot be
+    ],
+)
+def test_grades_that_depend_on_symptoms(policy: str, event: str, grade: int | None, reason: str | None) -> None:
+    lb = "USUBJID|LBTESTCD|LBDTC|LBSTRESN|LBSTNRHI\nP1|LIPASE|2020-01-20|180|60"
+    ae = f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR\n{event or 'P1|Nausea|2020-01-20||1'}"
+    laboratory = protocol().laboratory.model_dump(mode="json") | {"circumstances": policy}
+    adam = derive({"EX": EX, "LB": lb, "AE": ae}, laboratory=laboratory)
+    assert grades(adam) == [grade]
+    assert (adam["ADLB"]["ATOXWHY"][0] or "").startswith((reason or "")[:17])
+
+
+def test_a_flag_is_derived_again_under_every_laboratory_variant() -> None:
+    # ALT 260 after 80, limit 40: 6.5 x the limit (v4: grade 3), 3.25 x baseline (v5: grade 2; v6: grade 3)
+    adam = labs("ALT|2020-01-09|80||40", "ALT|2020-01-20|260||40")
+    assert row(adam["ADSL"], "LIVANYFL", "LIVANYFL_V4", "LIVANYFL_V6") == ("N", "Y", "Y")
+    assert adam.labels["LIVANYFL_V4"] == "Grade 3-4 liver toxicity of any cause (CTCAE v4)"
+    assert "grade 3 (baseline 80, grade 1; upper limit of normal 40)" in because(adam, "ADSL.LIVANYFL_V4")[0]
+    assert row(labs("ALT|2020-01-20|500||40", queries=[block("P1", Topic.LIVER)])["ADSL"], "LIVANYFL_V4") == (None,)

@@ -11,7 +11,7 @@ from chartline.stats.planning.one_arm import one_arm_power
 from chartline.stats.planning.power import Recruitment, trial_power
 from chartline.stats.proportions.proportion import clopper_pearson
 from counts_cases import adam, subject, time
-from kinds_cases import course, day, people, results_of
+from kinds_cases import course, people, results_of
 
 # --- without each centre ---
 
@@ -87,9 +87,7 @@ def assessed(*of: tuple[int, str | None, int | None]) -> Results:
     tables = adam(
         [course(str(i), seen=end) for i, (end, *_) in enumerate(of)],
         [time(str(i), end, cause) for i, (end, cause, _) in enumerate(of)],
-        assessments=[
-            {"USUBJID": str(i), "PARAMCD": "OVR", "ADT": day(d)} for i, (*_, d) in enumerate(of) if d is not None
-        ],
+        assessed={str(i): [d] for i, (*_, d) in enumerate(of) if d is not None},
     )
     return results_of(tables, INTERVAL)
 

@@ -84,7 +84,7 @@ def test_restricted_means_and_their_difference() -> None:
     )
     d = of["curves/restricted_mean_difference@4"]
     assert d.value == pytest.approx(both.difference.value / 30.4375) and d.unit == "months"
-    assert d.method == "Restricted mean up to 4 months (area under Kaplan-Meier), EARLY against LATE"
+    assert d.method == "Restricted mean up to 4 months (area under Kaplan-Meier), Early against Late"
     late, early = (of[f"curves/STAGE={s}/restricted_mean@4"].value for s in ("LATE", "EARLY"))
     assert (early or 0) - (late or 0) == pytest.approx(d.value)
     assert of["curves/p_restricted_mean_difference@4"].value == pytest.approx(both.difference.p)
@@ -141,6 +141,21 @@ def test_measures_are_of_the_second_group_against_the_first() -> None:
     assert of["shares/p_fisher"].value == pytest.approx(table.p)
     assert of["shares/p_fisher_mid_p"].value == pytest.approx(table.p_mid)
     assert of["shares/p_boschloo"].value == pytest.approx(boschloo_test(3, 10, 8, 10).p)
+
+
+def test_fishers_p_and_the_exact_interval_need_not_agree() -> None:
+    """Responders 4 of 4 and 0 of 3. Tables of these margins have weights 1, 12, 18, 4 (of 35) times the odds ratio to
+    the power 0 to 3, so that P is 1/35 and the upper limit u solves 1 + 12 u + 18 u^2 + 4 u^3 = 1/0.025.
+    R 4.2.2 fisher.test(matrix(c(0, 3, 4, 0), 2)): P 0.02857, 95 % interval 0 to 1.08009.
+    """
+    of = results_of(adam(responding((4, 0), (0, 3))), SHARES | {"measures": ["odds_ratio"], "tests": ["fisher"]})
+    assert of["shares/p_fisher"].value == pytest.approx(1 / 35, rel=1e-12)
+    ratio = of["shares/odds_ratio"]
+    u = ratio.upper or 0
+    assert (ratio.value, ratio.lower) == (0, 0) and 1 + 12 * u + 18 * u**2 + 4 * u**3 == pytest.approx(40, rel=1e-9)
+    assert u == pytest.approx(1.08009, rel=1e-5) and u > 1
+    assert of["shares/p_fisher"].method == "Fisher's exact test, two-sided by minimum likelihood"
+    assert ratio.method == "Odds ratio (conditional), exact central interval, Male against Female"
 
 
 def test_pooled_over_centres() -> None:
@@ -260,7 +275,11 @@ def test_p_values_of_other_analyses_are_adjusted_for_their_number() -> None:
     assert p is not None and q is not None and p < q
     assert of["adjusted/OF=values/p_adjusted"].value == pytest.approx(2 * p)  # Holm, of two
     assert of["adjusted/OF=shares/p_fisher/p_adjusted"].value == pytest.approx(q)
-    assert of["adjusted/OF=values/p_adjusted"].method == "Holm adjustment for 2 P values"
+    assert of["adjusted/OF=values/p_adjusted"].method == of["adjusted/OF=shares/p_fisher/p_adjusted"].method
+    assert of["adjusted/OF=values/p_adjusted"].method == (
+        "Adjusted by Holm's method (family-wise error rate); family of 2 P values: values: Wilcoxon rank-sum test; "
+        "shares: Fisher's exact test"
+    )
     assert of["adjusted/OF=shares/p_barnard/p_adjusted"].reason == "shares/p_barnard has no P value"
 
 
@@ -323,3 +342,23 @@ def test_a_flag_in_table_1_differs_in_the_direction_of_the_yes() -> None:
     r = results_of(people(*rows), report=report)["table1.mrdfl/smd"]
     # 80 % against 20 %: 0.6 / sqrt((0.16 + 0.16) / 2), positive because the second column has more of the yes
     assert r.value == pytest.approx(0.6 / 0.4)
+    assert r.method == "Standardised difference of Yes, Male against Female"
+
+
+def test_a_column_without_values_has_no_standardised_difference() -> None:
+    rows = [(30, None, {"SEX": s, "WT": w}) for s, w in (("F", 60.0), ("F", 70.0), ("M", None))]
+    of = results_of(people(*rows), report={"table1": ["WT"], "table1_by": "SEX", "table1_differences": True})
+    assert of["table1.wt/smd"].reason == "fewer than two columns have values"
+    three = [*rows, (30, None, {"SEX": "U", "WT": 80.0}), (30, None, {"SEX": "U", "WT": 90.0})]
+    of = results_of(people(*three), report={"table1": ["WT"], "table1_by": "SEX", "table1_differences": True})
+    assert of["table1.wt/smd"].reason == "3 columns, where two are compared"
+
+
+def test_standardised_differences_are_had_without_tests_and_only_between_two_columns() -> None:
+    rows = [(30, None, {"SEX": s, "MRDFL": "Y", "SITEID": c}) for s, c in (("F", "A"), ("M", "A"), ("F", "A"))]
+    asked = {"table1": ["SEX"], "table1_by": "SITEID", "table1_differences": True}
+    of = results_of(people(*rows), report=asked)
+    assert of["table1.sex/smd"].reason == "1 column, where two are compared"
+    assert of.get("table1.sex", "p") is None
+    silent = results_of(people(*rows), report={"table1": ["SEX"], "table1_by": "MRDFL"})
+    assert silent.get("table1.sex", "smd") is None

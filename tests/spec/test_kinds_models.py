@@ -97,7 +97,7 @@ def test_a_category_is_compared_with_its_first_declared_level_or_the_one_that_is
     asked = {"variable": "STAGE", "reference": "EARLY"}
     only_late = people((10, "death", {"STAGE": "LATE"}), (20, None, {"STAGE": "LATE"}))
     assert results_of(only_late, COX | {"covariates": [asked]})["cox/model"].reason == (
-        "nobody has stage: EARLY, the level that the others are compared with"
+        "nobody has stage: early, the level that the others are compared with"
     )
 
 

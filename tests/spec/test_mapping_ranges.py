@@ -117,3 +117,21 @@ def test_a_response_is_what_every_number_of_the_range_says(marrow: str, best: st
     assert row(adam["ADSL"], "BOR") == (best,)
     sentences = adam.trace.filter((adam.trace["ITEM"] == "ADSL.BOR") & adam.trace["BECAUSE"].is_not_null())["BECAUSE"]
     assert said in sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "marrow", "best"),
+    [
+        ("50", "25", "PR/SD"),
+        ("50-60", "25", "PR/SD"),  # from any number of 50 to 60 it fell by half
+        ("50-60", "26", "NR"),
+        (">=50", "25", "PR/SD"),
+        ("<50", "20", "NR"),  # from 30 % it would not have fallen by half
+    ],
+)
+def test_a_fall_is_shown_only_from_what_the_first_value_is_at_least(before: str, marrow: str, best: str) -> None:
+    rs = f"P1|2019-12-30|0|{before}|0|ABSENT\nP1|2020-01-28|1|{marrow}|0|ABSENT"
+    adam = derive(
+        {"EX": "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1", "RS": f"USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\n{rs}"}
+    )
+    assert row(adam["ADSL"], "BOR") == (best,)

@@ -107,6 +107,16 @@ def test_a_number_that_cannot_be_computed_keeps_its_place_and_its_reason() -> No
     assert list(columns)[:4] == ["specification", "transplant", "centre", "outcome"]
 
 
+def test_its_texts_have_labels_for_the_names_of_variables() -> None:
+    shares = {
+        "id": "shares", "label": "Response", "kind": "compare_proportions", "population": "treated",
+        "numerator": "RESPFL == 'Y'", "by": "SEX", "strata": ["SITEID"],
+    }  # fmt: skip
+    analyses = [a.model_dump(exclude_unset=True, by_alias=True) for a in study(TRANSPLANT).protocol.analyses]
+    m = estimate_multiverse(study(TRANSPLANT, ("shares/p_odds_ratio_pooled",), analyses=[*analyses, shares]))
+    assert {r.method for r in m.outcomes[0].results} == {"Cochran-Mantel-Haenszel test over centre"}
+
+
 def test_a_person_recorded_at_two_centres_is_counted_at_the_other_where_one_is_left_out() -> None:
     """3 of centre B is 1 of centre A: same birth, sex and first dose. A keeps more records, so B's is the duplicate."""
     tables = TABLES | {

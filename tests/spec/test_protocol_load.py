@@ -41,7 +41,7 @@ def test_the_digest_is_of_the_meaning_not_of_the_writing(tmp_path: Path) -> None
         ("{id: OS, use", "{id: OS, usse", "did you mean `use`?"),
         ("min_grade: 3, unless", "min_grad: 3, unless", "did you mean `min_grade`?"),
         ("cut_off: 2023-12-31", "cut_off: 2023-13-31", "2023-13-31"),
-        ("partial_dates: mid", "partial_dates: middle", "'mid', 'first' or 'last'"),
+        ("partial_dates: mid", "partial_dates: middle", "'mid', 'first', 'last' or 'latest'"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:

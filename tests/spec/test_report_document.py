@@ -13,7 +13,7 @@ from chartline.report.document import Document, Figure, Heading, KeyNumbers, Par
 from chartline.report.drawn import ticks
 from chartline.report.typeset import typeset
 from chartline.results.model import Result, Results
-from chartline.trace.listings import response_labels
+from chartline.trace.response_lines import response_sets
 from report_cases import TINY, empty_source, tiny_results, tiny_source
 
 
@@ -313,6 +313,7 @@ def test_a_withheld_patient_names_six_analyses_and_how_many_more() -> None:
 
 
 def test_the_report_gets_the_labels_of_the_rule_set_best_first() -> None:
-    labels = response_labels(Protocol.model_validate(TINY))
+    (only,) = response_sets(Protocol.model_validate(TINY))
+    labels = {code: meaning for code, meaning, _ in only.categories}
     assert list(labels) == ["CR", "CRi", "NOCR", "PR/SD", "NR", "NE"]
     assert labels["CRi"] == "Complete remission with incomplete count recovery" and labels["NE"] == "Not evaluable"

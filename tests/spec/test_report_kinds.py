@@ -12,11 +12,11 @@ from chartline.counts.count import count_analyses
 from chartline.derive.model import Adam
 from chartline.protocol.describe import describe_protocol
 from chartline.report.build import build_document
-from chartline.report.document import Cell, Document, Figure, Heading, Table
+from chartline.report.document import Cell, Document, Figure, Heading, Paragraph, Table
 from chartline.report.source import ReportSource
 from chartline.results.model import Results
 from chartline.stats.estimate import estimate_all, estimate_curves
-from counts_cases import DIGEST, adam, attrition, time
+from counts_cases import DIGEST, adam, attrition, subject, time
 from kinds_cases import course, every_kind
 
 R = np.random.default_rng(7)
@@ -35,12 +35,12 @@ EXTRA: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def source(of: Adam) -> ReportSource:
+def source(of: Adam, **report: Any) -> ReportSource:
     analyses = [{"label": a.label, **a.model_dump(exclude_none=True)} for a in every_kind().analyses] + EXTRA
     weight = {"label": "Weight", "from": "DM", "value": "BSA", "type": "number", "unit": "kg"}
     protocol = every_kind(
         analyses=analyses, data=CENTRES, characteristics={"STAGE": STAGES, "WT": weight},
-        report={"table1": ["AGE", "SEX"], "table1_by": "STAGE", "table1_tests": "ranks"},
+        report={"table1": ["AGE", "SEX"], "table1_by": "STAGE", "table1_tests": "ranks"} | report,
     )  # fmt: skip
     counts = count_analyses(of, attrition(of), protocol, DIGEST)
     results = Results(estimate_all(counts, protocol), DIGEST, "data")
@@ -156,6 +156,32 @@ def test_tests_have_their_name_once_and_estimates_their_p_value(document: Docume
     assert shown["Median (IQR): Relapsed"][2] == ""
 
 
+def test_where_fishers_p_stands_beside_an_odds_ratio_a_note_says_that_they_can_disagree(document: Document) -> None:
+    notes = " ".join(section(document, "Comparisons and models")[0].notes)
+    assert notes.count("P below 0.05 beside an interval that includes 1") == 1
+
+
+def test_the_family_of_adjusted_p_values_is_named_once(document: Document) -> None:
+    found = [c.text for t in section(document, "Comparisons and models") for r in t.rows for c in r if "Holm" in c.text]
+    assert len(found) == 1 and "; family of 3 P values: curves: Log-rank test; " in found[0]
+
+
+def test_the_events_of_follow_up_are_called_its_ends() -> None:
+    of = source(cohort(), curves=["rfs", "followup"])
+    document = build_document(of)
+    (table,) = section(document, "Survival")
+    assert [row[0].text for row in table.rows] == ["rfs", "followup"]
+    assert "The events of follow-up are its ends (patients censored in the endpoint)" in table.notes[0]
+    ends = of.result("followup", "events")
+    assert ends is not None
+    figure = next(b for b in document.blocks if isinstance(b, Figure) and b.name == "followup")
+    assert figure.caption == "followup: reverse Kaplan-Meier estimate in 60 patients."
+    said = f"{ends.n} ends of follow-up in 60 patients; median "
+    assert [b.text.startswith(said) for b in document.blocks if isinstance(b, Paragraph)].count(True) == 1
+    alone = section(build_document(source(cohort(), curves=["rfs"])), "Survival")[0]
+    assert [row[0].text for row in alone.rows] == ["rfs", "followup"]
+
+
 def test_events_stand_before_ratios(document: Document) -> None:
     for table in section(document, "Comparisons and models"):
         labels = [row[0].text for row in table.rows]
@@ -190,6 +216,35 @@ def test_the_tests_of_table_1_are_named_with_their_variables(document: Document)
     assert "Wilcoxon rank sum test, exact: Age at first dose (" in note and ". Chi-square test: Sex (" in note
 
 
+def test_table_1_has_a_column_of_standardised_differences_where_the_protocol_asks() -> None:
+    subjects = [
+        subject(f"{s}{i}", SEX=s, AGE=young + 5 * (i % 2), RESPFL="Y" if i < responders else "N")
+        for s, young, responders in (("F", 30, 2), ("M", 35, 8))
+        for i in range(10)
+    ]
+    of = source(adam(subjects), table1=["AGE", "RESPFL"], table1_by="SEX", table1_differences=True, table1_tests="none")
+    (table,) = section(build_document(of), "Baseline characteristics")
+    assert [h.partition("\n")[0] for h in table.header] == ["Characteristic", "All", "Female", "Male", "SMD"]
+    # five are 30 and five 35, against 35 and 40: means 5 apart, both variances 10 * 2.5^2 / 9 = 62.5 / 9
+    # responses 80 % against 20 %: 0.6 / sqrt((0.16 + 0.16) / 2) = 1.5
+    shown = {row[0].text: row[-1] for row in table.rows}
+    assert shown["Age at first dose, years"].text == f"{5 / (62.5 / 9) ** 0.5:.2f}"
+    assert (shown["Response"].text, shown["Response"].result_id) == ("1.50", "table1.respfl/smd")
+    assert shown["Median (IQR)"].text == ""
+    assert any(n.startswith("SMD, standardised mean difference (Male against Female), ") for n in table.notes)
+    without = section(build_document(source(cohort(), table1_tests="none")), "Baseline characteristics")[0]
+    assert [h.partition("\n")[0] for h in without.header[2:]] == ["Relapsed", "Refractory"]  # as declared
+
+
+def test_why_table_1_has_no_standardised_differences() -> None:
+    of = source(
+        adam([subject("1", AGE=40), subject("2", AGE=50)]), table1=["AGE"], table1_by="SITEID", table1_differences=True
+    )
+    (table,) = section(build_document(of), "Baseline characteristics")
+    assert "SMD" not in table.header
+    assert "No standardised differences: 1 column, where two are compared." in table.notes
+
+
 def test_a_report_of_nobody_says_why_there_is_no_number() -> None:
     document = build_document(source(adam([])))
     shown = rows(document, "Comparisons and models")
@@ -215,5 +270,8 @@ def test_the_methods_text_says_what_the_protocol_asks_for() -> None:
     assert "Gray's test" not in says(**incidence) and "No hypothesis was tested." in says(**incidence)
     assert "groups compared by Gray's test" in says(**incidence, by="SEX")
     assert "P values are two-sided" in says(**incidence, by="SEX")
+    assert "adjusted as one family by the Bonferroni method (family-wise error rate): x." in says(
+        kind="multiplicity", of=["response", "response/p"], method="bonferroni"
+    )
     assert "without each centre in turn" in says(kind="leave_one_out", of="response")
     assert "without each sex in turn" in says(kind="leave_one_out", of="response", over="SEX")

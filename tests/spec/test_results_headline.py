@@ -72,6 +72,13 @@ def test_rows_are_flat_and_read_back(study: Results) -> None:
     assert list(results_from_rows(rows)) == list(study)
 
 
+def test_a_warning_is_read_back_as_it_was_whatever_it_holds() -> None:
+    said = ("2 at risk at 6 months; 1 left out", "level A | B", r"a path C:\d\|", "| alone")
+    rows = result_rows(Results([Result("a", "mean", 1.0, method="m", warnings=said)], DIGEST, "data"))
+    assert rows[0]["warnings"].split(" | ")[0] == said[0]
+    assert next(iter(results_from_rows(rows))).warnings == said
+
+
 def test_a_row_whose_id_is_of_another_result_is_refused(study: Results) -> None:
     with pytest.raises(ValueError, match="holds the result"):
         results_from_rows([result_rows(study)[0] | {"result_id": "other/n"}])

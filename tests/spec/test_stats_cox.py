@@ -119,6 +119,15 @@ def test_one_event_decides_for_the_one_who_had_it() -> None:
     assert math.isfinite(fit.coefficients[0])
 
 
+def test_an_information_that_is_rounding_alone_is_refused() -> None:
+    """Events so near to separating z that its information turns negative: a variance below 0 is no estimate."""
+    time, event = [1] * 7 + [3, 3, 3], [0] * 6 + [1] * 4
+    z, x = [0.0] * 6 + [-0.06, 0.0, 1.0, 1.0], [0] * 5 + [1, 0, 0, 0, 0]
+    e = Episodes.of(time, event, covariates={"x": x, "z": z}, entry=[0] * 8 + [1, 1], count=[1] * 9 + [2])
+    with pytest.raises(NotEstimable, match="separate the covariates so finely"):
+        estimate_cox(e, ties="exact")
+
+
 def test_an_extreme_value_is_not_mistaken_for_separation() -> None:
     marker = np.where(np.arange(N) == 3, 2e4, R.lognormal(2, 1, N))
     event = EVENT | (np.arange(N) == 3)

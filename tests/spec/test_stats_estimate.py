@@ -135,7 +135,10 @@ def test_a_median_that_is_not_reached_has_its_reason() -> None:
 def test_follow_up_exchanges_events_and_censorings() -> None:
     of = results(adam(four(), [time("1", 100, "death"), time("2", 300), time("3", 400), time("4", 500)]))
     assert (row(of, "followup/events").value, row(of, "followup/median").value) == (3, 400 / 30.4375)
-    assert row(of, "followup/median").method.startswith("Reverse Kaplan-Meier")
+    assert row(of, "followup/median").method.startswith("Reverse Kaplan-Meier (event: end of follow-up)")
+    ends = "Reverse Kaplan-Meier: its events are ends of follow-up; patients with an event of the endpoint are censored"
+    assert row(of, "followup/events").method == ends
+    assert (row(of, "rfs/events").value, row(of, "rfs/events").method) == (1, "")
 
 
 def test_curves_for_everyone_and_by_group() -> None:

@@ -21,6 +21,7 @@ from chartline.core.plans import run
 from chartline.protocol.model import Protocol
 
 SUBJECT = ["CENTRE", "USUBJID"]
+_REMISSIONS = ("CR", "CRh", "CRi")
 _CELL = ["CENTRE", "USUBJID", "VALUE", "BLOCK", "ROW"]
 
 
@@ -124,9 +125,14 @@ class Context:
         )
 
     @cached_property
+    def responses(self) -> list[str]:
+        """What the treating team records of a response: the protocol's categories, else every remission."""
+        return list(self.protocol.response.responders or _REMISSIONS)
+
+    @cached_property
     def first_response(self) -> pl.DataFrame:
         """One row a subject: the earliest on-treatment assessment that the treating team called a response."""
-        is_one = pl.col("ON") & pl.col("INVRESP").is_in(list(self.protocol.response.responders))
+        is_one = pl.col("ON") & pl.col("INVRESP").is_in(self.responses)
         rows = days(self.assessments.lazy().filter(is_one & pl.col("RSDTC").is_not_null()).select(_CELL))
         return run(rows.sort("LO", maintain_order=True).unique(SUBJECT, keep="first", maintain_order=True))
 

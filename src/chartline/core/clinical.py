@@ -79,13 +79,6 @@ def variables() -> dict[str, dict[str, Variable]]:
     return out
 
 
-@cache
-def lab_tests() -> tuple[str, ...]:
-    """Return the codes of the laboratory tests that chartline knows (`vocabulary/tests.csv`)."""
-    with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
-        return tuple(r["testcd"] for r in csv.DictReader(f))
-
-
 def schema(domain: str) -> dict[str, pl.DataType]:
     """Return the full Polars schema of a domain: keys, variables, and `_OP` beside each number."""
     out = dict(KEYS)

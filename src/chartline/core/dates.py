@@ -21,6 +21,7 @@ class PartialPolicy(StrEnum):
     MID = "mid"  # day 15 of a known month; 1 July of a known year
     FIRST = "first"  # the interval's first day
     LAST = "last"  # day 28 of a known month; 31 December of a known year
+    LATEST = "latest"  # the interval's last day
 
 
 def _as_expr(column: str | pl.Expr) -> pl.Expr:
@@ -72,6 +73,8 @@ def one_day(column: str | pl.Expr, policy: PartialPolicy = PartialPolicy.MID) ->
     lo, hi = first_day(text), last_day(text)
     if policy is PartialPolicy.FIRST:
         return lo
+    if policy is PartialPolicy.LATEST:
+        return hi
     month_day, year_day = ("-15", "-07-01") if policy is PartialPolicy.MID else ("-28", "-12-31")
     interval = lo + (hi - lo) / 2 if policy is PartialPolicy.MID else hi
     return (

@@ -5,30 +5,38 @@ counted. The keys of `Counts`:
 
     <id of an analysis>      as declared in the protocol; some kinds have further tables (`members.table_names`):
     <id>.lost_days           of a follow-up: days from last contact to the cut-off
+    <id>.earliest, <id>.latest, <id>.partial   of date bounds: the times at the bounds, and whose end is partial
     <id>.landmark_<months>   of an intercurrent event: those at risk at the landmark, by whether it had happened
     <id>.ever                of an intercurrent event: by whether it ever happened
     <id>/<group>             of MRD rates, which have no table <id>: (RESPFL, STANDING) by definition and time point
+    <id>.recovery            of a time to onset: how long the first event took to recover
     set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
     attrition                the AttritionTable of the cohort
     table1.<variable>        each variable of `report.table1` among the eligible, by `report.table1_by`
     table1.<variable>.bands  (band, outcome) where the protocol declares bands of the variable
-    lab_grades               (TEST, BASE, GRADE): worst grade on treatment per subject and test of `report.lab_tests`
+    versions.<flag>          each safety flag that rests on laboratory grades: by its value and its value under every
+                             variant of `laboratory`
+    lab_grades               (TEST, BASE, GRADE): worst grade on treatment per subject and term of `report.lab_tests`
+                             (TEST is its name: ALT, K_LOW, K_HIGH)
     ae_grades                (TERM, GRADE): worst grade per subject and treatment-emergent adverse event
+    safety_components        (FLAG, PLACE, COMPONENT, VALUE): Y, N or "" of each component of `report.safety_components`
+    syndromes                (SET, VERDICT): MET, NOT MET, NOT ASSESSABLE or WITHHELD by each of `report.syndromes`
 
-Grades are texts "0" to "5", "" where there is none. The last two are over the set `safety`, or the eligible where the
+Grades are texts "0" to "5", "" where there is none. The last four are over the set `safety`, or the eligible where the
 protocol has no such set. An empty set gives zero counts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import polars as pl
 
+from chartline.counts import toxicity
 from chartline.counts.members import (
     ELIGIBLE,
     SEPARATOR,
@@ -42,22 +50,27 @@ from chartline.counts.members import (
 )
 from chartline.counts.members import members as members
 from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
+from chartline.counts.syndromes import count_components, count_syndromes
 from chartline.derive.endpoint import check_events
 from chartline.derive.model import Adam
+from chartline.derive.safety import graded_rows
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
     Agreement,
     Analysis,
     Categories,
     CompareValues,
+    Courses,
     Intercurrent,
     IntervalCensored,
     LostToFollowUp,
     MrdRates,
     Multistate,
     Summary,
+    ToxicityByCycle,
 )
-from chartline.protocol.model import Protocol, set_tallies
+from chartline.protocol.lab_terms import term_name, terms_of
+from chartline.protocol.model import Protocol, graded_flags, set_tallies
 from chartline.protocol.place import Place
 
 # Units of the numbers that every study has; a characteristic declares its own.
@@ -89,13 +102,21 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     for analysis in (*protocol.analyses, *set_tallies(protocol)):
         todo |= _analysis(adam, roster, protocol, analysis, protocol_digest)
     todo |= _table1(adam, roster, protocol, protocol_digest)
+    safe = protocol.sets["safety"].where if "safety" in protocol.sets else ELIGIBLE
+    todo |= _versions(roster, safe, protocol, protocol_digest)
     groups = _groups(todo)
     out: Counts = {"attrition": cohort_attrition}
     out |= {name: count.table(groups.get(name, [])) for name, count in todo.items()}
-    safety = roster.of_set(protocol.sets["safety"].where if "safety" in protocol.sets else ELIGIBLE)
+    safety = roster.of_set(safe)
     if protocol.report.lab_tests:
         out["lab_grades"] = _lab_grades(adam, safety, protocol.report.lab_tests, protocol_digest)
     out["ae_grades"] = _ae_grades(adam, safety, protocol_digest)
+    if protocol.report.safety_components:
+        key = CountKey(analysis="safety_components", protocol_digest=protocol_digest)
+        out[key.analysis] = count_components(adam["ADCOMP"], safety, protocol.report.safety_components, key)
+    if protocol.report.syndromes:
+        key = CountKey(analysis="syndromes", protocol_digest=protocol_digest)
+        out[key.analysis] = count_syndromes(adam, safety, protocol.report.syndromes, key)
     return out
 
 
@@ -153,8 +174,15 @@ def _maker(
     key, by = CountKey(analysis=name, protocol_digest=digest), pattern_of(analysis)
     if name.endswith(".lost_days") and name != analysis.id:
         return partial(_value_table, key=replace(key, unit="days"), by=by)
+    if name.endswith(".partial") and name != analysis.id:
+        return partial(_outcomes, key=key, dims=("outcome",))
     if isinstance(analysis, IntervalCensored):
         return partial(_levels, key=replace(key, unit="day"), dims=("left", "right"))
+    if isinstance(analysis, ToxicityByCycle):
+        return partial(_outcomes, key=key, dims=("outcome", "CYCLE"))
+    if isinstance(analysis, Courses):
+        dims = toxicity.RECOVERY if name.endswith(".recovery") and name != analysis.id else toxicity.COURSE
+        return partial(_levels, key=replace(key, unit="day"), dims=(*dims, *by))
     if isinstance(analysis, Multistate):
         return partial(_event_table, key=replace(key, unit="day"), causes=analysis.names[1:], by=by)
     if hasattr(analysis, "endpoint"):
@@ -210,6 +238,17 @@ def _table1(adam: Adam, roster: Roster, protocol: Protocol, digest: str) -> dict
             key = CountKey(analysis=f"{name}.bands", protocol_digest=digest)
             dims = (variable, "outcome", *by)
             out[key.analysis] = _Count(_bands(roster, declared.bands, by), partial(_banded, key=key, dims=dims))
+    return out
+
+
+def _versions(roster: Roster, where: str, protocol: Protocol, digest: str) -> dict[str, _Count]:
+    """Each graded safety flag beside itself under the other laboratory choices."""
+    out: dict[str, _Count] = {}
+    for flag in graded_flags(protocol) if protocol.laboratory_variants else ():
+        again = tuple(f"{flag}_{variant}" for variant in protocol.laboratory_variants)
+        key = CountKey(analysis=f"versions.{flag.lower()}", protocol_digest=digest)
+        rows = roster.by_variable(Variable(where, flag, again))
+        out[key.analysis] = _Count(rows, partial(_categories, key=key, dims=(flag, *again)))
     return out
 
 
@@ -306,20 +345,20 @@ def _event_table(groups: list[Group], key: CountKey, causes: tuple[str, ...], by
     )
 
 
-def _lab_grades(adam: Adam, safety: pl.LazyFrame, tests: Iterable[str], digest: str) -> CrossTab:
-    """The worst on-treatment grade and the grade at baseline of every subject of the set in every test."""
-    named = pl.LazyFrame({"LBTESTCD": list(tests)}, schema={"LBTESTCD": pl.String})
+def _lab_grades(adam: Adam, safety: pl.LazyFrame, tests: tuple[str, ...], digest: str) -> CrossTab:
+    """The worst on-treatment grade and the grade at baseline of every subject of the set in every term."""
+    named = pl.LazyFrame({"TERM": [term_name(term) for term in terms_of(tests)]}, schema={"TERM": pl.String})
     on_treatment = pl.col("ANL01FL") == "Y"
+    names = {f"{test}{direction}": term_name((test, direction)) for test, direction in terms_of(tests)}
+    term = pl.concat_str("LBTESTCD", "DIRECTION").replace_strict(names, default=None, return_dtype=pl.String)
     grades = (
-        adam["ADLB"]
-        .lazy()
-        .filter(pl.col("LBTESTCD").is_in(list(tests)))
-        .group_by("USUBJID", "LBTESTCD")
+        graded_rows(adam["ADLB"].lazy(), tests)
+        .group_by("USUBJID", term.alias("TERM"))
         .agg(pl.col("BTOXGR").max(), pl.col("ATOXGR").filter(on_treatment).max())
     )
-    rows = safety.join(named, how="cross").join(grades, on=["USUBJID", "LBTESTCD"], how="left")
+    rows = safety.join(named, how="cross").join(grades, on=["USUBJID", "TERM"], how="left")
     key = CountKey(analysis="lab_grades", protocol_digest=digest)
-    return _graded(rows, ["LBTESTCD", "BTOXGR", "ATOXGR"], key, ("TEST", "BASE", "GRADE"))
+    return _graded(rows, ["TERM", "BTOXGR", "ATOXGR"], key, ("TEST", "BASE", "GRADE"))
 
 
 def _ae_grades(adam: Adam, safety: pl.LazyFrame, digest: str) -> CrossTab:

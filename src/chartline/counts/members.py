@@ -28,8 +28,9 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH
-from chartline.counts.model import AFTER, BEFORE, LOST, STATE
-from chartline.derive.endpoint import Endpoint, resolve_endpoint
+from chartline.counts import toxicity
+from chartline.counts.model import AFTER, BEFORE, BOUNDS, LOST, STATE
+from chartline.derive.endpoint import FOUND, Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.protocol.analyses import (
@@ -38,7 +39,9 @@ from chartline.protocol.analyses import (
     Categories,
     CompareProportions,
     CompareValues,
+    Courses,
     Cox,
+    DateBounds,
     EValue,
     FollowUp,
     Intercurrent,
@@ -55,8 +58,11 @@ from chartline.protocol.analyses import (
     Proportion,
     Summary,
     Tally,
+    TimeToOnset,
+    Toxicity,
+    ToxicityByCycle,
 )
-from chartline.protocol.base import DATED, ORIGINS, Milestone
+from chartline.protocol.base import dated, origin_variable
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import mrd_variable
 
@@ -64,7 +70,6 @@ ELIGIBLE = "ELIGFL == 'Y'"
 COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY")
 SEPARATOR = "\x1f"  # between the levels of a pattern
 _NO_COUNTS = (Multiplicity, EValue, PredictedSurvival, Precision, Power)  # computed from other counts, or from none
-_FOUND = (Milestone.FIRST_RESPONSE, Milestone.RELAPSE)  # what assessments find
 _KEY = ("CENTRE", "USUBJID")
 _NO_ROLE = "a time without a CNSR of 0 or more"
 
@@ -108,9 +113,13 @@ def table_names(analysis: Analysis) -> tuple[str, ...]:
         return (analysis.id, f"{analysis.id}.lost_days")
     if isinstance(analysis, MrdRates):
         return tuple(f"{analysis.id}/{group}" for group in analysis.groups)
+    if isinstance(analysis, DateBounds):
+        return (analysis.id, *(f"{analysis.id}.{bound}" for bound in BOUNDS), f"{analysis.id}.partial")
     if isinstance(analysis, Intercurrent):
         landmarks = [f"{analysis.id}.landmark_{m:g}" for m in analysis.landmark_months]
         return (analysis.id, *(landmarks if "landmark" in analysis.strategies else ()), f"{analysis.id}.ever")
+    if isinstance(analysis, TimeToOnset):
+        return (analysis.id, f"{analysis.id}.recovery")
     return (analysis.id,)
 
 
@@ -179,11 +188,18 @@ class Roster:
         out = {names[0]: self.of(analysis)}
         if isinstance(analysis, FollowUp):
             out[names[1]] = self._lost_days(analysis)
+        if isinstance(analysis, DateBounds):
+            out |= {f"{analysis.id}.{bound}": self._bound(analysis, bound) for bound in BOUNDS}
+            out[names[-1]] = self._partial(analysis)
         if isinstance(analysis, Intercurrent):
             landmarks = analysis.landmark_months if "landmark" in analysis.strategies else ()
             for name, months in zip(names[1:], landmarks, strict=False):
                 out[name] = self._landmark(analysis, months)
             out[names[-1]] = self._ever(analysis)
+        if isinstance(analysis, TimeToOnset):
+            out[names[1]] = toxicity.recoveries(
+                self._in_danger(analysis), self._episodes(analysis), pattern_of(analysis)
+            )
         return out
 
     def of(self, analysis: Analysis) -> pl.LazyFrame:
@@ -202,6 +218,11 @@ class Roster:
             return self._mrd(analysis, *next(iter(analysis.groups.values())))
         if isinstance(analysis, Multistate):
             return self._states(analysis)
+        if isinstance(analysis, ToxicityByCycle):
+            adex = self._adam["ADEX"].lazy()
+            return toxicity.by_cycle(self._in_danger(analysis), self._episodes(analysis), adex)
+        if isinstance(analysis, Courses):
+            return toxicity.courses(self._in_danger(analysis), self._episodes(analysis), pattern_of(analysis))
         if isinstance(analysis, Intercurrent):
             return self._split(analysis, analysis.event, ())
         if isinstance(analysis, Cox) and analysis.time_dependent:
@@ -288,6 +309,23 @@ class Roster:
         """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""
         return self._inside(where).filter(~self._open(where)).select(_KEY)
 
+    def _in_danger(self, analysis: Toxicity) -> pl.LazyFrame:
+        """The set with STANDS (withheld, missing), END (last day at risk, from the first dose), DEAD, LASTSEEN, levels.
+
+        Whose flag is not known, or had an episode without a day, is missing where a day is needed.
+        """
+        where = self._protocol.sets[analysis.population].where
+        stands = pl.when(self._open(where) | self._withheld(toxicity.USES) | self._withheld([analysis.flag])).then(
+            pl.lit("withheld")
+        )
+        levels = [as_level(v, self._types[v]).alias(f"BY_{v}") for v in pattern_of(analysis)]
+        return toxicity.at_risk(
+            self._inside(where).with_columns(stands.alias("STANDS"), *levels), analysis.flag, analysis.window
+        )
+
+    def _episodes(self, analysis: Toxicity) -> pl.LazyFrame:
+        return self._adam["ADTOX"].lazy().filter(pl.col("FLAG") == analysis.flag)
+
     def _tally(self, analysis: Tally) -> pl.LazyFrame:
         """Screened: every record of ADSL. Eligible: by ELIGFL. A population: those in the set."""
         by = pattern_of(analysis)
@@ -323,13 +361,35 @@ class Roster:
         people, role = self._people(analysis)
         return self._select(people, role, pl.col("AVAL"), by, _cause(role))
 
-    def _on_the_way(self, analysis: Any, event: Milestone) -> tuple[pl.LazyFrame, pl.Expr]:
+    def _bound(self, analysis: DateBounds, bound: str) -> pl.LazyFrame:
+        """The members with their times under the earliest or latest day that partial dates can mean; who has none then
+        is missing."""
+        people, role = self._people(analysis)
+        under = self._adam["ADTTEB"].lazy().filter(pl.col("BOUND") == bound, pl.col("PARAMCD") == analysis.endpoint)
+        own = under.select("USUBJID", *(pl.col(c).alias(f"{c}B") for c in ("AVAL", "CNSR", "CAUSE")))
+        people = people.with_columns(role.alias("STANDS")).join(own, on="USUBJID", how="left", maintain_order="left")
+        timed = pl.col("STANDS").is_in(["event", "censored"])
+        found = pl.when(pl.col("CNSRB") == 0).then(pl.lit("event")).when(pl.col("CNSRB") > 0).then(pl.lit("censored"))
+        roles = pl.when(timed).then(found.otherwise(pl.lit("missing"))).otherwise("STANDS")
+        cause = pl.when(timed & (pl.col("CNSRB") == 0)).then("CAUSEB")
+        return self._select(people, roles, pl.when(timed).then("AVALB"), (), cause)
+
+    def _partial(self, analysis: DateBounds) -> pl.LazyFrame:
+        """Whose time ends on a partial date."""
+        people, role = self._people(analysis)
+        flags = self._adam["ADTTE"].lazy().filter(pl.col("PARAMCD") == analysis.endpoint).select("USUBJID", "ADTF")
+        people = people.join(flags, on="USUBJID", how="left", maintain_order="left")
+        partial = pl.when(pl.col("ADTF").is_not_null()).then(pl.lit("counted")).otherwise(pl.lit("not_counted"))
+        roles = pl.when(role.is_in(["event", "censored"])).then(partial).otherwise(role)
+        return self._select(people, roles, pl.col("ADTF"), ())
+
+    def _on_the_way(self, analysis: Any, event: str) -> tuple[pl.LazyFrame, pl.Expr]:
         """As `_people`, with DAY, the day of a milestone from the origin (null: not before the end of the time).
 
         Who is withheld from the milestone, or had it on an unknown day, is withheld or missing here.
         """
         people, role = self._people(analysis)
-        flag, date = DATED[event]
+        flag, date = dated(event)
         day = (pl.col(date) - pl.col("STARTDT")).dt.total_days()
         people = people.with_columns(pl.when((day < pl.col("AVAL")) | (day <= 0)).then(day).alias("DAY"))
         timed = role.is_in(["event", "censored"])
@@ -342,7 +402,7 @@ class Roster:
         )
         return people, role
 
-    def _split(self, analysis: Any, event: Milestone, by: tuple[str, ...]) -> pl.LazyFrame:
+    def _split(self, analysis: Any, event: str, by: tuple[str, ...]) -> pl.LazyFrame:
         """Each subject's time before and after a milestone; LEVEL ends with the state.
 
         Who has it by day 0 is in the state after from the start; on the day of the end it changes nothing.
@@ -403,15 +463,17 @@ class Roster:
     def _intervals(self, analysis: IntervalCensored) -> pl.LazyFrame:
         """LEVEL: the last day on which the event is known not to have happened, and the day by which it had ("" where
         it had not). What an assessment finds (relapse, response) happened after the assessment before it; every other
-        event is known to the day."""
+        event is known to the day. An endpoint with `missed_assessments: interval` takes the day it was found as known
+        unless assessments were missed before it."""
         people, role = self._people(analysis)
-        assessed = self._adam["ADRS"].filter(pl.col("PARAMCD") == "OVR").select("USUBJID", "ADT").lazy()
-        seen = people.join(assessed, on="USUBJID", how="left")
-        day = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
-        before = seen.filter((day >= 0) & (day < pl.col("AVAL"))).group_by("USUBJID").agg(day.max().alias("SEEN"))
-        people = people.join(before, on="USUBJID", how="left", maintain_order="left")
-        found = (role == "event") & pl.col("CAUSE").is_in([str(m) for m in _FOUND])
-        left = pl.when(found).then(pl.col("SEEN").fill_null(0)).otherwise(pl.col("AVAL"))
+        seen = self._adam["ADTTE"].lazy().filter(pl.col("PARAMCD") == analysis.endpoint)
+        seen = seen.select("USUBJID", "SEENDT", "MISSFL")
+        people = people.join(seen, on="USUBJID", how="left", maintain_order="left")
+        found = (role == "event") & pl.col("CAUSE").is_in([str(m) for m in FOUND])
+        if endpoint_of(self._protocol, analysis.endpoint).missed_assessments == "interval":
+            found = found & (pl.col("MISSFL") == "Y").fill_null(False)
+        last = (pl.col("SEENDT") - pl.col("STARTDT")).dt.total_days()
+        left = pl.when(found).then(last).otherwise(pl.col("AVAL"))
         right = pl.when(role == "event").then(pl.col("AVAL").cast(pl.String)).otherwise(pl.lit(""))
         rows = people.with_columns(left.cast(pl.String).alias("LEFT"), right.alias("RIGHT"))
         return self._select(rows, role, pl.col("AVAL"), ("LEFT", "RIGHT"), _cause(role))
@@ -423,10 +485,10 @@ class Roster:
         state that it entered last by day 0.
         """
         where = self._protocol.sets[analysis.population].where
-        origin, end = ORIGINS[analysis.origin], "LKADT"
-        uses = [origin, end, *(v for m in analysis.milestones for v in DATED[m])]
+        origin, end = origin_variable(analysis.origin), "LKADT"
+        uses = [origin, end, *(v for m in analysis.milestones for v in dated(m))]
         undated = [_undated(m) for m in analysis.milestones]
-        absorbed = pl.any_horizontal([pl.col(DATED[m][0]).fill_null("") == "Y" for m in analysis.absorbing])
+        absorbed = pl.any_horizontal([pl.col(dated(m)[0]).fill_null("") == "Y" for m in analysis.absorbing])
         no_time = pl.col(origin).is_null() | (pl.col(end).is_null() & ~absorbed) | pl.any_horizontal(undated)
         stands = (
             pl.when(self._open(where) | self._withheld(uses))
@@ -451,8 +513,8 @@ class Roster:
 
     def _parts(self, people: pl.LazyFrame, analysis: Multistate) -> pl.LazyFrame:
         """STATE BEGINS DAY TO ENDS of each part of a subject's time, in order; TO is null where it is last seen."""
-        origin, dates = pl.col(ORIGINS[analysis.origin]), [pl.col(DATED[m][1]) for m in analysis.milestones]
-        absorbed = pl.any_horizontal(pl.col(DATED[m][1]).is_not_null() for m in analysis.absorbing)
+        origin, dates = pl.col(origin_variable(analysis.origin)), [pl.col(dated(m)[1]) for m in analysis.milestones]
+        absorbed = pl.any_horizontal(pl.col(dated(m)[1]).is_not_null() for m in analysis.absorbing)
         # whoever had a milestone was alive that day, whatever the last contact says
         last = pl.when(~absorbed).then(pl.max_horizontal("LKADT", *dates))
 
@@ -526,9 +588,9 @@ class Roster:
         )
 
 
-def _undated(milestone: Milestone) -> pl.Expr:
+def _undated(milestone: str) -> pl.Expr:
     """Whether a milestone is known to have happened, but not when."""
-    flag, date = DATED[milestone]
+    flag, date = dated(milestone)
     return (pl.col(flag) == "Y").fill_null(False) & pl.col(date).is_null()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 Pattern = tuple[tuple[str, str], ...]  # covariate pattern: (("SITEID", "A"), ...); () is everyone
 STATE = "STATE"  # the variable of a pattern that says where a subject is on its way
 BEFORE, AFTER = "before", "after"  # its levels around one event on the way
+BOUNDS = ("earliest", "latest")  # the days that a partial date can mean
 LOST = "lost"  # the role and cause of those who were lost to follow-up
 
 

@@ -3,7 +3,8 @@
 In: AE rows, the treatment window, the milestones, the protocol's groups and its policy for partial dates. Out: ADAE,
 one row an event: AETERM, AEGRP (first group whose words it is), ASTDT (the day that stands for the onset; a partial
 one is kept between the first dose and death or last contact) and ASTDTF (what was imputed of it: D the day, M the
-month too), AETOXGR, AEREL, AESER, AEOUT, TRTEMFL (Y on treatment: from the first dose to the end of the window) and
+month too), AENDT (a recorded end, where complete), AETOXGR, AEREL, AESER, AEOUT, TRTEMFL (Y on treatment: from the
+first dose to the end of the window) and
 AFTERFL (Y from the first dose on, without an end). Both are null where no onset is recorded; `checks/` asks for it.
 """
 
@@ -15,7 +16,7 @@ import polars as pl
 
 from chartline.cohort.facts import imputation_flag
 from chartline.core.clinical import ClinicalData
-from chartline.core.dates import PartialPolicy
+from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.plans import run
 from chartline.derive.milestones import KEY, day_between, observed_until
 
@@ -43,6 +44,7 @@ def derive_adverse_events(
         "ASTDT",
         imputation_flag("AESTDTC").alias("ASTDTF"),
         pl.col("AESTDTC").alias("ASTDTC"),
+        pl.when(pl.col("AEENDTC").str.len_chars() == 10).then(first_day("AEENDTC")).alias("AENDT"),
         "AETOXGR",
         "AEREL",
         "AESER",

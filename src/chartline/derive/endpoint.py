@@ -6,6 +6,7 @@ override any field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.resources import files
@@ -13,23 +14,19 @@ from typing import Any
 
 from chartline.core.dates import PartialPolicy
 from chartline.core.query import Topic
+from chartline.derive.milestone_topics import milestone_topics
+from chartline.derive.milestones import START_OF
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Endpoint as Declared
 from chartline.protocol.model import Protocol
 from chartline.protocol.place import Place
 
-_TOPICS = {
-    Milestone.BIRTH: Topic.ELIGIBILITY,
-    Milestone.FIRST_DOSE: Topic.FIRST_DOSE,
-    Milestone.LAST_DOSE: Topic.EXPOSURE,
-    Milestone.FIRST_RESPONSE: Topic.RESPONSE,
-    Milestone.RELAPSE: Topic.RELAPSE,
-    Milestone.TRANSPLANT: Topic.TRANSPLANT,
-    Milestone.NEW_THERAPY: Topic.NEW_THERAPY,
-    Milestone.DEATH: Topic.DEATH,
-    Milestone.LAST_ALIVE: Topic.FOLLOW_UP,
-}
+_FIELDS = (
+    *("label", "population", "origin", "events", "censor_at", "last", "partial_dates"),
+    *("assessed_every_days", "missed_assessments"),
+)
+FOUND: tuple[str, ...] = (Milestone.FIRST_RESPONSE, Milestone.RELAPSE)  # what only an assessment finds
 
 
 @dataclass(frozen=True)
@@ -37,30 +34,44 @@ class Endpoint:
     """Time from `origin` to the first of `events`, else censored.
 
     `events` are in order of precedence on the same day. `censor_at` are intercurrent events that censor before an
-    event (hypothetical strategy); none is the treatment policy. `last` is where a subject without an event is
-    censored. `population` is an analysis set of the protocol; None is everyone with the origin.
+    event (hypothetical strategy); none is the treatment policy, one among `events` the composite strategy. `last` is
+    where a subject without an event is censored. `population` is an analysis set of the protocol; None is everyone with
+    the origin. `missed_assessments` says what an event means that was found after two or more assessments were missed,
+    where one was due every `assessed_every_days`. `topics` are what an open query must be about to withhold a subject.
     """
 
     label: str
-    origin: Milestone
-    events: tuple[Milestone, ...]
-    last: Milestone = Milestone.LAST_ALIVE
-    censor_at: tuple[Milestone, ...] = ()
+    origin: str
+    events: tuple[str, ...]
+    last: str = Milestone.LAST_ALIVE
+    censor_at: tuple[str, ...] = ()
     population: str | None = None
     partial_dates: PartialPolicy = PartialPolicy.MID
+    assessed_every_days: int | None = None
+    missed_assessments: str = "detection"
+    topics: frozenset[Topic] = frozenset()
 
     @property
-    def milestones(self) -> tuple[Milestone, ...]:
+    def milestones(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((self.origin, *self.events, *self.censor_at, self.last)))
 
-    @property
-    def topics(self) -> frozenset[Topic]:
-        """What an open query must be about to withhold a subject from this endpoint."""
-        return frozenset(_TOPICS[m] for m in self.milestones)
+    def strategy(self, milestone: str) -> str:
+        """Return how an event on the way is handled, in the words of ICH E9(R1)."""
+        if milestone in self.events:
+            return "composite"
+        return "hypothetical" if milestone in self.censor_at else "treatment policy"
 
 
 def check_endpoints(protocol: Protocol, file: str) -> None:
-    """Raise `ProtocolError`, with its line, for an endpoint or analysis whose events cannot be meant."""
+    """Raise `ProtocolError`, with its line, for a milestone, endpoint or analysis whose events cannot be meant."""
+    for name, event in protocol.milestones.items():
+        if event.source is not None and event.source not in START_OF:
+            raise ProtocolError(
+                f"Rows of {event.source} have no date of their own",
+                where=str(Place(file, ("milestones", name, "from"))),
+                expected=f"one of the domains {', '.join(sorted(START_OF))}",
+                do="name the domain that holds the event",
+            )
     for i, e in enumerate(protocol.endpoints):
         resolve_endpoint(e, protocol, Place(file, ("endpoints", i), e.id))
     for i, a in enumerate(protocol.analyses):
@@ -68,7 +79,8 @@ def check_endpoints(protocol: Protocol, file: str) -> None:
 
 
 def check_events(analysis: Any, protocol: Protocol, place: Place) -> None:
-    """Raise `ProtocolError` for a cause that is no event of the endpoint, and for an event on the way that ends it."""
+    """Raise `ProtocolError` for a cause that is no event of the endpoint, for an event on the way that ends it, and for
+    a curve of events that are only known to lie between two days."""
     endpoint = getattr(analysis, "endpoint", None)
     if endpoint is None:
         return
@@ -92,6 +104,13 @@ def check_events(analysis: Any, protocol: Protocol, place: Place) -> None:
                 expected=f"a milestone other than {', '.join(map(str, (*of.events, *of.censor_at)))}",
                 do="name another milestone, or another endpoint",
             )
+    if of.missed_assessments == "interval" and analysis.kind != "interval_censored":
+        raise ProtocolError(
+            f"{endpoint} has events that are only known to lie between two days",
+            where=str(place.at("endpoint")),
+            expected="`kind: interval_censored`",
+            do="change the kind, or declare a further endpoint with `missed_assessments: detection` or `midpoint`",
+        )
 
 
 def shipped_endpoints() -> tuple[str, ...]:
@@ -102,16 +121,17 @@ def shipped_endpoints() -> tuple[str, ...]:
 
 
 def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None = None) -> Endpoint:
-    """Return a protocol's endpoint with the defaults of the one it uses. Raises `ProtocolError`, naming `place`."""
-    over: dict[str, Any] = {
-        name: getattr(declared, name)
-        for name in ("label", "population", "origin", "events", "censor_at", "last", "partial_dates")
-        if getattr(declared, name) is not None
-    }
+    """Return a protocol's endpoint with the defaults of the one it uses. Raises `ProtocolError`, naming `place`.
+
+    Reads of the protocol `partial_dates` and `milestones`.
+    """
+    over: dict[str, Any] = {name: getattr(declared, name) for name in _FIELDS if getattr(declared, name) is not None}
     where = place or Place("", ("endpoints",), declared.id)
     over.setdefault("partial_dates", protocol.partial_dates)
     if declared.use is not None:
-        return _sound(replace(_shipped(declared.use, where), **over), where)
+        module = _shipped(declared.use, where)
+        endpoint: Endpoint = replace(module.ENDPOINT, **over)
+        return _sound(endpoint, protocol, where, getattr(module, "MILESTONES", {}))
     missing = [name for name in ("label", "origin", "events") if name not in over]
     if missing:
         raise ProtocolError(
@@ -120,11 +140,11 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
             expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
             do="add what is missing",
         )
-    return _sound(Endpoint(**over), where)
+    return _sound(Endpoint(**over), protocol, where, {})
 
 
-def _sound(endpoint: Endpoint, where: Place) -> Endpoint:
-    """Refuse birth as an end: it is before everything else."""
+def _sound(endpoint: Endpoint, protocol: Protocol, where: Place, needs: Mapping[str, str]) -> Endpoint:
+    """Refuse birth as an end, milestones that nobody declared, and missed assessments without a schedule."""
     if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last):
         raise ProtocolError(
             "Birth cannot end a time",
@@ -132,10 +152,27 @@ def _sound(endpoint: Endpoint, where: Place) -> Endpoint:
             expected="`birth` as `origin` only",
             do="name another milestone in `events`, `censor_at` and `last`",
         )
-    return endpoint
+    for milestone in endpoint.milestones:
+        if milestone not in [str(m) for m in Milestone] and milestone not in protocol.milestones:
+            example = needs.get(milestone, "{label: ..., from: ..., where: ...}")
+            raise ProtocolError(
+                f"{where.name} needs the milestone `{milestone}`, which this protocol does not declare",
+                where=str(where),
+                expected="a line of `milestones` that says how this study records it",
+                do=f"declare it, such as `{milestone}: {example}`",
+            )
+    if endpoint.missed_assessments != "detection" and endpoint.assessed_every_days is None:
+        raise ProtocolError(
+            f"{where.name} does not say how often patients were to be assessed",
+            where=str(where),
+            expected="`assessed_every_days` beside `missed_assessments`",
+            do="add the days from one scheduled assessment to the next",
+        )
+    topics = frozenset[Topic]().union(*(milestone_topics(m, protocol) for m in endpoint.milestones))
+    return replace(endpoint, topics=topics)
 
 
-def _shipped(name: str, where: Place) -> Endpoint:
+def _shipped(name: str, where: Place) -> Any:
     if name not in shipped_endpoints():
         raise ProtocolError(
             f"There is no endpoint `{name}`",
@@ -143,5 +180,4 @@ def _shipped(name: str, where: Place) -> Endpoint:
             expected=f"one of: {', '.join(shipped_endpoints())}",
             do="name one of them in `use`, or declare origin and events",
         )
-    endpoint: Endpoint = import_module(f"chartline.derive.endpoints.{name}").ENDPOINT
-    return endpoint
+    return import_module(f"chartline.derive.endpoints.{name}")

@@ -3,10 +3,16 @@
 In: LB rows, milestones, the protocol's choices. Out: ADLB, one row a value that is a number:
 
     CENTRE USUBJID SEQ LBTESTCD ADT AVAL AVAL_OP ANRLO ANRHI LBSUMM LBCYCLE
-    BASE BASEDT BASESEQ BASEHI  the baseline value, its day, row and upper limit
+    BASE BASEDT BASESEQ         the baseline value, its day and row
+    BASEHI BASELO               its limits of normal
+    BNRIND                      HIGH, LOW or NORMAL: the baseline against its own limits of normal
     ABLFL                       Y on the baseline row
     CHG                         AVAL - BASE
-    ATOXGR BTOXGR               grades of the value and of the baseline (null: cannot be graded)
+    ATOXGRL ATOXGRH             grades of the value as too low and as too high, two terms of the scale; null: it has no
+                                such term, or the value cannot be graded (ATOXWHY says why)
+    BTOXGRL BTOXGRH             those of the baseline
+    ATOXGR BTOXGR ATOXWHY       the grades in the direction in which the test is usually toxic, the worse of two, and
+                                why there is none
     BASEASSM                    Y where no baseline is known and it was taken as normal
     ANL01FL                     Y on treatment: after the first dose, up to the declared days after the last dose and
                                 before the first stop; or a source's summary of a cycle's worst value
@@ -23,8 +29,10 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
-from chartline.derive.grading_scale import grade, load_scale
-from chartline.derive.milestones import KEY, stop_day
+from chartline.core.reasons import reason
+from chartline.derive.grading_circumstances import grade_under
+from chartline.derive.milestones import KEY, stop_day, stop_word
+from chartline.protocol.lab_terms import usual_directions
 from chartline.protocol.model import Laboratory
 
 _TEST = [*KEY, "LBTESTCD"]
@@ -44,6 +52,20 @@ def treatment_window(milestones: pl.DataFrame, rule: Laboratory) -> pl.DataFrame
     return run(window)
 
 
+def on_treatment_until(
+    window: pl.DataFrame, milestones: pl.DataFrame, rule: Laboratory
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
+    """Return (ONTRTEDT a treated subject, trace)."""
+    days = rule.on_treatment_days
+    full = pl.col("ONTRTEDT") == pl.col("TRTEDT").dt.offset_by(f"{days}d")
+    counted = pl.format(f"{days} days after the last dose, {{}}", pl.col("TRTEDT").cast(pl.String))
+    day = stop_day(rule.before).cast(pl.String)
+    stopped = pl.format("the day before {} on {}", stop_word(rule.before), day).fill_null("no date of the last dose")
+    because = pl.when(full).then(counted).otherwise(stopped)
+    rows = window.join(milestones, on=KEY)
+    return window.select(*KEY, "ONTRTEDT"), [reason(rows, "ADSL.ONTRTEDT", pl.col("ONTRTEDT"), because)]
+
+
 def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:
     """Return ADLB. `window` is `treatment_window`."""
     values = run(_values(data, window.lazy()))
@@ -53,13 +75,34 @@ def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> p
         (pl.col("AVAL") - pl.col("BASE")).round(6).alias("CHG"),
         pl.when(is_base).then(pl.lit("Y")).alias("ABLFL"),
         pl.when(pl.col("BASE").is_null()).then(pl.lit("Y")).alias("BASEASSM"),
-        # A baseline has no baseline of its own: it is graded against the limits of normal.
-        (~is_base & (pl.col("BASE") > pl.col("BASEHI"))).alias("ABNORMAL"),
+        _baseline_state().alias("BNRIND"),
     )
     rows = run(judged)
-    own = pl.col("ATOXGR").filter(pl.col("ABLFL") == "Y").first()
-    graded = rows.with_columns(grade(rows, load_scale(rule.grading)).alias("ATOXGR"))
-    return _worst(graded.with_columns(own.over(_TEST).alias("BTOXGR"))).drop("TRTSDT", "ONTRTEDT", "ABNORMAL")
+    # A baseline has no baseline of its own: it is graded against the limits of normal.
+    against = rows.with_columns(pl.when(pl.col("ABLFL").is_null()).then("BNRIND").alias("BNRIND"))
+    graded = pl.concat([rows, grade_under(against, data["AE"], rule)], how="horizontal")
+    return _worst(_in_usual_direction(graded)).drop("TRTSDT", "ONTRTEDT", "LBORRESU")
+
+
+def _baseline_state() -> pl.Expr:
+    above, below = pl.col("BASE") > pl.col("BASEHI"), pl.col("BASE") < pl.col("BASELO")
+    normal = pl.when(pl.col("BASE").is_not_null()).then(pl.lit("NORMAL"))
+    return pl.when(above).then(pl.lit("HIGH")).when(below).then(pl.lit("LOW")).otherwise(normal)
+
+
+def _in_usual_direction(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add ATOXGR and ATOXWHY, and the grades of the baseline."""
+    usual = pl.col("LBTESTCD").replace_strict(usual_directions(), default="LH", return_dtype=pl.String)
+    counts = {d: usual.str.contains(d) for d in "LH"}
+    doubt = pl.any_horizontal(counts[d] & pl.col(f"WHY{d}").is_not_null() for d in "LH")
+    top = pl.max_horizontal(pl.when(counts[d]).then(f"ATOXGR{d}") for d in "LH")
+    why = pl.coalesce(pl.when(counts[d]).then(f"WHY{d}") for d in "LH")
+    grade = pl.when(~(doubt & (top.fill_null(0) == 0))).then(top)
+    graded = rows.with_columns(grade.alias("ATOXGR"))
+    ungraded = pl.when(pl.col("ATOXGR").is_null()).then(pl.coalesce(why, pl.lit("the scale does not grade it")))
+    own = pl.col("ABLFL") == "Y"
+    at_baseline = [pl.col(f"ATOXGR{d}").filter(own).first().over(_TEST).alias(f"BTOXGR{d}") for d in ("", "L", "H")]
+    return graded.with_columns(ungraded.alias("ATOXWHY"), *at_baseline).drop("WHYL", "WHYH")
 
 
 def _values(data: ClinicalData, window: pl.LazyFrame) -> pl.LazyFrame:
@@ -76,6 +119,7 @@ def _values(data: ClinicalData, window: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("LBSTNRHI").alias("ANRHI"),
         "LBSUMM",
         "LBCYCLE",
+        "LBORRESU",
         "TRTSDT",
         "ONTRTEDT",
     ).sort(*_TEST, "ADT", "SEQ", nulls_last=True)
@@ -95,6 +139,7 @@ def _baselines(rows: pl.LazyFrame, rule: Laboratory) -> pl.LazyFrame:
         pl.col("ADT").last().alias("BASEDT"),
         pl.col("SEQ").last().alias("BASESEQ"),
         pl.col("ANRHI").last().alias("BASEHI"),
+        pl.col("ANRLO").last().alias("BASELO"),
     )
 
 

@@ -7,13 +7,16 @@ and per milestone m of `protocol.model.Milestone` the columns
     <m>_KNOWN whether it happened (null: not known), even where no date is given
     <m>_SEQ   the row behind it, in the domain and variable that `SOURCES` names
     <m>       the day that stands for it under the protocol's policy for partial dates
-    <m>_LO _HI _mid _first _last   first and last day it can mean, and the day under each policy
+    <m>_LO _HI _mid _first _last _latest   first and last day it can mean, and the day under each policy
     <m>_F     what was imputed: D (day), M (month and day)
 
-`first_response` is added by `response.py`. The first dose is never imputed.
+`first_response` is added by `response.py`, the milestones that a protocol declares by `dated_events.py`. `relapse_DOM`
+is the domain of the relapse: SS as recorded, RS where `relapse.py` derived it. The first dose is never imputed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -26,6 +29,7 @@ from chartline.core.plans import run
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import EventSource, Protocol
+from chartline.protocol.names import in_sentence
 
 KEY = ["CENTRE", "USUBJID"]
 SOURCES: dict[Milestone, tuple[str, str]] = {
@@ -38,6 +42,7 @@ SOURCES: dict[Milestone, tuple[str, str]] = {
     Milestone.NEW_THERAPY: ("CM", "CMSTDTC"),
     Milestone.DEATH: ("SS", "DTHDTC"),
     Milestone.LAST_ALIVE: ("SS", "LKADTC"),
+    Milestone.LAST_ASSESSED: ("RS", "RSDTC"),
 }
 WORDS: dict[Milestone, str] = {
     Milestone.BIRTH: "birth",
@@ -49,14 +54,29 @@ WORDS: dict[Milestone, str] = {
     Milestone.NEW_THERAPY: "new therapy",
     Milestone.DEATH: "death",
     Milestone.LAST_ALIVE: "last known alive",
+    Milestone.LAST_ASSESSED: "last assessed",
 }
-_START_OF = {"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"}
+# Milestones whose day is never imputed, or (birth) not kept within anything.
+_COMPLETE = (
+    *(Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE),
+    Milestone.LAST_ASSESSED,
+)
+START_OF = {
+    **{"PR": "PRSTDTC", "CM": "CMSTDTC", "MH": "MHSTDTC", "AE": "AESTDTC", "RS": "RSDTC"},
+    **{"EX": "EXSTDTC", "LB": "LBDTC", "FA": "FADTC"},
+}
+
+
+def milestone_words(protocol: Protocol) -> dict[str, str]:
+    """Return every milestone of a study in words, as inside a sentence."""
+    own = {name: in_sentence(event.label) for name, event in protocol.milestones.items()}
+    return {str(m): word for m, word in WORDS.items()} | own
 
 
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the milestones, one row a subject (columns above, besides KEY)."""
     plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left", maintain_order="left")
-    for known in (_statements(data), _birth(data)):
+    for known in (_statements(data), _birth(data), _last_assessed(data, protocol)):
         plan = plan.join(known, on=KEY, how="left", maintain_order="left")
     frame = run(plan)
     plan = frame.lazy()
@@ -75,18 +95,19 @@ def add_days(frame: pl.DataFrame, policy: PartialPolicy) -> pl.DataFrame:
     present = [m for m in Milestone if f"{m}_DTC" in frame.columns]
     # All milestones below each other: the dates are read once, not once a milestone.
     texts = pl.concat([frame.lazy().select(pl.col(f"{m}_DTC").alias("DTC")) for m in present])
-    read = texts.select(
-        first_day("DTC").alias("LO"),
-        last_day("DTC").alias("HI"),
-        *[one_day("DTC", p).alias(p) for p in PartialPolicy],
-        imputation_flag("DTC").alias("F"),
-    )
+    read = texts.select(e.alias(name) for name, e in bounds_of("DTC").items())
     n, columns = frame.height, run(read).get_columns()
     bounds = [c.slice(i * n, n).alias(f"{m}_{c.name}") for i, m in enumerate(present) for c in columns]
     return run(frame.with_columns(bounds).lazy().with_columns(day_of(m, policy).alias(m) for m in present))
 
 
-def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | None = None) -> pl.Expr:
+def bounds_of(dtc: str) -> dict[str, pl.Expr]:
+    """Return, by the suffix of its column, what is known of a milestone's day from its date as recorded."""
+    days = {str(p): one_day(dtc, p) for p in PartialPolicy}
+    return {"LO": first_day(dtc), "HI": last_day(dtc), **days, "F": imputation_flag(dtc)}
+
+
+def day_of(milestone: str, policy: PartialPolicy, not_before: pl.Expr | None = None) -> pl.Expr:
     """Return the day that stands for a milestone under `policy`.
 
     The imputed day of a partial date is kept within what the subject's other dates allow: a relapse, transplant or
@@ -94,15 +115,15 @@ def day_of(milestone: Milestone, policy: PartialPolicy, not_before: pl.Expr | No
     the last contact. A complete date is never moved.
     """
     day = pl.col(f"{milestone}_{policy}")
-    if milestone in (Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE):
+    if milestone in _COMPLETE:
         return day
     first_dose = pl.col(f"{Milestone.FIRST_DOSE}_LO")
     contact = _complete(Milestone.LAST_ALIVE)
     floor = first_dose if not_before is None else pl.max_horizontal(first_dose, not_before)
     ceiling = observed_until()
-    if milestone is Milestone.DEATH:
+    if milestone == Milestone.DEATH:
         floor, ceiling = pl.max_horizontal(first_dose, contact), pl.lit(None, dtype=pl.Date)
-    if milestone is Milestone.LAST_ALIVE:
+    if milestone == Milestone.LAST_ALIVE:
         ceiling = _complete(Milestone.DEATH)
     bounds = (pl.col(f"{milestone}_LO"), pl.col(f"{milestone}_HI"))
     return pl.when(pl.col(f"{milestone}_F").is_not_null()).then(_within(day, bounds, floor, ceiling)).otherwise(day)
@@ -150,6 +171,25 @@ def _doses(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
     return doses.select(*KEY, *columns)
 
 
+def _last_assessed(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
+    """The last complete date of an assessment from the first dose on; the first dose where there is none."""
+    m, day = Milestone.LAST_ASSESSED, first_day("RSDTC")
+    treated = index_doses(data, protocol.treatment.drug).lazy().select(*KEY, "TRTSDT", "TRTSSEQ")
+    rows = data["RS"].lazy().filter(pl.col("RSDTC").str.len_chars() == 10).with_columns(day.alias("DAY"))
+    rows = rows.join(treated, on=KEY).filter(pl.col("DAY") >= pl.col("TRTSDT")).sort("DAY", "SEQ")
+    last = rows.group_by(KEY).agg(pl.col("DAY").last(), pl.col("SEQ").last())
+    known = treated.join(last, on=KEY, how="left", maintain_order="left")
+    seen = pl.col("DAY").is_not_null()
+    return known.select(
+        *KEY,
+        pl.coalesce("DAY", "TRTSDT").cast(pl.String).alias(f"{m}_DTC"),
+        pl.coalesce("SEQ", "TRTSSEQ").alias(f"{m}_SEQ"),
+        pl.when(seen).then(pl.lit("RS")).otherwise(pl.lit("EX")).alias(f"{m}_DOM"),
+        pl.when(seen).then(pl.lit("RSDTC")).otherwise(pl.lit("EXSTDTC")).alias(f"{m}_VAR"),
+        pl.lit(True).alias(f"{m}_KNOWN"),
+    )
+
+
 def _statements(data: ClinicalData) -> pl.LazyFrame:
     """Relapse, death and last contact, from the statements of SS (first non-missing wins)."""
     stated = data["SS"].lazy().sort("CENTRE", "SEQ")
@@ -166,6 +206,7 @@ def _statements(data: ClinicalData) -> pl.LazyFrame:
             pl.when(happened).then(date).alias(f"{m}_DTC"),
             pl.coalesce(pl.when(happened).then(f"{date}__SEQ"), f"{flag}__SEQ").alias(f"{m}_SEQ"),
         ]
+    columns.append(pl.lit("SS").alias(f"{Milestone.RELAPSE}_DOM"))
     # A death is also a day on which the patient was last known alive; the later of the two counts.
     death = pl.when(pl.col("DTHFL").is_null() | (pl.col("DTHFL") == "Y")).then("DTHDTC")
     later = death.is_not_null() & (pl.col("LKADTC").is_null() | (first_day(death) > last_day("LKADTC")))
@@ -184,54 +225,80 @@ def first_event_after(
     source: EventSource | None,
     subjects: pl.LazyFrame,
     policy: PartialPolicy,
-    milestone: Milestone,
+    milestone: str,
 ) -> pl.LazyFrame:
-    """Return the first event of `source` after the first dose: KEY, <m>_DTC, <m>_SEQ, <m>_KNOWN.
-
-    A record flagged as not done is none. A partial date that straddles the first dose goes by the recorded timing
-    (PRTIMING), else by the policy's day. A record without a date counts as known but undated where its timing says
-    AFTER (or where the domain has no timing, as for medication).
-    """
+    """Return the first event of `source` after the first dose: KEY, <m>_DTC, <m>_SEQ, <m>_KNOWN."""
     names = [f"{milestone}_DTC", f"{milestone}_SEQ", f"{milestone}_KNOWN"]
     empty = {"CENTRE": pl.String(), "USUBJID": pl.String(), names[0]: pl.String(), names[1]: pl.Int64()}
     if source is None:
         return pl.LazyFrame(schema=empty | {names[2]: pl.Boolean()})
-    if source.source not in _START_OF:
+    types = dict(data[source.source].schema)
+    rows = data[source.source].lazy().filter(parse_condition(source.where).expr(types))
+    subjects = subjects.with_columns(first_day(f"{Milestone.FIRST_DOSE}_DTC").alias("AFTER"))
+    return first_row_after(rows, source.source, types, subjects, policy, milestone)
+
+
+def first_row_after(
+    rows: pl.LazyFrame,
+    domain: str,
+    types: Mapping[str, pl.DataType],
+    subjects: pl.LazyFrame,
+    policy: PartialPolicy,
+    milestone: str,
+) -> pl.LazyFrame:
+    """Return the first of some rows of a domain after the subject's day AFTER: KEY, <m>_DTC, <m>_SEQ, <m>_KNOWN.
+
+    A record flagged as not done is none. A partial date that straddles that day goes by the recorded timing (PRTIMING:
+    before or after the first dose), else by the policy's day. A record without a date counts as known but undated where
+    its timing says AFTER (or where the domain has no timing, as for medication).
+    """
+    if domain not in START_OF:
         raise ProtocolError(
-            f"Rows of {source.source} have no start date",
-            where=milestone.value,
-            expected=f"one of the domains {', '.join(_START_OF)}",
+            f"Rows of {domain} have no start date",
+            where=str(milestone),
+            expected=f"one of the domains {', '.join(START_OF)}",
             do="name the domain that holds the event",
         )
-    types = dict(data[source.source].schema)
-    start = _START_OF[source.source]
-    rows = data[source.source].lazy().filter(parse_condition(source.where).expr(types))
+    start = START_OF[domain]
     done = pl.col("PROCCUR").fill_null("Y") != "N" if "PROCCUR" in types else pl.lit(True)
-    first_dose = first_day(f"{Milestone.FIRST_DOSE}_DTC")
     if "PRTIMING" in types:
         said = {"AFTER": True, "BEFORE": False}
         undecided = pl.col("PRTIMING").replace_strict(said, default=None, return_dtype=pl.Boolean)
     else:
         undecided = pl.when(pl.col(start).is_null()).then(pl.lit(True))
     after = (
-        pl.when(first_day(start) > first_dose)
+        pl.when(first_day(start) > pl.col("AFTER"))
         .then(pl.lit(True))
-        .when(last_day(start) <= first_dose)
+        .when(last_day(start) <= pl.col("AFTER"))
         .then(pl.lit(False))
-        .otherwise(pl.coalesce(undecided, one_day(start, policy) > first_dose))
+        .otherwise(pl.coalesce(undecided, one_day(start, policy) > pl.col("AFTER")))
     )
     found = (
         rows.filter(done)
-        .join(subjects.select(*KEY, f"{Milestone.FIRST_DOSE}_DTC"), on=KEY)
+        .join(subjects.select(*KEY, "AFTER"), on=KEY)
         .filter(after)
         .with_columns(one_day(start, policy).alias("DAY"))
         .sort("CENTRE", "USUBJID", "DAY", "SEQ", nulls_last=True)
     )
     return found.group_by(KEY, maintain_order=True).agg(
-        pl.col(start).first().alias(names[0]),
-        pl.col("SEQ").first().alias(names[1]),
-        pl.lit(True).alias(names[2]),
+        pl.col(start).first().alias(f"{milestone}_DTC"),
+        pl.col("SEQ").first().alias(f"{milestone}_SEQ"),
+        pl.lit(True).alias(f"{milestone}_KNOWN"),
     )
+
+
+def source_of(milestone: str, suffix: str) -> pl.Expr:
+    """Return the domain (DOM) or variable (VAR) of the row behind a milestone."""
+    at = ("DOM", "VAR").index(suffix)
+    named = {str(m): pl.lit(where[at]) for m, where in SOURCES.items()}
+    if milestone == Milestone.LAST_ALIVE and suffix == "VAR":  # a death is also a last contact
+        return pl.coalesce(f"{milestone}_VAR", named[milestone])
+    if milestone == Milestone.RELAPSE:  # recorded, or derived from an assessment
+        derived = pl.col(f"{milestone}_DOM") == "RS"
+        return pl.when(derived).then(pl.lit(("RS", "RSDTC")[at])).otherwise(named[milestone])
+    if milestone in named and milestone != Milestone.LAST_ASSESSED:
+        return named[milestone]
+    return pl.col(f"{milestone}_{suffix}")
 
 
 def stop_day(before: tuple[Milestone, ...]) -> pl.Expr:

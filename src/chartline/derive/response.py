@@ -3,7 +3,8 @@
 In: RS rows (several of one date are one assessment), LB counts, CM support, milestones. Out: ADRS, one row an
 assessment with its category and the inputs and the count it rests on, then one BOR row a subject; and per subject
 BOR, RESPFL, BORDT, FRSPDT, FRSP, FRSPCYC. The date of a response is the date of the marrow, also where the counts
-recovered only later within the window.
+recovered only later within the window. How long a response must be held, and what shows relapse, is in `durability.py`
+and `relapse.py`.
 """
 
 from __future__ import annotations
@@ -15,20 +16,15 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
-from chartline.core.plans import run, run_all
-from chartline.core.reasons import number_text
-from chartline.derive.compare import holds, value_text
+from chartline.core.kept import Keep, call
+from chartline.core.plans import run
+from chartline.derive.compare import value_text
+from chartline.derive.durability import held_or_not
+from chartline.derive.findings import category_of, visit_findings
 from chartline.derive.milestones import KEY, stop_day, stop_word
+from chartline.derive.relapse import with_next_relapse
 from chartline.derive.response_counts import count_evidence, recovery
-from chartline.derive.response_rules import (
-    CountsRequirement,
-    Fall,
-    Finding,
-    Measure,
-    Requirement,
-    ResponseRules,
-    load_rules,
-)
+from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol, Response
 
@@ -64,23 +60,46 @@ def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFram
 
 
 def derive_response(
-    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, assessments: pl.DataFrame
+    data: ClinicalData, milestones: pl.DataFrame, protocol: Protocol, assessments: pl.DataFrame, keep: Keep = call
 ) -> dict[str, Assessed]:
-    """Return the response under the protocol's choices (key "") and under each variant (key: its name)."""
+    """Return the response under the protocol's choices (key "") and under each variant (key: its name).
+
+    With `Kept` as `keep`, a choice that two variants, or two specifications, have in common is derived once.
+    """
     choices = {"": protocol.response, **protocol.response_variants}
+    low = min(r.counts_window_days[0] for r in choices.values())
+    high = max(r.counts_window_days[1] for r in choices.values())
+    supports = tuple(sorted({r.criteria for r in choices.values()}))
+    judged, evidence = keep(_prepared, data, milestones, assessments, (low, high), supports)
+    assessed = tuple(keep(_assessed, judged, evidence, milestones, choice) for choice in choices.values())
+    responses: dict[str, Assessed] = keep(_by_name, tuple(choices), assessed)
+    return responses
+
+
+def _by_name(names: tuple[str, ...], assessed: tuple[Assessed, ...]) -> dict[str, Assessed]:
+    return dict(zip(names, assessed, strict=True))
+
+
+def _prepared(
+    data: ClinicalData,
+    milestones: pl.DataFrame,
+    assessments: pl.DataFrame,
+    window: tuple[int, int],
+    criteria: tuple[str, ...],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is alike under every choice: the assessments beside their baseline, and the counts around each."""
     known = milestones.lazy().select(*KEY, pl.col("first_dose").alias("TRTSDT"))
     dated = assessments.lazy().join(known, on=KEY)
     candidates = dated.filter(pl.col("ADT") > pl.col("TRTSDT"))
-    low = min(r.counts_window_days[0] for r in choices.values())
-    high = max(r.counts_window_days[1] for r in choices.values())
-    supports = {k: s for r in choices.values() for k, s in load_rules(r.criteria).support.items()}
-    evidence = count_evidence(data, candidates, (low, high), supports)
+    supports = {name: s for c in criteria for name, s in load_rules(c).support.items()}
+    evidence = count_evidence(data, candidates, window, supports)
     judged = dated.join(run(_baseline(dated)).lazy(), on=KEY, how="left", maintain_order="left")
-    types = dict(assessments.schema)
-    visits = run_all(_visits(judged, milestones.lazy(), r, evidence.lazy(), types) for r in choices.values())
-    pairs = list(zip(visits, choices.values(), strict=True))
-    bests = run_all(_best(rows.lazy(), milestones.lazy(), r) for rows, r in pairs)
-    return {name: Assessed(rows, best) for name, rows, best in zip(choices, visits, bests, strict=True)}
+    return run(judged), evidence
+
+
+def _assessed(judged: pl.DataFrame, evidence: pl.DataFrame, milestones: pl.DataFrame, choice: Response) -> Assessed:
+    rows = run(_visits(judged.lazy(), milestones.lazy(), choice, evidence.lazy(), dict(judged.schema)))
+    return Assessed(rows, run(_best(rows.lazy(), milestones.lazy(), choice)))
 
 
 def _on_treatment(
@@ -103,37 +122,28 @@ def _visits(
     types: dict[str, pl.DataType],
 ) -> pl.LazyFrame:
     rules = load_rules(choice.criteria)
-    rows = _on_treatment(assessments, milestones, choice, types)
+    rows = _on_treatment(with_next_relapse(assessments, rules), milestones, choice, types)
     rows = rows.join(recovery(evidence, rules, choice), on=[*KEY, "ADT"], how="left", maintain_order="left")
-    rows = rows.with_columns(_category(rules).alias("AVALC"))
-    return rows.with_columns(visit_sentence(choice).alias("BECAUSE"))
+    rows = rows.with_columns(category_of(rules).alias("AVALC"))
+    rows = rows.with_columns(_sentence(choice, rules).alias("BECAUSE"))
+    return held_or_not(rows, milestones, rules)
 
 
 def _baseline(assessments: pl.LazyFrame) -> pl.LazyFrame:
-    """Marrow blasts at the last assessment up to and including the first dose."""
-    before = assessments.filter((pl.col("ADT") <= pl.col("TRTSDT")) & pl.col("BMBLAST").is_not_null())
+    """Findings at the last assessment up to and including the first dose that has them."""
+    before = assessments.filter(pl.col("ADT") <= pl.col("TRTSDT"))
+
+    def last(name: str, of: str) -> pl.Expr:
+        return pl.col(name).filter(pl.col(of).is_not_null()).last()
+
     return before.group_by(KEY, maintain_order=True).agg(
-        pl.col("BMBLAST").last().alias("BASE"), pl.col("ADT").last().alias("BASEDT")
+        last("BMBLAST", "BMBLAST").alias("BASE"),
+        last("BMBLAST_OP", "BMBLAST").alias("BASE_OP"),
+        last("ADT", "BMBLAST").alias("BASEDT"),
+        last("PBBLAST", "PBBLAST").alias("PBBLAST_BASE"),
+        last("PBBLAST_OP", "PBBLAST").alias("PBBLAST_BASE_OP"),
+        last("EMD", "EMD").alias("EMD_BASE"),
     )
-
-
-def _category(rules: ResponseRules) -> pl.Expr:
-    """The first category whose every requirement is shown."""
-    shown = [pl.when(pl.all_horizontal(_shown(r) for r in c.requires)).then(pl.lit(c.code)) for c in rules.categories]
-    return pl.coalesce([*shown, pl.lit(rules.not_evaluable)])
-
-
-def _shown(requirement: Requirement) -> pl.Expr:
-    if isinstance(requirement, CountsRequirement):
-        return pl.col(f"{requirement.counts}_{requirement.which}").fill_null(False)
-    if isinstance(requirement, Finding):
-        return pl.col(requirement.variable).is_in(requirement.one_of).fill_null(False)
-    if isinstance(requirement, Fall):
-        ceiling = pl.col("BASE") * (1 - requirement.fall_percent / 100)
-        return holds(requirement.variable, "<=", ceiling).fill_null(False)
-    assert isinstance(requirement, Measure)
-    met = holds(requirement.variable, requirement.operator, requirement.threshold)
-    return met.fill_null(pl.col(requirement.variable).is_null() & pl.lit(requirement.if_available))
 
 
 def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.LazyFrame:
@@ -148,7 +158,7 @@ def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.
         .group_by(KEY, maintain_order=True)
         .agg(pl.col("AVALC").first().alias("BOR"), pl.col("ADT").first().alias("BORDT"))
     )
-    responses = counted.filter(pl.col("AVALC").is_in(choice.responders)).sort(*KEY, "ADT")
+    responses = counted.filter(pl.col("AVALC").is_in(responders_of(choice))).sort(*KEY, "ADT")
     first = responses.group_by(KEY, maintain_order=True).agg(
         pl.col("ADT").first().alias("FRSPDT"),
         pl.col("AVALC").first().alias("FRSP"),
@@ -168,38 +178,18 @@ def _best(rows: pl.LazyFrame, milestones: pl.LazyFrame, choice: Response) -> pl.
     return out.with_columns(bor.alias("BOR"), flag.alias("RESPFL"), dated.alias("BORDT"))
 
 
-def visit_sentence(choice: Response) -> pl.Expr:
+def _sentence(choice: Response, rules: ResponseRules) -> pl.Expr:
     """Say why an assessment has its category, as a haematologist would."""
-    findings = [
-        pl.format("marrow {} {}", pl.col("RSDTC"), _blasts()),
-        _blood_blasts(),
-        _extramedullary(),
-    ]
-    morphology = pl.concat_str(findings, separator=", ")
+    response = pl.col("AVALC").is_in(responders_of(choice))
+    morphology = pl.format("marrow {} {}", pl.col("RSDTC"), visit_findings(rules))
     first, last = choice.counts_window_days
     none = f"no blood counts from {first} to {last} days after the marrow"
     said = pl.format("; {}", pl.col("COUNTS").fill_null(none))
-    counts = pl.when(pl.col("AVALC").is_in(choice.responders)).then(said).otherwise(pl.lit(""))
-    fall = pl.when(~pl.col("AVALC").is_in(choice.responders) & pl.col("BASE").is_not_null()).then(
-        pl.format(" (before treatment {} % on {})", number_text("BASE"), pl.col("BASEDT").cast(pl.String))
+    counts = pl.when(response).then(said).otherwise(pl.lit(""))
+    fall = pl.when(~response & pl.col("BASE").is_not_null()).then(
+        pl.format(" (before treatment {} % on {})", value_text("BASE"), pl.col("BASEDT").cast(pl.String))
     )
     return pl.concat_str([morphology, counts, fall.fill_null("")])
-
-
-def _blasts() -> pl.Expr:
-    return pl.format("with {} % blasts", value_text("BMBLAST")).fill_null("without a blast count")
-
-
-def _blood_blasts() -> pl.Expr:
-    some = pl.format("{} % blood blasts", value_text("PBBLAST"))
-    none = (pl.col("PBBLAST") == 0) & pl.col("PBBLAST_OP").is_null()
-    return pl.when(none).then(pl.lit("no blood blasts")).otherwise(some).fill_null("blood blasts not recorded")
-
-
-def _extramedullary() -> pl.Expr:
-    words = {"ABSENT": "no extramedullary disease"}
-    state = pl.format("extramedullary disease {}", pl.col("EMD").str.to_lowercase())
-    return pl.col("EMD").replace_strict(words, default=state).fill_null("extramedullary disease not recorded")
 
 
 def with_first_response(milestones: pl.DataFrame, response: Assessed) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from chartline.core.plans import run
 from chartline.core.reasons import number_text
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
-from chartline.derive.response_rules import CountRule, ResponseRules, Support
+from chartline.derive.response_rules import CountRule, ResponseRules, Support, Unsupported
 from chartline.protocol.model import Response
 
 _TESTS = {"ANC": "neutrophils", "PLT": "platelets", "HB": "haemoglobin", "WBC": "white cells"}
@@ -102,25 +102,30 @@ def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> 
     return ordered.group_by(*KEY, "ADT", maintain_order=True).agg(*flags, *[pl.col(c).first() for c in shown])
 
 
-def _met(rule: CountRule, choice: Response) -> pl.Expr:
+def _met(rule: CountRule | Unsupported, choice: Response) -> pl.Expr:
+    if isinstance(rule, Unsupported):
+        return ~_supported(rule, choice)
     enough = holds(rule.test, rule.operator, rule.threshold).fill_null(False)
     return enough & ~_supported(rule, choice)
 
 
-def _supported(rule: CountRule, choice: Response) -> pl.Expr:
+def _supported(rule: CountRule | Unsupported, choice: Response) -> pl.Expr:
     if rule.without is None:
         return pl.lit(False)
     near = pl.col(f"{rule.without}_GAP") <= choice.support_free_days
     return pl.col(f"{rule.without}_FL").fill_null(False) | near.fill_null(False)
 
 
-def _sentence(rules: ResponseRules, listed: tuple[CountRule, ...], name: str, choice: Response) -> pl.Expr:
+def _sentence(
+    rules: ResponseRules, listed: tuple[CountRule | Unsupported, ...], name: str, choice: Response
+) -> pl.Expr:
     """`neutrophils 1.4 and platelets 112 x 10^9/L on 2022-03-07, 9 days after the marrow, without support`."""
+    counted = [r for r in listed if isinstance(r, CountRule)]
     shown = [
-        pl.format(f"{_TESTS[r.test]} {{}}", _value(r.test)).fill_null(f"{_TESTS[r.test]} not counted") for r in listed
+        pl.format(f"{_TESTS[r.test]} {{}}", _value(r.test)).fill_null(f"{_TESTS[r.test]} not counted") for r in counted
     ]
     values = pl.concat_str(shown, separator=" and ")
-    unit = listed[0].unit.replace("10^9/L", "x 10^9/L")
+    unit = counted[0].unit.replace("10^9/L", "x 10^9/L")
     days = pl.col("DAYS")
     when = (
         pl.when(days == 0)

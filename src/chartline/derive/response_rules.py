@@ -12,6 +12,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chartline.derive.rule_set import Operator, Rule, RuleSet, available_rule_sets, load_rule_set
+from chartline.errors import ProtocolError
+from chartline.protocol.model import Protocol, Response
 
 
 class Support(Rule):
@@ -33,6 +35,12 @@ class CountRule(Rule):
     without: str | None = Field(None, description="Support that must not have been given in the days before.")
 
 
+class Unsupported(Rule):
+    """That a support was not given in the days before a count, whatever the count."""
+
+    without: str = Field(description="Name of a support.")
+
+
 class CountsRequirement(Rule):
     """On one day within the window: all (or any) of the named count rules."""
 
@@ -43,28 +51,55 @@ class CountsRequirement(Rule):
 class Measure(Rule):
     """A number of the assessment against a threshold."""
 
-    variable: Literal["BMBLAST", "PBBLAST", "MRDVAL"]
+    variable: Literal["BMBLAST", "PBBLAST", "MRDVAL", "BMCOUNT", "BMCELLU"]
     operator: Operator
     threshold: float
     unit: str = ""
     if_available: bool = Field(False, description="A missing value does not stand in the way.")
+    again_after_days: int | None = Field(
+        None, description="Of a relapse: shown again by another assessment this many days later or more."
+    )
 
 
 class Finding(Rule):
-    """A code of the assessment."""
+    """A code of the assessment, and where given of the last assessment up to the first dose."""
 
-    variable: Literal["EMD"]
+    variable: Literal["EMD", "CSFBLAST", "AUERROD", "TRILIN"]
     one_of: tuple[str, ...]
+    at_baseline: tuple[str, ...] = ()
+    if_available: bool = Field(False, description="A missing value does not stand in the way.")
 
 
-class Fall(Rule):
-    """A fall of marrow blasts from the last marrow up to the first dose, in per cent of it."""
+class Recorded(Rule):
+    """That a value of the assessment was recorded, whatever it is."""
 
-    variable: Literal["BMBLAST"]
-    fall_percent: float
+    recorded: Literal["BMBLAST"]
 
 
-Requirement = CountsRequirement | Measure | Finding | Fall
+class Change(Rule):
+    """A fall or a rise of blasts from the last assessment up to the first dose, in per cent of its value."""
+
+    variable: Literal["BMBLAST", "PBBLAST"]
+    fall_percent: float | None = Field(None, description="At least this fall.")
+    rise_percent: float | None = Field(None, description="At least this rise.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Change:
+        if (self.fall_percent is None) == (self.rise_percent is None):
+            raise ValueError("a change has either `fall_percent` or `rise_percent`")
+        return self
+
+
+class AnyOf(Rule):
+    """At least one of some requirements."""
+
+    any_of: tuple[Measure | Finding | Change, ...]
+    if_available: bool = Field(
+        False, description="Where none is shown and one is missing, it does not stand in the way."
+    )
+
+
+Requirement = CountsRequirement | Measure | Finding | Recorded | Change | AnyOf
 
 
 class Category(Rule):
@@ -74,21 +109,69 @@ class Category(Rule):
     requires: tuple[Requirement, ...]
 
 
+class Durability(Rule):
+    """How long a response must be held: what is lost sooner (relapse, death, or an assessment that shows relapse) is
+    of another category. Where follow-up ends sooner without a loss, it is taken as held."""
+
+    days: int = Field(description="Held for at least this many days from the marrow.")
+    of: tuple[str, ...] = Field(description="The categories that must be held.")
+    code: str = Field(description="The category of what was not held.")
+    label: str
+    unless_transplanted: bool = Field(
+        description="A response immediately before transplantation (within these days) need not be held."
+    )
+    origin: str
+
+
+class Relapse(Rule):
+    """What shows relapse in an assessment after the first response."""
+
+    any_of: tuple[Measure | Finding, ...]
+    origin: str
+
+
+class Refractory(Rule):
+    """Refractory disease: none of some categories by the end of so many cycles."""
+
+    without: tuple[str, ...]
+    after_cycles: int
+    origin: str
+
+
 class ResponseRules(RuleSet):
     """A whole rule set."""
 
     chartline: Literal["response-rules/1"]
+    diseases: tuple[Literal["ALL", "AML"], ...] = Field((), description="What it is meant for.")
     support: dict[str, Support] = Field({})
-    counts: dict[str, tuple[CountRule, ...]] = Field({})
+    counts: dict[str, tuple[CountRule | Unsupported, ...]] = Field(
+        {}, description="Lists of count rules by name; the first is the one a sentence tells of."
+    )
     categories: tuple[Category, ...] = Field(description="In the order in which they are tried.")
+    durability: Durability | None = None
     best: tuple[str, ...] = Field(description="Best first.")
+    responders: tuple[str, ...] = Field(("CR", "CRi"), description="The categories that are a response, best first.")
     not_evaluable: str = Field(description="The code of a subject (or assessment) without a usable marrow.")
+    early_death_days: int = Field(
+        30, description="Of those not evaluable, who died within this many days of the first dose died early."
+    )
+    refractory: Refractory | None = None
+    relapse: Relapse | None = None
+    investigator: dict[str, str] = Field(
+        {}, description="Word of the treating team (INVRESP) -> the category it stands for, to compare the two."
+    )
 
     @model_validator(mode="after")
     def _names_resolve(self) -> ResponseRules:
         codes = {c.code for c in self.categories} | {self.not_evaluable}
+        codes |= {self.durability.code} if self.durability else set()
         if codes != set(self.best):
             raise ValueError(f"`best` must order exactly these categories: {', '.join(sorted(codes))}")
+        named = {*self.responders, *self.investigator.values()}
+        named |= set(self.durability.of) if self.durability else set()
+        named |= set(self.refractory.without) if self.refractory else set()
+        if named - codes:
+            raise ValueError(f"these are no categories: {', '.join(sorted(named - codes))}")
         for category in self.categories:
             for r in category.requires:
                 if isinstance(r, CountsRequirement) and r.counts not in self.counts:
@@ -100,7 +183,16 @@ class ResponseRules(RuleSet):
 
     @property
     def labels(self) -> dict[str, str]:
-        return {c.code: c.label for c in self.categories}
+        held = {self.durability.code: self.durability.label} if self.durability else {}
+        return {c.code: c.label for c in self.categories} | held
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Return the variables of an assessment that the categories and the relapse rule read."""
+        asked: list[Requirement] = [r for c in self.categories for r in c.requires]
+        asked += self.relapse.any_of if self.relapse else ()
+        parts = [p for r in asked for p in (r.any_of if isinstance(r, AnyOf) else (r,))]
+        return frozenset(p.variable for p in parts if isinstance(p, Measure | Finding | Change))
 
 
 def available_rules() -> tuple[str, ...]:
@@ -111,3 +203,26 @@ def available_rules() -> tuple[str, ...]:
 def load_rules(name: str) -> ResponseRules:
     """Return a shipped rule set. Raises `ProtocolError` where there is none of that name."""
     return load_rule_set("criteria", name, ResponseRules, "response.criteria")
+
+
+def responders_of(choice: Response) -> tuple[str, ...]:
+    """Return the categories that are a response: the protocol's, else the rule set's own.
+
+    Raises `ProtocolError` where the protocol names a category that the rule set does not have.
+    """
+    rules = load_rules(choice.criteria)
+    unknown = [code for code in choice.responders if code not in rules.best]
+    if unknown:
+        raise ProtocolError(
+            f"The rule set `{rules.name}` has no category `{unknown[0]}`",
+            where="response.responders",
+            expected=f"some of: {', '.join(rules.best)}",
+            do="name categories of the rule set, or leave `responders` out to take its own",
+        )
+    return choice.responders or rules.responders
+
+
+def check_responses(protocol: Protocol) -> None:
+    """Raise `ProtocolError` for a rule set that is not shipped, and for responders that it does not have."""
+    for choice in (protocol.response, *protocol.response_variants.values()):
+        responders_of(choice)

@@ -12,7 +12,7 @@ from chartline.core.query import Query, Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
-from chartline.derive.response_rules import load_rules
+from chartline.derive.response_rules import load_rules, responders_of
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol
 
@@ -60,9 +60,9 @@ def response_reasons(responses: Responses, protocol: Protocol) -> list[pl.LazyFr
     for name, r in responses.items():
         choice = protocol.response_variants[name] if name else protocol.response
         end = f"_{name}" if name else ""
-        best = _with_visit(r, pl.col("BORDT"), choice.responders)
+        best = _with_visit(r, pl.col("BORDT"), responders_of(choice))
         out += _cells(best, [f"BOR{end}", *([] if name else ["BORDT"])], name)
-        first = _with_visit(r, pl.coalesce("FRSPDT", "BORDT"), choice.responders)
+        first = _with_visit(r, pl.coalesce("FRSPDT", "BORDT"), responders_of(choice))
         out += _cells(first, [f"RESPFL{end}", *([] if name else ["FRSPDT", "FRSP", "FRSPCYC"])], name)
     return out
 

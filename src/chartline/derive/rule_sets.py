@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from chartline.derive.grading_scale import load_scale
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_set import RuleSet
+from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import mrd_compared
 
@@ -14,4 +16,6 @@ def rule_sets_of(protocol: Protocol) -> tuple[RuleSet, ...]:
     choices = (protocol.response, *protocol.response_variants.values())
     used: list[RuleSet] = [load_rules(choice.criteria) for choice in choices]
     used += [load_mrd_rules(name) for name in (protocol.mrd.definition, *mrd_compared(protocol))]
+    used += [load_scale(choice.grading) for choice in (protocol.laboratory, *protocol.laboratory_variants.values())]
+    used += [load_syndrome(s.criteria, f"syndromes.{name}.criteria") for name, s in protocol.syndromes.items()]
     return tuple({(type(r), r.name): r for r in used}.values())

@@ -18,6 +18,7 @@ from chartline.core.reasons import number_text, reason
 from chartline.derive.adverse_events import in_group
 from chartline.derive.milestones import KEY
 from chartline.mapping import words
+from chartline.protocol.lab_terms import terms_of
 from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
 
 _LIVER = {"ALT", "AST", "BILI", "ALP", "GGT"}
@@ -63,7 +64,7 @@ def flag_topics(flag: SafetyFlag) -> frozenset[Topic]:
         if isinstance(part, AeComponent):
             topics.add(Topic.ADVERSE_EVENTS)
             continue
-        tests = set(part.tests)
+        tests = {test for test, _ in terms_of(part.tests)}
         topics |= ({Topic.LIVER} if tests & _LIVER else set()) | ({Topic.BLOOD_COUNTS} if tests & _BLOOD else set())
         topics |= {Topic.ADVERSE_EVENTS} if part.unless_all_unrelated else set()
     return frozenset(topics)
@@ -80,7 +81,8 @@ def lab_sentence() -> pl.Expr:
         pl.lit("without a date"),
     )
     value = pl.concat_str([pl.col("AVAL_OP").fill_null(""), number_text("AVAL")])
-    grade = pl.format("grade {}", "ATOXGR").fill_null("cannot be graded")
+    ungraded = pl.format("cannot be graded ({})", "ATOXWHY").fill_null("cannot be graded")
+    grade = pl.format("grade {}", "ATOXGR").fill_null(ungraded)
     base = pl.format(
         "baseline {}, {}", number_text("BASE"), pl.format("grade {}", "BTOXGR").fill_null("which cannot be graded")
     ).fill_null("no baseline")
@@ -90,9 +92,20 @@ def lab_sentence() -> pl.Expr:
     return pl.format("{} {} {} {}, {} ({}{})", label, value, unit, when, grade, base, limits)
 
 
+def graded_rows(adlb: pl.LazyFrame, names: tuple[str, ...]) -> pl.LazyFrame:
+    """Return the rows of the named terms, a row once a term, ATOXGR and BTOXGR being the grades of that term."""
+    parts = []
+    for direction in dict.fromkeys(d for _, d in terms_of(names)):
+        tests = [t for t, d in terms_of(names) if d == direction]
+        own = [pl.col(f"{g}{direction}").alias(g) for g in ("ATOXGR", "BTOXGR")]
+        rows = adlb.filter(pl.col("LBTESTCD").is_in(tests))
+        parts.append(rows.with_columns(*own, pl.lit(direction).alias("DIRECTION")))
+    return pl.concat(parts)
+
+
 def _lab(adlb: pl.LazyFrame, adae: pl.LazyFrame, part: LabComponent, groups: Groups) -> pl.LazyFrame:
     """KEY, MET, SEQ, BECAUSE of subjects with a value that could be judged: the worst that counts, else the worst."""
-    rows = adlb.filter(pl.col("LBTESTCD").is_in(part.tests))
+    rows = graded_rows(adlb, part.tests)
     hit = pl.col("ATOXGR") >= (part.min_grade or 1)
     if part.worsened:
         hit = hit & (pl.col("ATOXGR") > pl.col("BTOXGR"))
@@ -101,14 +114,14 @@ def _lab(adlb: pl.LazyFrame, adae: pl.LazyFrame, part: LabComponent, groups: Gro
     found = worst.unique(KEY, keep="first", maintain_order=True).with_columns(lab_sentence().alias("BECAUSE"))
     if part.unless_all_unrelated is None:
         return found
-    excused = _all_unrelated(adae, groups[part.unless_all_unrelated], part.min_grade or 1)
+    excused = all_unrelated(adae, groups[part.unless_all_unrelated], part.min_grade or 1)
     found = found.join(excused, on=KEY, how="left", maintain_order="left")
     waived = pl.col("MET") & pl.col("EXCUSED").is_not_null()
     because = pl.when(waived).then(pl.format("{}; {}", "BECAUSE", "EXCUSED")).otherwise("BECAUSE")
     return found.with_columns(pl.col("MET") & ~waived, because.alias("BECAUSE"))
 
 
-def _all_unrelated(adae: pl.LazyFrame, words: tuple[str, ...], min_grade: int) -> pl.LazyFrame:
+def all_unrelated(adae: pl.LazyFrame, words: tuple[str, ...], min_grade: int) -> pl.LazyFrame:
     """Subjects with events of the group at the grade or more, every one of them called unrelated."""
     severe = adae.filter(in_group(words) & (pl.col("AETOXGR") >= min_grade))
     said = pl.concat_str(pl.col("AETERM").first(), pl.lit(" was called unrelated by the treating team"))

@@ -12,10 +12,21 @@ import polars as pl
 from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.core.reasons import reason
+from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import flag_topics
-from chartline.protocol.model import Protocol
-from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, MRD_WINDOWS, mrd_labels, mrd_variable
+from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
+from chartline.derive.syndrome_rules import load_syndrome
+from chartline.protocol.model import Protocol, graded_flags
+from chartline.protocol.names import (
+    COHORT_VARIABLES,
+    DERIVED_VARIABLES,
+    MRD_WINDOWS,
+    milestone_labels,
+    mrd_labels,
+    mrd_variable,
+    regraded_labels,
+)
 
 _RESPONSE = {
     "BOR": {Topic.RESPONSE, Topic.COUNTS},
@@ -24,6 +35,16 @@ _RESPONSE = {
     "FRSPDT": {Topic.RESPONSE},
     "FRSP": {Topic.RESPONSE, Topic.COUNTS},
     "FRSPCYC": {Topic.RESPONSE},
+    "TTRESP": {Topic.RESPONSE},
+    "TTRESPM": {Topic.RESPONSE},
+    "NEREAS": {Topic.RESPONSE, Topic.DEATH},
+    "REFRFL": {Topic.RESPONSE},
+    "INVBOR": {Topic.RESPONSE},
+    "INVRSPFL": {Topic.RESPONSE},
+    "DRELFL": {Topic.RESPONSE},
+    "DRELDT": {Topic.RESPONSE},
+    "RECRELFL": {Topic.RELAPSE},
+    "RECRELDT": {Topic.RELAPSE},
 }
 # A doubt about the first dose moves every window that is counted from it.
 _FROM_FIRST_DOSE: tuple[str, ...] = (
@@ -38,8 +59,19 @@ _FROM_FIRST_DOSE: tuple[str, ...] = (
     "HSCTINT",
     "HSCTRESP",
 )
-_FROM_FIRST_DOSE += ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL", "NEWTXFL", "NEWTXDT", *_RESPONSE)
-_FROM_FIRST_DOSE += ("MRDRELFL", "MRDRELDT")
+_FROM_FIRST_DOSE += (
+    "MRDTSTFL",
+    "MRDNEGFL",
+    "MRDNEGDT",
+    "MRDNEGCY",
+    "DEEPFL",
+    "MRDRELFL",
+    "MRDRELDT",
+    "NEWTXFL",
+    "NEWTXDT",
+    "ONTRTEDT",
+    *_RESPONSE,
+)
 _TOPICS = _RESPONSE | {
     "AGE": {Topic.ELIGIBILITY},
     "BRTHDT": {Topic.ELIGIBILITY},
@@ -55,6 +87,7 @@ _TOPICS = _RESPONSE | {
     "DEEPFL": {Topic.RESPONSE, Topic.MRD},
     "MRDRELFL": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
     "MRDRELDT": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
+    "ONTRTEDT": {Topic.EXPOSURE},
     "HSCTFL": {Topic.TRANSPLANT},
     "HSCTDT": {Topic.TRANSPLANT},
     "HSCTINT": {Topic.TRANSPLANT},
@@ -84,8 +117,15 @@ def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, froz
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
     for name in mrd:
         out |= {mrd_variable(name, w): out["MRDNEGFL"] | _MRD_WINDOW.get(w, frozenset()) for w in MRD_WINDOWS}
+    if protocol.response.relapse == "derived":
+        out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
-    return out | {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
+    out |= dated_event_topics(protocol)
+    for name in protocol.syndromes:
+        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
+    out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
+    again = {f"{flag}_{v}": out[flag] for v in protocol.laboratory_variants for flag in graded_flags(protocol)}
+    return out | again
 
 
 def adsl_labels(protocol: Protocol) -> dict[str, str]:
@@ -96,7 +136,11 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         first, last = choice.counts_window_days
         what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
-    return out | mrd_labels(protocol) | {name: flag.label for name, flag in protocol.safety_flags.items()}
+    for name, syndrome in protocol.syndromes.items():
+        label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label
+        out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
+    out |= {name: flag.label for name, flag in protocol.safety_flags.items()}
+    return out | mrd_labels(protocol) | milestone_labels(protocol) | regraded_labels(protocol)
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
@@ -107,7 +151,11 @@ def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFr
         columns += [happened.alias(flag), pl.col(milestone).alias(date), pl.col(f"{milestone}_F").alias(f"{date}F")]
         sentence = _sentence(milestone, word)
         variable = pl.when(pl.col(f"{milestone}_DTC").is_not_null()).then(pl.lit(dated)).otherwise(pl.lit(undated))
-        where = (domain, pl.col(f"{milestone}_SEQ"), variable)
+        found_in: str | pl.Expr = domain
+        if milestone == "relapse":  # recorded in SS, or derived from an assessment
+            found_in = pl.col("relapse_DOM")
+            variable = pl.when(found_in == "RS").then(pl.lit("RSDTC")).otherwise(variable)
+        where = (found_in, pl.col(f"{milestone}_SEQ"), variable)
         trace += [
             reason(milestones, f"ADSL.{n}", v, sentence, where)
             for n, v in ((flag, happened), (date, pl.col(milestone)))

@@ -2,7 +2,8 @@
 
     CENTRE USUBJID PARAMCD PARAM STARTDT ADT AVAL (days) CNSR (0 event; 1 censored at the end; 2, 3 ... censored at
     the first, second ... milestone of `censor_at`) EVNTDESC CNSDTDSC CAUSE (milestone of the event) ADTF (what was
-    imputed of ADT) SRCDOM SRCVAR SRCSEQ BECAUSE
+    imputed of ADT) SEENDT (of an event that only an assessment finds: the day of the last one before it) MISSFL (Y
+    where two or more assessments were missed between the two) SRCDOM SRCVAR SRCSEQ BECAUSE
 
 A time is end - start in whole days; 0 stays 0. A negative time, an event that is known but undated, and a missing
 origin or last contact are exclusions, never clamped and never censored away.
@@ -16,14 +17,13 @@ import polars as pl
 
 from chartline.core.plans import run
 from chartline.core.reasons import reason
-from chartline.derive.endpoint import Endpoint
-from chartline.derive.milestones import KEY, SOURCES, WORDS, day_of
+from chartline.derive.endpoint import FOUND, Endpoint
+from chartline.derive.milestones import KEY, day_of, source_of
 from chartline.derive.model import WITHHELD_SCHEMA
-from chartline.protocol.base import Milestone
 
-_WORD = {str(m): word for m, word in WORDS.items()}
 # What ADTTE keeps of the milestone that ends the time: column -> suffix among the milestones.
-_OF_END = {"ADT": "DAY", "ADTF": "F", "SRCSEQ": "SEQ", "RECORDED": "DTC"}
+_OF_END = {"ADT": "DAY", "ADTF": "F", "SRCSEQ": "SEQ", "RECORDED": "DTC", "SRCDOM": "DOM", "SRCVAR": "VAR"}
+_MISSED = 2  # so many assessments missed before an event put its day in doubt
 _SCHEMA: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
     "USUBJID": pl.String(),
@@ -37,6 +37,8 @@ _SCHEMA: dict[str, pl.DataType] = {
     "CNSDTDSC": pl.String(),
     "CAUSE": pl.String(),
     "ADTF": pl.String(),
+    "SEENDT": pl.Date(),
+    "MISSFL": pl.String(),
     "SRCDOM": pl.String(),
     "SRCVAR": pl.String(),
     "SRCSEQ": pl.Int64(),
@@ -45,16 +47,21 @@ _SCHEMA: dict[str, pl.DataType] = {
 
 
 def derive_times(
-    endpoints: Mapping[str, Endpoint], milestones: pl.DataFrame, populations: Mapping[str, pl.DataFrame]
+    endpoints: Mapping[str, Endpoint],
+    milestones: pl.DataFrame,
+    populations: Mapping[str, pl.DataFrame],
+    assessed: pl.DataFrame,
+    words: Mapping[str, str],
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[pl.LazyFrame]]:
     """Return (ADTTE, exclusions USUBJID ITEM QUERY REASON, trace) of PARAMCD -> endpoint.
 
-    `populations` has KEY of each endpoint's members.
+    `populations` has KEY of each endpoint's members, `assessed` KEY and ADT of every assessment, `words` each milestone
+    as inside a sentence.
     """
     if not endpoints:
         return pl.DataFrame(schema=_SCHEMA), pl.DataFrame(schema=WITHHELD_SCHEMA), []
-    plans = [_plan(code, e, milestones.lazy(), populations[code].lazy()) for code, e in endpoints.items()]
-    rows = run(_told(pl.concat(plans)))
+    plans = [_plan(code, e, milestones.lazy(), populations[code].lazy(), words) for code, e in endpoints.items()]
+    rows = run(_told(_with_assessments(pl.concat(plans), assessed.lazy()), words))
     heights = dict(rows.group_by("PARAMCD").len().iter_rows())
     for code, population in populations.items():
         if heights.get(code, 0) != population.height:
@@ -65,16 +72,18 @@ def derive_times(
     return kept.select(list(_SCHEMA)), excluded, _reasons(kept, item)
 
 
-def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame) -> pl.LazyFrame:
+def _plan(
+    code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: pl.LazyFrame, words: Mapping[str, str]
+) -> pl.LazyFrame:
     """What differs between endpoints: which milestone ENDs each member's time, and what is known of it."""
     ends = list(dict.fromkeys([*endpoint.events, *endpoint.censor_at, endpoint.last]))
     origin = pl.col(endpoint.origin)
     days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in ends]
     rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
     rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
-    words = {"ORGWORD": WORDS[endpoint.origin], "LASTWORD": WORDS[endpoint.last]}
-    words["NOTHING"] = " or ".join(WORDS[m] for m in endpoint.events)
-    domain, variable = SOURCES[endpoint.origin]
+    said = {"ORGWORD": words[endpoint.origin], "LASTWORD": words[endpoint.last]}
+    said["NOTHING"] = " or ".join(words[m] for m in endpoint.events)
+    every = endpoint.assessed_every_days
     return rows.select(
         *KEY,
         pl.lit(code).alias("PARAMCD"),
@@ -83,19 +92,44 @@ def _plan(code: str, endpoint: Endpoint, milestones: pl.LazyFrame, population: p
         "END",
         _censored(endpoint).alias("CNSR"),
         *[_pick(ends, suffix).alias(name) for name, suffix in _OF_END.items()],
-        _undated(endpoint).alias("UNDATED"),
-        f"{Milestone.LAST_ALIVE}_VAR",
-        *[pl.lit(word).alias(name) for name, word in words.items()],
-        pl.lit(domain).alias("ORGDOM"),
-        pl.lit(variable).alias("ORGVAR"),
+        _undated(endpoint, words).alias("UNDATED"),
+        *[pl.lit(word).alias(name) for name, word in said.items()],
+        pl.lit(every, pl.Int64).alias("EVERY"),
+        pl.lit(endpoint.missed_assessments).alias("MISSED"),
+        source_of(endpoint.origin, "DOM").alias("ORGDOM"),
+        source_of(endpoint.origin, "VAR").alias("ORGVAR"),
         pl.col(f"{endpoint.origin}_SEQ").alias("ORGSEQ"),
     )
 
 
-def _told(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _with_assessments(rows: pl.LazyFrame, assessed: pl.LazyFrame) -> pl.LazyFrame:
+    """Add SEENDT and MISSFL, and move an event that was found late where the endpoint asks for the middle.
+
+    With one assessment due every n days, the last one on day a and the event found on day e, those of a + n, a + 2n ...
+    before e were missed: two or more where e - a > 2n. Without any assessment before, a is the origin.
+    """
+    found = (pl.col("CNSR") == 0) & pl.col("END").is_in([str(m) for m in FOUND])
+    events = rows.filter(found).select(*KEY, "PARAMCD", pl.col("ADT").alias("FOUNDDT"), pl.col("STARTDT").alias("FROM"))
+    before = assessed.join(events, on=KEY).filter(
+        (pl.col("ADT") < pl.col("FOUNDDT")) & (pl.col("ADT") >= pl.col("FROM"))
+    )
+    last = before.group_by(*KEY, "PARAMCD").agg(pl.col("ADT").max().alias("SEENDT"))
+    rows = rows.join(last, on=[*KEY, "PARAMCD"], how="left", maintain_order="left")
+    seen = pl.when(found).then(pl.coalesce("SEENDT", "STARTDT"))
+    gap = (pl.col("ADT") - pl.col("SEENDT")).dt.total_days()
+    missed = found & (gap > _MISSED * pl.col("EVERY"))
+    rows = rows.with_columns(seen.alias("SEENDT")).with_columns(pl.when(missed).then(pl.lit("Y")).alias("MISSFL"))
+    moved = (pl.col("MISSFL") == "Y") & (pl.col("MISSED") == "midpoint")
+    middle = pl.col("SEENDT") + pl.duration(days=gap // 2)
+    return rows.with_columns(
+        pl.when(moved).then(middle).otherwise("ADT").alias("ADT"), pl.when(moved).then("ADT").alias("DETECTED")
+    )
+
+
+def _told(rows: pl.LazyFrame, words: Mapping[str, str]) -> pl.LazyFrame:
     """Add to the plans of all endpoints what is said alike of each: AVAL, REASON, descriptions, source, sentence."""
     time = (pl.col("ADT") - pl.col("STARTDT")).dt.total_days()
-    rows = rows.with_columns(time.alias("AVAL"), pl.col("END").replace_strict(_WORD).alias("WORD"))
+    rows = rows.with_columns(time.alias("AVAL"), pl.col("END").replace_strict(dict(words)).alias("WORD"))
     return rows.with_columns(_exclusion().alias("REASON"), *_described(), _sentence().alias("BECAUSE"))
 
 
@@ -112,15 +146,18 @@ def _end(endpoint: Endpoint) -> pl.Expr:
     return pl.coalesce([*ends, pl.lit(str(endpoint.last))])
 
 
-def _pick(ends: list[Milestone], suffix: str) -> pl.Expr:
-    return pl.coalesce([pl.when(pl.col("END") == str(m)).then(pl.col(f"{m}_{suffix}")) for m in ends])
+def _pick(ends: list[str], suffix: str) -> pl.Expr:
+    def of(m: str) -> pl.Expr:
+        return source_of(m, suffix) if suffix in ("DOM", "VAR") else pl.col(f"{m}_{suffix}")
+
+    return pl.coalesce([pl.when(pl.col("END") == str(m)).then(of(m)) for m in ends])
 
 
-def _undated(endpoint: Endpoint) -> pl.Expr:
+def _undated(endpoint: Endpoint, words: Mapping[str, str]) -> pl.Expr:
     """Which milestone of the endpoint is known to have happened, but not when; null where none is."""
     texts = [
         pl.when(pl.col(f"{m}_KNOWN").fill_null(False) & pl.col(f"{m}_DTC").is_null()).then(
-            pl.lit(f"{WORDS[m]} is recorded without a date")
+            pl.lit(f"{words[m]} is recorded without a date")
         )
         for m in (*endpoint.events, *endpoint.censor_at)
     ]
@@ -152,14 +189,10 @@ def _exclusion() -> pl.Expr:
 
 def _described() -> list[pl.Expr]:
     end, is_event = pl.col("END"), pl.col("CNSR") == 0
-    variable = end.replace_strict({str(m): SOURCES[m][1] for m in Milestone})
-    death_as_contact = pl.when(end == str(Milestone.LAST_ALIVE)).then(f"{Milestone.LAST_ALIVE}_VAR")
     return [
         pl.when(is_event).then("WORD").alias("EVNTDESC"),
         pl.when(~is_event).then("WORD").alias("CNSDTDSC"),
         pl.when(is_event).then(end).alias("CAUSE"),
-        end.replace_strict({str(m): SOURCES[m][0] for m in Milestone}).alias("SRCDOM"),
-        pl.coalesce(death_as_contact, variable).alias("SRCVAR"),
     ]
 
 
@@ -168,8 +201,13 @@ def _sentence() -> pl.Expr:
     time = pl.format("{} days after {} on {}", "AVAL", "ORGWORD", pl.col("STARTDT").cast(pl.String))
     time = time.str.replace(r"^1 days", "1 day")
     imputed = pl.when(pl.col("ADTF").is_not_null()).then(pl.format(" (recorded as {}; the day is imputed)", "RECORDED"))
-    day = pl.concat_str([pl.col("ADT").cast(pl.String), imputed.fill_null("")])
-    alive = pl.format("Censored when last known alive on {}, {}: no {} recorded", day, time, "NOTHING")
+    late = pl.when(pl.col("DETECTED").is_not_null()).then(
+        pl.format(
+            " (found on {} after missed assessments, the last on {}; the day is the middle)", "DETECTED", "SEENDT"
+        )
+    )
+    day = pl.concat_str([pl.col("ADT").cast(pl.String), imputed.fill_null(""), late.fill_null("")])
+    alive = pl.format("Censored when {} on {}, {}: no {} recorded", "LASTWORD", day, time, "NOTHING")
     return (
         pl.when(pl.col("CNSR") == 0)
         .then(pl.format("Event: {} on {}, {}", "WORD", day, time))

@@ -4,7 +4,8 @@ All factors are exact decimals, and a converted number is the decimal a person g
 to 12 significant digits, so that 0.7 mg/dL bilirubin is 11.97 umol/L and not 11.969999999999999.
 
 Molar factors are those in use by laboratories: bilirubin 17.1, creatinine 88.4 umol/L per mg/dL (AMA Manual of Style,
-11th ed., table of SI conversions). Nothing is guessed: a unit not listed here has no factor.
+11th ed., table of SI conversions); calcium 0.25, as the limits of CTCAE have it; others from the molar
+mass. Nothing is guessed: a unit not listed here has no factor.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _BY_STANDARD: dict[str, dict[str, float]] = {
     "U/L": _ENZYME,
     "g/L": {"g/l": 1.0, "g/dl": 10.0, "gm/dl": 10.0, "g%": 10.0, "gm%": 10.0, "mg/ml": 1.0},
     "umol/L": {"umol/l": 1.0, "mmol/l": 1000.0, "nmol/ml": 1.0},
+    "mmol/L": {"mmol/l": 1.0, "umol/l": 0.001, "umol/ml": 1.0},
+    "mL/min": {"ml/min": 1.0, "l/min": 1000.0, "ml/s": 60.0},
+    "s": {"s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0},
     "%": {"%": 1.0, "percent": 1.0, "fraction": 100.0, "1": 100.0},
     "1": {"1": 1.0, "fraction": 1.0, "%": 0.01, "percent": 0.01},
     "mg": {"mg": 1.0, "g": 1000.0, "ug": 0.001, "mcg": 0.001},
@@ -39,7 +43,21 @@ _BY_STANDARD: dict[str, dict[str, float]] = {
     "years": {"years": 1.0, "year": 1.0, "y": 1.0, "yr": 1.0, "a": 1.0},
     "cells": {"cells": 1.0, "1": 1.0, "10^3": 1e3, "10^6": 1e6},
 }
-_BY_TEST = {"BILI": {"mg/dl": 17.1}, "CREA": {"mg/dl": 88.4}}
+_BY_TEST = {
+    "BILI": {"mg/dl": 17.1},
+    "CREA": {"mg/dl": 88.4},
+    "URATE": {"mg/dl": 59.48},
+    "HB": {"mmol/l": 16.114},  # of one haem: 64 458 / 4 g/mol
+    "FIBRINO": {"mg/dl": 0.01},
+    "HAPTOG": {"mg/dl": 0.01},
+    **{t: {"mg/dl": 0.02586} for t in ("CHOL", "HDL", "LDL")},
+    "TRIG": {"mg/dl": 0.01129},
+    **{t: {"mg/dl": 0.05551} for t in ("GLUC", "GLUCF")},
+    **{t: {"mg/dl": 0.25, "meq/l": 0.5} for t in ("CACORR", "CAION")},
+    "MG": {"mg/dl": 0.4114, "meq/l": 0.5},
+    "PHOS": {"mg/dl": 0.3229},
+    **{t: {"meq/l": 1.0} for t in ("SODIUM", "K", "BICARB")},
+}
 
 
 @cache
@@ -67,7 +85,7 @@ def factor(unit: str, standard: str, test: str = "") -> float | None:
     u = normal(unit)
     if u == normal(standard):
         return 1.0
-    special = _BY_TEST.get(test, {}).get(u) if standard == "umol/L" else None
+    special = _BY_TEST.get(test, {}).get(u)
     return special if special is not None else _BY_STANDARD.get(standard, {}).get(u)
 
 

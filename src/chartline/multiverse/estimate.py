@@ -21,6 +21,7 @@ from chartline.protocol.specify import NONE_LEFT_OUT, Choice, Specifications, ou
 from chartline.results.model import Result
 from chartline.results.multiverse import Multiverse, Outcome, Sway, SwitchOptions
 from chartline.stats.estimate import estimate_one
+from chartline.stats.kinds.wording import Wording
 from chartline.stats.sensitivity.specifications import decompose_specifications
 from chartline.stats.statistic import NotEstimable
 from chartline.study import StudyData
@@ -59,7 +60,7 @@ def _results(
     study: StudyData, specifications: Specifications, asked: dict[str, Headline]
 ) -> tuple[dict[str, list[Result]], list[Result]]:
     """Return outcome -> its result under each specification, and all rows of the analyses under the reference."""
-    keep, estimated = Kept(), _Estimates()
+    keep, estimated = Kept(), _Estimates(Wording(specifications.protocol))
     analyses = tuple(dict.fromkeys(h.analysis for h in asked.values()))
     centre = specifications.leaving_out
     without = specifications.options[centre][1:] if centre is not None else ()
@@ -83,7 +84,8 @@ def _results(
 class _Estimates:
     """The results of counts, estimated once for the same counts and analysis."""
 
-    def __init__(self) -> None:
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
         self._rows: dict[tuple[int, int, int], list[Result]] = {}
         self._alive: list[Any] = []
 
@@ -93,7 +95,7 @@ class _Estimates:
         if key not in self._rows:
             self._alive.append((counts, analysis, read))  # an object's id is its own only while it lives
             given = only(protocol, "characteristics") if is_simple(analysis) else protocol
-            self._rows[key] = estimate_one(counts, analysis, given)
+            self._rows[key] = estimate_one(counts, analysis, given, self._wording)
         return self._rows[key]
 
     def one(self, counts: Counts, asked: Headline, analysis: Any, protocol: Protocol) -> Result:

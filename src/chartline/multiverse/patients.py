@@ -28,13 +28,13 @@ from chartline.study import StudyData
 
 _CHECKED = (
     *("treatment", "data", "response.assessments", "response.responders", "response.counts_window_days"),
-    *("eligibility", "checks"),
+    *("eligibility", "checks", "laboratory.grading"),
 )
 _SELECTED = ("treatment", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
 _NO_TIMES = Times(
     pl.DataFrame(schema={"PARAMCD": pl.String, "USUBJID": pl.String, "AVAL": pl.Int64, "CNSR": pl.Int64,
-                         "CAUSE": pl.String, "STARTDT": pl.Date}),
+                         "CAUSE": pl.String, "STARTDT": pl.Date, "SEENDT": pl.Date, "MISSFL": pl.String}),
     pl.DataFrame(schema=WITHHELD_SCHEMA), [],
 )  # fmt: skip
 
@@ -66,23 +66,26 @@ def _worlds_of(analysis: Any, subjects: Subjects, protocol: Protocol, worlds: Wo
     names = _columns(analysis, protocol, endpoints)
     adsl, withheld = keep(_part, subjects.tables["ADSL"], subjects.withheld, names)
     times = tuple(
-        keep(_times, code, e, adsl, subjects.milestones, only(protocol, "sets"), worlds.queries, withheld)
+        keep(
+            _times, code, e, adsl, subjects.milestones, subjects.assessed, only(protocol, "sets", "milestones"),
+            worlds.queries, withheld,
+        )
         for code, e in endpoints.items()
-    )
+    )  # fmt: skip
     asked = parts_of(
         sets=protocol.sets, characteristics=protocol.characteristics, data=protocol.data,
         endpoints=tuple(e for e in protocol.endpoints if e.id in endpoints),
         partial_dates=protocol.partial_dates if endpoints else None,
+        milestones=protocol.milestones if endpoints else None,
     )  # fmt: skip
-    adrs = None if is_simple(analysis) else subjects.tables["ADRS"]
-    parts = keep(_counted, adsl, adrs, withheld, times, asked, analysis, worlds.parts)
+    parts = keep(_counted, adsl, withheld, times, asked, analysis, worlds.parts)
     return keep(_added, parts, worlds.worlds)
 
 
 def _endpoints(analysis: Any, protocol: Protocol, keep: Kept) -> dict[str, Endpoint]:
     """The endpoint that an analysis reads, if any, with its shipped defaults."""
     own = getattr(analysis, "endpoint", None)
-    policy = only(protocol, "partial_dates")
+    policy = only(protocol, "partial_dates", "milestones")
     return {e.id: keep(resolve_endpoint, e, policy) for e in protocol.endpoints if e.id == own}
 
 
@@ -108,19 +111,17 @@ def _part(
 
 
 def _times(
-    code: str, endpoint: Endpoint, adsl: pl.DataFrame, milestones: pl.DataFrame, protocol: Protocol,
-    queries: list[Query], withheld: pl.DataFrame,
+    code: str, endpoint: Endpoint, adsl: pl.DataFrame, milestones: pl.DataFrame, assessed: pl.DataFrame,
+    protocol: Protocol, queries: list[Query], withheld: pl.DataFrame,
 ) -> Times:  # fmt: skip
-    return derive_endpoints({code: endpoint}, adsl, milestones, protocol, queries, withheld)
+    return derive_endpoints({code: endpoint}, adsl, milestones, assessed, protocol, queries, withheld)
 
 
 def _counted(
-    adsl: pl.DataFrame, adrs: pl.DataFrame | None, withheld: pl.DataFrame, times: tuple[Times, ...],
+    adsl: pl.DataFrame, withheld: pl.DataFrame, times: tuple[Times, ...],
     protocol: Protocol, analysis: Any, parts: pl.DataFrame,
 ) -> dict[str, Counts]:  # fmt: skip
     tables = {"ADSL": adsl, "ADTTE": pl.concat([t.rows for t in times or (_NO_TIMES,)])}
-    if adrs is not None:
-        tables["ADRS"] = adrs
     adam = Adam(tables, pl.DataFrame(), pl.concat([withheld, *(t.left_out for t in times)]), {})
     return count_parts(adam, protocol, analysis, parts)
 

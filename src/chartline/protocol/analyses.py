@@ -6,11 +6,12 @@ What a kind needs of the patients is counted by `counts/`, what it computes of t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chartline.protocol.base import Declared, Milestone
+from chartline.protocol.base import Declared, Milestone, MilestoneName
 
 _LEVEL = "Confidence level."
 
@@ -178,7 +179,7 @@ class Survival(_Curve):
 
 
 class FollowUp(_Curve):
-    """Follow-up by reverse Kaplan-Meier of an endpoint, and how complete it is."""
+    """Follow-up by reverse Kaplan-Meier of an endpoint (its events are ends of follow-up), and how complete it is."""
 
     kind: Literal["follow_up"] = Field("follow_up", description="Reverse Kaplan-Meier.", examples=["follow_up"])
 
@@ -276,7 +277,7 @@ class Cox(_Timed, _Model):
     """Cox regression of an endpoint, or of one of its events (cause-specific)."""
 
     kind: Literal["cox"] = Field("cox", description="Cox regression.", examples=["cox"])
-    cause: Milestone | None = Field(
+    cause: MilestoneName | None = Field(
         None, description="The event of interest; the others censor. All events if not given.", examples=["relapse"]
     )
     ties: Literal["efron", "breslow", "exact"] = Field("efron", description="Tied events.", examples=["efron"])
@@ -289,7 +290,7 @@ class Cox(_Timed, _Model):
         description="ADSL variable whose levels are clusters of the robust variance; five centres are too few.",
         examples=["SITEID"],
     )
-    time_dependent: Milestone | None = Field(
+    time_dependent: MilestoneName | None = Field(
         None,
         description="A milestone on the way as covariate: 0 until it happens, 1 from then on.",
         examples=["transplant"],
@@ -344,7 +345,7 @@ class FineGray(_Timed, _Model):
     """Fine-Gray regression of the cumulative incidence of one event, the others competing."""
 
     kind: Literal["fine_gray"] = Field("fine_gray", description="Fine-Gray regression.", examples=["fine_gray"])
-    cause: Milestone = Field(description="The event of interest.", examples=["relapse"])
+    cause: MilestoneName = Field(description="The event of interest.", examples=["relapse"])
     method: Literal["ordinary"] = Field("ordinary", description="No penalised form exists.", examples=["ordinary"])
     missing: Literal["complete_cases"] = Field(
         "complete_cases", description="Patients with a missing covariate are left out.", examples=["complete_cases"]
@@ -368,7 +369,7 @@ class Intercurrent(_Timed):
     kind: Literal["intercurrent"] = Field(
         "intercurrent", description="Strategies for an intercurrent event.", examples=["intercurrent"]
     )
-    event: Milestone = Field(description="The intercurrent event.", examples=["transplant"])
+    event: MilestoneName = Field(description="The intercurrent event.", examples=["transplant"])
     strategies: tuple[Strategy, ...] = Field(
         ("treatment_policy", "hypothetical", "composite", "landmark", "time_dependent", "simon_makuch", "multistate"),
         min_length=1,
@@ -396,12 +397,12 @@ class Multistate(Base):
 
     kind: Literal["multistate"] = Field("multistate", description="Multistate model.", examples=["multistate"])
     population: str = Field(description="Analysis set.", examples=["treated"])
-    origin: Milestone = Field(Milestone.FIRST_DOSE, description="Milestone that is day 0.", examples=["first_dose"])
+    origin: MilestoneName = Field(Milestone.FIRST_DOSE, description="Milestone that is day 0.", examples=["first_dose"])
     initial: str = Field("Event-free", description="Name of the first state.", examples=["On treatment"])
-    states: tuple[Milestone, ...] = Field(
+    states: tuple[MilestoneName, ...] = Field(
         min_length=1, description="Milestones that are transient states.", examples=[["transplant", "relapse"]]
     )
-    absorbing: tuple[Milestone, ...] = Field(
+    absorbing: tuple[MilestoneName, ...] = Field(
         (Milestone.DEATH,), min_length=1, description="Milestones that end the process.", examples=[["death"]]
     )
     at_months: tuple[float, ...] = Field(
@@ -410,7 +411,7 @@ class Multistate(Base):
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
     @property
-    def milestones(self) -> tuple[Milestone, ...]:
+    def milestones(self) -> tuple[str, ...]:
         """Every state but the first: the transient, then the absorbing."""
         return (*self.states, *self.absorbing)
 
@@ -476,6 +477,73 @@ class CompareValues(Base):
         ("hodges_lehmann",), description="Differences of two groups.", examples=[["hodges_lehmann"]]
     )
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
+
+
+class _Toxicity(_ByLevels):
+    population: str = Field(description="Analysis set.", examples=["safety"])
+    flag: str = Field(
+        description="Safety flag (see `safety_flags`): each time one of its components is met anew is an event.",
+        examples=["LIVTOXFL"],
+    )
+    window: Literal["on_treatment", "after_first_dose"] = Field(
+        "on_treatment",
+        description="Patients are at risk from the first dose to the end of the laboratory window (`on_treatment`) or "
+        "to death or last contact (`after_first_dose`).",
+        examples=["after_first_dose"],
+    )
+    level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
+
+
+class ToxicityByCycle(_Toxicity):
+    """Of the patients who began a cycle, those in whom an event of a safety flag began in it, with exact intervals.
+
+    A cycle lasts until the first dose of the next, the last one until the end of the window.
+    """
+
+    kind: Literal["toxicity_by_cycle"] = Field(
+        "toxicity_by_cycle", description="Toxicity by cycle.", examples=["toxicity_by_cycle"]
+    )
+    by: None = Field(None, description="Cycles are not counted by a further variable.", examples=[None])
+
+
+class ExposureAdjustedRate(_Toxicity):
+    """Events of a safety flag per time at risk, exact Poisson interval: first events until the first, and all events.
+
+    Two events on one day are one.
+    """
+
+    kind: Literal["exposure_adjusted_rate"] = Field(
+        "exposure_adjusted_rate", description="Events per time at risk.", examples=["exposure_adjusted_rate"]
+    )
+    per_months: float = Field(
+        12, gt=0, description="Patient-months that the rate is for: 12 is per patient-year.", examples=[12]
+    )
+
+
+class TimeToOnset(_Toxicity):
+    """When the first event of a safety flag began, death competing, and how long it took to recover.
+
+    Recovery is the first day on which the grade is at most 1 or that of baseline, or the recorded end of the event.
+    """
+
+    kind: Literal["time_to_onset"] = Field(
+        "time_to_onset", description="Onset and recovery.", examples=["time_to_onset"]
+    )
+    at_months: tuple[float, ...] = Field(
+        (), description="Months at which the cumulative incidence of onset is given.", examples=[[1, 3]]
+    )
+
+
+class MeanCumulativeCount(_Toxicity):
+    """Expected number of events of a safety flag per patient by a time, recurrences counted, death ending them.
+
+    The estimate of Ghosh and Lin; where nobody dies it is Nelson's mean cumulative function.
+    """
+
+    kind: Literal["mean_cumulative_count"] = Field(
+        "mean_cumulative_count", description="Mean cumulative count.", examples=["mean_cumulative_count"]
+    )
+    at_months: tuple[float, ...] = Field(min_length=1, description="Months at which it is given.", examples=[[1, 3, 6]])
 
 
 class Agreement(Base):
@@ -547,17 +615,31 @@ class IntervalCensored(_Landmarks):
     )
 
 
+class DateBounds(_Landmarks):
+    """Survival with every partial date at the earliest and at the latest day it can mean, beside the declared policy.
+
+    The day of origin stays as it is.
+    """
+
+    kind: Literal["date_bounds"] = Field(
+        "date_bounds", description="What partial dates leave open.", examples=["date_bounds"]
+    )
+
+
 class Multiplicity(Base):
-    """P values of other analyses adjusted for their number."""
+    """P values of other analyses, adjusted for multiple testing as one family of those that could be computed."""
 
     kind: Literal["multiplicity"] = Field("multiplicity", description="Adjusted P values.", examples=["multiplicity"])
     of: tuple[str, ...] = Field(
         min_length=2,
         description="Analyses; of each, its first P value, or the one named after a slash as in the result id.",
-        examples=[["os_by_sex", "cox_os/AGE/p"]],
+        examples=[["os_by_sex", "cox_os/TERM=AGE/p"]],
     )
     method: Literal["holm", "benjamini_hochberg", "bonferroni", "hochberg"] = Field(
-        "holm", description="Adjustment.", examples=["holm"]
+        "holm",
+        description="Adjustment: Holm, Bonferroni and Hochberg keep the family-wise error rate, Benjamini-Hochberg the "
+        "false discovery rate.",
+        examples=["holm"],
     )
 
 
@@ -625,6 +707,14 @@ class Power(Base):
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
     | MrdRates | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic
-    | LeaveOneOut | LostToFollowUp | IntervalCensored | Multiplicity | EValue | PredictedSurvival | Precision | Power,
+    | LeaveOneOut | LostToFollowUp | IntervalCensored | DateBounds | Multiplicity | EValue | PredictedSurvival
+    | Precision | Power | ToxicityByCycle | ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount,
     Field(discriminator="kind"),
 ]  # fmt: skip
+Courses = ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount  # kinds that count each patient's events in time
+Toxicity = ToxicityByCycle | Courses
+
+
+def toxicity_flags(analyses: Iterable[Base]) -> tuple[str, ...]:
+    """Return the safety flags whose episodes some analysis counts, each once."""
+    return tuple(dict.fromkeys(a.flag for a in analyses if isinstance(a, Toxicity)))

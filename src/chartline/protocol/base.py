@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class Declared(BaseModel):
@@ -25,7 +26,16 @@ class Milestone(StrEnum):
     NEW_THERAPY = "new_therapy"
     DEATH = "death"
     LAST_ALIVE = "last_alive"
+    LAST_ASSESSED = "last_assessed"
 
+
+# The name of a milestone: one of the above, or one that the protocol declares under `milestones`. A study's own name
+# has at most six characters, so that its variables in ADSL have at most eight.
+OWN_NAME = r"^[a-z][a-z0-9]{0,5}$"
+MilestoneName = Annotated[
+    str, WithJsonSchema({"anyOf": [{"enum": [m.value for m in Milestone]}, {"type": "string", "pattern": OWN_NAME}]})
+]
+OwnName = Annotated[str, Field(pattern=OWN_NAME)]
 
 # The variables of ADSL that hold a milestone: whether it happened, and when.
 DATED = {
@@ -39,3 +49,18 @@ ORIGINS = {
     Milestone.BIRTH: "BRTHDT", Milestone.FIRST_DOSE: "TRTSDT", Milestone.LAST_DOSE: "TRTEDT",
     **{m: day for m, (_, day) in DATED.items()},
 }  # fmt: skip
+
+
+def dated(milestone: str) -> tuple[str, str]:
+    """Return the variables of ADSL that say whether a milestone happened, and when."""
+    return {str(m): names for m, names in DATED.items()}.get(milestone) or own_variables(milestone)
+
+
+def own_variables(name: str) -> tuple[str, str]:
+    """Return the variables of ADSL of a milestone that a protocol declares: `agvhd` is AGVHDFL and AGVHDDT."""
+    return f"{name.upper()}FL", f"{name.upper()}DT"
+
+
+def origin_variable(milestone: str) -> str:
+    """Return the variable of ADSL that holds the day of a milestone that times can be counted from."""
+    return {str(m): day for m, day in ORIGINS.items()}.get(milestone) or own_variables(milestone)[1]

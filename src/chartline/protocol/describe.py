@@ -14,11 +14,11 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import event_words, label_of
+from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, label_of
 
 MethodsText = list[tuple[str, list[str]]]
 
-_MILESTONES: dict[Milestone, str] = {
+_MILESTONES: dict[str, str] = {
     Milestone.BIRTH: "birth",
     Milestone.FIRST_DOSE: "first dose",
     Milestone.LAST_DOSE: "last dose",
@@ -28,11 +28,13 @@ _MILESTONES: dict[Milestone, str] = {
     Milestone.NEW_THERAPY: "new anticancer therapy",
     Milestone.DEATH: "death from any cause",
     Milestone.LAST_ALIVE: "the date last known alive",
+    Milestone.LAST_ASSESSED: "the last disease assessment",
 }
 _PARTIAL: dict[PartialPolicy, str] = {
     PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
     PartialPolicy.FIRST: "on the first day they can mean",
     PartialPolicy.LAST: "on day 28 of the month (31 December of a year)",
+    PartialPolicy.LATEST: "on the last day they can mean",
 }
 
 
@@ -59,6 +61,7 @@ def variable_labels(p: Protocol) -> dict[str, str]:
     return {
         **{name: c.label for name, c in p.characteristics.items()},
         **{name: f.label for name, f in p.safety_flags.items()},
+        **{name: s.label for name, s in p.syndromes.items() if s.label},
     }
 
 
@@ -127,12 +130,18 @@ def _response(p: Protocol, criteria: str, mrd: str) -> list[str]:
         f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
         f"Assessments counted if made before the first of {_join(_MILESTONES[x] for x in r.before)}; the "
         "response is dated at the "
-        "marrow. Patients who could not be assessed stay in the denominator.",
+        "marrow. Patients who could not be assessed stay in the denominator. " + _RELAPSE[r.relapse],
         f"MRD-negative was defined by {mrd}; at or after the first response. Deep response means MRD-negative by the "
         f"end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
         f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
         "as negative.",
     ]
+
+
+_RELAPSE = {
+    "recorded": "Relapse is that recorded by the centre, compared with what the assessments show.",
+    "derived": "Relapse is the first assessment after the first response that shows it by the same rules.",
+}
 
 
 def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
@@ -141,19 +150,20 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
     for e in endpoints:
         if e.id not in main or e.origin is None:
             continue
-        events = _join((_MILESTONES[x] for x in e.events or ()), "or")
+        words = _MILESTONES | {name: in_sentence(event.label) for name, event in p.milestones.items()}
+        events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
         censored = (
-            f"; censored at {_join((_MILESTONES[x] for x in e.censor_at), 'or')}"
+            f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
             if e.censor_at
             else "; transplantation and later therapy do not censor (treatment policy)"
             if Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {_MILESTONES[e.origin]} to {events}{censored}; "
+            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; "
             "otherwise censored at "
-            f"{_MILESTONES[e.last or Milestone.LAST_ALIVE]}."
+            f"{words[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. "
@@ -222,6 +232,8 @@ def _statistics(p: Protocol) -> list[str]:
         of = [a for a in p.analyses if a.kind == kind]
         if of:
             out.append(say if isinstance(say, str) else say(p, of))
+    if p.report.table1_differences:
+        out.append("The columns of Table 1 were compared by standardised differences.")
     imputed = any(getattr(a, "missing", "") == "impute" for a in p.analyses)
     out.append(
         "Missing covariates were imputed where stated (chained equations, Rubin's rules); other missing values are "
@@ -281,7 +293,7 @@ def _competing(p: Protocol, of: list[Any]) -> str:
 def _on_the_way(p: Protocol, of: list[Any]) -> str:
     used = dict.fromkeys(s for a in of for s in a.strategies)
     ways = [words for strategy, words in _STRATEGIES.items() if strategy in used]
-    events = _join(dict.fromkeys(_lower(event_words(a.event)) for a in of))
+    events = _join(dict.fromkeys(_lower(event_words(a.event, p)) for a in of))
     out = f"What happens on the way ({events}) was analysed under several estimands (ICH E9(R1)): {_join(ways)}."
     if "naive" in used:
         out += (
@@ -289,6 +301,15 @@ def _on_the_way(p: Protocol, of: list[Any]) -> str:
             "time) and shown as such."
         )
     return out
+
+
+def _adjusted(p: Protocol, of: list[Any]) -> str:
+    """One sentence a family: whose P values it holds, and how they were adjusted."""
+    said = []
+    for a in of:
+        family = "; ".join(dict.fromkeys(p.analysis(name.split("/")[0]).label for name in a.of))
+        said.append(f"P values of the following were adjusted as one family by {ADJUSTMENTS[a.method]}: {family}.")
+    return " ".join(said)
 
 
 def _without(p: Protocol, of: list[Any]) -> str:
@@ -321,19 +342,27 @@ _METHODS: dict[str, str | Callable[[Protocol, list[Any]], str]] = {
     "compare_values": "Numbers were compared by the measures and tests that the protocol names, rank tests exactly "
     "where groups are small, ties included.",
     "agreement": "Two classifications of the same patients were compared by their agreement and Cohen's kappa.",
+    "toxicity_by_cycle": "Toxicity by cycle is the share, of the patients who began a cycle, in whom an event began in "
+    "it.",
+    "exposure_adjusted_rate": "Exposure-adjusted rates are events over time at risk with exact Poisson intervals.",
+    "time_to_onset": "Onset and recovery of toxicity were described with death competing.",
+    "mean_cumulative_count": "Recurrent events were described by the mean cumulative count, death ending them (Ghosh "
+    "and Lin), with robust intervals.",
     "leave_one_out": _without,
     "lost_to_follow_up": "For patients lost to follow-up the worst and the best case stand beside the estimate.",
     "interval_censored": "Events known only to lie between two assessments were analysed as interval-censored "
     "(Turnbull).",
+    "date_bounds": "Where dates were partial, the estimates under the earliest and the latest day they can mean stand "
+    "beside the declared ones.",
     "e_value": "How strong an unmeasured confounder would have to be is given as an E-value.",
-    "multiplicity": "P values named in the protocol were adjusted for their number.",
+    "multiplicity": _adjusted,
 }
 
 
 def _tested(p: Protocol) -> str:
     if p.report.table1_tests == "none" and not any(_has_a_test(a) for a in p.analyses):
         return "No hypothesis was tested."
-    return "P values are two-sided; all are printed, and none is adjusted for their number unless it says so."
+    return "P values are two-sided; all are printed, and none is adjusted for multiple testing unless it says so."
 
 
 def _has_a_test(a: Any) -> bool:

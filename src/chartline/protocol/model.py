@@ -8,14 +8,16 @@ loaded (`protocol/load.py`), so that a typing error is found before any patient 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import Field, model_validator
 
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import Analysis, Tally
-from chartline.protocol.base import Declared, Milestone
+from chartline.protocol.base import Declared, Milestone, MilestoneName, OwnName
 from chartline.protocol.multiverse import Multiverse
+
+V = TypeVar("V", bound=Declared)
 
 
 class Study(Declared):
@@ -139,11 +141,24 @@ class Characteristic(Declared):
     categories: tuple[str, ...] = Field(
         (), description="Order of the categories in tables.", examples=[["RELAPSED", "REFRACTORY"]]
     )
+    labels: dict[str, str] = Field(
+        {},
+        description="How readers see a category; one without a label is shown in sentence case, abbreviations that "
+        "chartline knows as they are (RELAPSED: Relapsed, CR: CR).",
+        examples=[{"TKI_NAIVE": "No TKI before"}],
+    )
     bands: dict[str, str] = Field(
         {},
         description="Groups of values shown in tables: label -> condition on the variable.",
         examples=[{"40 years or over": "AGE >= 40"}],
     )
+
+    @model_validator(mode="after")
+    def _labels_are_of_categories(self) -> Characteristic:
+        strange = [level for level in self.labels if self.categories and level not in self.categories]
+        if strange:
+            raise ValueError(f"labels for {', '.join(strange)}, which the categories do not have")
+        return self
 
 
 class Criterion(Declared):
@@ -200,7 +215,13 @@ class Response(Declared):
         examples=[["relapse", "transplant", "new_therapy"]],
     )
     responders: tuple[str, ...] = Field(
-        ("CR", "CRi"), description="Categories that are a response.", examples=[["CR", "CRi"]]
+        (), description="Categories that are a response; the rule set's own if not given.", examples=[["CR", "CRi"]]
+    )
+    relapse: Literal["recorded", "derived"] = Field(
+        "recorded",
+        description="What the milestone `relapse` is: the relapse that the centre recorded, or the first assessment "
+        "after the first response that shows relapse by the rule set. The two are compared in either case.",
+        examples=["derived"],
     )
 
 
@@ -237,11 +258,110 @@ class EventSource(Declared):
     )
 
 
+class Unsupported(Declared):
+    """When a laboratory value does not count because support was given."""
+
+    medication: str = Field(description="CMCAT of the support.", examples=["G-CSF"])
+    flag: str | None = Field(None, description="Variable of LB that says so beside the value.", examples=["LBGCSF"])
+    days: int = Field(7, ge=0, description="Days without it before the value counts.", examples=[7])
+    without_end: Literal["ongoing", "one day"] = Field(
+        "ongoing", description="What support without a recorded end was.", examples=["one day"]
+    )
+
+
+class ResponseLandmark(Declared):
+    """By when a response must have been reached: `days` after the first dose, or by the end of a cycle."""
+
+    days: int | None = Field(None, ge=1, description="Days after the first dose.", examples=[60])
+    cycle: int | None = Field(
+        None, ge=1, description="The end of this cycle: day 1 of the next, or after the last dose.", examples=[2]
+    )
+    after_last_dose_days: int = Field(
+        42,
+        ge=1,
+        description="End of that cycle where no further cycle was given: days after its last dose.",
+        examples=[42],
+    )
+
+    @model_validator(mode="after")
+    def _is_one_landmark(self) -> ResponseLandmark:
+        if (self.days is None) == (self.cycle is None):
+            raise ValueError("a landmark is either `days` after the first dose or the end of a `cycle`")
+        return self
+
+
+class DatedEvent(Declared):
+    """A milestone of the study's own, to be used like the others. It is one of three: the first of some rows of a
+    domain (`from`, `where`), the first of other milestones (`first_of`), or treatment failure (`no_response_by`)."""
+
+    label: str = Field(description="How readers see it, as inside a sentence.", examples=["acute GVHD of grade 3-4"])
+    source: str | None = Field(None, alias="from", description="Domain of the rows.", examples=["AE"])
+    where: str | None = Field(
+        None,
+        description="Condition on the domain's rows; the first such row after `after` is the milestone.",
+        examples=["AETERM == 'acute graft versus host disease' and AETOXGR >= 3"],
+    )
+    after: MilestoneName = Field(
+        Milestone.FIRST_DOSE,
+        description="Rows count strictly after this milestone (one declared above it, or one that every study has).",
+        examples=["transplant"],
+    )
+    without: Unsupported | None = Field(
+        None,
+        description="Of rows of LB: values under this support do not count.",
+        examples=[{"medication": "G-CSF", "flag": "LBGCSF", "days": 7}],
+    )
+    first_of: tuple[MilestoneName, ...] = Field(
+        (), description="The first of these milestones.", examples=[["transplant", "new_therapy"]]
+    )
+    unless_after: MilestoneName | None = Field(
+        None,
+        description="Of `first_of`: not where this milestone had happened by that day.",
+        examples=["first_response"],
+    )
+    no_response_by: ResponseLandmark | None = Field(
+        None,
+        description="Treatment failure: alive at this landmark without a response by it.",
+        examples=[{"cycle": 2}],
+    )
+    dated: Literal["assessment", "landmark", "first_dose"] = Field(
+        "assessment",
+        description="Day of a treatment failure: the last on-treatment assessment up to the landmark (the landmark "
+        "where there was none), the landmark, or the first dose (ELN 2022; then a death before the landmark without a "
+        "response is a failure too, and who was never assessed is none).",
+        examples=["first_dose"],
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_three(self) -> DatedEvent:
+        forms = [self.source is not None, bool(self.first_of), self.no_response_by is not None]
+        if sum(forms) != 1:
+            raise ValueError("a milestone is declared by one of `from`, `first_of` and `no_response_by`")
+        if (self.source is None) != (self.where is None):
+            raise ValueError("`from` and `where` go together")
+        for key, form in (("after", "from"), ("dated", "no_response_by")):
+            of = self.source if form == "from" else self.no_response_by
+            if key in self.model_fields_set and of is None:
+                raise ValueError(f"`{key}` goes with `{form}`")
+        if self.without is not None and self.source != "LB":
+            raise ValueError("`without` goes with rows of LB")
+        if self.unless_after is not None and not self.first_of:
+            raise ValueError("`unless_after` goes with `first_of`")
+        return self
+
+
 class Laboratory(Declared):
     """How laboratory values are graded, and which of them belong to the treatment."""
 
     grading: str = Field(
         "ctcae_v5", description="Name of a shipped grading scale (listed below).", examples=["ctcae_v5"]
+    )
+    circumstances: Literal["worst_case", "numeric_only", "as_recorded"] = Field(
+        "worst_case",
+        description="Grades that need symptoms or anticoagulation, which a laboratory does not report: these are "
+        "assumed (`worst_case`) or not (`numeric_only`), or the grade of the adverse event of that term on that day is "
+        "taken and else there is none (`as_recorded`).",
+        examples=["worst_case"],
     )
     baseline_days: int = Field(
         14,
@@ -307,6 +427,18 @@ class SafetyFlag(Declared):
     )
 
 
+class Syndrome(Declared):
+    """A syndrome by a shipped set of criteria: met, not met, or not assessable with what was missing."""
+
+    criteria: str = Field(description="Name of a shipped set (listed below).", examples=["vod_ebmt_2016"])
+    label: str = Field("", description="How readers see it; that of the set if not given.", examples=["VOD/SOS"])
+    counted_from: tuple[Milestone, ...] = Field(
+        (),
+        description="Day 0: the first of these that a patient has; that of the set if not given.",
+        examples=[["transplant", "last_dose"]],
+    )
+
+
 class Endpoint(Declared):
     """A time-to-event endpoint. `use` takes the defaults of a shipped endpoint (derive/endpoints/)."""
 
@@ -322,22 +454,37 @@ class Endpoint(Declared):
         examples=["Overall survival"],
     )
     population: str | None = Field(None, description="Analysis set (see `sets`).", examples=["treated"])
-    origin: Milestone | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
-    events: tuple[Milestone, ...] | None = Field(
+    origin: MilestoneName | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
+    events: tuple[MilestoneName, ...] | None = Field(
         None,
         description="Milestones that are the event, in order of precedence on the same day.",
         examples=[["relapse", "death"]],
     )
-    censor_at: tuple[Milestone, ...] | None = Field(
+    censor_at: tuple[MilestoneName, ...] | None = Field(
         None,
         description="Intercurrent events that censor (hypothetical strategy); an empty list is the treatment policy.",
         examples=[["transplant"]],
     )
-    last: Milestone | None = Field(None, description="Where nothing happened, censored here.", examples=["last_alive"])
+    last: MilestoneName | None = Field(
+        None, description="Where nothing happened, censored here.", examples=["last_alive"]
+    )
     partial_dates: PartialPolicy | None = Field(
         None,
         description="Which day stands for a partial event date; the study's policy if not given.",
         examples=["first"],
+    )
+    assessed_every_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days from one scheduled assessment to the next; needed by `missed_assessments`.",
+        examples=[90],
+    )
+    missed_assessments: Literal["detection", "midpoint", "interval"] | None = Field(
+        None,
+        description="What a relapse (or response) found after two or more missed assessments means: the day it was "
+        "found, the middle of the time since the last assessment, or only that it lies between (read by "
+        "`kind: interval_censored`).",
+        examples=["midpoint"],
     )
 
 
@@ -407,6 +554,12 @@ class Report(Declared):
         "chi-square where Cochran's rule allows it, else Fisher's exact test. Which test and why is printed.",
         examples=["ranks"],
     )
+    table1_differences: bool = Field(
+        False,
+        description="Whether Table 1 has a column of standardised differences (SMD), of its second column against the "
+        "first; for a `table1_by` of two levels.",
+        examples=[True],
+    )
     curves: tuple[str, ...] = Field(
         (), description="Survival analyses drawn as curves, in order.", examples=[["os", "dor"]]
     )
@@ -426,6 +579,20 @@ class Report(Declared):
     )
     lab_tests: tuple[str, ...] = Field(
         (), description="Tests of the laboratory grade table, in order.", examples=[["ALT", "BILI", "PLT"]]
+    )
+    safety_components: tuple[str, ...] = Field(
+        (), description="Safety flags whose components are shown, in order.", examples=[["LIVTOXFL"]]
+    )
+    syndromes: tuple[str, ...] = Field(
+        (),
+        description="Syndromes and safety flags of the table of criteria, in order.",
+        examples=[["VODFL", "VODEBMT"]],
+    )
+    liver_figure: bool = Field(
+        False,
+        description="Whether the peak of ALT is drawn against that of bilirubin (eDISH), a point a patient; only in a "
+        "patient-level report.",
+        examples=[True],
     )
     key_numbers: tuple[str, ...] = Field(
         (), description="Headline keys shown under the title.", examples=[["cr_cri_rate", "os_12m"]]
@@ -458,7 +625,7 @@ class Protocol(Declared):
     partial_dates: PartialPolicy = Field(
         PartialPolicy.MID,
         description="Day that stands for a partial event date: `mid` (day 15 of a month, 1 July of a year), `first` or "
-        "`last` (day 28 of a month, 31 December of a year). The first dose is never imputed.",
+        "`last` (day 28 of a month, 31 December of a year), `latest` (its last day). The first dose is never imputed.",
         examples=["mid"],
     )
     characteristics: dict[str, Characteristic] = Field(
@@ -496,6 +663,21 @@ class Protocol(Declared):
         description="Rows that are a new anticancer therapy; none is derived if not given.",
         examples=[{"from": "CM", "where": "CMCAT == 'SUBSEQUENT THERAPY'"}],
     )
+    milestones: dict[OwnName, DatedEvent] = Field(
+        {},
+        description="Further dated events, by a name of at most six small letters and digits; `agvhd` becomes "
+        "AGVHDFL and AGVHDDT of ADSL.",
+        examples=[
+            {
+                "agvhd": {
+                    "label": "acute GVHD of grade 3-4",
+                    "from": "AE",
+                    "where": "AETERM == 'acute graft versus host disease' and AETOXGR >= 3",
+                    "after": "transplant",
+                }
+            }
+        ],
+    )
     response: Response = Field(
         default_factory=Response,
         description="How response is derived.",
@@ -517,6 +699,12 @@ class Protocol(Declared):
         description="Grading and windows of laboratory values.",
         examples=[{"grading": "ctcae_v5", "on_treatment_days": 42}],
     )
+    laboratory_variants: dict[str, Laboratory] = Field(
+        {},
+        description="Laboratory values graded again under other choices; every safety flag with a laboratory component "
+        "is derived again as <flag>_<name>. What a variant does not name is as in `laboratory`.",
+        examples=[{"V4": {"grading": "ctcae_v4"}}],
+    )
     ae_groups: dict[str, tuple[str, ...]] = Field(
         {},
         description="Groups of adverse event terms, as they stand in AETERM but in small letters.",
@@ -526,6 +714,12 @@ class Protocol(Declared):
         {},
         description="Composite safety endpoints by ADSL name.",
         examples=[{"VODFL": {"label": "VOD/SOS", "any_of": [{"kind": "ae", "group": "vod", "min_grade": 3}]}}],
+    )
+    syndromes: dict[str, Syndrome] = Field(
+        {},
+        description="Syndromes by ADSL name: the flag `<name>` (Y met, N not met, missing: not assessable), the day "
+        "`<name>_DT`, the pathway `<name>_CAT` and the severity `<name>_SEV`.",
+        examples=[{"VODEBMT": {"criteria": "vod_ebmt_2016", "counted_from": ["transplant", "last_dose"]}}],
     )
     endpoints: tuple[Endpoint, ...] = Field(
         (),
@@ -588,16 +782,27 @@ class Protocol(Declared):
 
     @model_validator(mode="after")
     def _variants_inherit(self) -> Protocol:
-        """A response variant says only what differs from `response`; that it did not say the rest is remembered."""
-        for name, variant in self.response_variants.items():
-            said = {field: getattr(variant, field) for field in variant.model_fields_set}
-            full = {field: getattr(self.response, field) for field in Response.model_fields} | said
-            self.response_variants[name] = Response.model_construct(set(said), **full)
+        """A variant says only what differs from `response` or `laboratory`; that it did not say the rest is
+        remembered."""
+        _inherit(self.response_variants, self.response)
+        _inherit(self.laboratory_variants, self.laboratory)
         return self
 
     def analysis(self, analysis_id: str) -> Any:
         """Return the declared analysis with this id."""
         return next(a for a in self.analyses if a.id == analysis_id)
+
+
+def _inherit(variants: dict[str, V], main: V) -> None:
+    for name, variant in variants.items():
+        said = {field: getattr(variant, field) for field in variant.model_fields_set}
+        full = {field: getattr(main, field) for field in type(main).model_fields} | said
+        variants[name] = cast(V, type(main).model_construct(set(said), **full))
+
+
+def graded_flags(protocol: Protocol) -> tuple[str, ...]:
+    """Return the safety flags that rest on laboratory grades, as the variants of `laboratory` derive them again."""
+    return tuple(n for n, f in protocol.safety_flags.items() if any(isinstance(p, LabComponent) for p in f.any_of))
 
 
 def set_tallies(protocol: Protocol) -> tuple[Tally, ...]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import re
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
+
+from chartline.protocol.base import own_variables
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
@@ -29,6 +35,16 @@ DERIVED_VARIABLES: dict[str, str] = {
     "FRSPDT": "Date of first response",
     "FRSP": "First response",
     "FRSPCYC": "Cycle of first response",
+    "TTRESP": "First dose to first response, days",
+    "TTRESPM": "First dose to first response, months",
+    "NEREAS": "Reason not evaluable",
+    "REFRFL": "Refractory",
+    "INVBOR": "Best response recorded by the treating team",
+    "INVRSPFL": "Response recorded by the treating team",
+    "DRELFL": "Relapse by the rule set",
+    "DRELDT": "Date of relapse by the rule set",
+    "RECRELFL": "Relapse recorded by the centre",
+    "RECRELDT": "Date of relapse recorded by the centre",
     "MRDTSTFL": "Adequate MRD test",
     "MRDNEGFL": "MRD-negative",
     "MRDNEGDT": "Date of first MRD-negative sample",
@@ -36,6 +52,7 @@ DERIVED_VARIABLES: dict[str, str] = {
     "DEEPFL": "Deep response",
     "MRDRELFL": "MRD relapse",
     "MRDRELDT": "Date of MRD relapse",
+    "ONTRTEDT": "Last day on treatment",
     "HSCTFL": "Transplanted after first dose",
     "HSCTDT": "Date of transplantation",
     "HSCTINT": "Last dose to transplantation, days",
@@ -98,11 +115,18 @@ EVENTS: dict[str, str] = {
     "death": "death",
     "lost": "loss to follow-up",
 }
+# Adjustments for multiple testing, with what each keeps at its level.
+ADJUSTMENTS: dict[str, str] = {
+    "holm": "Holm's method (family-wise error rate)",
+    "benjamini_hochberg": "the Benjamini-Hochberg method (false discovery rate)",
+    "bonferroni": "the Bonferroni method (family-wise error rate)",
+    "hochberg": "Hochberg's method (family-wise error rate)",
+}
 _LEVELS = {"M": "Male", "F": "Female", "Y": "Yes", "N": "No", "U": "Unknown", "NE": "Not evaluable", "": "Missing"}
 
 
-_NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "MRDNEGCY", "HSCTINT")
-_TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP")
+_NUMBERS = ("AGE", "NCYC", "NDOSE", "CUMDM2", "CUMMG", "FRSPCYC", "TTRESP", "TTRESPM", "MRDNEGCY", "HSCTINT")
+_TEXTS = ("SITEID", "SEX", "ELIGREAS", "BOR", "FRSP", "NEREAS", "INVBOR")
 
 
 def type_of(name: str) -> str:
@@ -113,19 +137,58 @@ def type_of(name: str) -> str:
 
 
 def level_words(level: str) -> str:
-    """Return a level as readers see it: "Male" for M, "Relapsed" for RELAPSED; others as they are."""
+    """Return a level that no protocol has words for as readers see it: "Male" for M, "Late" for LATE.
+
+    What is written in capitals throughout becomes sentence case, word by word. Kept are the abbreviations and tests of
+    the vocabulary (in its spelling: CRi for CRI), single letters, Roman numerals, and words with a digit (BCR::ABL1,
+    T(9;22)), which are names. What has small letters is somebody's spelling already.
+    """
     if level in _LEVELS:
         return _LEVELS[level]
-    return level.capitalize() if level.isalpha() and level.isupper() and len(level) >= 6 else level
+    if not level.isupper():
+        return level
+    words = [w if re.search(r"\d", w) else _LETTERS.sub(_small, w) for w in level.replace("_", " ").split(" ")]
+    return _first_capital(" ".join(words))
+
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_ROMAN = re.compile(r"X{0,3}(?:IX|IV|V?I{0,3})")
+
+
+def _small(word: re.Match[str]) -> str:
+    text = word[0]
+    kept = len(text) == 1 or _ROMAN.fullmatch(text)
+    return text if kept else abbreviations().get(text, text.lower())
+
+
+def _first_capital(text: str) -> str:
+    """With a capital, unless it begins with an abbreviation that has its own spelling, a digit or a sign."""
+    first = _LETTERS.match(text)
+    return text if first is None or first[0] in abbreviations().values() else text[:1].upper() + text[1:]
+
+
+@cache
+def abbreviations() -> dict[str, str]:
+    """Return the abbreviations and laboratory tests of the vocabulary, by their capitals: CRI -> CRi."""
+    out: dict[str, str] = {}
+    for file, column in (("abbreviations.csv", "abbreviation"), ("tests.csv", "testcd")):
+        with (files("chartline") / "vocabulary" / file).open(encoding="utf-8") as f:
+            out |= {r[column].upper(): r[column] for r in csv.DictReader(f)}
+    return out
 
 
 def in_sentence(label: str) -> str:
-    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD)."""
-    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+    """Return a label inside a sentence: first letter small, unless it begins an abbreviation (CR, MRD, Ph)."""
+    first = _LETTERS.match(label)
+    own = first is not None and first[0] in abbreviations().values()
+    return label[:1].lower() + label[1:] if label[1:2].islower() and not own else label
 
 
-def event_words(event: str) -> str:
-    """Return a milestone or state inside a sentence: "transplantation"; a study's own name as it is."""
+def event_words(event: str, p: Protocol | None = None) -> str:
+    """Return a milestone or state inside a sentence: "transplantation"; a study's own milestone by its label, any
+    other name as it is."""
+    if p is not None and event in p.milestones:
+        return in_sentence(p.milestones[event].label)
     return EVENTS.get(event, event)
 
 
@@ -141,15 +204,55 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
     types |= dict.fromkeys(mrd_labels(p), "text")
-    return types | dict.fromkeys(p.safety_flags, "flag")
+    for name in p.syndromes:
+        types |= {name: "flag", f"{name}_DT": "date", f"{name}_CAT": "text", f"{name}_SEV": "text"}
+    for name in p.milestones:
+        types |= dict(zip(own_variables(name), ("flag", "date"), strict=True))
+    return types | dict.fromkeys((*p.safety_flags, *regraded_labels(p)), "flag")
+
+
+def scale_words(scale: str) -> str:
+    """Return a grading scale as readers see it: "CTCAE v5" for ctcae_v5."""
+    return scale.replace("ctcae_v", "CTCAE v")
+
+
+def laboratory_label(p: Protocol, variant: str) -> str:
+    """Return a variant of `laboratory` as readers see it: its scale where that is what differs, else its name."""
+    scale = p.laboratory_variants[variant].grading
+    return scale_words(scale) if scale != p.laboratory.grading else variant
+
+
+def regraded_labels(p: Protocol) -> dict[str, str]:
+    """Return <flag>_<variant> -> label of every flag that is derived again under other laboratory choices."""
+    graded = [n for n, f in p.safety_flags.items() if any(part.kind == "lab" for part in f.any_of)]
+    return {
+        f"{name}_{v}": f"{p.safety_flags[name].label} ({laboratory_label(p, v)})"
+        for v in p.laboratory_variants
+        for name in graded
+    }
 
 
 def adsl_labels(p: Protocol) -> dict[str, str]:
     """Return every ADSL variable this study will have -> its label, without the unit."""
     own = {name: c.label for name, c in p.characteristics.items()}
-    own |= {name: f.label for name, f in p.safety_flags.items()}
+    own |= {name: f.label for name, f in p.safety_flags.items()} | regraded_labels(p) | milestone_labels(p)
+    own |= {name: s.label for name, s in p.syndromes.items() if s.label}
     shipped = {name: label.partition(", ")[0] for name, label in (COHORT_VARIABLES | DERIVED_VARIABLES).items()}
     return shipped | mrd_labels(p) | own
+
+
+def milestone_labels(p: Protocol) -> dict[str, str]:
+    """Return the ADSL variables of the milestones that a protocol declares -> their labels."""
+    out: dict[str, str] = {}
+    for name, event in p.milestones.items():
+        flag, day = own_variables(name)
+        out |= {flag: sentence_start(event.label), day: f"Date of {in_sentence(event.label)}"}
+    return out
+
+
+def sentence_start(label: str) -> str:
+    """Return a label as it begins a line: its first letter a capital."""
+    return label[:1].upper() + label[1:]
 
 
 def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
@@ -161,7 +264,11 @@ def levels_in_order(p: Protocol, variable: str) -> tuple[str, ...]:
 
 
 def level_label(p: Protocol, variable: str, level: str) -> str:
-    """Return a level of a variable as readers see it: "Centre A", "Refractory"."""
+    """Return a level of a variable as readers see it: a centre's label, the words that the protocol declares (`labels`,
+    or the name of a band), else those of `level_words`."""
     if variable in ("SITEID", "CENTRE"):
         return next((c.label or c.id for c in p.data.centres if c.id == level), level_words(level))
-    return level_words(level)
+    declared = p.characteristics.get(variable)
+    if declared is not None and level in declared.labels:
+        return declared.labels[level]
+    return level if declared is not None and level in declared.bands else level_words(level)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-from chartline.core.clinical import lab_tests, variables
+from chartline.core.clinical import variables
 from chartline.core.condition import parse_condition
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
@@ -24,10 +24,12 @@ from chartline.protocol.analyses import (
     Summary,
     Survival,
     Tally,
+    Toxicity,
 )
-from chartline.protocol.base import DATED, ORIGINS, Milestone
-from chartline.protocol.model import AeComponent, Headline, LabComponent, Protocol, Published
-from chartline.protocol.names import COHORT_VARIABLES, adsl_types
+from chartline.protocol.base import DATED, ORIGINS, Milestone, own_variables
+from chartline.protocol.lab_terms import lab_terms
+from chartline.protocol.model import AeComponent, DatedEvent, Endpoint, Headline, LabComponent, Protocol, Published
+from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
 
 # What each list of the report can print.
@@ -38,7 +40,10 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "transplant": (Proportion, Summary),
     "safety": (Proportion,),
 }
-_OWN = re.compile(r"attrition|lab_grades|ae_grades|(set|table1)\..*|.*\.(ever|lost_days|landmark_[^.]*(\.\d+)?)")
+_OWN = re.compile(
+    r"attrition|lab_grades|ae_grades|safety_components|syndromes|(set|table1)\..*"
+    r"|.*\.(ever|lost_days|earliest|latest|partial|landmark_[^.]*(\.\d+)?)"
+)
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}
 
 
@@ -66,12 +71,16 @@ def resolve(p: Protocol, file: str) -> None:
         if source:
             check_known(source.source, variables(), "domain", top.at(key, "from"))
             _condition(source.where, domains[source.source], top.at(key, "where"))
+    for name, event in p.milestones.items():
+        _dated_event(name, event, p, domains, top.at("milestones", name))
     _condition(p.response.assessments, domains["RS"], top.at("response", "assessments"))
     for name, s in p.sets.items():
         _condition(s.where, adsl, top.at("sets", name, "where"))
     for i, e in enumerate(p.endpoints):
         if e.population:
             check_known(e.population, p.sets, "analysis set", top.at("endpoints", i, "population", name=e.id))
+        for key, asked in _milestones_of(e):
+            _milestones(asked, [*Milestone, *p.milestones], top.at("endpoints", i, key, name=e.id))
     for name, flag in p.safety_flags.items():
         for i, part in enumerate(flag.any_of):
             _safety(part, p, top.at("safety_flags", name, "any_of", i))
@@ -100,7 +109,7 @@ def _safety(part: LabComponent | AeComponent, p: Protocol, place: Place) -> None
     if group:
         check_known(group, p.ae_groups, "AE group", place)
     for test in part.tests if isinstance(part, LabComponent) else ():
-        check_known(test, lab_tests(), "laboratory test", place.at("tests"))
+        check_known(test, lab_terms(), "laboratory test", place.at("tests"))
 
 
 def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> None:
@@ -109,6 +118,8 @@ def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> Non
         check_known(a.population, p.sets, "analysis set", place.at("population"))
     if hasattr(a, "numerator"):
         _condition(a.numerator, adsl, place.at("numerator"))
+    if isinstance(a, Toxicity):
+        check_known(a.flag, p.safety_flags, "safety flag", place.at("flag"))
     if hasattr(a, "endpoint"):
         check_known(a.endpoint, [e.id for e in p.endpoints], "endpoint", place.at("endpoint"))
     if hasattr(a, "variable"):
@@ -138,12 +149,12 @@ def _analysis(a: Any, p: Protocol, adsl: Mapping[str, str], place: Place) -> Non
             )
     _covariates(a, adsl, place)
     if isinstance(a, Multistate):
-        _milestones((a.origin,), ORIGINS, place.at("origin"))
-        _milestones(a.states, DATED, place.at("states"))
-        _milestones(a.absorbing, DATED, place.at("absorbing"))
+        _milestones((a.origin,), [*ORIGINS, *p.milestones], place.at("origin"))
+        _milestones(a.states, [*DATED, *p.milestones], place.at("states"))
+        _milestones(a.absorbing, [*DATED, *p.milestones], place.at("absorbing"))
     for key in ("event", "time_dependent"):
         if getattr(a, key, None) is not None:
-            _milestones((getattr(a, key),), DATED, place.at(key))
+            _milestones((getattr(a, key),), [*DATED, *p.milestones], place.at(key))
     _other_analyses(a, p, place)
 
 
@@ -192,9 +203,44 @@ def _covariate(c: Covariate, adsl: Mapping[str, str], place: Place) -> None:
         )
 
 
-def _milestones(asked: Iterable[Milestone], known: Iterable[Milestone], place: Place) -> None:
+def _milestones(asked: Iterable[str], known: Iterable[str], place: Place) -> None:
     for milestone in asked:
         check_known(str(milestone), [str(m) for m in known], "milestone of this use", place)
+
+
+def _milestones_of(e: Endpoint) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The milestones that an endpoint names, by the key that names them."""
+    for key in ("origin", "last"):
+        yield key, (getattr(e, key),) if getattr(e, key) else ()
+    for key in ("events", "censor_at"):
+        yield key, getattr(e, key) or ()
+
+
+def _dated_event(
+    name: str, event: DatedEvent, p: Protocol, domains: Mapping[str, Mapping[str, str]], place: Place
+) -> None:
+    """A study's own milestone: its name and variables are free, its rows and the milestones it rests on are known."""
+    taken = {*COHORT_VARIABLES, *DERIVED_VARIABLES, *p.characteristics, *p.safety_flags}
+    if name in [str(m) for m in Milestone] or taken & set(own_variables(name)):
+        raise ProtocolError(
+            f"The milestone `{name}` is called like a milestone or variable that the study already has",
+            where=str(place),
+            expected=f"a name of its own; {' and '.join(own_variables(name))} become variables of ADSL",
+            do="give it another name",
+        )
+    above = list(takewhile(lambda other: other != name, p.milestones))
+    if event.source is not None:
+        check_known(event.source, variables(), "domain", place.at("from"))
+        _condition(event.where, domains[event.source], place.at("where"))
+    flag = event.without.flag if event.without is not None else None
+    if flag is not None:
+        check_known(flag, domains["LB"], "variable", place.at("without", "flag"))
+    named = {"after": (event.after,), "first_of": event.first_of, "unless_after": (event.unless_after,)}
+    for key, asked in named.items():
+        for milestone in asked:
+            if milestone is not None:
+                known = [*(str(m) for m in Milestone), *above]
+                check_known(str(milestone), known, "milestone declared before it", place.at(key))
 
 
 _MADE_OF = {
@@ -277,7 +323,7 @@ def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
     for v in r.table1:
         check_known(v, adsl, "variable", top.at("report", "table1"))
     for test in r.lab_tests:
-        check_known(test, lab_tests(), "laboratory test", top.at("report", "lab_tests"))
+        check_known(test, lab_terms(), "laboratory test", top.at("report", "lab_tests"))
     if r.table1_by:
         _grouping(r.table1_by, adsl, top.at("report", "table1_by"))
         if r.table1_by in r.table1:
@@ -287,6 +333,10 @@ def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
                 expected="another variable",
                 do="take it out of table1, or name another in table1_by",
             )
+    for name in r.safety_components:
+        check_known(name, p.safety_flags, "safety flag", top.at("report", "safety_components"))
+    for name in r.syndromes:
+        check_known(name, [*p.syndromes, *p.safety_flags], "syndrome or safety flag", top.at("report", "syndromes"))
     for key in r.key_numbers:
         check_known(key, p.headline, "headline key", top.at("report", "key_numbers"))
 

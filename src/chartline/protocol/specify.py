@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from chartline.errors import ProtocolError
-from chartline.protocol.analyses import EValue, LeaveOneOut, Multiplicity, Power, Precision
+from chartline.protocol.analyses import DateBounds, EValue, LeaveOneOut, Multiplicity, Power, Precision
 from chartline.protocol.model import Headline, Protocol
 from chartline.protocol.multiverse import Multiverse
 from chartline.protocol.place import Place, check_known, unknown
@@ -30,7 +30,9 @@ _FIXED = (
     *("chartline", "study", "data", "checks", "headline", "published", "published_source", "report", "multiverse"),
 )
 _NAMED = (  # whose items are changed one by one
-    *("characteristics", "eligibility", "response_variants", "ae_groups", "safety_flags", "endpoints", "sets"),
+    *("characteristics", "eligibility", "milestones", "response_variants", "laboratory_variants", "ae_groups"),
+    "safety_flags",
+    *("endpoints", "sets"),
     "analyses",
 )
 _OF_OTHERS = (LeaveOneOut, Multiplicity, EValue, Precision, Power)
@@ -60,6 +62,13 @@ def outcome_of(protocol: Protocol, name: str, file: str = "") -> Headline:
         group = result["group"] or ""
         found = Headline(analysis=result["analysis"], statistic=result["statistic"], at=at, group=group)
     analysis = protocol.analysis(found.analysis)
+    if isinstance(analysis, DateBounds):
+        raise ProtocolError(
+            f"{analysis.id} sets estimates side by side, so it is no outcome of a multiverse",
+            where=str(where),
+            expected=f"an analysis of kind survival of {analysis.endpoint}",
+            do="name that one; `partial_dates` can be a switch",
+        )
     if isinstance(analysis, _OF_OTHERS):
         raise ProtocolError(
             f"{analysis.id} is computed from other analyses, so it is no outcome of a multiverse",

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 from chartline.report.blocks import (
     amendments,
+    assertions,
     comparisons,
     competing,
     exposure,
     flow,
+    grading_versions,
     intercurrent,
     key_numbers,
     methods,
@@ -26,13 +28,17 @@ from chartline.report.blocks import (
     published,
     queries,
     response,
+    response_sets,
     robustness,
+    rule_sets,
     safety,
     sensitivity,
     summary,
     survival,
     swimmer,
+    syndromes,
     table1,
+    toxicity,
     transplant,
     withheld,
 )
@@ -45,6 +51,7 @@ Build = Callable[[ReportSource], list[Block]]
 
 BLOCKS: tuple[Build, ...] = (
     key_numbers.build,
+    assertions.build,
     withheld.build,
     summary.build,
     methods.build,
@@ -52,6 +59,7 @@ BLOCKS: tuple[Build, ...] = (
     table1.build,
     exposure.build,
     response.build,
+    response_sets.build,
     mrd.build,
     survival.build,
     competing.build,
@@ -60,6 +68,9 @@ BLOCKS: tuple[Build, ...] = (
     intercurrent.build,
     multistate.build,
     safety.build,
+    grading_versions.build,
+    toxicity.build,
+    syndromes.build,
     comparisons.build,
     predicted.build,
     sensitivity.build,
@@ -67,12 +78,13 @@ BLOCKS: tuple[Build, ...] = (
     planning.build,
     multiverse.build,
     published.build,
+    rule_sets.build,
     queries.build,
     amendments.build,
     provenance.build,
 )
 CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
-QUOTING: tuple[Build, ...] = (queries.build, amendments.build, provenance.build)
+QUOTING: tuple[Build, ...] = (assertions.build, queries.build, amendments.build, provenance.build)
 
 
 def build_document(source: ReportSource, what: str = "report") -> Document:

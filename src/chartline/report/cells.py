@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Any
 
-from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, level_words
+from chartline.protocol.names import EVENTS, event_words, in_sentence, label_of, level_label, sentence_start
 from chartline.report import format as fmt
 from chartline.report.document import Cell
 from chartline.report.source import ReportSource
@@ -72,11 +71,6 @@ def extremes(source: ReportSource, analysis: str, group: str = "") -> str:
     return low if low == fmt.DASH else fmt.between(low, high)
 
 
-def level_text(level: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Return how readers see a level: its own label, else "Male" for M, "Relapsed" for RELAPSED."""
-    return labels[level] if level in labels else level_words(level)
-
-
 def level_in_words(source: ReportSource, variable: str, level: str) -> str:
     """Return a level of a variable as readers see it, a centre by its label."""
     return level_label(source.protocol, variable, level)
@@ -84,7 +78,8 @@ def level_in_words(source: ReportSource, variable: str, level: str) -> str:
 
 def response_text(source: ReportSource, variable: str, code: str) -> str:
     """Return a response as readers see it, with its abbreviation where the text uses it: "Complete remission (CR)"."""
-    shown = typeset(level_text(code, source.levels.get(variable, {})))
+    labels = source.levels.get(variable, {})
+    shown = typeset(labels[code] if code in labels else level_in_words(source, variable, code))
     return f"{shown} ({code})" if shown != code and code in source.protocol.response.responders else shown
 
 
@@ -138,9 +133,11 @@ def result_title(source: ReportSource, result: Result) -> str:
 
 @cache
 def test_labels() -> dict[str, str]:
-    """Return laboratory test code -> label, from the vocabulary."""
+    """Return name of a laboratory term -> label: "Haemoglobin", "Haemoglobin, high", "Potassium, low"."""
     with (files("chartline") / "vocabulary" / "tests.csv").open(encoding="utf-8") as f:
-        return {r["testcd"]: r["label"] for r in csv.DictReader(f)}
+        tests = {r["testcd"]: r["label"] for r in csv.DictReader(f)}
+    sides = {f"{t}_{word}": f"{label}, {word.lower()}" for t, label in tests.items() for word in ("LOW", "HIGH")}
+    return tests | sides
 
 
 def centre_labels(source: ReportSource) -> dict[str, str]:
@@ -156,7 +153,7 @@ def variable_label(source: ReportSource, variable: str) -> tuple[str, str]:
     return label_of(variable) or variable, ""
 
 
-def event_word(event: str) -> str:
-    """Return a milestone or state as the head of a row: "Transplantation"; a study's own name as it is."""
-    words = event_words(event)
-    return words[:1].upper() + words[1:] if event in EVENTS else event
+def event_word(source: ReportSource, event: str) -> str:
+    """Return a milestone or state as the head of a row: "Transplantation"; a study's own state by its name."""
+    known = event in EVENTS or event in source.protocol.milestones
+    return sentence_start(event_words(event, source.protocol)) if known else event

@@ -77,16 +77,14 @@ def curve_figure(drawn: Drawn) -> Figure:
 
 def origin_of(source: ReportSource, declared: Any) -> str:
     """Return the words of the endpoint's time zero."""
-    endpoint = next((e for e in source.protocol.endpoints if e.id == declared.endpoint), None)
-    origin = endpoint.origin if endpoint else None
-    if origin is None and endpoint is not None and endpoint.use in ("duration_of_response", "relapse_free_survival"):
-        return "first response"
-    return milestone_words(origin) if origin is not None else "first dose"
+    return source.origins.get(declared.endpoint, "first dose")
 
 
-def milestone_words(milestone: str) -> str:
+def milestone_words(source: ReportSource, milestone: str) -> str:
     """Return a milestone as the origin of an axis: "first dose", "transplantation"."""
-    return "first response" if milestone == "first_response" else event_words(milestone).replace("_", " ")
+    if milestone == "first_response":
+        return "first response"
+    return event_words(milestone, source.protocol).replace("_", " ")
 
 
 def ticks(end_months: float) -> list[float]:

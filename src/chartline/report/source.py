@@ -1,7 +1,8 @@
 """What the pipeline hands to the report: results and counts, plus plain lines from left of the wall.
 
 The report reads no patient table. Lines that name a patient or a cell (`PatientBar`, `QueryLine`, `AmendmentLine`,
-`WithheldLine`) are made by the pipeline and printed only where the protocol allows a patient-level report.
+`WithheldLine`, `RegradedLine`, `SyndromeLine`, `LiverPoint`, `AssertionLine`) are made by the pipeline; patients are
+named only where the protocol allows it.
 
 Where results are looked for (analysis id, group):
 
@@ -10,6 +11,8 @@ Where results are looked for (analysis id, group):
     Table 1, variable AGE        analysis "table1.age"; numbers as a summary, text as categories, bands as "AGE=<label>"
     laboratory grades            counts "lab_grades": a CrossTab over (TEST, BASE, GRADE), one patient once a test
     adverse events               counts "ae_grades": a CrossTab over (TERM, GRADE), one patient once a term
+    components of a composite    counts "safety_components": a CrossTab over (FLAG, PLACE, COMPONENT, VALUE)
+    syndromes                    counts "syndromes": a CrossTab over (SET, VERDICT), one patient once a set
 """
 
 from __future__ import annotations
@@ -101,6 +104,91 @@ class WithheldLine:
 
 
 @dataclass(frozen=True)
+class RuleSetLine:
+    """A rule set that a derivation reads: where it comes from, and what of it was read there."""
+
+    label: str
+    version: str
+    source: str
+    status: str  # verified, partly verified, unverified
+    checked: str
+
+
+@dataclass(frozen=True)
+class ResponseSet:
+    """A response rule set as a report names it, with the ADSL variable that holds its best response."""
+
+    variable: str  # BOR, BOR_ELN
+    label: str
+    version: str
+    source: str
+    responders: tuple[str, ...]
+    categories: tuple[tuple[str, str, str], ...]  # (code, meaning, where it comes from), best first
+
+
+@dataclass(frozen=True)
+class ResponseLine:
+    """A patient's best response under each rule set, by their variable; missing where withheld."""
+
+    subject: str
+    best: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DiscordantLine:
+    """A patient of whom two statements differ: what was derived and what was recorded, each with its sentence."""
+
+    subject: str
+    derived: str
+    recorded: str
+    why_derived: str
+    why_recorded: str
+
+
+@dataclass(frozen=True)
+class RegradedLine:
+    """A patient whose safety flag is another under another version of the grading scale."""
+
+    subject: str
+    flag: str  # its ADSL name
+    values: tuple[str, ...]  # Y, N or "" under the main choice, then under each variant
+    because: str  # why it differs, the sentence of the first variant that does
+
+
+@dataclass(frozen=True)
+class SyndromeLine:
+    """A patient and a set of criteria."""
+
+    subject: str
+    syndrome: str  # its name in the protocol
+    verdict: str  # MET, NOT MET, NOT ASSESSABLE
+    day: str  # on which it was met; "" otherwise
+    how: str  # by which pathway
+    severity: str
+    missing: tuple[str, ...]  # labels of the items that are not known
+    because: str
+
+
+@dataclass(frozen=True)
+class LiverPoint:
+    """A patient's peaks on treatment, as multiples of the upper limit of normal."""
+
+    subject: str
+    alt: float
+    bilirubin: float
+
+
+@dataclass(frozen=True)
+class AssertionLine:
+    """An assertion that does not hold in one comparison: of `n` compared, the breaches (patient or "", numbers)."""
+
+    sentence: str
+    on: str
+    n: int
+    breaches: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -125,8 +213,18 @@ class ReportSource:
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
+    regraded: tuple[RegradedLine, ...] = ()
+    syndromes: tuple[SyndromeLine, ...] = ()
+    syndrome_labels: Mapping[str, str] = field(default_factory=dict)  # name in the protocol -> label of its criteria
+    liver: tuple[LiverPoint, ...] = ()
+    assertions: tuple[AssertionLine, ...] = ()
+    rule_sets: tuple[RuleSetLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
+    response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once
+    responses: tuple[ResponseLine, ...] = ()  # patients whose best response differs between them
+    discordant: Mapping[str, tuple[DiscordantLine, ...]] = field(default_factory=dict)  # "INVBOR", "DRELFL" -> lines
+    origins: Mapping[str, str] = field(default_factory=dict)  # endpoint -> what its times are counted from, in words
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from chartline.results.model import Result, Results
 
-SEPARATOR = "; "  # between warnings
+SEPARATOR = " | "  # between warnings; within one a bar is written as \|, a backslash as \\
 
 
 def result_rows(results: Results) -> list[dict[str, Any]]:
-    """Return one plain dict a result, columns as `RESULT_COLUMNS`; warnings are joined by "; ".
+    """Return one plain dict a result, columns as `RESULT_COLUMNS`; warnings are joined by " | ".
 
     Every row names the protocol and the data it was computed from, so that rows of several runs can be stacked.
     """
@@ -35,14 +36,14 @@ def _row(result: Result) -> dict[str, Any]:
     row |= {f.name: getattr(result, f.name) for f in fields(Result)}
     row["value"] = None if result.value is None else float(result.value)
     row["at"] = None if result.at is None else float(result.at)
-    row["warnings"] = SEPARATOR.join(result.warnings)
+    row["warnings"] = SEPARATOR.join(re.sub(r"[\\|]", r"\\\g<0>", w) for w in result.warnings)
     return row
 
 
 def result_of(row: Mapping[str, Any]) -> Result:
     """Return the result of one row of `result_rows`. Raises `ValueError` for a row that is not a result."""
     values = {f.name: row[f.name] for f in fields(Result)}
-    values["warnings"] = tuple(w for w in (row["warnings"] or "").split(SEPARATOR) if w)
+    values["warnings"] = tuple(re.sub(r"\\(.)", r"\1", w) for w in (row["warnings"] or "").split(SEPARATOR) if w)
     result = Result(**values)
     if result.id != row["result_id"]:
         raise ValueError(f"the row {row['result_id']} holds the result {result.id}")

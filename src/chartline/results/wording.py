@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 _EVENTS = ("CAUSE", "STATE", "FROM", "TO")  # keys of groups whose level is an event or state
-_PLAIN = ("OF", "CASE", "STRATEGY", "LANDMARK", "N", "DEFINITION")  # whose level is said as it is
+_PLAIN = ("OF", "CASE", "DATES", "STRATEGY", "LANDMARK", "N", "DEFINITION")  # whose level is said as it is
 
 
 def group_words(p: Protocol, group: str) -> str:
@@ -33,7 +33,7 @@ def _part(p: Protocol, name: str, level: str) -> str:
     if name == "WINDOW":
         return MRD_WINDOWS[level].format(cycle=p.mrd.deep_by_cycle)
     if name in _EVENTS:
-        return event_words(level)
+        return event_words(level, p)
     if name == "WITHOUT":
         return f"without {level_label(p, 'SITEID', level)}"
     return level.replace("_", " ") if name in _PLAIN else level_label(p, name, level)

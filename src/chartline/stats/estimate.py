@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 
+_CROSS_TABS = ("lab_grades", "ae_grades", "safety_components", "syndromes")
+
+
 def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     """Return the results of every analysis and set, then of attrition, Table 1, laboratory grades, adverse events.
 
@@ -36,13 +39,16 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     out = [r for of in rows.values() for r in of]
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
-    out += [r for name in ("lab_grades", "ae_grades") for r in _cells(counts.get(name))]
+    out += [r for name in _CROSS_TABS for r in _cells(counts.get(name))]
     return Wording(protocol).of(out)
 
 
-def estimate_one(counts: Counts, analysis: Any, protocol: Protocol) -> list[Result]:
-    """Return the results of one analysis that is computed from its own counts alone, texts with variables' names."""
-    return list(_kind(analysis).estimate(Source(counts, protocol), analysis))
+def estimate_one(counts: Counts, analysis: Any, protocol: Protocol, wording: Wording) -> list[Result]:
+    """Return the results of one analysis that is computed from its own counts alone, as `estimate_all` would.
+
+    `protocol` may be the parts of one that the analysis reads; its texts are said by `wording`, of the whole.
+    """
+    return wording.of(_kind(analysis).estimate(Source(counts, protocol), analysis))
 
 
 def estimate_curves(counts: Counts, protocol: Protocol) -> dict[str, dict[str, Any]]:
@@ -87,12 +93,12 @@ def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:
             yield from estimate_summary(table, name, label, by)
         elif isinstance(table, CrossTab):
             yield from estimate_categories(table, name, label, by, _declared_order(protocol, variable))
-        if by and protocol.report.table1_tests != "none":
+        if by and (protocol.report.table1_tests != "none" or protocol.report.table1_differences):
             from chartline.stats.kinds.table1 import compare_categories, compare_numbers
 
             source = Source(counts, protocol)
             if isinstance(table, ValueTable):
-                yield from compare_numbers(source, table, name, label, by, protocol.report.table1_tests)
+                yield from compare_numbers(source, table, name, label, by)
             elif isinstance(table, CrossTab):
                 yield from compare_categories(source, table, name, label, by)
         if isinstance(bands, CrossTab) and declared is not None:

@@ -28,8 +28,8 @@ Result = TypeVar("Result")
 
 def each(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
     """Return `work` of each piece, in order."""
-    threads = min(_MOST, _processors())
-    if threads == 1 or len(pieces) <= _FEW:
+    threads = 1 if len(pieces) <= _FEW else min(_MOST, _processors())
+    if threads == 1:
         return [work(piece) for piece in pieces]
     from concurrent.futures import ThreadPoolExecutor
 

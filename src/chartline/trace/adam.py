@@ -14,12 +14,14 @@ from chartline.trace.build import locate
 
 _SOURCES = {"ADEX": ("EX", "EXSTDTC"), "ADRS": ("RS", "RSDTC"), "ADLB": ("LB", "LBORRES"), "ADAE": ("AE", "AETERM")}
 
+_OF_SUBJECTS = ("ADSL", "ADSYN", "ADCOMP")
+
 
 def published_tables(data: ClinicalData, adam: Adam) -> dict[str, pl.DataFrame]:
     """Return the tables of `adam` with SRCDOM, SRCVAR, SRCSEQ and SRCADDR on each row.
 
-    A row of ADSL, and a best response, rests on many cells: its address is the subject's own row, or the assessment's;
-    trace.parquet lists them all.
+    A row of ADSL, ADSYN or ADCOMP, and a best response, rests on many cells: its address is the subject's own row, or
+    the assessment's; trace.parquet lists them all.
     """
     sourced = {name: _with_source(name, table, data) for name, table in adam.tables.items()}
     refs = [table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR") for table in sourced.values()]
@@ -33,8 +35,11 @@ def published_tables(data: ClinicalData, adam: Adam) -> dict[str, pl.DataFrame]:
 
 def _with_source(name: str, table: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
     """Return a table with SRCDOM, SRCVAR and SRCSEQ on each row."""
-    if name == "ADSL":
+    if name in _OF_SUBJECTS:
         return _of_subject(table, data)
+    if name == "ADTOX":
+        began = pl.when(pl.col("SRC") == "LB").then(pl.lit("LBORRES")).otherwise(pl.lit("AETERM"))
+        return table.with_columns(SRCDOM=pl.col("SRC"), SRCVAR=began, SRCSEQ=pl.col("SEQ")).drop("SRC")
     if name not in _SOURCES:
         return table
     domain, variable = _SOURCES[name]

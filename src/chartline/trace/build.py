@@ -22,8 +22,8 @@ from chartline.counts.members import Roster, all_members, as_counted, pattern_of
 from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
-from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, MrdRates, Multistate
-from chartline.protocol.base import DATED
+from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, MrdRates, Multistate, Toxicity
+from chartline.protocol.base import dated
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import mrd_variable
 
@@ -51,13 +51,15 @@ def items_of(analysis: Analysis) -> list[str]:
         out += [f"ADSL.{v}" for v in sorted(parse_condition(analysis.numerator).variables)]
     if hasattr(analysis, "variable"):
         out.append(f"ADSL.{analysis.variable}")
+    if isinstance(analysis, Toxicity):
+        out.append(f"ADSL.{analysis.flag}")
     if hasattr(analysis, "endpoint"):
         out.append(f"ADTTE.{analysis.endpoint}")
     if isinstance(analysis, Multistate):
-        out += [f"ADSL.{DATED[m][1]}" for m in (*analysis.states, *analysis.absorbing)]
+        out += [f"ADSL.{dated(m)[1]}" for m in (*analysis.states, *analysis.absorbing)]
     on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
     if on_the_way is not None:
-        out.append(f"ADSL.{DATED[on_the_way][1]}")
+        out.append(f"ADSL.{dated(on_the_way)[1]}")
     if isinstance(analysis, MrdRates):
         out += ["ADSL.RESPFL", *(f"ADSL.{mrd_variable(*pair)}" for pair in analysis.groups.values())]
     if hasattr(analysis, "terms") or isinstance(analysis, Agreement):

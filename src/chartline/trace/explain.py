@@ -26,10 +26,12 @@ _ROLES = {
     "censored": "censored",
     "lost": "lost to follow-up",
 }
+# Of follow-up, whose events are the ends of follow-up: what the members are called elsewhere would be the opposite.
+_REVERSED = _ROLES | {"event": "with the endpoint's event", "censored": "end of follow-up"}
 # What an analysis is asked for first.
 _MAIN = (
     *("risk_difference", "proportion", "median", "hazard_ratio", "subdistribution_hazard_ratio", "odds_ratio"),
-    *("incidence", "survival", "state", "agreement", "p_logrank"),
+    *("incidence", "survival", "state", "agreement", "p_logrank", "mean_count", "event_rate"),
 )
 _AT_RISK = ("survival", "n_risk", "n_censored_before", "event_free")  # counts those still at risk at a landmark
 
@@ -153,7 +155,8 @@ def _with_landmark(of: pl.DataFrame, result: dict[str, Any]) -> pl.DataFrame:
     centre = [part.removeprefix("SITEID=") for part in result["group"].split(";") if part.startswith("SITEID=")]
     if centre:
         of = of.filter(pl.col("CENTRE") == centre[0])
-    role = pl.col("ROLE").replace_strict(_ROLES, default=pl.col("ROLE"))
+    words = _REVERSED if result["method"].startswith("Reverse Kaplan-Meier") else _ROLES
+    role = pl.col("ROLE").replace_strict(words, default=pl.col("ROLE"))
     if result["statistic"] in (*_AT_RISK, "incidence") and result["at"] is not None:
         shown = "still at risk" if result["statistic"] in _AT_RISK else "with the event by then"
         day, at = pl.col("VALUE").cast(pl.Float64, strict=False), result["at"] * DAYS_PER_MONTH

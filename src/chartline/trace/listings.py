@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +14,35 @@ from chartline.counts.members import Roster, all_members, as_counted, endpoint_o
 from chartline.counts.model import Counts
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
+from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
-from chartline.derive.response_rules import load_rules
+from chartline.derive.response_rules import load_rules, responders_of
+from chartline.derive.rule_set import RuleSet
 from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
-from chartline.protocol.model import Protocol
+from chartline.protocol.model import Protocol, graded_flags
 from chartline.protocol.names import in_sentence, mrd_compared
 from chartline.report.source import (
     AmendmentLine,
+    AssertionLine,
     InputFile,
     PatientBar,
     QueryLine,
+    RegradedLine,
     ReportSource,
+    RuleSetLine,
     WithheldLine,
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
+from chartline.trace.response_lines import response_lines, with_responders
+from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
 
 if TYPE_CHECKING:
+    from chartline.assertions.model import Verdict
     from chartline.results.multiverse import Multiverse
     from chartline.study import StudyData, StudyRun
 
@@ -42,18 +51,25 @@ def report_source(run: StudyRun) -> ReportSource:
     """Return everything a report is made from."""
     study = run.study
     return ReportSource(
-        protocol=study.protocol,
+        protocol=with_responders(study.protocol),
         results=run.results,
         counts=run.counts,
         curves=run.curves,
         methods=methods_text(study.protocol),
         attrition=run.cohort.attrition,
-        patients=patient_bars(run.adam["ADSL"], study.protocol.response.responders),
+        patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
+        regraded=regraded_lines(run.adam, study.protocol),
+        syndromes=syndrome_lines(run.adam),
+        syndrome_labels=syndrome_labels(study.protocol),
+        liver=liver_points(run.adam),
+        assertions=assertion_lines(run.assertions),
         **_provenance(study),
-        levels=dict.fromkeys(("BOR", "FRSP"), response_labels(study.protocol)),
+        **response_lines(run.adam, study.protocol),
+        origins=origin_words(study.protocol),
+        rule_sets=rule_set_lines(rule_sets_of(study.protocol)),
         mrd_definitions={name: load_mrd_rules(name).definition for name in mrd_compared(study.protocol)},
     )
 
@@ -76,10 +92,36 @@ def _provenance(study: StudyData) -> dict[str, Any]:
     }
 
 
-def response_labels(protocol: Protocol) -> dict[str, str]:
-    """Return code -> label of the rule set's categories, best first."""
-    rules = load_rules(protocol.response.criteria)
-    return {code: rules.labels.get(code, "Not evaluable") for code in rules.best}
+def assertion_lines(verdicts: Sequence[Verdict]) -> tuple[AssertionLine, ...]:
+    """Return what does not hold, as lines of the report."""
+    return tuple(
+        AssertionLine(v.assertion.sentence, v.on, v.n, tuple((b.subject, b.numbers) for b in v.breaches))
+        for v in verdicts
+        if v.verdict == "breached"
+    )
+
+
+def rule_sets_sentence(used: Sequence[RuleSet]) -> str:
+    """Return how many rule sets were read in their sources, and the names of those that were read in none."""
+    n = {status: sum(r.status == status for r in used) for status in ("verified", "partly verified")}
+    unverified = [r.label for r in used if r.status == "unverified"]
+    names = f" ({'; '.join(unverified)})" if unverified else ""
+    return (
+        f"The definitions are from {len(used)} rule sets; read rule by rule in their source: {n['verified']}; in part: "
+        f"{n['partly verified']}; not at all: {len(unverified)}{names}. The section Rule sets names each with its "
+        "version and what was checked."
+    )
+
+
+def rule_set_lines(used: Sequence[RuleSet]) -> tuple[RuleSetLine, ...]:
+    """Return the rule sets as lines of the report, in order."""
+    return tuple(RuleSetLine(r.label, r.version, r.source.strip(), r.status, r.verified.strip()) for r in used)
+
+
+def origin_words(protocol: Protocol) -> dict[str, str]:
+    """Return endpoint -> the milestone that its times are counted from, in words."""
+    words = milestone_words(protocol)
+    return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
 def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -97,10 +139,10 @@ def methods_text(protocol: Protocol) -> tuple[tuple[str, tuple[str, ...]], ...]:
         describe_scale(protocol.laboratory.grading),
         f"{mrd.reference}: {in_sentence(mrd.definition.strip()).removesuffix('.')}",
     )
-    notices = tuple(r.notice for r in rule_sets_of(protocol) if r.notice)
     return (
         *((heading, tuple(sentences)) for heading, sentences in text),
-        *([("How far the definitions were checked", notices)] if notices else []),
+        *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
+        ("Definitions", (rule_sets_sentence(rule_sets_of(protocol)),)),
     )
 
 
@@ -171,6 +213,26 @@ def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[With
         WithheldLine(subject, tuple(dict.fromkeys(a.label for a in of)), _queries(adam, protocol, subject, of))
         for subject, of in analyses.items()
     )
+
+
+def regraded_lines(adam: Adam, protocol: Protocol) -> tuple[RegradedLine, ...]:
+    """Return the eligible subjects, flag by flag, whose safety flag depends on the version of the grading scale."""
+    out: list[RegradedLine] = []
+    adsl = adam["ADSL"].filter(pl.col("ELIGFL") == "Y").sort("USUBJID")
+    for flag in graded_flags(protocol) if protocol.laboratory_variants else ():
+        names = [flag, *(f"{flag}_{variant}" for variant in protocol.laboratory_variants)]
+        differs = pl.any_horizontal(~pl.col(n).eq_missing(pl.col(flag)) for n in names[1:])
+        for subject, *values in adsl.filter(differs).select("USUBJID", *names).iter_rows():
+            other = next(n for n, v in zip(names, values, strict=True) if v != values[0])
+            shown = tuple(v or "" for v in values)
+            out.append(RegradedLine(subject, flag, shown, _because(adam, subject, other)))
+    return tuple(out)
+
+
+def _because(adam: Adam, subject: str, variable: str) -> str:
+    """Return the first sentence that explains a variable of a subject."""
+    rows = adam.trace.filter(pl.col("ITEM") == f"ADSL.{variable}", pl.col("USUBJID") == subject)
+    return str(rows["BECAUSE"].drop_nulls().head(1).str.join("").item())
 
 
 def _queries(adam: Adam, protocol: Protocol, subject: str, analyses: list[Analysis]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ _PARTS = {"INVRESP": "", "BMBLAST": "%", "PBBLAST": "%", "EMD": ""}
 def find(context: Context, *, blasts: float, block_from: float) -> list[Finding]:
     """Return one finding an assessment whose recorded response its own findings contradict."""
     marrow, blood, sites = pl.col("BMBLAST"), pl.col("PBBLAST"), pl.col("EMD")
-    response = pl.col("INVRESP").is_in(list(context.protocol.response.responders))
+    response = pl.col("INVRESP").is_in(context.responses)
     reasons = {
         "MARROW": response & (marrow >= blasts),
         "BLOOD": response & (blood > 0),

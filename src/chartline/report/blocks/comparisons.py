@@ -43,6 +43,11 @@ EFFECTS = {
     "concordance": "Concordance",
     "e_value": "E-value, of the limit",
 }
+_FISHER = (
+    " Fisher's two-sided P value adds up the tables that are no likelier than the one observed; the exact interval of "
+    "the odds ratio leaves half of the error at each end (both as R's fisher.test). Close to 0.05 they can disagree: P "
+    "below 0.05 beside an interval that includes 1."
+)
 _NAME = re.compile(r"(?:\([^)]*\)|[^,;(])*")
 
 
@@ -77,8 +82,13 @@ def _note(shown: list[Any]) -> str:
     words += ["IQR, interquartile range"] if "compare_values" in kinds else []
     return (
         f"{'; '.join(words)}; {fmt.NOT_COMPUTED}, see the method column. A method stands where it begins and holds for "
-        "the rows below it. P values are two-sided and not adjusted for their number unless the row says so."
+        "the rows below it. P values are two-sided and not adjusted for multiple testing unless the row says so."
+        + (_FISHER if any(_fisher_beside_an_odds_ratio(a) for a in shown) else "")
     )
+
+
+def _fisher_beside_an_odds_ratio(analysis: Any) -> bool:
+    return analysis.kind == "compare_proportions" and "fisher" in analysis.tests and "odds_ratio" in analysis.measures
 
 
 def _title(analysis: Any) -> str:
@@ -191,7 +201,7 @@ def _term(source: ReportSource, analysis: Any, term: str) -> str:
     """A coefficient: a covariate with what its ratio is for, a level, a column of a spline, an effect with time."""
     name, _, level = term.partition("=")
     if name == "STATE":
-        return f"after {sentence_case(event_word(getattr(analysis, 'time_dependent', '') or 'the event'))}"
+        return f"after {sentence_case(event_word(source, getattr(analysis, 'time_dependent', '') or 'the event'))}"
     variable, _, spline = name.rstrip("]").partition("[")
     variable, _, changing = variable.partition("*")
     label, unit = variable_label(source, variable)

@@ -68,7 +68,7 @@ def _group(source: ReportSource, analysis: Any, group: str, at: list[float], tes
     out = []
     for r in causes:
         cause = r.group.rpartition("CAUSE=")[2]
-        label = f"{named}: {sentence_case(event_word(cause))}" if named else event_word(cause)
+        label = f"{named}: {sentence_case(event_word(source, cause))}" if named else event_word(source, cause)
         gray = source.result(analysis.id, "p_gray", group=f"CAUSE={cause}") if not group else None
         rates = [_at(source, analysis, "incidence", m, r.group) for m in at]
         out.append((
@@ -97,14 +97,14 @@ def _figures(source: ReportSource, analysis: Any) -> list[Figure]:
     by_event: dict[str, dict[str, CurveLike]] = {}
     for group, curve in curves.items():
         before, _, cause = group.rpartition("CAUSE=")
-        label = level_in_words(source, *before.rstrip(";").split("=", 1)) if before else event_word(cause)
+        label = level_in_words(source, *before.rstrip(";").split("=", 1)) if before else event_word(source, cause)
         by_event.setdefault(cause if before else "", {})[label] = curve
     return [_figure(source, analysis, event, drawn) for event, drawn in by_event.items()]
 
 
 def _figure(source: ReportSource, analysis: Any, event: str, curves: dict[str, CurveLike]) -> Figure:
     level = next((r for r in source.results.of(analysis.id) if r.statistic == "incidence"), None)
-    of = sentence_case(event_word(event)) if event else ""
+    of = sentence_case(event_word(source, event)) if event else ""
     words = f"{of} by group" if of else fmt.joined([sentence_case(label) for label in curves])
     return curve_figure(
         Drawn(
@@ -113,7 +113,7 @@ def _figure(source: ReportSource, analysis: Any, event: str, curves: dict[str, C
             caption=f"{analysis.label}: cumulative incidence{f' of {of}' if of else ''} (Aalen-Johansen).",
             alt=f"Cumulative incidence of {words} over time.",
             x_label=f"Months from {origin_of(source, analysis)}",
-            y_label=f"{f'{event_word(event)}, c' if event else 'C'}umulative incidence, %",
+            y_label=f"{f'{event_word(source, event)}, c' if event else 'C'}umulative incidence, %",
             value="Incidence, %",
             level=level,
             numbers="Number at risk" if event else "Number at risk, and with each event",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import extremes, level_text, levels, middle
+from chartline.report.cells import extremes, level_in_words, levels, middle
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -54,7 +54,11 @@ def _by_level(source: ReportSource, variable: str, population: str) -> list[tupl
     for a in source.protocol.analyses:
         if a.kind == "categories" and a.variable == variable and a.population == population:
             return [
-                (Cell(level_text(name), indent=1), Cell(fmt.n_percent(r.n or 0, r.N or 0), r.id), *(Cell(""),) * 4)
+                (
+                    Cell(level_in_words(source, variable, name), indent=1),
+                    Cell(fmt.n_percent(r.n or 0, r.N or 0), r.id),
+                    *(Cell(""),) * 4,
+                )
                 for name, r in levels(source, a.id, variable)
             ]
     return []

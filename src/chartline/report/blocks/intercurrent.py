@@ -28,7 +28,7 @@ def build(source: ReportSource) -> list[Block]:
     out: list[Block] = []
     for analysis in shown:
         figure = _figure(source, analysis)
-        event = sentence_case(event_word(analysis.event))
+        event = sentence_case(event_word(source, analysis.event))
         out += [Heading(f"{analysis.label}: strategies for {event}", 2), _table(source, analysis)]
         out += [figure] if figure else []
     if not out:
@@ -57,11 +57,11 @@ def _table(source: ReportSource, analysis: Any) -> Table:
         rows.append((Cell(STRATEGIES[strategy]), *(Cell(""),) * (3 + len(at))))
         for group in dict.fromkeys(r.group for r in own):
             of = [r for r in own if r.group == group]
-            rows += _rows_of(of, at, analysis)
+            rows += _rows_of(source, of, at, analysis)
             notes |= {
                 f"{STRATEGIES[strategy].partition(':')[0]}: {text}": None for r in of for text in _minded(r, general)
             }
-    event = sentence_case(event_word(analysis.event))
+    event = sentence_case(event_word(source, analysis.event))
     return Table(
         number="Table",
         caption=f"{analysis.label} under each strategy for {event}.",
@@ -95,11 +95,11 @@ def _minded(r: Result, general: tuple[str, ...]) -> list[str]:
     return [t for t in (r.reason, *penalty, *r.warnings) if t and t not in known]
 
 
-def _rows_of(of: list[Result], at: list[float], analysis: Any) -> list[tuple[Cell, ...]]:
+def _rows_of(source: ReportSource, of: list[Result], at: list[float], analysis: Any) -> list[tuple[Cell, ...]]:
     """The rows of one group of one strategy: its estimates, then each test by its name; numbers alone are none."""
     where = {k: v for k, v in _parts(of[0]).items() if k != "STRATEGY"}
     multistate = any(r.statistic == "state" for r in of)
-    label = ", ".join(_words(k, v, analysis, multistate) for k, v in where.items())
+    label = ", ".join(_words(source, k, v, analysis, multistate) for k, v in where.items())
     n = next((r for r in of if r.statistic == "n"), None)
     label = f"{label} (n\u00a0=\u00a0{fmt.whole(n.n or 0)})" if n is not None and label else label
     median, ratio, p = (next((r for r in of if r.statistic == s), None) for s in ("median", "hazard_ratio", "p"))
@@ -115,20 +115,20 @@ def _rows_of(of: list[Result], at: list[float], analysis: Any) -> list[tuple[Cel
     return rows
 
 
-def _words(name: str, level: str, analysis: Any, multistate: bool) -> str:
-    event = sentence_case(event_word(analysis.event))
+def _words(source: ReportSource, name: str, level: str, analysis: Any, multistate: bool) -> str:
+    event = sentence_case(event_word(source, analysis.event))
     if name == "LANDMARK":
         return f"from {level} month{'' if level == '1' else 's'}"
     if name == "STATE" and multistate and level in ("before", "after"):
         return f"event-free, {level} {event}"
-    return {"before": f"before {event}", "after": f"after {event}"}.get(level, sentence_case(event_word(level)))
+    return {"before": f"before {event}", "after": f"after {event}"}.get(level, sentence_case(event_word(source, level)))
 
 
 def _figure(source: ReportSource, analysis: Any) -> Figure | None:
     curves = source.curves.get(analysis.id)
     if not curves:
         return None
-    event = sentence_case(event_word(analysis.event))
+    event = sentence_case(event_word(source, analysis.event))
     return curve_figure(
         Drawn(
             name=analysis.id,

@@ -30,7 +30,7 @@ def _probabilities(source: ReportSource, analysis: Any) -> Table:
     none = source.result(analysis.id, "state")  # why there is no estimate at all
     rows = []
     for state in analysis.names:
-        row = [Cell(event_word(state))]
+        row = [Cell(event_word(source, state))]
         row += [_cell(source.result(analysis.id, "state", m, f"STATE={state}") or none) for m in analysis.at_months]
         if last is not None:
             row.append(_cell(source.result(analysis.id, "time_in_state", last, f"STATE={state}")))
@@ -57,11 +57,11 @@ def _transitions(source: ReportSource, analysis: Any) -> Table:
             continue
         found = [source.result(analysis.id, "transitions", group=f"FROM={a};TO={b}") for b in to]
         cells = [Cell(fmt.value(r), r.id) if r is not None else Cell(fmt.DASH) for r in found]
-        rows.append((Cell(event_word(a)), Cell(fmt.value(entered), entered.id), *cells))
+        rows.append((Cell(event_word(source, a)), Cell(fmt.value(entered), entered.id), *cells))
     return Table(
         number="Table",
         caption=f"{analysis.label}: transitions seen.",
-        header=("From", "Entered", *(f"To {sentence_case(event_word(b))}" for b in to)),
+        header=("From", "Entered", *(f"To {sentence_case(event_word(source, b))}" for b in to)),
         rows=tuple(rows),
         align="l" + "r" * (1 + len(to)),
         notes=("Patients that entered a state, and those of them that went on to another; the others were last seen in "
@@ -76,10 +76,10 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
     return curve_figure(
         Drawn(
             name=analysis.id,
-            curves={event_word(state): curve for state, curve in curves.items()},
+            curves={event_word(source, state): curve for state, curve in curves.items()},
             caption=f"{analysis.label}: share of patients in each state.",
-            alt=f"Share of patients in each state over time: {', '.join(event_word(s) for s in curves)}.",
-            x_label=f"Months from {milestone_words(analysis.origin)}",
+            alt=f"Share of patients in each state over time: {', '.join(event_word(source, s) for s in curves)}.",
+            x_label=f"Months from {milestone_words(source, analysis.origin)}",
             y_label="In state, %",
             value="Share, %",
             bands=False,

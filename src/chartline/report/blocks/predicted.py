@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import estimate
+from chartline.report.cells import estimate, level_in_words
 from chartline.report.document import Block, Cell, Figure, Heading, Table
 from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
@@ -22,16 +22,22 @@ def build(source: ReportSource) -> list[Block]:
     return out
 
 
-def _name(group: str) -> str:
-    """PROFILE=40 years;STRATUM=A as a reader sees it: "40 years (A)"."""
-    parts = dict(part.split("=", 1) for part in group.split(";"))
-    return parts["PROFILE"] + (f" ({parts['STRATUM']})" if "STRATUM" in parts else "")
+def _name(source: ReportSource, analysis: Any, group: str) -> str:
+    """PROFILE=40 years;STRATUM=A as a reader sees it: "40 years (Centre A)"."""
+    profile, _, stratum = group.removeprefix("PROFILE=").partition(";STRATUM=")
+    strata, levels = source.protocol.analysis(analysis.of).strata, stratum.split(", ")
+    if len(strata) == len(levels):
+        levels = [level_in_words(source, name, level) for name, level in zip(strata, levels, strict=True)]
+    return f"{profile} ({', '.join(levels)})" if stratum else profile
 
 
 def _table(source: ReportSource, analysis: Any) -> Table:
     found = source.results.of(analysis.id)
     groups = dict.fromkeys(r.group for r in found if r.group)
-    rows = [(Cell(_name(g)), *[_at(source, analysis, g, month) for month in analysis.at_months]) for g in groups]
+    rows = [
+        (Cell(_name(source, analysis, g)), *[_at(source, analysis, g, month) for month in analysis.at_months])
+        for g in groups
+    ]
     failed = [r.reason for r in found if not r.group and r.reason]
     return Table(
         number="Table",
@@ -60,9 +66,9 @@ def _figure(source: ReportSource, analysis: Any) -> Figure | None:
     return curve_figure(
         Drawn(
             name=analysis.id,
-            curves={_name(group): curve for group, curve in curves.items()},
+            curves={_name(source, analysis, group): curve for group, curve in curves.items()},
             caption=f"{analysis.label}: predicted curves.",
-            alt=f"Predicted curves of {fmt.joined([_name(g) for g in curves])}.",
+            alt=f"Predicted curves of {fmt.joined([_name(source, analysis, g) for g in curves])}.",
             x_label=f"Months from {origin_of(source, model)}",
             y_label="Predicted, %",
             value="Predicted, %",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import levels, rate, response_abbreviations, response_text
-from chartline.report.document import Block, Cell, Heading, Table
+from chartline.report.cells import extremes, levels, middle, rate, response_abbreviations, response_text
+from chartline.report.document import Block, Cell, Heading, Paragraph, Table
 from chartline.report.source import ReportSource
 
 
@@ -26,7 +26,24 @@ def build(source: ReportSource) -> list[Block]:
             notes=_notes(source),
         ),
     ]
-    return out + _distributions(source)
+    return out + _times(source) + _distributions(source)
+
+
+def _times(source: ReportSource) -> list[Block]:
+    """Return how long the response took, where the protocol summarises it."""
+    said = []
+    for a in source.protocol.analyses:
+        if a.kind == "summary" and a.variable in ("TTRESP", "TTRESPM") and source.result(a.id, "median") is not None:
+            unit = "days" if a.variable == "TTRESP" else "months"
+            n = source.result(a.id, "median")
+            median = Cell(f"median {middle(source, a.id)}", n.id if n is not None else "")
+            said.append((unit, median, extremes(source, a.id), n.n if n is not None else None))
+    if not said:
+        return []
+    pieces: list[str | Cell] = [f"Time from first dose to first response ({fmt.whole(said[0][3] or 0)} patients): "]
+    for i, (unit, median, ends, _) in enumerate(said):
+        pieces += ["; " if i else "", median, f" {unit}, range {ends}"]
+    return [Paragraph.of(*pieces, " (median with quartiles).")]
 
 
 def _row(source: ReportSource, analysis: str) -> tuple[Cell, ...]:
@@ -45,7 +62,7 @@ def _notes(source: ReportSource) -> tuple[str, ...]:
 
 def _distributions(source: ReportSource) -> list[Block]:
     """Return one table of the categories counted in the sets of the response table (best response, its cycle)."""
-    variables = {"BOR", "FRSP", "FRSPCYC"} | {
+    variables = {"BOR", "FRSP", "FRSPCYC", "NEREAS"} | {
         a.variable for a in source.protocol.analyses if a.kind == "summary" and a.population in ("deep", "responders")
     }
     rows: list[tuple[Cell, ...]] = []

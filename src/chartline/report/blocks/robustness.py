@@ -10,7 +10,12 @@ from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
 
-KINDS = ("leave_one_out", "lost_to_follow_up", "interval_censored")
+KINDS = ("leave_one_out", "lost_to_follow_up", "interval_censored", "date_bounds")
+_DATES = {
+    "declared": "Partial dates as declared",
+    "earliest": "At the earliest day they can mean",
+    "latest": "At the latest day they can mean",
+}
 _CASES = {
     "observed": "As observed: the lost censored at last contact",
     "worst": "Worst case: the lost had the event at last contact",
@@ -24,7 +29,10 @@ def build(source: ReportSource) -> list[Block]:
     if not shown:
         return []
     tables = [
-        {"leave_one_out": _left_out, "lost_to_follow_up": _lost}.get(a.kind, _intervals)(source, a) for a in shown
+        {"leave_one_out": _left_out, "lost_to_follow_up": _lost, "date_bounds": _dates}.get(a.kind, _intervals)(
+            source, a
+        )
+        for a in shown
     ]
     return [Heading("Other assumptions"), *tables]
 
@@ -93,6 +101,28 @@ def _lost_before(source: ReportSource, analysis: Any) -> str:
     found = [(m, source.result(analysis.id, "survival", m, "CASE=observed")) for m in analysis.at_months]
     said = [f"{fmt.whole(r.n)} before {fmt.plain(m)} months" for m, r in found if r is not None and r.n is not None]
     return f", {fmt.joined(said)}" if said else ""
+
+
+def _dates(source: ReportSource, analysis: Any) -> Table:
+    partial = source.result(analysis.id, "partial")
+    rows = []
+    for case, words in _DATES.items():
+        found = [source.result(analysis.id, "median", None, f"DATES={case}")]
+        found += [source.result(analysis.id, "survival", m, f"DATES={case}") for m in analysis.at_months]
+        rows.append((Cell(words), *[estimate(r) for r in found]))
+    ends = f"{partial.n} of {partial.N} times end on" if partial is not None else "No time ends on"
+    return Table(
+        number="Table",
+        caption=f"{analysis.label}.",
+        header=(
+            *("", "Median, months (95% CI)"),
+            *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months),
+        ),
+        rows=tuple(rows),
+        align="l" + "r" * (1 + len(analysis.at_months)),
+        widths=(3, 1.7, *(1.7,) * len(analysis.at_months)),
+        notes=(f"{ends} a date known to its month or year only. CI, confidence interval.",),
+    )
 
 
 def _intervals(source: ReportSource, analysis: Any) -> Table:

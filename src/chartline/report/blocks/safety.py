@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chartline.counts.model import CrossTab
+from chartline.protocol.lab_terms import term_name, terms_of
+from chartline.protocol.names import scale_words
 from chartline.report import format as fmt
 from chartline.report.cells import rate, test_labels
 from chartline.report.document import Block, Cell, Heading, Table
@@ -46,7 +48,7 @@ def _laboratory(source: ReportSource) -> Table | None:
         return None
     labels = test_labels()
     rows = []
-    for test in source.protocol.report.lab_tests:
+    for test in map(term_name, terms_of(source.protocol.report.lab_tests)):
         cells = {k: n for k, n in _by(table, TEST=test).items() if n}
         if cells:
             rows.append((Cell(labels.get(test, test)), *_lab_row(cells)))
@@ -76,7 +78,7 @@ def _laboratory(source: ReportSource) -> Table | None:
 
 def _grading(source: ReportSource) -> str:
     scale = source.protocol.laboratory.grading
-    return f"Grades: {scale.replace('ctcae_v', 'CTCAE v')}." if scale else ""
+    return f"Grades: {scale_words(scale)}." if scale else ""
 
 
 def _by(table: CrossTab, **levels: str) -> dict[tuple[str, ...], int]:

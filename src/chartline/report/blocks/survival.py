@@ -9,6 +9,7 @@ from chartline.report.cells import cell, estimate, sentence_case
 from chartline.report.document import Block, Cell, Figure, Heading, Paragraph, Table
 from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
+from chartline.results.wording import group_words
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -36,13 +37,17 @@ def _follow_up(source: ReportSource) -> list[str]:
     ]
 
 
+def _with_follow_up(source: ReportSource, analyses: list[str]) -> list[str]:
+    return list(dict.fromkeys((*analyses, *_follow_up(source))))
+
+
 def _table(source: ReportSource, analyses: list[str]) -> Table:
     at = _landmarks(source, analyses)
     header = ["", "Events/N", "Median, months (95% CI)"]
     for month in at:
         header += [f"At {fmt.plain(month)} months, % (95% CI)", "At risk", "Censored before"]
     rows = []
-    for analysis in (*analyses, *_follow_up(source)):
+    for analysis in _with_follow_up(source, analyses):
         declared: Any = source.declared(analysis)
         median = source.result(analysis, "median")
         row = [Cell(declared.label), cell(median, fmt.ratio(median.n, median.N) if median else ""), estimate(median)]
@@ -70,12 +75,16 @@ def _at(source: ReportSource, analysis: str, month: float, follow_up: bool) -> l
 
 def _notes(source: ReportSource, analyses: list[str]) -> tuple[str, ...]:
     methods: dict[str, None] = {}
-    for a in (*analyses, *_follow_up(source)):
+    shown = _with_follow_up(source, analyses)
+    for a in shown:
         for r in source.results.of(a):
             if r.statistic == "median" and r.method:
                 methods[r.method] = None
+    followed = any(getattr(source.declared(a), "kind", "") == "follow_up" for a in shown)
+    ends = " The events of follow-up are its ends (patients censored in the endpoint), not deaths or other events."
     return (
-        f"CI, confidence interval; {fmt.NOT_REACHED}, not reached. One month is 30.4375 days. {'; '.join(methods)}.",
+        f"CI, confidence interval; {fmt.NOT_REACHED}, not reached. One month is 30.4375 days. {'; '.join(methods)}."
+        f"{ends if followed else ''}",
     )
 
 
@@ -84,8 +93,7 @@ def _line(source: ReportSource, analysis: str, declared: Any) -> Paragraph:
     pieces: list[str | Cell] = [f"{declared.definition.rstrip('.')}. " if declared.definition else ""]
     median = source.result(analysis, "median")
     if median is not None and median.n is not None and median.N is not None:
-        events = f"{fmt.plural(median.n, 'event')} in {fmt.plural(median.N, 'patient')}"
-        pieces += [Cell(events, median.id), "; median ", Cell(fmt.with_interval(median), median.id)]
+        pieces += [Cell(_events(declared, median), median.id), "; median ", Cell(fmt.with_interval(median), median.id)]
     for at in declared.at_months:
         r = source.result(analysis, "survival", at)
         before = source.result(analysis, "n_censored_before", at)
@@ -101,30 +109,38 @@ def _figure(source: ReportSource, analysis: str, declared: Any) -> Figure | None
         return None
     median = source.result(analysis, "median")
     n = median.N if median is not None else None
+    reverse = declared.kind == "follow_up"
     return curve_figure(
         Drawn(
             name=analysis,
-            curves={label or "All": curve for label, curve in curves.items()},
-            caption=f"{declared.label}: Kaplan-Meier estimate" + (f" in {fmt.plural(n, 'patient')}." if n else "."),
-            alt=_alt(declared.label, median, n),
+            curves={group_words(source.protocol, group) or "All": curve for group, curve in curves.items()},
+            caption=f"{declared.label}: {'reverse ' if reverse else ''}Kaplan-Meier estimate"
+            + (f" in {fmt.plural(n, 'patient')}." if n else "."),
+            alt=_alt(declared, median, n),
             x_label=f"Months from {origin_of(source, declared)}",
             y_label=f"{declared.label}, %",
-            value="Survival, %",
+            value="Under follow-up, %" if reverse else "Survival, %",
             level=median,
             median=(median.value, f"Median {fmt.with_unit(median)}") if median and median.value is not None else None,
-            summary=_summary(median) if median else (),
+            summary=_summary(declared, median) if median else (),
         )
     )
 
 
-def _summary(median: Any) -> tuple[str, ...]:
-    return (
-        f"{fmt.plural(median.n or 0, 'event')} in {fmt.plural(median.N or 0, 'patient')}",
-        f"Median {fmt.with_interval(median)}",
-    )
+def _summary(declared: Any, median: Any) -> tuple[str, ...]:
+    return _events(declared, median), f"Median {fmt.with_interval(median)}"
 
 
-def _alt(label: str, median: Any, n: int | None) -> str:
-    text = f"Kaplan-Meier curve of {sentence_case(label)}"
+def _events(declared: Any, median: Any) -> str:
+    """Return "29 events in 32 patients"; the events of follow-up are its ends."""
+    events = fmt.plural(median.n or 0, "event")
+    if declared.kind == "follow_up":
+        events = f"{fmt.plural(median.n or 0, 'end')} of follow-up"
+    return f"{events} in {fmt.plural(median.N or 0, 'patient')}"
+
+
+def _alt(declared: Any, median: Any, n: int | None) -> str:
+    curve = "Reverse Kaplan-Meier" if declared.kind == "follow_up" else "Kaplan-Meier"
+    text = f"{curve} curve of {sentence_case(declared.label)}"
     text += f" in {fmt.plural(n, 'patient')}" if n is not None else ""
     return f"{text}, median {fmt.with_interval(median)}." if median is not None else f"{text}."

@@ -1,30 +1,37 @@
-"""Table 1: baseline characteristics of everyone and by centre; missing values counted in their own row."""
+"""Table 1: baseline characteristics of everyone and by centre; missing values counted in their own row.
+
+What compares the columns, standardised differences and P values, stands on the first row of a variable.
+"""
 
 from __future__ import annotations
 
+from chartline.protocol.names import levels_in_order
 from chartline.report import format as fmt
-from chartline.report.cells import centre_labels, extremes, group_of, level_text, levels, middle, variable_label
+from chartline.report.cells import extremes, group_of, level_in_words, levels, middle, variable_label
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
 _CENTRE = ("SITEID", "CENTRE")
+_COMPARED = {"smd": "SMD", "p": "P"}
 
 
 def build(source: ReportSource) -> list[Block]:
     report = source.protocol.report
     columns = ["", *_columns(source)]
     rows: list[tuple[Cell, ...]] = []
-    tested = any(source.result(_analysis(v), "p") is not None for v in report.table1)
+    compared = _compared(source)
     for variable in report.table1:
         own = _rows(source, variable, columns)
-        rows += _with_test(source, variable, own) if tested else own
+        for statistic in compared:
+            own = _with(source, variable, statistic, own)
+        rows += own
     if not rows:
         return []
-    labels = centre_labels(source)
+    by = report.table1_by or ""
     total = _size(source, "")
     header = ["Characteristic", _headed("All", "N", total)]
-    header += [_headed(labels.get(c, level_text(c)), "n", _size(source, c)) for c in columns[1:]]
-    header += ["P"] if tested else []
+    header += [_headed(level_in_words(source, by, c), "n", _size(source, c)) for c in columns[1:]]
+    header += [_COMPARED[statistic] for statistic in compared]
     by_centre = len(columns) > 1 and report.table1_by in _CENTRE
     return [
         Heading("Baseline characteristics"),
@@ -34,22 +41,52 @@ def build(source: ReportSource) -> list[Block]:
             header=tuple(header),
             rows=tuple(rows),
             align="l" + "r" * (len(header) - 1),
-            widths=(1.8, *(1.3,) * (len(header) - 1)),
+            widths=(1.8, *(1.3,) * len(columns), *(0.7,) * len(compared)),
             notes=(
                 "Numbers of patients are n (%). Percentages are of patients with a value; IQR, interquartile range; "
                 "patients without one are counted as missing.",
-                *(_tests(source) if tested else ()),
+                *_differences(source, columns),
+                *(_tests(source) if "p" in compared else ()),
             ),
             wide=len(header) > 8,
         ),
     ]
 
 
-def _with_test(source: ReportSource, variable: str, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
-    """Add the P value to the first row of a variable."""
-    p = source.result(_analysis(variable), "p")
-    first = Cell(fmt.value(p), p.id) if p is not None else Cell("")
+def _compared(source: ReportSource) -> list[str]:
+    """Return the statistics that compare the columns and have a column: those asked for, if any can be computed."""
+    report = source.protocol.report
+    asked = [*(["smd"] if report.table1_differences else []), *(["p"] if report.table1_tests != "none" else [])]
+    found = {s: [source.result(_analysis(v), s) for v in report.table1] for s in asked}
+    return [s for s in asked if any(r is not None and (s == "p" or r.value is not None) for r in found[s])]
+
+
+def _with(source: ReportSource, variable: str, statistic: str, rows: list[tuple[Cell, ...]]) -> list[tuple[Cell, ...]]:
+    """Add a statistic to the first row of a variable."""
+    r = source.result(_analysis(variable), statistic)
+    first = Cell(fmt.value(r), r.id) if r is not None else Cell("")
     return [(*row, Cell("") if i else first) for i, row in enumerate(rows)]
+
+
+def _differences(source: ReportSource, columns: list[str]) -> tuple[str, ...]:
+    """Return what the standardised differences are, and why there are none; nothing where nobody asks."""
+    report = source.protocol.report
+    found = {v: r for v in report.table1 if (r := source.result(_analysis(v), "smd")) is not None}
+    if not report.table1_differences:
+        return ()
+    why: dict[str, list[str]] = {}
+    for variable, r in found.items():
+        if r.value is None:
+            why.setdefault(r.reason, []).append(variable_label(source, variable)[0].partition(", ")[0])
+    if all(r.value is None for r in found.values()):
+        return (f"No standardised differences: {'; '.join(why) or 'there are no columns to compare'}.",)
+    against = " against ".join(level_in_words(source, report.table1_by or "", c) for c in columns[:0:-1])
+    not_known = "".join(f" Not estimable: {fmt.joined(names)} ({reason})." for reason, names in why.items())
+    return (
+        f"SMD, standardised mean difference ({against}), in standard deviations of the patients with a value: the "
+        "difference of the means of a number; of the percentages of the last level (or of yes) where there are two "
+        f"levels; the Mahalanobis distance of the percentages, without sign, where there are more.{not_known}",
+    )
 
 
 def _tests(source: ReportSource) -> tuple[str, ...]:
@@ -64,7 +101,7 @@ def _tests(source: ReportSource) -> tuple[str, ...]:
     for test, of in said.items():
         variables = "; ".join(f"{fmt.joined(names)} ({why})" for why, names in of.items())
         tests.append(f"{test[:1].upper()}{test[1:]}: {variables}")
-    return (f"P values compare the columns, not adjusted for their number. {'. '.join(tests)}.",)
+    return (f"P values compare the columns, not adjusted for multiple testing. {'. '.join(tests)}.",)
 
 
 def _headed(label: str, letter: str, size: int) -> str:
@@ -73,7 +110,7 @@ def _headed(label: str, letter: str, size: int) -> str:
 
 
 def _columns(source: ReportSource) -> list[str]:
-    """Return the levels of `table1_by` that occur, centres in the protocol's order."""
+    """Return the levels of `table1_by` that occur, in the protocol's order where it declares one."""
     by = source.protocol.report.table1_by
     if not by:
         return []
@@ -82,7 +119,7 @@ def _columns(source: ReportSource) -> list[str]:
         for r in source.results.of(_analysis(variable)):
             if r.group.startswith(f"{by}="):
                 seen[r.group.split(";")[0].removeprefix(f"{by}=")] = None
-    order = [c for c in centre_labels(source) if c in seen] if by in _CENTRE else []
+    order = [c for c in levels_in_order(source.protocol, by) if c in seen]
     return [*order, *(c for c in seen if c not in order)]
 
 
@@ -144,7 +181,8 @@ def _category_rows(
     if set(names) <= {"Y", "N"}:
         return [_level_row(source, variable, "Y", Cell(label, indent=int(under)), columns)]
     rows: list[tuple[Cell, ...]] = [] if under else [(Cell(label), *(Cell("") for _ in columns))]
-    return rows + [_level_row(source, variable, n, Cell(level_text(n), indent=1), columns) for n in names]
+    words = {n: level_in_words(source, variable, n) for n in names}
+    return rows + [_level_row(source, variable, n, Cell(words[n], indent=1), columns) for n in names]
 
 
 def _level_row(source: ReportSource, variable: str, name: str, label: Cell, columns: list[str]) -> tuple[Cell, ...]:

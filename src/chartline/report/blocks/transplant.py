@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import extremes, level_text, levels, middle, rate
+from chartline.report.cells import extremes, level_in_words, levels, middle, rate
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
@@ -44,8 +44,8 @@ def _rows(source: ReportSource, analysis: str, declared: Any) -> list[tuple[Cell
         found = levels(source, analysis, declared.variable)
         rows: list[tuple[Cell, ...]] = [(Cell(declared.label), Cell(""), Cell(""), Cell(""), text)] if found else []
         rows += [
-            (Cell(level_text(lv), indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
-            for lv, r in found
+            (Cell(word, indent=1), Cell(fmt.ratio(r.n, r.N), r.id), _percent(r), Cell(""), Cell(""))
+            for word, r in ((level_in_words(source, declared.variable, lv), r) for lv, r in found)
         ]
         return rows
     return []

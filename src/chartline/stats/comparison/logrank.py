@@ -56,23 +56,23 @@ STATISTICS = (
         "Mantel N. Cancer Chemother Rep 1966;50:163-170; Peto R, Peto J. J R Stat Soc A 1972;135:185-207",
     ),
     _statistic(
-        "gehan_breslow", "Gehan-Breslow test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        "gehan_breslow", "Gehan-Breslow test", "Klein and Moeschberger (7.3.3) written out in R; survMisc::comp",
         "Gehan EA. Biometrika 1965;52:203-223; Breslow N. Biometrika 1970;57:579-594",
     ),
     _statistic(
-        "tarone_ware", "Tarone-Ware test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        "tarone_ware", "Tarone-Ware test", "Klein and Moeschberger (7.3.3) written out in R; survMisc::comp",
         "Tarone RE, Ware J. Biometrika 1977;64:156-160",
     ),
     _statistic(
-        "peto_peto", "Peto-Peto test", "survival::survdiff(rho = 1)",
+        "peto_peto", "Peto-Peto test", "survival::survdiff(rho = 1); survMisc::comp",
         "Peto R, Peto J. J R Stat Soc A 1972;135:185-207; Harrington DP, Fleming TR. Biometrika 1982;69:553-566",
     ),
     _statistic(
         "peto_prentice", "Peto-Peto test with Prentice's survival",
-        "formula of Klein and Moeschberger (7.3.3) written out in R", "Prentice RL. Biometrika 1978;65:167-179",
+        "Klein and Moeschberger (7.3.3) written out in R; survMisc::comp", "Prentice RL. Biometrika 1978;65:167-179",
     ),
     _statistic(
-        "peto_modified", "Modified Peto-Peto test", "formula of Klein and Moeschberger (7.3.3) written out in R",
+        "peto_modified", "Modified Peto-Peto test", "Klein and Moeschberger (7.3.3) written out in R; survMisc::comp",
         f"Andersen PK et al. Int Stat Rev 1982;50:219-258; {_KLEIN}",
     ),
     _statistic(
@@ -80,7 +80,7 @@ STATISTICS = (
         "Fleming TR, Harrington DP. Counting Processes and Survival Analysis. 1991",
     ),
     _statistic(
-        "logrank_trend", "Log-rank test for trend", "formula of Klein and Moeschberger (7.4.1) written out in R",
+        "logrank_trend", "Log-rank test for trend", "Klein and Moeschberger (7.4.1) written out in R; survMisc::comp",
         f"Tarone RE. Biometrika 1975;62:679-682; {_KLEIN}",
     ),
 )  # fmt: skip

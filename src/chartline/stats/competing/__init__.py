@@ -7,6 +7,7 @@ PUBLIC = {
     "estimate_cumulative_incidence": "cumulative_incidence",
     "estimate_cumulative_incidences": "cumulative_incidence",
     "estimate_fine_gray": "fine_gray",
+    "estimate_mean_count": "mean_count",
     "estimate_relapse_nrm_rfs": "cumulative_incidence",
     "estimate_states": "multistate",
     "gray_test": "gray",

@@ -173,10 +173,10 @@ _MEASURES: dict[str, tuple[Measure, ...]] = {
         ),
     ),
     "ratio": (("risk_ratio", "ratio", "Ratio, Miettinen-Nurminen interval", miettinen_nurminen_ratio),),
-    "odds_ratio": (("odds_ratio", "ratio", "Odds ratio (conditional), exact interval", exact_odds_ratio),),
+    "odds_ratio": (("odds_ratio", "ratio", "Odds ratio (conditional), exact central interval", exact_odds_ratio),),
 }  # fmt: skip
 _TESTS: dict[str, tuple[str, Callable[..., Any]]] = {
-    "fisher": ("Fisher's exact test", fisher_test),
+    "fisher": ("Fisher's exact test, two-sided by minimum likelihood", fisher_test),
     "fisher_mid_p": ("Fisher's exact test, mid-P", fisher_test),
     "boschloo": ("Boschloo's test", boschloo_test),
     "barnard": ("Barnard's test", barnard_test),

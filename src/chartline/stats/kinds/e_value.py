@@ -22,7 +22,8 @@ def estimate(source: Source, analysis: Any) -> Iterator[Result]:
         yield Rows(analysis.id, analysis.label).failed("e_value", why, "E-value")
     for row in ratios:
         kind = row.statistic.removesuffix("_ratio")
-        method = f"E-value of a {kind} ratio, {'common' if analysis.common else 'rare'} outcome"
+        of = "an odds" if kind == "odds" else f"a {kind}"
+        method = f"E-value of {of} ratio, {'common' if analysis.common else 'rare'} outcome"
         rows = Rows(analysis.id, analysis.label, row.group)
         if row.value is None:
             yield rows.failed("e_value", row.reason, method)

@@ -44,7 +44,7 @@ class _Asked:
 
     @property
     def event(self) -> str:
-        return event_words(self.analysis.event)
+        return event_words(self.analysis.event, self.source.protocol)
 
     def rows(self, *group: tuple[str, str], **more: Any) -> Rows:
         warnings = (*self.shared["warnings"], *more.pop("warnings", ()))

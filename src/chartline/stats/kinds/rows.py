@@ -61,8 +61,7 @@ class Rows:
             yield self.failed(statistic, "the data are too few to determine it", method)
 
     def _row(self, statistic: str, value: float | None, own: dict[str, Any]) -> Result:
-        # the result file sets warnings apart by "; "
-        said = tuple(w.replace("; ", ", ") for w in (*self.shared.get("warnings", ()), *own.pop("warnings", ())))
+        said = (*self.shared.get("warnings", ()), *own.pop("warnings", ()))
         of = {"group": self.group, "label": self.label} | self.shared | own
         if of.get("at_unit") == "months":
             said = tuple(_in_months(w, of["at"]) for w in said)

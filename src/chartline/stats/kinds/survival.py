@@ -27,6 +27,9 @@ _HAZARD = "Nelson-Aalen, log interval"
 _SMOOTHED = "Hazard smoothed by Epanechnikov's kernel"
 _MEAN = "Restricted mean (area under Kaplan-Meier)"
 _LATER = "Kaplan-Meier of those still at risk at"
+_REVERSED = (
+    "Reverse Kaplan-Meier: its events are ends of follow-up; patients with an event of the endpoint are censored"
+)
 _QUANTILES = (("q1", 0.25, "lower quartile"), ("median", 0.5, "median"), ("q3", 0.75, "upper quartile"))
 
 
@@ -67,7 +70,7 @@ def estimate_survival(table: EventTable, analysis: Any) -> Iterator[Result]:
             "N": curve.n, "missing": part.missing, "withheld": withheld, "label": analysis.label,
             "warnings": left_out(part.missing, withheld, "without a time left out") + warnings,
         }  # fmt: skip
-        yield from _counts(part, curve, analysis.id, pattern, shared)
+        yield from _counts(part, curve, analysis, pattern, shared)
         shared |= {"group": group_of(pattern), "n": sum(curve.events)}
         yield from _times(curve, analysis, shared)
         for month in analysis.at_months:
@@ -81,7 +84,12 @@ def _oriented(table: EventTable, analysis: Any) -> EventTable:
 
 
 def _method(analysis: Any) -> str:
-    return "Reverse Kaplan-Meier" if analysis.kind == "follow_up" else "Kaplan-Meier"
+    return "Reverse Kaplan-Meier (event: end of follow-up)" if analysis.kind == "follow_up" else "Kaplan-Meier"
+
+
+def _counted(analysis: Any) -> str:
+    """What the events and the censored of follow-up are; those of an endpoint need no word."""
+    return _REVERSED if analysis.kind == "follow_up" else ""
 
 
 def _variance(analysis: Any) -> str:
@@ -150,16 +158,16 @@ def _conditional(rows: Rows, part: EventTable, alive: float, month: float, analy
 
 
 def _counts(
-    part: EventTable, curve: Curve, analysis: str, pattern: Pattern, shared: dict[str, Any]
+    part: EventTable, curve: Curve, analysis: Any, pattern: Pattern, shared: dict[str, Any]
 ) -> Iterator[Result]:
     of: dict[str, Any] = {"unit": "patients", "is_count": True, **shared}
     group = group_of(pattern)
-    yield Result(analysis, "n", curve.n, group=group, n=curve.n, **of)
+    yield Result(analysis.id, "n", curve.n, group=group, n=curve.n, **of)
     events = sum(curve.events)
-    yield Result(analysis, "events", events, group=group, n=events, **of)
+    yield Result(analysis.id, "events", events, group=group, n=events, method=_counted(analysis), **of)
     for i, cause in enumerate(part.causes if len(part.causes) > 1 else ()):
         n = sum(row[2 + i] for row in part.rows.values())
-        yield Result(analysis, "events", n, group=group_of((*pattern, ("CAUSE", cause))), n=n, **of)
+        yield Result(analysis.id, "events", n, group=group_of((*pattern, ("CAUSE", cause))), n=n, **of)
 
 
 def _times(curve: Curve, analysis: Any, shared: dict[str, Any]) -> Iterator[Result]:
@@ -195,8 +203,10 @@ def _landmark(curve: Curve, analysis: Any, month: float, shared: dict[str, Any])
         **at, **shared | own,
     )  # fmt: skip
     before = curve.n_censored_before(days)
-    for statistic, n in (("n_risk", curve.n_risk(days)), ("n_censored_before", before)):
-        yield Result(analysis.id, statistic, n, unit="patients", is_count=True, **at, **shared | {"n": n})
+    for statistic, n, method in (("n_risk", curve.n_risk(days), ""), ("n_censored_before", before, _counted(analysis))):
+        yield Result(
+            analysis.id, statistic, n, unit="patients", is_count=True, method=method, **at, **shared | {"n": n}
+        )
 
 
 def _warnings(curve: Curve, analysis: Any, month: float) -> tuple[str, ...]:

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
-from chartline.stats.regression.likelihood import Evaluation, Likelihood
+from chartline.stats.regression.likelihood import Evaluation, Likelihood, inverse
 from chartline.stats.statistic import NotEstimable
 
 _STEPS = 200
 _DONE = (1e-11, 5e-10)  # how far the last step, which is taken, may go with few and many events: its square is left
 _MANY = 100  # events from which a further step costs more than the tenth digit of a variance is worth
 _NOTHING = 1e-8  # squared length of a step in standard errors from which only what is infinite still moves
+_FIRM = 1e8  # variance in units of its variance at no effect below which no direction is near to being flat
 _FLAT = 1e-12  # share of its information at no effect below which a direction has none left
 _BEYOND = "the events separate the covariates so finely that the likelihood rises beyond what can be computed"
 _FURTHER = 10  # steps by which an infinite direction is followed on
@@ -30,13 +31,17 @@ _FURTHER = 10  # steps by which an infinite direction is followed on
 
 @dataclass(frozen=True, eq=False)
 class Maximum:
-    """Standardised coefficients and covariance; `infinite` is the sign of each infinite coefficient, else 0."""
+    """Standardised coefficients and covariance; `infinite` is the sign of each infinite coefficient, else 0.
+
+    `score` is the score test of no effect: the squared length of the first step in standard errors.
+    """
 
     beta: Floats
     covariance: Floats
     loglik: float
     infinite: Ints
     iterations: int
+    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +54,10 @@ class _Space:
     @classmethod
     def of(cls, null: Evaluation, kept: Ints) -> _Space:
         size = np.ones(null.score.size)
-        size[kept] = np.sqrt(np.diag(null.information)[kept])
-        return cls(np.diag(1 / size)[:, kept], size)
+        size[kept] = np.sqrt(null.information.diagonal()[kept])
+        basis = np.zeros((size.size, kept.size))
+        basis[kept, np.arange(kept.size)] = 1 / size[kept]
+        return cls(basis, size)
 
     def without(self, direction: Floats) -> _Space:
         """What is left when one direction is taken out."""
@@ -59,31 +66,26 @@ class _Space:
         return _Space(self.basis @ turned[:, 1:], self.size)
 
     def flat(self, here: Evaluation) -> Floats:
-        """The directions without information or slope (k x f), seldom any."""
-        if not self.basis.size:
-            return self.basis
-        m = self.information(here)
-        try:
-            if np.min(np.diag(np.linalg.cholesky(m))) > 1e-4:
-                return self.basis[:, :0]
-        except np.linalg.LinAlgError:
-            pass
-        value, vector = np.linalg.eigh(m)
+        """The directions without information or slope (k x f)."""
+        value, vector = np.linalg.eigh(self.information(here))
         slope = np.abs(vector.T @ (self.basis.T @ here.score))
         return np.asarray(self.basis @ vector[:, (value < _FLAT) & (slope < 1e-6)])
 
     def information(self, here: Evaluation) -> Floats:
         return np.asarray(self.basis.T @ here.information @ self.basis)
 
-    def step(self, here: Evaluation) -> Floats:
-        if not self.basis.size:
-            return np.zeros(self.size.size)
-        return np.asarray(self.basis @ np.linalg.solve(self.information(here), self.basis.T @ here.score))
-
     def covariance(self, here: Evaluation) -> Floats:
+        """The inverse of the information in these directions (k x k)."""
+        if self.basis.shape[0] == self.basis.shape[1]:
+            return here.covariance
         if not self.basis.size:
             return np.zeros_like(here.information)
-        return np.asarray(self.basis @ np.linalg.solve(self.information(here), self.basis.T))
+        return np.asarray(self.basis @ inverse(self.information(here)) @ self.basis.T)
+
+    def firm(self, covariance: Floats) -> bool:
+        """Whether no direction is nearly without information, as is usual."""
+        variance = covariance.diagonal()
+        return bool(variance.min() >= 0 and variance @ (self.size * self.size) < _FIRM)
 
 
 def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> Maximum:
@@ -93,16 +95,21 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
     """
     beta, here, space = np.zeros(spans.size), null, _Space.of(null, kept)
     infinite = np.zeros(spans.size, np.int64)
-    events = float(model.sets.deaths.sum())
+    events = model.sets.events
     enough = _DONE[events >= _MANY] * min(1e3, math.sqrt(events))  # in standard errors
-    before = math.inf
+    before, score = math.inf, math.nan
     for i in range(_STEPS):
-        for direction in space.flat(here).T:
-            space = space.without(direction)
-            ahead = float(np.sign((direction * space.size) @ (beta * space.size)))
-            _mark(infinite, direction * ahead, spans)
-        step = space.step(here)
+        covariance = space.covariance(here)
+        if not space.firm(covariance):
+            for direction in space.flat(here).T:
+                space = space.without(direction)
+                ahead = float(np.sign((direction * space.size) @ (beta * space.size)))
+                _mark(infinite, direction * ahead, spans)
+            covariance = space.covariance(here)
+        step = covariance @ here.score
         gain = float(here.score @ step)
+        if not i:
+            score = gain
         if gain < _NOTHING:
             runs = _running(model, beta, here, step, spans)
             if runs is not None:
@@ -114,7 +121,10 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
                 continue
         rounding = before / 2 < gain < _NOTHING  # nothing but that is left of the gradient
         if gain < enough * enough or rounding:
-            return Maximum(beta + step, space.covariance(here), here.loglik + max(gain, 0) / 2, infinite, i)
+            spread = np.linalg.eigvalsh(covariance)
+            if spread[0] < -_NOTHING * spread[-1]:
+                raise NotEstimable(_BEYOND)  # a variance below 0: the information is rounding alone
+            return Maximum(beta + step, covariance, here.loglik + max(gain, 0) / 2, infinite, i, score)
         before = gain
         beta, here = _halved(model, beta, step, here)
     raise NotEstimable(_BEYOND)
@@ -125,7 +135,7 @@ def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> 
     floor = here.loglik - 1e-9 * abs(here.loglik)
     for _ in range(60):
         there = model.evaluate(beta + step)
-        if math.isfinite(there.loglik) and there.loglik >= floor and np.all(np.isfinite(there.information)):
+        if math.isfinite(there.loglik) and there.loglik >= floor and math.isfinite(there.information.sum()):
             return beta + step, there
         step = step / 2
     raise NotEstimable(_BEYOND)

@@ -54,13 +54,14 @@ class ChiSquare:
 
     chisq: float | None
     df: int
-    p: float | None
 
     @classmethod
     def of(cls, chisq: float, df: int) -> ChiSquare:
-        if not math.isfinite(chisq) or not df:
-            return cls(None, df, None)
-        return cls(chisq, df, chi2_sf(max(chisq, 0.0), df))
+        return cls(chisq if math.isfinite(chisq) and df else None, df)
+
+    @property
+    def p(self) -> float | None:
+        return None if self.chisq is None else chi2_sf(max(self.chisq, 0.0), self.df)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ class CoxFit:
         kept = np.flatnonzero(self.estimated)
         b, df = self.coefficients[kept], kept.size
         if not np.all(np.isfinite(b)):
-            return ChiSquare(None, df, None)
+            return ChiSquare(None, df)
         size = self.std_errors[kept]
         z = b / size
         return ChiSquare.of(float(z @ np.linalg.solve(self.variance[np.ix_(kept, kept)] / np.outer(size, size), z)), df)
@@ -161,15 +162,15 @@ def estimate_cox(
     sets = RiskSets.of(episodes, cause)
     model = standardise(episodes, sets, ties, cause)
     null = model.likelihood.evaluate(np.zeros(model.scale.size))
-    kept, warnings = _kept(null.information, episodes.covariates)
+    kept, warnings = _kept(null, episodes.covariates)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
         found = maximise(model.likelihood, null, kept, model.span)
     coefficients, variance = _unscaled(found, kept, model.scale)
     warnings += _infinite(found.infinite, coefficients, episodes.covariates)
     fit = CoxFit(
-        episodes.covariates, coefficients, variance, variance, null.loglik, found.loglik, _score_test(null, kept),
-        episodes.n, int(sets.deaths.sum()), found.iterations, ties, False, level, tuple(warnings), cause,
-        episodes=episodes, sets=sets, centre=model.centre,
+        episodes.covariates, coefficients, variance, variance, null.loglik, found.loglik,
+        ChiSquare.of(found.score, kept.size), episodes.n, int(sets.events), found.iterations, ties, False, level,
+        tuple(warnings), cause, episodes=episodes, sets=sets, centre=model.centre,
     )  # fmt: skip
     return _robust(fit) if robust else fit
 
@@ -215,10 +216,11 @@ def _check(episodes: Episodes, ties: str, robust: bool, level: float) -> None:
         raise NotEstimable("entries and exits are known as totals only, so that there is no robust variance")
 
 
-def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
+def _kept(null: Evaluation, names: tuple[str, ...]) -> tuple[Ints, list[str]]:
     """The covariates that are no combination of earlier ones in the risk sets, and a sentence for each other one."""
-    size = np.diag(information)
-    if _far_apart(information, size):
+    information = null.information
+    size = information.diagonal()
+    if _far_apart(null, size):
         return np.arange(size.size), []
     kept: list[int] = []
     warnings: list[str] = []
@@ -236,16 +238,10 @@ def _kept(information: Floats, names: tuple[str, ...]) -> tuple[Ints, list[str]]
     return np.array(kept, np.int64), warnings
 
 
-def _far_apart(information: Floats, size: Floats) -> bool:
+def _far_apart(null: Evaluation, size: Floats) -> bool:
     """True where every covariate keeps a good share of its information beside all others: the usual case, at once."""
-    if not np.all(size > 1e-10):
-        return False
-    root = np.sqrt(size)
-    try:
-        pivots = np.diag(np.linalg.cholesky(information / np.outer(root, root)))
-    except np.linalg.LinAlgError:
-        return False
-    return bool(np.all(pivots * pivots > 1e-6))
+    inflation = size * null.covariance.diagonal()  # one over that share
+    return bool(size.min() > 1e-10 and inflation.min() > 0 and inflation.max() < 1e6)
 
 
 def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats]:
@@ -258,14 +254,13 @@ def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats
 
 def _unscaled(found: Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
     """Coefficients and variance of the covariates as they were given."""
-    finite = np.zeros(scale.size, bool)
-    finite[kept] = True
-    finite &= found.infinite == 0
-    beta = np.where(
-        finite, found.beta / scale, np.where(found.infinite == 0, np.nan, np.copysign(np.inf, found.infinite))
-    )
-    variance = found.covariance / np.outer(scale, scale)
-    return beta, np.where(np.outer(finite, finite), variance, np.nan)
+    beta, variance = found.beta / scale, found.covariance / np.outer(scale, scale)
+    if kept.size < scale.size or found.infinite.any():
+        missing = np.ones(scale.size, bool)
+        missing[kept] = found.infinite[kept] != 0
+        beta[missing] = variance[missing] = variance[:, missing] = np.nan
+        beta[found.infinite != 0] = np.copysign(np.inf, found.infinite[found.infinite != 0])
+    return beta, variance
 
 
 def _infinite(infinite: Ints, coefficients: Floats, names: tuple[str, ...]) -> list[str]:
@@ -275,8 +270,3 @@ def _infinite(infinite: Ints, coefficients: Floats, names: tuple[str, ...]) -> l
         for name, sign in zip(names, infinite.tolist(), strict=True)
         if sign
     ]
-
-
-def _score_test(null: Evaluation, kept: Ints) -> ChiSquare:
-    u = null.score[kept]
-    return ChiSquare.of(float(u @ np.linalg.solve(null.information[np.ix_(kept, kept)], u)), kept.size)

@@ -18,13 +18,13 @@ from functools import cached_property
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
-from chartline.stats.pieces import PIECE, each, product, rows_alone, slices, square
+from chartline.stats.pieces import each, product, rows_alone, slices, square
 from chartline.stats.regression.efron import Ties, efron_sums
 from chartline.stats.regression.risk_sets import RiskSets, Runs
 
 _WIDE = 12.0  # range of the linear predictor from which late entries are left out of sums, not subtracted
 _DENSE = 300_000_000  # rows x event times up to which that is affordable
-_LEAST = 1e-140  # the square of a sum must be a double too
+LEAST = 1e-140  # the square of a sum must be a double too
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,19 @@ class Evaluation:
     loglik: float
     score: Floats
     information: Floats
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """The inverse of the information, NaN where there is none."""
+        return inverse(self.information)
+
+
+def inverse(matrix: Floats) -> Floats:
+    """Return the inverse, NaN where there is none."""
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +72,7 @@ class Moments:
     def within(self) -> bool:
         """Whether every sum, and its square, is a number of full precision."""
         least = min(float(self.s[0].min()), float(self.e[0].min(initial=1.0)))
-        return least > _LEAST and float(self.s[0].max()) < 1 / _LEAST
+        return least > LEAST and float(self.s[0].max()) < 1 / LEAST
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,8 +154,6 @@ class Likelihood:
         are so wide apart that late entries were left out, not taken off. The risk of each row is written to `risk`.
         """
         sets, k = self.sets, self.xt.shape[0]
-        if sets.slot.size <= PIECE and len(sets.bounds) == 1 and not sets.late.size:
-            return self._sums_at_once(beta, risk)
         wide = False
         if sets.late.size:
             risk[:] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
@@ -170,29 +181,6 @@ class Likelihood:
             of_late = risk[sets.late]
             s = sets.still(by_slot, np.vstack([of_late, self._late_x * of_late]))
         return s, by_slot[:, 2 * self.tied], wide
-
-    def _sums_at_once(self, beta: Floats, risk: Floats) -> tuple[Floats, Floats, bool]:
-        """As `_sums` of few rows in one stratum that are there from the start: they are summed from the last one on."""
-        block = np.empty((self.xt.shape[0] + 1, self.xt.shape[1]))
-        block[0] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
-        np.exp(block[0], out=block[0])
-        block[0] *= self.sets.count
-        np.multiply(self.xt, block[0], out=block[1:])
-        first, dying, starts = self._ends
-        s = np.cumsum(block[:, ::-1], axis=1)[:, first]
-        e = np.add.reduceat(block[:, dying], starts, axis=1) if starts.size else block[:, :0]
-        risk[:] = block[0]
-        return s, e, False
-
-    @cached_property
-    def _ends(self) -> tuple[Ints, Ints, Ints]:
-        """The first row at risk at each event time, from the end; the rows of tied events; where each time begins."""
-        sizes = np.bincount(self.sets.slot, minlength=2 * self.sets.times.size)
-        begin = np.cumsum(sizes) - sizes
-        tied = sizes[2 * self.tied]
-        starts = np.cumsum(tied) - tied
-        dying = np.arange(tied.sum()) + np.repeat(begin[2 * self.tied] - starts, tied)
-        return self.sets.slot.size - 1 - begin[::2], dying, starts
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         """The covariates and their squares, weighted by risk and by what each row is worth over its time."""

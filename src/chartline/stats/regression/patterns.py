@@ -14,6 +14,7 @@ from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.patterns import find_patterns
 from chartline.stats.pieces import each, slices
 from chartline.stats.regression.exact_ties import ExactLikelihood
+from chartline.stats.regression.few_rows import FewRowsLikelihood, are_few, make_room
 from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
 from chartline.stats.regression.risk_sets import RiskSets
 
@@ -35,8 +36,14 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
     exact = ties == "exact" and bool(np.any(sets.deaths > 1))
     found = None if exact else find_patterns(episodes, sets.times.size)
     if found is None:
-        xt = _rows(episodes, sets.row)
+        k, n = episodes.design.shape[1], sets.row.size
+        few = not exact and are_few(episodes, sets)
+        rows = make_room(k, n) if few else np.empty((1 + k, n))
+        xt = rows[1:, :n]
+        _fill(xt, episodes, sets.row)
         centre, scale, span = _standards(xt, sets.count)
+        if few:
+            return Standardised(FewRowsLikelihood(sets, xt, ties, rows=rows), centre, scale, span)
         likelihood = ExactLikelihood(sets, xt, "breslow") if exact else Likelihood(sets, xt, ties)
         return Standardised(likelihood, centre, scale, span)
     xt = np.array(found[1].T, np.float64, order="C")
@@ -45,16 +52,14 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
     return Standardised(PatternLikelihood(sets, xt, ties, at_risk=at_risk, events=events), centre, scale, span)
 
 
-def _rows(episodes: Episodes, row: Ints) -> Floats:
-    """The covariates of each row, covariates x rows."""
+def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
+    """Write the covariates of each row, covariates x rows."""
     place = row if episodes.by_row else episodes.pattern[row]
-    out = np.empty((episodes.design.shape[1], row.size))
 
     def fill(at: slice) -> None:
-        out[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
+        xt[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
 
     each(fill, slices(row.size, _PIECE))
-    return out
 
 
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
@@ -63,10 +68,10 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
     near = xt[:, :1].copy()  # any value near the mean: squares of distances from it keep their digits
 
     def add(at: slice) -> Floats:
-        x = xt[:, at] - near
-        ends = x.min(axis=1), x.max(axis=1)
+        x = xt[:, at]
+        x -= near
         weighted = x * weight[at]
-        return np.stack([*ends, weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
+        return np.array([x.min(axis=1), x.max(axis=1), weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
 
     sums = np.array(each(add, pieces))
     away, square = sums[:, 2:].sum(axis=0) / total
@@ -76,7 +81,7 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
 
     def change(at: slice) -> None:
         x = xt[:, at]
-        x -= centre[:, None]
+        x -= away[:, None]
         x /= scale[:, None]
 
     each(change, pieces)

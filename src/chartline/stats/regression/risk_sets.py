@@ -22,6 +22,7 @@ from chartline.stats.statistic import NotEstimable
 Bools = npt.NDArray[np.bool_]
 
 _DAYS = 4_000_000  # up to here whole days, and strata x event times, are looked up in a table instead of searched
+FEW = 4096  # rows up to which sorting them is faster than counting them by day, and `few_rows.py` than pieces
 _BLOCK = 4_000_000  # cells of the dense table of who is at risk that are made in one piece
 
 
@@ -73,7 +74,8 @@ class RiskSets:
         if not event.any():
             raise NotEstimable("no events")
         if episodes.days is not None and not episodes.late and len(episodes.strata) == 1:
-            return _of_days(episodes, episodes.days, event)
+            few = event.size <= FEW
+            return _of_few(episodes, episodes.days, event) if few else _of_days(episodes, episodes.days, event)
         return _of_times(episodes, event)
 
     @cached_property
@@ -98,12 +100,16 @@ class RiskSets:
         return self._rows[3]
 
     @cached_property
+    def events(self) -> float:
+        return float(self.deaths.sum())
+
+    @cached_property
     def last(self) -> Ints:
-        return self.slot // 2 + 1
+        return (self.slot >> 1) + 1
 
     @cached_property
     def event(self) -> Bools:
-        return np.equal(self.slot % 2, 0)
+        return np.asarray(self.slot & 1 == 0)
 
     @cached_property
     def leave(self) -> Runs:
@@ -153,7 +159,7 @@ class RiskSets:
         if wide and self.late.size:
             return np.asarray(np.sum([dense @ rate[at] for at, dense in self._dense()], axis=0))
         run = self.running(rate)
-        out: Floats = run[self.slot // 2]
+        out: Floats = run[self.slot >> 1]
         if self.late.size:
             out[self.late] -= run[self.first[self.late] - 1]
         return out
@@ -199,6 +205,27 @@ def _of_days(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     distinct = np.flatnonzero(there)
     deaths = by_key[1::2][distinct].astype(np.float64)
     return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths, rows)
+
+
+def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
+    """As `_of_days`, by sorting the rows by day, and those of a day by whether they have the event."""
+    key = 2 * days + 1
+    key -= event
+    order = np.argsort(key.astype(np.uint16) if key.max() < 65536 else key, kind="stable")
+    if not episodes.singly:
+        order = order[episodes.count[order] > 0]
+    key, event = key[order], event[order]
+    new = event.copy()
+    new[1:] &= key[1:] != key[:-1]  # the first event of its day
+    begin = np.flatnonzero(new)
+    order, event = order[begin[0] :], event[begin[0] :]
+    slot = 2 * np.cumsum(new[begin[0] :]) - 1
+    slot -= event
+    count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
+    deaths = np.add.reduceat(count * event, begin - begin[0])
+    return RiskSets(
+        key[begin] / 2, constant(0, begin.size), deaths, lambda: (order, constant(0, order.size), slot, count)
+    )
 
 
 def _of_times(episodes: Episodes, event: Bools) -> RiskSets:

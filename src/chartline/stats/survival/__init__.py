@@ -12,6 +12,7 @@ PUBLIC = {
     "estimate_landmark_curve": "landmark",
     "estimate_conditional_survival": "landmark",
     "estimate_completeness": "follow_up",
+    "estimate_event_rate": "event_rate",
     "estimate_follow_up_rates": "follow_up",
     "reverse": "follow_up",
 }

@@ -1,0 +1,126 @@
+"""What is told of the main response besides its category: when it came, why there is none, what the team recorded.
+
+In: the main response, milestones, the protocol's choices. Out per treated subject
+
+    TTRESP TTRESPM    first dose to first response, days and months
+    NEREAS            of those not evaluable: Early death (so many days, by the rule set) or Other
+    REFRFL            refractory by the rule set's cycles; null where too few cycles were assessed to tell
+    INVBOR INVRSPFL   best response that the treating team recorded at the assessments that count, in the categories of
+                      the rule set, and whether it is a response; null where they recorded none
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.core.dates import DAYS_PER_MONTH
+from chartline.core.plans import run
+from chartline.core.reasons import reason
+from chartline.derive.milestones import KEY
+from chartline.derive.response import Assessed
+from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.protocol.base import Milestone
+from chartline.protocol.model import Response
+
+NAMES = ("TTRESP", "TTRESPM", "NEREAS", "REFRFL", "INVBOR", "INVRSPFL")
+EARLY, OTHER = "Early death", "Other"
+
+
+def derive_details(
+    response: Assessed, milestones: pl.DataFrame, choice: Response
+) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
+    """Return (KEY and NAMES, one row a treated subject; trace)."""
+    rules = load_rules(choice.criteria)
+    counted = response.visits.lazy().filter(pl.col("ANL01FL") == "Y")
+    dates = milestones.lazy().select(
+        *KEY, pl.col(Milestone.FIRST_DOSE).alias("TRTSDT"), pl.col(Milestone.DEATH).alias("DIED"),
+        pl.col(f"{Milestone.DEATH}_SEQ").alias("DIEDSEQ"),
+    )  # fmt: skip
+    best = response.best.lazy().select(*KEY, "BOR", "FRSPDT", "FRSP", "FRSPSEQ")
+    rows = best.join(dates, on=KEY, how="left", maintain_order="left")
+    for part in (_recorded(counted, rules), _cycles(counted, rules)):
+        rows = rows.join(part, on=KEY, how="left", maintain_order="left")
+    days = (pl.col("FRSPDT") - pl.col("TRTSDT")).dt.total_days()
+    survived = (pl.col("DIED") - pl.col("TRTSDT")).dt.total_days()
+    rows = rows.with_columns(
+        days.alias("TTRESP"),
+        (days / DAYS_PER_MONTH).alias("TTRESPM"),
+        _not_evaluable(survived, rules).alias("NEREAS"),
+        _refractory(rules).alias("REFRFL"),
+        _investigator(rules, choice),
+        survived.alias("SURVIVED"),
+    )
+    out = run(rows.with_columns(_yes(pl.col("INVBOR").is_in(responders_of(choice))).alias("INVRSPFL")))
+    return out.select(*KEY, *NAMES), _reasons(out, rules)
+
+
+def _yes(condition: pl.Expr) -> pl.Expr:
+    return pl.when(condition).then(pl.lit("Y")).when(~condition).then(pl.lit("N"))
+
+
+def _recorded(counted: pl.LazyFrame, rules: ResponseRules) -> pl.LazyFrame:
+    """The best that the treating team recorded at the counted assessments, with its row."""
+    rank = {code: i for i, code in enumerate(rules.best)}
+    meant = pl.col("INVRESP").replace_strict(rules.investigator, default=None, return_dtype=pl.String)
+    rows = counted.with_columns(meant.alias("MEANT"))
+    order = pl.col("MEANT").replace_strict(rank, default=None, return_dtype=pl.Int64)
+    ordered = rows.with_columns(order.alias("RANK")).sort("RANK", "ADT", nulls_last=True)
+    first = [pl.col(c).first().alias(a) for c, a in (("INVRESP__SEQ", "INVSEQ"), ("RSDTC", "INVON"))]
+    word, code = pl.col("INVRESP").first().alias("INVWORD"), pl.col("MEANT").first().alias("INVCODE")
+    return ordered.group_by(KEY, maintain_order=True).agg(word, code, pl.len().alias("ASSESSED"), *first)
+
+
+def _investigator(rules: ResponseRules, choice: Response) -> pl.Expr:
+    """The team's best; not evaluable where there was no assessment to judge, missing where none was judged."""
+    none = pl.when(pl.col("ASSESSED").is_null()).then(pl.lit(rules.not_evaluable))
+    return pl.coalesce("INVCODE", none).alias("INVBOR")
+
+
+def _cycles(counted: pl.LazyFrame, rules: ResponseRules) -> pl.LazyFrame:
+    """LASTCYC, the last cycle after which was assessed, and RESPCYC, the first with one of the categories asked for."""
+    without = rules.refractory.without if rules.refractory else ()
+    reached = pl.col("RSCYCLE").filter(pl.col("AVALC").is_in(without)).min()
+    return counted.group_by(KEY).agg(pl.col("RSCYCLE").max().alias("LASTCYC"), reached.alias("RESPCYC"))
+
+
+def _refractory(rules: ResponseRules) -> pl.Expr:
+    if rules.refractory is None:
+        return pl.lit(None, dtype=pl.String)
+    cycles = rules.refractory.after_cycles
+    return pl.when(pl.col("RESPCYC") <= cycles).then(pl.lit("N")).when(pl.col("LASTCYC") >= cycles).then(pl.lit("Y"))
+
+
+def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
+    early = (survived <= rules.early_death_days).fill_null(False)
+    reasons = pl.when(early).then(pl.lit(EARLY)).otherwise(pl.lit(OTHER))
+    return pl.when(pl.col("BOR") == rules.not_evaluable).then(reasons)
+
+
+def _reasons(rows: pl.DataFrame, rules: ResponseRules) -> list[pl.LazyFrame]:
+    day = pl.col("FRSPDT").cast(pl.String)
+    came = pl.format("{} on {}, {} days after the first dose", "FRSP", day, "TTRESP").fill_null("no response")
+    late = pl.format("not evaluable; died {} days after the first dose", "SURVIVED")
+    why = pl.when(pl.col("NEREAS").is_not_null()).then(late.fill_null("not evaluable; not dead")).otherwise(
+        pl.format("evaluable: {}", "BOR")
+    )  # fmt: skip
+    recorded = pl.format("the treating team recorded {} on {}", "INVWORD", "INVON")
+    silent = pl.when(pl.col("ASSESSED").is_null()).then(pl.lit("no assessment on treatment that counts"))
+    team = pl.coalesce(recorded, silent, pl.lit("the treating team recorded no response at the assessments that count"))
+    response, invest, death = ("RS", pl.col("FRSPSEQ"), "RSDTC"), ("RS", pl.col("INVSEQ"), "INVRESP"), (
+        "SS", pl.when(pl.col("NEREAS").is_not_null()).then("DIEDSEQ"), "DTHDTC",
+    )  # fmt: skip
+    told = {"TTRESP": (came, response), "TTRESPM": (came, response), "NEREAS": (why, death)}
+    told |= {"REFRFL": (_cycles_sentence(rules), response), "INVBOR": (team, invest), "INVRSPFL": (team, invest)}
+    return [reason(rows, f"ADSL.{n}", pl.col(n), sentence, where) for n, (sentence, where) in told.items()]
+
+
+def _cycles_sentence(rules: ResponseRules) -> pl.Expr:
+    if rules.refractory is None:
+        return pl.lit(f"the rule set {rules.label} has no rule for refractory disease")
+    codes, n = " or ".join(rules.refractory.without), rules.refractory.after_cycles
+    limit = f"{n} cycle{'' if n == 1 else 's'}"
+    reached = pl.format(f"{codes} after cycle {{}}", "RESPCYC")
+    fewer = pl.format(f"no {codes} in {{}} assessed cycles; refractory is told after {limit}", "LASTCYC")
+    enough = pl.when(pl.col("LASTCYC") >= n).then(pl.lit(f"no {codes} after {limit}"))
+    early = pl.when(pl.col("RESPCYC") <= n).then(reached)
+    return pl.coalesce(early, enough, fewer, pl.lit("no assessment on treatment that counts"))

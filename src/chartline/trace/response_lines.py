@@ -1,0 +1,91 @@
+"""What the report is told of the response: its rule sets, who changes between them, and where the charts disagree.
+
+In: the protocol and the derived tables. Out: the plain lines of `report/source.py`. A withheld value disagrees with
+nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.derive.model import Adam
+from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.protocol.model import Protocol, Response
+from chartline.report.source import DiscordantLine, ResponseLine, ResponseSet
+
+
+def with_responders(protocol: Protocol) -> Protocol:
+    """Return the protocol as a report needs it: with the responders of its rule set filled in."""
+    filled = protocol.response.model_copy(update={"responders": responders_of(protocol.response)})
+    return protocol.model_copy(update={"response": filled})
+
+
+def response_lines(adam: Adam, protocol: Protocol) -> dict[str, Any]:
+    """Return the fields `response_sets`, `responses`, `discordant` and `levels` of a ReportSource."""
+    sets = response_sets(protocol)
+    adsl = adam["ADSL"].filter(pl.col("ELIGFL") == "Y").sort("USUBJID")
+    own = {s.variable: {code: meaning for code, meaning, _ in s.categories} for s in sets}
+    return {
+        "response_sets": sets,
+        "responses": _changing(adsl, [s.variable for s in sets]),
+        "discordant": {
+            "INVBOR": _discordant(adsl, adam, ("BOR", "INVBOR"), ("BOR", "INVBOR")),
+            "DRELFL": _discordant(adsl, adam, ("DRELFL", "RECRELFL"), ("DRELDT", "RECRELDT")),
+        },
+        "levels": own | dict.fromkeys(("FRSP", "INVBOR"), own["BOR"]),
+    }
+
+
+def response_sets(protocol: Protocol) -> tuple[ResponseSet, ...]:
+    """Return the rule sets that the protocol derives by, each once, the main one first.
+
+    Of several variants by one rule set (they differ in windows) the one that differs in nothing else stands for it.
+    """
+    main = protocol.response
+    choices = {"BOR": main} | {f"BOR_{n}": r for n, r in protocol.response_variants.items()}
+    others = {v: r for v, r in choices.items() if r.criteria != main.criteria}
+    plain = {v: r for v, r in others.items() if r.model_copy(update={"criteria": main.criteria}) == main}
+    first: dict[str, tuple[str, Response]] = {main.criteria: ("BOR", main)}
+    for variable, choice in (plain | others).items():
+        first.setdefault(choice.criteria, (variable, choice))
+    return tuple(_set(variable, choice) for variable, choice in first.values())
+
+
+def _set(variable: str, choice: Response) -> ResponseSet:
+    rules = load_rules(choice.criteria)
+    return ResponseSet(
+        variable, rules.label, rules.version, rules.source.strip(), responders_of(choice), _categories(rules)
+    )
+
+
+def _categories(rules: ResponseRules) -> tuple[tuple[str, str, str], ...]:
+    """The categories best first, with the one that nobody could judge."""
+    origins = {c.code: c.origin.strip() for c in rules.categories} | {rules.not_evaluable: ""}
+    if rules.durability is not None:
+        origins[rules.durability.code] = rules.durability.origin.strip()
+    return tuple((code, rules.labels.get(code, "Not evaluable"), origins[code]) for code in rules.best)
+
+
+def _changing(adsl: pl.DataFrame, variables: list[str]) -> tuple[ResponseLine, ...]:
+    if len(variables) < 2:
+        return ()
+    rows = adsl.select("USUBJID", *variables).iter_rows(named=True)
+    lines = [ResponseLine(r.pop("USUBJID"), {v: code for v, code in r.items() if code is not None}) for r in rows]
+    return tuple(line for line in lines if len(set(line.best.values())) > 1)
+
+
+def _discordant(
+    adsl: pl.DataFrame, adam: Adam, names: tuple[str, str], told: tuple[str, str]
+) -> tuple[DiscordantLine, ...]:
+    """Lines of those whose two variables `names` are both known and differ; the sentences are those of `told`."""
+    derived, recorded = names
+    differ = adsl.filter(pl.col(derived) != pl.col(recorded)).select("USUBJID", derived, recorded)
+    items = [f"ADSL.{n}" for n in told]
+    whose = adam.trace.filter(pl.col("USUBJID").is_in(differ["USUBJID"].to_list()), pl.col("ITEM").is_in(items))
+    why = {(s, i): because for s, i, because in whose.select("USUBJID", "ITEM", "BECAUSE").rows()}
+    return tuple(
+        DiscordantLine(s, one, other, why.get((s, items[0]), ""), why.get((s, items[1]), ""))
+        for s, one, other in differ.iter_rows()
+    )

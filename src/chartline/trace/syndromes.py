@@ -1,0 +1,73 @@
+"""Syndromes and peaks of liver chemistry by patient, as plain lines for a patient-level report."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.derive.model import Adam
+from chartline.derive.syndrome_rules import SyndromeRules, load_syndrome
+from chartline.protocol.model import Protocol, Syndrome
+from chartline.report.source import LiverPoint, SyndromeLine
+
+
+def syndrome_labels(protocol: Protocol) -> dict[str, str]:
+    """Return the name of each declared syndrome or safety flag -> its label."""
+    labels = {name: s.label or _rules(name, s).label for name, s in protocol.syndromes.items()}
+    return labels | {name: f"{f.label}, as recorded" for name, f in protocol.safety_flags.items()}
+
+
+def syndrome_methods(protocol: Protocol) -> tuple[str, ...]:
+    """Return what a methods section says of the syndromes; nothing where none is declared."""
+    if not protocol.syndromes:
+        return ()
+    labels = dict.fromkeys(_rules(name, s).label for name, s in protocol.syndromes.items())
+    return (
+        "Syndromes were judged by sets of criteria, each item being met, not met or not known within its window. A "
+        "finding that the charts do not mention was not taken as absent; a syndrome that turns on such findings is "
+        "called not assessable.",
+        f"The sets are {'; '.join(labels)}.",
+    )
+
+
+def _rules(name: str, declared: Syndrome) -> SyndromeRules:
+    return load_syndrome(declared.criteria, f"syndromes.{name}.criteria")
+
+
+def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
+    """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides."""
+    hidden = adam.withheld.select("USUBJID", pl.col("ITEM").str.strip_prefix("ADSL.").alias("PARAMCD"))
+    rows = adam["ADSYN"].join(hidden, on=["USUBJID", "PARAMCD"], how="anti")
+    rows = rows.join(_eligible(adam), on="USUBJID", how="semi").sort("PARAMCD", "USUBJID", maintain_order=True)
+    return tuple(
+        SyndromeLine(
+            subject=r["USUBJID"],
+            syndrome=r["PARAMCD"],
+            verdict=r["AVALC"],
+            day=str(r["ADT"] or ""),
+            how=r["SYNCAT"] or "",
+            severity=r["SYNSEV"] or "",
+            missing=tuple(m for m in (r["SYNMISS"] or "").split("; ") if m),
+            because=r["BECAUSE"].removeprefix(f"met ({r['SYNCAT']}), "),
+        )
+        for r in rows.iter_rows(named=True)
+    )
+
+
+def liver_points(adam: Adam) -> tuple[LiverPoint, ...]:
+    """Return the peaks on treatment of every eligible subject with both tests and their upper limits of normal.
+
+    A value known only as a bound is taken at its bound.
+    """
+    on = adam["ADLB"].filter((pl.col("ANL01FL") == "Y") & (pl.col("ANRHI") > 0))
+    multiple = pl.col("AVAL") / pl.col("ANRHI")
+
+    def peak(test: str) -> pl.Expr:
+        return multiple.filter(pl.col("LBTESTCD") == test).max().alias(test)
+
+    rows = on.group_by("USUBJID").agg(peak("ALT"), peak("BILI")).drop_nulls()
+    rows = rows.join(_eligible(adam), on="USUBJID", how="semi").sort("USUBJID")
+    return tuple(LiverPoint(*row) for row in rows.select("USUBJID", "ALT", "BILI").iter_rows())
+
+
+def _eligible(adam: Adam) -> pl.DataFrame:
+    return adam["ADSL"].filter(pl.col("ELIGFL") == "Y").select("USUBJID")
