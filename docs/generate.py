@@ -200,6 +200,20 @@ def syndromes() -> list[str]:
     return out[:-1]
 
 
+def mrd_definitions() -> list[str]:
+    """The shipped MRD definitions, category by category."""
+    from chartline.derive.mrd_rules import available_mrd_rules, load_mrd_rules
+
+    out: list[str] = []
+    for name in available_mrd_rules():
+        r = load_mrd_rules(name)
+        head = f"#### `{name}`: {r.label} (version {r.version})"
+        out += [head, "", f"MRD-negative: {r.definition}", "", f"Source: {r.source}", "", r.verified, ""]
+        rows = [(f"`{c.code}`", c.label, c.counts_as.replace("_", " "), c.origin) for c in r.categories]
+        out += [*table(("category", "meaning", "in a rate", "where it comes from"), rows), ""]
+    return out[:-1]
+
+
 def grading() -> list[str]:
     """The shipped grading scales and the tests each one grades."""
     from chartline.derive.grading_scale import available_scales, load_scale
@@ -251,7 +265,8 @@ def domains() -> list[str]:
             closed = terms(domain, v.name, v.type)
             words = ", ".join(f"`{t}`" for t in closed) if closed and v.name != "LBTESTCD" else ""
             words = "a test below" if v.name == "LBTESTCD" else words
-            rows.append((f"`{v.name}`", v.label, v.type, v.unit or "", words, "yes" if v.anchor else ""))
+            kind = f"{v.type} or range" if v.range else v.type
+            rows.append((f"`{v.name}`", v.label, kind, v.unit or "", words, "yes" if v.anchor else ""))
         out += [f"#### {domain}: {_DOMAIN_LABELS[domain]}", ""]
         out += [*table(("variable", "meaning", "type", "unit", "terms", "anchor"), rows), ""]
     return out[:-1]
@@ -353,9 +368,8 @@ def exit_codes() -> list[str]:
 _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
-        *(adsl_variables, endpoints, criteria, syndromes, grading, checks, severities, statistics, domains, laboratory),
-        *(treatment_variables, schedules),
-        *(units, cell_queries, commands, exit_codes, assertions),
+        *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
+        *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
     )
 }
 

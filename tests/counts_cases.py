@@ -104,6 +104,8 @@ ADSL = {
     "ELIGFL": pl.String(),
     "RESPFL": pl.String(),
     "MRDFL": pl.String(),
+    "MRD_INO_VATE_BEST": pl.String(),
+    "MRD_INO_VATE_HSCT": pl.String(),
     "NDOSE": pl.Int64(),
     "WT": pl.Float64(),
     "STAGE": pl.String(),

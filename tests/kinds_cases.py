@@ -57,6 +57,8 @@ EVERY_KIND: list[dict[str, Any]] = [
      "tests": ["wilcoxon", "kruskal_wallis", "t", "anova"],
      "measures": ["hodges_lehmann", "mean_difference", "standardised_difference"]},
     {"id": "agreement", "kind": "agreement", "population": "all", "first": "RESPFL", "second": "MRDFL"},
+    {"id": "mrd_rates", "kind": "mrd", "population": "all", "windows": ["BEST", "HSCT"],
+     "definitions": {"INO-VATE": "ino_vate"}, "interval": "wilson"},
     {"id": "logistic", "kind": "logistic", "covariates": ["SEX", "AGE"], **OVER},
     {"id": "without", "kind": "leave_one_out", "of": "response", "over": "SITEID"},
     {"id": "rfs_without", "kind": "leave_one_out", "of": "rfs", "over": "SITEID"},

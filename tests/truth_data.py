@@ -25,7 +25,8 @@ _PEAKS = ("ALT", "AST", "BILI", "ALP", "GGT", "CREA")
 def tiny(**tables: str) -> ClinicalData:
     """Build ClinicalData from text tables, one keyword a domain.
 
-    The first line names the columns, `|` between them, blank means missing, "<0.01" in a number sets `_OP`::
+    The first line names the columns, `|` between them, blank means missing, "<0.01" in a number sets `_OP`, "5-10"
+    `_OP` and `_HI`::
 
         tiny(EX='''
             USUBJID | EXSTDTC    | EXDOSM2
@@ -87,6 +88,9 @@ def _value(name: str, kind: str, text: str) -> dict[str, object]:
     if kind == "integer":
         return {name: int(float(text))}
     if kind == "number":
+        low, dash, high = text.partition("-")
+        if low and dash and "e" not in low:
+            return {name: float(low), f"{name}_OP": ">=", f"{name}_HI": float(high)}
         op = next((o for o in _OPERATORS if text.startswith(o)), None)
         return {name: float(text.removeprefix(op or "")), f"{name}_OP": op}
     return {name: text}

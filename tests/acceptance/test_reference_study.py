@@ -113,6 +113,41 @@ def test_proportions_and_exact_intervals(answered: StudyRun, analysis: str, path
 
 
 @pytest.mark.parametrize(
+    ("definition", "window", "denominator", "key"),
+    [
+        ("INO-VATE", "BEST", "tested", "best_ever_A_tested"),
+        ("INO-VATE", "BEST", "responders", "B_responders"),
+        ("INO-VATE", "BEST", "all", "C_all"),
+        ("INO-VATE", "BEST", "low", "D_low"),
+        ("INO-VATE", "BEST", "high", "D_high"),
+        ("INO-VATE", "CYCLE", "tested", "deep_C2_A_tested"),
+        ("INO-VATE", "CYCLE", "responders", "deep_C2_B"),
+        ("INO-VATE", "CYCLE", "all", "deep_C2_C_all"),
+        ("INO-VATE", "CYCLE", "high", "deep_C2_D_high"),
+        ("European", "BEST", "responders", "euromrd_MRDCR"),
+    ],
+)
+def test_mrd_rates(answered: StudyRun, definition: str, window: str, denominator: str, key: str) -> None:
+    want = expected("full")["mrd"][key]
+    r = answered.results.get("mrd", f"proportion_{denominator}", group=f"DEFINITION={definition};WINDOW={window}")
+    assert r is not None and r.value is not None
+    assert (r.n, r.N) == (want["x"], want["n"])
+    assert 100 * r.value == close(want["pct"])
+    assert [100 * (r.lower or 0), 100 * (r.upper or 0)] == [close(c) for c in want["ci"]]
+
+
+def test_mrd_of_those_without_response_and_of_tests_that_were_not_sensitive(answered: StudyRun) -> None:
+    want = expected("full")["mrd"]
+    eligible = answered.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
+    best = pl.col("MRD_INO_VATE_BEST")
+    called = eligible.filter((pl.col("RESPFL") == "Y") & best.is_in(["NEGATIVE", "INADEQUATE"]))
+    assert called.height == want["naive_neg_responders_incl_insufficient"]
+    assert eligible.filter((pl.col("RESPFL") == "N") & (best == "NEGATIVE")).height == want["neg_among_nonresponders"]
+    deep = answered.results.get("cycles_to_deep", "median")
+    assert deep is not None and deep.value == want["cycles_to_deep_median"]
+
+
+@pytest.mark.parametrize(
     ("analysis", "key"),
     [
         ("os", "os"),

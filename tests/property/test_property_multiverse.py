@@ -124,8 +124,8 @@ def test_kept_calls_are_made_once_and_read_only_what_they_are_given() -> None:
     assert keep(frame, 3) is first  # made again, and equal
     assert keep(frame, 2) is not first
     assert calls == [1, 3, 2]
-    narrow = only(protocol(), "mrd.below_percent", "laboratory")
-    assert narrow.mrd.below_percent == 0.01
-    assert narrow == only(protocol(), "mrd.below_percent", "laboratory")
-    with pytest.raises(AttributeError, match="`sensitivity` is read"):
-        _ = narrow.mrd.sensitivity
+    narrow = only(protocol(), "mrd.deep_by_cycle", "laboratory")
+    assert narrow.mrd.deep_by_cycle == 2
+    assert narrow == only(protocol(), "mrd.deep_by_cycle", "laboratory")
+    with pytest.raises(AttributeError, match="`definition` is read"):
+        _ = narrow.mrd.definition

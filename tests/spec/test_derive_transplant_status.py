@@ -112,7 +112,7 @@ def test_bilirubin_before_transplantation(values: str, high: str | None) -> None
     ("sample", "status"),
     [
         ("2020-02-20|0.001|0.0001|", "Negative"),
-        ("2020-02-20|0.01|0.0001|", "Positive"),  # exactly the threshold
+        ("2020-02-20|0.01|0.0001|", "Not negative"),  # exactly the threshold
         ("2020-02-20|0|0.001|NEGATIVE", "Test not sensitive enough"),
         ("2020-03-05|0|0.0001|", None),  # after it
     ],

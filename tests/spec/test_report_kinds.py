@@ -259,7 +259,7 @@ def test_the_methods_text_says_what_the_protocol_asks_for() -> None:
         before = [{"id": "response", "label": "x", "kind": "proportion", "population": "all",
                    "numerator": "RESPFL == 'Y'"}]  # fmt: skip
         protocol = every_kind(analyses=[*before, one])
-        return " ".join(dict(describe_protocol(protocol, [], "c", "g"))["Statistics"])
+        return " ".join(dict(describe_protocol(protocol, [], "c", "g", "m"))["Statistics"])
 
     way = {"kind": "intercurrent", "endpoint": "RFS", "event": "transplant"}
     assert "(transplantation) was analysed under several estimands (ICH E9(R1)): as censoring and as an event." in says(

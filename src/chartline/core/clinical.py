@@ -16,7 +16,9 @@ DM and SS hold *statements*: several rows may speak about one subject (two sheet
 one table and a last contact from another). `statement()` takes, per variable, the first non-missing one in mapping
 order; disagreement is a Query (`checks/`), never settled here. All other domains hold records.
 Dates are ISO text at their true precision (`core/dates.py`). A number that was censored at source ("<0.01") has its
-bound in the variable and "<", "<=", ">" or ">=" in `<VARIABLE>_OP`.
+bound in the variable and "<", "<=", ">" or ">=" in `<VARIABLE>_OP`. A range ("5-10"; only of variables marked `range`
+in the vocabulary) has its lower end in the variable, ">=" in `<VARIABLE>_OP` and its upper end in `<VARIABLE>_HI`:
+whoever reads the first two alone takes it for "at least 5", which is true and says less.
 """
 
 from __future__ import annotations
@@ -61,6 +63,7 @@ class Variable:
     label: str
     unit: str
     anchor: bool  # a record exists where at least one anchor of its domain is present
+    range: bool = False  # a cell may give a range of it; its upper end stands in `<name>_HI`
 
 
 @cache
@@ -69,7 +72,9 @@ def variables() -> dict[str, dict[str, Variable]]:
     out: dict[str, dict[str, Variable]] = {}
     with (files("chartline") / "vocabulary" / "variables.csv").open(encoding="utf-8") as f:
         for r in csv.DictReader(f):
-            v = Variable(r["domain"], r["name"], r["type"], r["label"], r["unit"], r["anchor"] == "Y")
+            v = Variable(
+                r["domain"], r["name"], r["type"], r["label"], r["unit"], r["anchor"] == "Y", r.get("range") == "Y"
+            )
             out.setdefault(v.domain, {})[v.name] = v
     return out
 
@@ -81,7 +86,15 @@ def schema(domain: str) -> dict[str, pl.DataType]:
         out[v.name] = _DTYPES[v.type]
         if v.type == "number":
             out[f"{v.name}_OP"] = pl.String()
+        if v.range:
+            out[f"{v.name}_HI"] = pl.Float64()
     return out
+
+
+@cache
+def ranged() -> frozenset[str]:
+    """Return the names of the variables that may hold a range."""
+    return frozenset(v.name for of in variables().values() for v in of.values() if v.range)
 
 
 class SourceRows(Interface):

@@ -8,6 +8,7 @@ counted. The keys of `Counts`:
     <id>.earliest, <id>.latest, <id>.partial   of date bounds: the times at the bounds, and whose end is partial
     <id>.landmark_<months>   of an intercurrent event: those at risk at the landmark, by whether it had happened
     <id>.ever                of an intercurrent event: by whether it ever happened
+    <id>/<group>             of MRD rates, which have no table <id>: (RESPFL, STANDING) by definition and time point
     <id>.recovery            of a time to onset: how long the first event took to recover
     set.<name>               each analysis set: who is in it (withheld: an open query leaves it undecided)
     attrition                the AttritionTable of the cohort
@@ -65,6 +66,7 @@ from chartline.protocol.analyses import (
     Intercurrent,
     IntervalCensored,
     LostToFollowUp,
+    MrdRates,
     Multistate,
     Summary,
     ToxicityByCycle,
@@ -195,6 +197,8 @@ def _maker(
         return partial(_value_table, key=replace(key, unit=_unit(protocol, analysis.variable)), by=by)
     if isinstance(analysis, Categories):
         return partial(_categories, key=key, dims=(analysis.variable, *by))
+    if isinstance(analysis, MrdRates):
+        return partial(_levels, key=key, dims=("RESPFL", "STANDING"))
     if isinstance(analysis, Agreement):
         return partial(_levels, key=key, dims=by)
     return partial(_outcomes, key=key, dims=("outcome", *by))

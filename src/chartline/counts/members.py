@@ -32,6 +32,7 @@ from chartline.counts import toxicity
 from chartline.counts.model import AFTER, BEFORE, BOUNDS, LOST, STATE
 from chartline.derive.endpoint import FOUND, Endpoint, resolve_endpoint
 from chartline.derive.model import Adam
+from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.protocol.analyses import (
     Agreement,
     Analysis,
@@ -48,6 +49,7 @@ from chartline.protocol.analyses import (
     LeaveOneOut,
     Logistic,
     LostToFollowUp,
+    MrdRates,
     Multiplicity,
     Multistate,
     Power,
@@ -62,6 +64,7 @@ from chartline.protocol.analyses import (
 )
 from chartline.protocol.base import dated, origin_variable
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_variable
 
 ELIGIBLE = "ELIGFL == 'Y'"
 COLUMNS = ("CENTRE", "USUBJID", "ROLE", "VALUE", "LEVEL", "CAUSE", "ENTRY")
@@ -108,6 +111,8 @@ def table_names(analysis: Analysis) -> tuple[str, ...]:
         return ()
     if isinstance(analysis, FollowUp):
         return (analysis.id, f"{analysis.id}.lost_days")
+    if isinstance(analysis, MrdRates):
+        return tuple(f"{analysis.id}/{group}" for group in analysis.groups)
     if isinstance(analysis, DateBounds):
         return (analysis.id, *(f"{analysis.id}.{bound}" for bound in BOUNDS), f"{analysis.id}.partial")
     if isinstance(analysis, Intercurrent):
@@ -177,6 +182,9 @@ class Roster:
         names = table_names(analysis)
         if not names:
             return {}
+        if isinstance(analysis, MrdRates):
+            of = analysis.groups.values()
+            return {name: self._mrd(analysis, *pair) for name, pair in zip(names, of, strict=True)}
         out = {names[0]: self.of(analysis)}
         if isinstance(analysis, FollowUp):
             out[names[1]] = self._lost_days(analysis)
@@ -206,6 +214,8 @@ class Roster:
             return self.by_variable(Variable(sets[analysis.population].where, analysis.variable, pattern))
         if isinstance(analysis, Agreement):
             return self._both(analysis)
+        if isinstance(analysis, MrdRates):
+            return self._mrd(analysis, *next(iter(analysis.groups.values())))
         if isinstance(analysis, Multistate):
             return self._states(analysis)
         if isinstance(analysis, ToxicityByCycle):
@@ -273,6 +283,27 @@ class Roster:
         )
         value = pl.concat_str([as_level(v, self._types[v]) for v in both], separator="; ")
         return self._select(self._inside(where), role, value, both)
+
+    def _mrd(self, analysis: MrdRates, definition: str, window: str) -> pl.LazyFrame:
+        """LEVEL: whether the subject responded, and what the MRD category is in a rate ("" where it was not tested)."""
+        where = self._protocol.sets[analysis.population].where
+        if window == "HSCT":
+            where = f"({where}) and HSCTFL == 'Y'"
+        variable = mrd_variable(definition, window)
+        read = ("RESPFL", variable)
+        standing = load_mrd_rules(definition).standing
+        stands = pl.col(variable).replace_strict(standing, default=None, return_dtype=pl.String)
+        people = self._inside(where).with_columns(stands.alias("STANDING"))
+        negative = (pl.col("RESPFL") == "Y") & (pl.col("STANDING") == "negative")
+        role = (
+            pl.when(self._open(where) | self._withheld(read))
+            .then(pl.lit("withheld"))
+            .when(negative.fill_null(False))
+            .then(pl.lit("counted"))
+            .otherwise(pl.lit("not_counted"))
+        )
+        value = pl.concat_str([pl.col(v).fill_null("not tested") for v in read], separator="; ")
+        return self._select(people, role, value, ("RESPFL", "STANDING"))
 
     def of_set(self, where: str) -> pl.LazyFrame:
         """Return CENTRE and USUBJID of those for whom the condition on ADSL is true."""

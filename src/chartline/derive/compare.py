@@ -1,13 +1,17 @@
 """Comparisons with values that may be censored at source, in three-valued logic.
 
-A value is a number, or a bound with a sign beside it ("<0.01"). `holds()` says True where every number it can mean
-satisfies the comparison, False where none does, null where it depends, or where the value or the limit is missing.
-Both sides are rounded to 12 significant digits first, so that 5 x 40.2 is 201 and not 201.00000000000003.
+A value is a number, a bound with a sign beside it ("<0.01"), or a range (">=5" with its upper end beside it).
+`holds()` says True where every number it can mean satisfies the comparison, False where none does, null where it
+depends, or where the value or the limit is missing. Both sides are rounded to 12 significant digits first, so that
+5 x 40.2 is 201 and not 201.00000000000003.
 """
 
 from __future__ import annotations
 
 import polars as pl
+
+from chartline.core.clinical import ranged
+from chartline.core.reasons import number_text
 
 SIGNIFICANT = 12
 OPERATORS = ("<", "<=", ">", ">=", "==")
@@ -19,23 +23,35 @@ def exactly(number: pl.Expr) -> pl.Expr:
 
 
 def holds(value: str, operator: str, limit: pl.Expr | float) -> pl.Expr:
-    """Return whether `value operator limit`, with the sign of a censored value in the column `<value>_OP`."""
+    """Return whether `value operator limit`, with the sign of a censored value in the column `<value>_OP` and, of a
+    variable that may be a range, its upper end in `<value>_HI`."""
     v, sign = exactly(pl.col(value)), pl.col(f"{value}_OP")
+    high = exactly(pl.col(f"{value}_HI")) if value in ranged() else None
     bound = exactly(limit) if isinstance(limit, pl.Expr) else pl.lit(float(limit))
     known = v.is_not_null() & bound.is_not_null()
     if operator in (">", ">="):
-        return ~_below(v, sign, bound, strict=operator == ">=", known=known)
+        return ~_below(v, sign, bound, strict=operator == ">=", known=known, high=high)
     if operator in ("<", "<="):
-        return _below(v, sign, bound, strict=operator == "<", known=known)
+        return _below(v, sign, bound, strict=operator == "<", known=known, high=high)
     if operator == "==":
-        low = _below(v, sign, bound, strict=True, known=known)
-        high = ~_below(v, sign, bound, strict=False, known=known)
+        low = _below(v, sign, bound, strict=True, known=known, high=high)
+        high = ~_below(v, sign, bound, strict=False, known=known, high=high)
         return pl.when(sign.is_null()).then(v == bound).when(low | high).then(pl.lit(False))
     raise ValueError(f"not an operator: {operator}")
 
 
-def _below(v: pl.Expr, sign: pl.Expr, bound: pl.Expr, *, strict: bool, known: pl.Expr) -> pl.Expr:
+def value_text(value: str) -> pl.Expr:
+    """Return the value as a sentence shows it: "104", "<0.01", "5-10"."""
+    low = number_text(value)
+    bounded = pl.concat_str([pl.col(f"{value}_OP").fill_null(""), low])
+    if value not in ranged():
+        return bounded
+    return pl.coalesce(pl.format("{}-{}", low, number_text(f"{value}_HI")), bounded)
+
+
+def _below(v: pl.Expr, sign: pl.Expr, bound: pl.Expr, *, strict: bool, known: pl.Expr, high: pl.Expr | None) -> pl.Expr:
     """value < bound (strict) or value <= bound. "<5" is below 5; "<=5" is so only when equality is allowed."""
+    under = pl.lit(False) if high is None else high < bound if strict else high <= bound
     exact = v < bound if strict else v <= bound
     at_most_v = v < bound if strict else v <= bound  # every number up to and including v
     above_v = v >= bound  # no number above v can be below (or equal to) the bound
@@ -45,6 +61,8 @@ def _below(v: pl.Expr, sign: pl.Expr, bound: pl.Expr, *, strict: bool, known: pl
         .then(pl.lit(None, dtype=pl.Boolean))
         .when(sign.is_null())
         .then(exact)
+        .when(under)
+        .then(pl.lit(True))
         .when((sign == "<") & (v <= bound))
         .then(pl.lit(True))
         .when((sign == "<=") & at_most_v)

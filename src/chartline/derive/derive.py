@@ -28,6 +28,7 @@ from chartline.derive.labs import derive_labs, on_treatment_until, treatment_win
 from chartline.derive.milestones import KEY, derive_milestones, milestone_words
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
 from chartline.derive.mrd import derive_mrd
+from chartline.derive.mrd_samples import mrd_samples
 from chartline.derive.prior_therapy import derive_prior_therapy
 from chartline.derive.regraded import derive_regraded
 from chartline.derive.relapse import derive_relapse, with_derived_relapse, without_relapse
@@ -51,6 +52,7 @@ from chartline.derive.transplant_status import derive_transplant_status
 from chartline.derive.withhold import Topics, blocked_by, undecided_eligibility, withheld_rows, withhold_variables
 from chartline.protocol.analyses import DateBounds, toxicity_flags
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_compared
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,14 @@ def derive_subjects(
     dated = only(protocol, "milestones", "partial_dates", "response.criteria")
     milestones = keep(derive_dated_events, data, milestones, adex, responses[""].visits, dated)
     own, why_own = keep(dated_event_variables, milestones, only(protocol, "milestones"))
-    mrd, why_mrd = keep(derive_mrd, assessments, responses[""].best, adex, milestones, protocol.mrd)
+    compared = tuple(mrd_compared(protocol))
+    samples = keep(mrd_samples, data, assessments)
+    mrd, why_mrd = keep(derive_mrd, samples, responses[""].best, adex, milestones, protocol.mrd, compared)
     transplant, why_transplant = keep(derive_transplant, milestones, adex, responses[""].best, protocol.index_rows)
     adcyc, cycles, why_cycles = keep(derive_cycles, adex, responses[""].best, protocol.treatment)
     told = only(protocol, "treatment", "prior_therapy", "transplant", "mrd", "response")
     prior, why_prior = keep(derive_prior_therapy, data, cohort.subjects, cohort.trace, told)
-    status, why_status = keep(derive_transplant_status, data, milestones, transplant, responses[""], assessments, told)
+    status, why_status = keep(derive_transplant_status, data, milestones, transplant, responses[""], samples, told)
     later, why_later = keep(later_events, milestones)
     window = keep(treatment_window, milestones, protocol.laboratory)
     adlb = keep(derive_labs, data, window, protocol.laboratory)
@@ -140,7 +144,7 @@ def derive_subjects(
         "prior_therapy",
         "transplant",
     )
-    topics = keep(adsl_topics, only(protocol, "response.relapse", *declared))
+    topics = keep(adsl_topics, only(protocol, "response.relapse", *declared), compared)
     parts = (details, mrd, transplant, later, relapse, until, safety, regraded, syndromes, own, cycles, prior, status)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.core.reasons import number_text
-from chartline.derive.compare import holds
+from chartline.derive.compare import holds, value_text
 from chartline.derive.response_rules import (
     AnyOf,
     Change,
@@ -50,9 +49,12 @@ def verdict(requirement: Requirement) -> pl.Expr:
         before = pl.col(f"{requirement.variable}_BASE").is_in(requirement.at_baseline)
         return found & before if requirement.at_baseline else found
     if isinstance(requirement, Change):
-        base = pl.col(_BASE[requirement.variable])
+        base, sign = pl.col(_BASE[requirement.variable]), pl.col(f"{_BASE[requirement.variable]}_OP")
         if requirement.fall_percent is not None:
+            # a fall from "at least 50" is at least that from 50; from "below 50" none can be shown
+            base = pl.when(sign.is_null() | sign.str.starts_with(">")).then(base)
             return holds(requirement.variable, "<=", base * (1 - requirement.fall_percent / 100))
+        base = pl.when(sign.is_null()).then(base)
         assert requirement.rise_percent is not None
         risen = holds(requirement.variable, ">=", base * (1 + requirement.rise_percent / 100))
         return risen & (holds(requirement.variable, ">", 0))  # none before and none now is no rise
@@ -66,9 +68,9 @@ def verdict(requirement: Requirement) -> pl.Expr:
 
 def visit_findings(rules: ResponseRules) -> pl.Expr:
     """`with 1.2 % blasts, no blood blasts, no extramedullary disease`, and what else the rule set asks for."""
-    told = [pl.format("with {} % blasts", _number("BMBLAST")).fill_null("without a blast count")]
+    told = [pl.format("with {} % blasts", value_text("BMBLAST")).fill_null("without a blast count")]
     none = (pl.col("PBBLAST") == 0) & pl.col("PBBLAST_OP").is_null()
-    some = pl.format("{} % blood blasts", _number("PBBLAST")).fill_null("blood blasts not recorded")
+    some = pl.format("{} % blood blasts", value_text("PBBLAST")).fill_null("blood blasts not recorded")
     told.append(pl.when(none).then(pl.lit("no blood blasts")).otherwise(some))
     state = pl.format("extramedullary disease {}", pl.col("EMD").str.to_lowercase())
     told.append(pl.col("EMD").replace_strict(_DISEASE, default=state).fill_null("extramedullary disease not recorded"))
@@ -77,12 +79,10 @@ def visit_findings(rules: ResponseRules) -> pl.Expr:
         if name in rules.variables:
             told.append(pl.col(name).replace_strict({"Y": yes, "N": no}, default=None, return_dtype=pl.String))
     if "MRDVAL" in rules.variables:
-        told.append(pl.format("MRD {} %", _number("MRDVAL")))
+        told.append(pl.format("MRD {} %", value_text("MRDVAL")))
     if "BMCOUNT" in rules.variables:
-        told += [pl.format("{} cells counted", _number("BMCOUNT")), pl.format("{} % cellularity", _number("BMCELLU"))]
+        told += [
+            pl.format("{} cells counted", value_text("BMCOUNT")),
+            pl.format("{} % cellularity", value_text("BMCELLU")),
+        ]
     return pl.concat_str(told, separator=", ", ignore_nulls=True)
-
-
-def _number(name: str) -> pl.Expr:
-    """A number with its sign (`<0.01`); null where there is none."""
-    return pl.concat_str([pl.col(f"{name}_OP").fill_null(""), number_text(name)])

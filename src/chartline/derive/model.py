@@ -24,6 +24,8 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     INVBOR INVRSPFL                                     best recorded by the treating team, whether a response
     DRELFL DRELDT RECRELFL RECRELDT                     relapse by the response rule set, and as recorded
     MRDTSTFL MRDNEGFL MRDNEGDT MRDNEGCY DEEPFL          MRD among all (Y/N; MRDTSTFL: adequately tested)
+    MRDRELFL MRDRELDT                                   MRD relapse: converted while in haematological remission
+    MRD_<definition>_<time point>                       its category, of definitions that an analysis compares
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     ONTRTEDT                                            last day on treatment (laboratory window)
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)

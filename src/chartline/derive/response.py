@@ -18,7 +18,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.kept import Keep, call
 from chartline.core.plans import run
-from chartline.core.reasons import number_text
+from chartline.derive.compare import value_text
 from chartline.derive.durability import held_or_not
 from chartline.derive.findings import category_of, visit_findings
 from chartline.derive.milestones import KEY, stop_day, stop_word
@@ -45,14 +45,16 @@ def merge_assessments(data: ClinicalData, subjects: pl.DataFrame) -> pl.DataFram
     recorded = data["RS"].lazy().join(subjects.lazy().select(KEY), on=KEY, how="semi")
     rows = recorded.filter(pl.col("RSDTC").str.len_chars() == 10).sort("CENTRE", "SEQ")
     variables = [
-        c for c in data["RS"].columns if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith("_OP")
+        c
+        for c in data["RS"].columns
+        if c not in (*KEY, "SEQ", "BLOCK", "ROW", "RSDTC") and not c.endswith(("_OP", "_HI"))
     ]
     columns = []
     for name in variables:
         present = pl.col(name).is_not_null()
         columns += [pl.col(name).filter(present).first(), pl.col("SEQ").filter(present).first().alias(f"{name}__SEQ")]
-        if f"{name}_OP" in data["RS"].columns:
-            columns.append(pl.col(f"{name}_OP").filter(present).first())
+        beside = [c for c in (f"{name}_OP", f"{name}_HI") if c in data["RS"].columns]
+        columns += [pl.col(c).filter(present).first() for c in beside]
     merged = rows.group_by(*KEY, "RSDTC", maintain_order=True).agg(pl.col("SEQ").first(), *columns)
     return run(merged.with_columns(first_day("RSDTC").alias("ADT")).sort(*KEY, "ADT"))
 
@@ -136,8 +138,10 @@ def _baseline(assessments: pl.LazyFrame) -> pl.LazyFrame:
 
     return before.group_by(KEY, maintain_order=True).agg(
         last("BMBLAST", "BMBLAST").alias("BASE"),
+        last("BMBLAST_OP", "BMBLAST").alias("BASE_OP"),
         last("ADT", "BMBLAST").alias("BASEDT"),
         last("PBBLAST", "PBBLAST").alias("PBBLAST_BASE"),
+        last("PBBLAST_OP", "PBBLAST").alias("PBBLAST_BASE_OP"),
         last("EMD", "EMD").alias("EMD_BASE"),
     )
 
@@ -186,7 +190,7 @@ def _sentence(choice: Response, rules: ResponseRules) -> pl.Expr:
     said = pl.format("; {}", pl.col("COUNTS").fill_null(none))
     counts = pl.when(response).then(said).otherwise(pl.lit(""))
     fall = pl.when(~response & pl.col("BASE").is_not_null()).then(
-        pl.format(" (before treatment {} % on {})", number_text("BASE"), pl.col("BASEDT").cast(pl.String))
+        pl.format(" (before treatment {} % on {})", value_text("BASE"), pl.col("BASEDT").cast(pl.String))
     )
     return pl.concat_str([morphology, counts, fall.fill_null("")])
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from chartline.derive.grading_scale import load_scale
+from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_set import RuleSet
 from chartline.derive.schedule_rules import load_schedule
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_compared
 
 
 def rule_sets_of(protocol: Protocol) -> tuple[RuleSet, ...]:
     """Return every rule set that the protocol's derivations read, each once, in the order of the report."""
     choices = (protocol.response, *protocol.response_variants.values())
     used: list[RuleSet] = [load_rules(choice.criteria) for choice in choices]
+    used += [load_mrd_rules(name) for name in (protocol.mrd.definition, *mrd_compared(protocol))]
     schedule = load_schedule(protocol.treatment)
     used += [schedule] if schedule else []
     used += [load_scale(choice.grading) for choice in (protocol.laboratory, *protocol.laboratory_variants.values())]

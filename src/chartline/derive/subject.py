@@ -18,7 +18,14 @@ from chartline.derive.safety import flag_topics
 from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
-from chartline.protocol.names import milestone_labels, regraded_labels, shipped_labels
+from chartline.protocol.names import (
+    MRD_WINDOWS,
+    milestone_labels,
+    mrd_labels,
+    mrd_variable,
+    regraded_labels,
+    shipped_labels,
+)
 from chartline.protocol.treatment_names import CYCLE_VARIABLES, TRANSPLANT_VARIABLES, treatment_variables
 
 _RESPONSE = {
@@ -58,6 +65,8 @@ _FROM_FIRST_DOSE += (
     "MRDNEGDT",
     "MRDNEGCY",
     "DEEPFL",
+    "MRDRELFL",
+    "MRDRELDT",
     "NEWTXFL",
     "NEWTXDT",
     "ONTRTEDT",
@@ -76,6 +85,8 @@ _TOPICS = _RESPONSE | {
     "MRDNEGDT": {Topic.RESPONSE, Topic.MRD},
     "MRDNEGCY": {Topic.RESPONSE, Topic.MRD},
     "DEEPFL": {Topic.RESPONSE, Topic.MRD},
+    "MRDRELFL": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
+    "MRDRELDT": {Topic.RESPONSE, Topic.MRD, Topic.RELAPSE},
     "ONTRTEDT": {Topic.EXPOSURE},
     "HSCTFL": {Topic.TRANSPLANT},
     "HSCTDT": {Topic.TRANSPLANT},
@@ -89,6 +100,7 @@ _TOPICS = _RESPONSE | {
     "DTHDT": {Topic.DEATH},
     "LKADT": {Topic.FOLLOW_UP},
 }
+_MRD_WINDOW = {"HSCT": frozenset({Topic.TRANSPLANT})}
 _LINES = frozenset({Topic.BASELINE})
 _TREATMENT = (
     {name: frozenset({Topic.EXPOSURE, Topic.RESPONSE}) for name in CYCLE_VARIABLES}
@@ -111,13 +123,15 @@ _LATER = {  # flag, date, milestone, what the sentence calls it
 }
 
 
-def adsl_topics(protocol: Protocol) -> dict[str, frozenset[Topic]]:
-    """Return the topics of every ADSL variable that rests on any."""
+def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, frozenset[Topic]]:
+    """Return the topics of every ADSL variable that rests on any. `mrd` are the MRD definitions that are compared."""
     first_dose = frozenset({Topic.FIRST_DOSE})
     out = {name: frozenset(topics) for name, topics in _TOPICS.items()}
     out |= {name: out[name] | first_dose for name in _FROM_FIRST_DOSE}
     for variant in protocol.response_variants:
         out |= {f"{name}_{variant}": out[name] for name in ("BOR", "RESPFL")}
+    for name in mrd:
+        out |= {mrd_variable(name, w): out["MRDNEGFL"] | _MRD_WINDOW.get(w, frozenset()) for w in MRD_WINDOWS}
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
@@ -142,7 +156,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
         label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label
         out |= {f"{name}{tail}": f"{label}{what}" for tail, what in SYNDROME_VARIABLES.items()}
     out |= {name: flag.label for name, flag in protocol.safety_flags.items()}
-    return out | milestone_labels(protocol) | regraded_labels(protocol)
+    return out | mrd_labels(protocol) | milestone_labels(protocol) | regraded_labels(protocol)
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:

@@ -1,12 +1,12 @@
 """What is told about the first transplantation after day 0.
 
-In: the transplantation of each subject (`transplant.py`), response, assessments, laboratory values and the row of the
+In: the transplantation of each subject (`transplant.py`), response, MRD samples, laboratory values and the row of the
 procedure. Out per transplanted subject (null: not known, or not transplanted)
 
     HSCTSTAT  response category of the last assessment before it, or RELAPSE where one lies between
     HSCTBRFL  bridged: in a response then, and no new therapy since day 0
     HSCTINTG  days from the last dose, grouped as the protocol says
-    HSCTMRD   the last MRD sample before it: negative, positive, or not sensitive enough to say
+    HSCTMRD   the last MRD sample before it: negative, not negative, or not sensitive enough to say
     HSCTDON HSCTCOND  donor and conditioning as recorded
     HSCTALK2  two or more alkylating agents in the conditioning (prescribing information of inotuzumab ozogamicin,
               warnings: conditioning with two alkylating agents is associated with VOD)
@@ -28,12 +28,14 @@ from chartline.core.reasons import number_text, reason
 from chartline.core.words import names_any, names_only
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
+from chartline.derive.mrd_rules import load_mrd_rules
+from chartline.derive.mrd_samples import judged
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import responders_of
 from chartline.protocol.model import Mrd, Protocol, Transplant
 from chartline.protocol.treatment_names import (
     MRD_NEGATIVE,
-    MRD_POSITIVE,
+    MRD_NOT_NEGATIVE,
     MRD_UNSURE,
     THIOTEPA,
     TRANSPLANT_VARIABLES,
@@ -49,7 +51,7 @@ def derive_transplant_status(
     milestones: pl.DataFrame,
     transplants: pl.DataFrame,
     response: Assessed,
-    assessments: pl.DataFrame,
+    samples: pl.DataFrame,
     protocol: Protocol,
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a subject with a day 0, trace); both empty where the protocol declares no transplantation.
@@ -68,7 +70,7 @@ def derive_transplant_status(
     rows = transplants.lazy().join(course, on=KEY, how="left", maintain_order="left")
     for part in (
         _last_response(response, rows),
-        _last_sample(assessments, rows, protocol.mrd),
+        _last_sample(samples, rows, protocol.mrd),
         _last_bilirubin(data, rows, declared),
     ):
         rows = rows.join(part, on=KEY, how="left", maintain_order="left")
@@ -95,30 +97,21 @@ def _last_response(response: Assessed, rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _last_sample(assessments: pl.DataFrame, rows: pl.LazyFrame, rule: Mrd) -> pl.LazyFrame:
-    level, said = pl.col("MRDVAL"), pl.col("MRDCLASS")
-    positive = holds("MRDVAL", ">=", rule.below_percent).fill_null(False) | (said == "POSITIVE").fill_null(False)
-    below = pl.when(level.is_not_null()).then(holds("MRDVAL", "<", rule.below_percent)).otherwise(said == "NEGATIVE")
-    negative = (below & holds("MRDSENS", "<=", rule.sensitivity)).fill_null(False)
-    result = (
-        pl.when(positive)
-        .then(pl.lit(MRD_POSITIVE))
-        .when(negative)
-        .then(pl.lit(MRD_NEGATIVE))
-        .otherwise(pl.lit(MRD_UNSURE))
-    )
+def _last_sample(samples: pl.DataFrame, rows: pl.LazyFrame, rule: Mrd) -> pl.LazyFrame:
+    """The last sample that the definition of MRD counts."""
+    words = {"negative": MRD_NEGATIVE, "not_negative": MRD_NOT_NEGATIVE, "not_assessed": MRD_UNSURE}
+    before = samples.lazy().join(rows.select(*KEY, "TRTSDT", "HSCTDT"), on=KEY)
+    before = before.filter((pl.col("ADT") > pl.col("TRTSDT")) & (pl.col("ADT") <= pl.col("HSCTDT")))
     return (
-        assessments.lazy()
-        .filter(level.is_not_null() | said.is_not_null())
-        .join(rows.select(*KEY, "TRTSDT", "HSCTDT"), on=KEY)
-        .filter((pl.col("ADT") > pl.col("TRTSDT")) & (pl.col("ADT") <= pl.col("HSCTDT")))
-        .with_columns(result.alias("HSCTMRD"))
-        .sort(*KEY, "ADT")
+        judged(before, load_mrd_rules(rule.definition))
+        .filter(pl.col("CATEGORY").is_not_null())
+        .sort(*KEY, "ADT", "RANK")  # of several on one day, the worst
         .group_by(KEY, maintain_order=True)
         .agg(
-            pl.col("HSCTMRD").last(),
+            pl.col("STANDING").last().replace_strict(words, return_dtype=pl.String).alias("HSCTMRD"),
             pl.col("ADT").last().alias("MRDDT"),
-            pl.coalesce("MRDVAL__SEQ", "MRDCLASS__SEQ").last().alias("MRDSEQ"),
+            pl.col("MRDSEQ").last(),
+            pl.col("MRDVAR").last(),
         )
     )
 
@@ -232,11 +225,11 @@ def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[
         number_text("BILIULN").fill_null("not recorded"),
     ).fill_null(f"no dated bilirubin in the {declared.bilirubin_days} days before")
     of_row = pl.col("transplant_SEQ")
-    told: dict[str, tuple[pl.Expr, str, pl.Expr, str]] = {
+    told: dict[str, tuple[pl.Expr, str, pl.Expr, str | pl.Expr]] = {
         "HSCTSTAT": (status, "RS", pl.col("STATUSSEQ"), "BMBLAST"),
         "HSCTBRFL": (pl.format("{}; {}", status, therapy), "RS", pl.col("STATUSSEQ"), "BMBLAST"),
         "HSCTINTG": (interval, declared.source, of_row, "PRSTDTC"),
-        "HSCTMRD": (mrd, "RS", pl.col("MRDSEQ"), "MRDVAL"),
+        "HSCTMRD": (mrd, "RS", pl.col("MRDSEQ"), pl.col("MRDVAR")),
         "HSCTDON": (donor, declared.source, of_row, "PRDONOR"),
         "HSCTCOND": (conditioning, declared.source, of_row, "PRCOND"),
         "HSCTALK2": (alkylated, declared.source, of_row, "PRCOND"),

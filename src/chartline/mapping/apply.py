@@ -273,6 +273,8 @@ class _Mapper:
             if request.cell.display:
                 hints.insert(0, f"the row says '{request.view.shown(row, (request.cell.display,))}'")
             return code, "; ".join(h for h in hints if h)
+        if code == "not_a_number" and reading.codes:
+            return code, nearest(shown, [w for w, _ in reading.codes])
         if code in ("not_a_date", "ambiguous_partial"):
             return code, f"declared order {reading.order}"
         if code == "not_in_expected_form":

@@ -85,10 +85,11 @@ class _Repeated:
 
 
 def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, repeated: _Repeated) -> list[pl.Series]:
-    """Return the column of one variable (and `<name>_OP`, `<name>#has_unit` where they say something)."""
+    """Return the column of one variable (and `<name>_OP`, `_HI`, `#has_unit` where they say something)."""
     dtype = dtype_of(domain, name)
     chunks: list[pl.Series] = []
     ops: list[pl.Series | None] = []
+    highs: list[pl.Series | None] = []
     for e in emissions:
         n = len(e.rows)
         request = e.asked.get(name)
@@ -96,11 +97,16 @@ def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, rep
         value = repeated(_constant(e.block, name, dtype), dtype, n) if read is None else read.value
         chunks.append(_precise(e, name, value, request))
         ops.append(None if read is None else read.op)
+        highs.append(None if read is None else read.high)
     out = [_joined(name, chunks)]
     if any(op is not None and op.null_count() < len(op) for op in ops):
         blanks = (repeated(None, pl.String, len(e.rows)) for e in emissions)
         filled = [blank if op is None else op for op, blank in zip(ops, blanks, strict=True)]
         out.append(_joined(f"{name}_OP", filled))
+    if any(high is not None for high in highs):
+        blanks = (repeated(None, pl.Float64, len(e.rows)) for e in emissions)
+        filled = [blank if high is None else high for high, blank in zip(highs, blanks, strict=True)]
+        out.append(_joined(f"{name}_HI", filled))
     if name.endswith("#unit"):
         variable = name.removesuffix("#unit")
         declared = [repeated(variable in e.block.units, pl.Boolean, len(e.rows)) for e in emissions]

@@ -26,7 +26,7 @@ from chartline.mapping.model import (
     Value,
     ValueSpec,
 )
-from chartline.mapping.values import Reading, read_distinct
+from chartline.mapping.values import Reading, number_or_range, read_distinct
 from chartline.mapping.words import terms, tests
 
 RANGE_VARIABLES = {
@@ -102,7 +102,7 @@ def plan(mapping: Mapping) -> Plan:
 def _as_number(mapping: Mapping, value: Value, cell: CellSpec) -> CellSpec:
     """A laboratory result is read twice: as the text reported, and as a number."""
     decimal = value.decimal if isinstance(value, ValueSpec) else None
-    return replace(cell, reading=replace(cell.reading, type="number", decimal=decimal or mapping.decimal))
+    return replace(cell, reading=replace(cell.reading, type="number", codes=None, decimal=decimal or mapping.decimal))
 
 
 def _names(records: Records) -> Iterator[dict[str, str]]:
@@ -223,7 +223,8 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         reading = replace(reading, order=order, partial=partial, swap=true_dates is TrueDates.SWAP)
     elif variable.type in ("number", "integer"):
         percent = variable.unit == "%" or spec.unit == "%"
-        reading = replace(reading, decimal=spec.decimal or mapping.decimal, percent=percent)
+        reading = replace(reading, decimal=spec.decimal or mapping.decimal, percent=percent, range=variable.range)
+        _check_numbers(codes, variable, place)
     precision = spec.precision and (_fill(spec.precision.month_where.column, names), spec.precision.month_where.matches)
     display = None if spec.display is None else _fill(spec.display, names)
     return CellSpec(columns, reading, precision or None, spec.date_parts is not None, display)
@@ -269,6 +270,18 @@ def _check_terms(
     for _, term in codes or ():
         if closed is not None and term not in closed:
             raise _unknown("term", term, list(closed), place, f" of {variable.name}")
+
+
+def _check_numbers(codes: tuple[tuple[str, str], ...] | None, variable: Variable, place: str) -> None:
+    """The words of a number stand for numbers: "0", "<5" or, where the variable may be a range, "5-10"."""
+    for _, term in codes or ():
+        if variable.type != "number" or number_or_range(term, percent=True, ranges=variable.range).value is None:
+            raise MappingError(
+                f"`{term}` is not a number that {variable.name} can be.",
+                where=place,
+                expected="a number, a bound as <5" + (", or a range as 5-10" if variable.range else ""),
+                do="give the number that the words mean, or list them under `missing`",
+            )
 
 
 def _constant(mapping: Mapping, variable: Variable, spec: ValueSpec, value: str, place: str) -> str:

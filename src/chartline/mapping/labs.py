@@ -44,7 +44,8 @@ def convert(frame: pl.DataFrame, variable: str, standard: str) -> tuple[pl.DataF
     declared = frame[f"{variable}#has_unit"]
     faults = _where(frame[variable].is_not_null() & declared & by.is_null(), "unknown_unit", variable)
     by = by.set(~declared, 1.0)
-    return frame.with_columns(units.times(pl.col(variable), pl.lit(by)).alias(variable)), faults
+    ends = [c for c in (variable, f"{variable}_HI") if c in frame.columns]
+    return frame.with_columns(units.times(pl.col(c), pl.lit(by)).alias(c) for c in ends), faults
 
 
 def _unit(frame: pl.DataFrame, variable: str) -> pl.Series:

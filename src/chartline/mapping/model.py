@@ -182,8 +182,9 @@ class ValueSpec(_Declared):
     codes: str | CodeWords | None = Field(
         None,
         description="Code list that the words of the column belong to: the name of one in `code_lists`, or written "
-        "here. A word that is not in it is queried with the nearest word, never replaced.",
-        examples=["yes_no", {"M": ["male"], "F": ["female"]}],
+        "here. A word that is not in it is queried with the nearest word, never replaced. Of a number, the list says "
+        "which number, bound or range a word means; plain numbers are read besides.",
+        examples=["yes_no", {"M": ["male"], "F": ["female"]}, {"0": ["nil"], "<5": ["occasional blasts"]}],
     )
     extract: str | None = Field(
         None,

@@ -100,7 +100,8 @@ class Stack:
         whole = self._read[request.cell.reading]
         at, n = request.offset, len(request.rows)
         op = None if whole.op is None else whole.op.slice(at, n)
-        return Read(whole.value.slice(at, n), op, whole.present.slice(at, n))
+        high = None if whole.high is None else whole.high.slice(at, n)
+        return Read(whole.value.slice(at, n), op, whole.present.slice(at, n), high=high)
 
     def problems(self) -> list[tuple[Request, int, str]]:
         """Return (request, position within it, code) of every cell that did not fit."""

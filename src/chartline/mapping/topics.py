@@ -24,6 +24,8 @@ _BY_VARIABLE: dict[tuple[str, str], frozenset[Topic]] = {
     ("RS", "RSCYCLE"): frozenset({Topic.RESPONSE}),
     ("RS", "INVRESP"): frozenset({Topic.RESPONSE}),
     ("RS", "MRDCLASS"): frozenset({Topic.MRD}),
+    ("RS", "MRDASSAY"): frozenset({Topic.MRD}),
+    ("RS", "MRDSPEC"): frozenset({Topic.MRD}),
     ("RS", "MRDVAL"): frozenset({Topic.MRD}),
     ("RS", "MRDSENS"): frozenset({Topic.MRD}),
     ("RS", "MRDCELLS"): frozenset({Topic.MRD}),

@@ -25,6 +25,8 @@ from chartline.mapping.model import DateOrder
 from chartline.sources.base import Kind
 
 _NUMBER = re.compile(r"(<=|>=|=<|=>|<|>|≤|≥|=)?\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(%)?")
+_END = r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*(%)?"
+_RANGE = re.compile(rf"{_END}\s*(?:-|–|\bto\b)\s*{_END}")
 _OPERATORS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "=": None}
 MANY = 20_000  # cells; from here on a join brings outcomes back to their cells faster than a dict does
 
@@ -46,6 +48,7 @@ class Reading:
     decimal: str = "."
     percent: bool = False  # '5 %' is a number of per cent
     day_zero: dt.date | None = None  # the cell is a number of days after this day
+    range: bool = False  # '5-10' is a range
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Read:
     op: pl.Series | None
     present: pl.Series
     problems: list[tuple[int, str]] = field(default_factory=list)
+    high: pl.Series | None = None  # upper ends, where any cell is a range
 
 
 class Outcome(NamedTuple):
@@ -65,6 +69,7 @@ class Outcome(NamedTuple):
     op: str | None = None
     problem: str | None = None
     present: bool = True
+    high: float | None = None
 
 
 _BLANK = Outcome(None, present=False)
@@ -90,7 +95,12 @@ def read_cells(
         pl.Series("op", ops, dtype=pl.String) if any(ops) else None,
         pl.Series("present", [o.present for o in outcomes], dtype=pl.Boolean),
         [(i, o.problem) for i, o in enumerate(outcomes) if o.problem is not None],
+        _any([o.high for o in outcomes]) if reading.range else None,
     )
+
+
+def _any(high: list[float | None]) -> pl.Series | None:
+    return pl.Series("high", high, dtype=pl.Float64) if any(h is not None for h in high) else None
 
 
 def _read_many(
@@ -111,8 +121,14 @@ def _read_many(
         outcomes = _outcomes(reading, cells, lookup, dtype)
     at = outcomes["problem"].is_not_null().arg_true()
     problems = list(zip(at.to_list(), outcomes["problem"].gather(at).to_list(), strict=True))
-    op = outcomes["op"]
-    return Read(outcomes["value"], op if op.null_count() < len(op) else None, outcomes["present"], problems)
+    op, high = outcomes["op"], outcomes["high"] if reading.range else None
+    return Read(
+        outcomes["value"],
+        op if op.null_count() < len(op) else None,
+        outcomes["present"],
+        problems,
+        high if high is not None and high.null_count() < len(high) else None,
+    )
 
 
 def _outcomes(
@@ -130,13 +146,16 @@ def _outcomes(
         schema={
             **{"text": pl.String, "kind": pl.String},
             **{"value": dtype, "op": pl.String, "problem": pl.String, "present": pl.Boolean},
+            "high": pl.Float64,
         },
         orient="row",
     )
     read = others.join(table, on=["text", "kind"], how="left", maintain_order="left", nulls_equal=True)
     blank = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
+    ends = [pl.Series("high", [None], dtype=pl.Float64).new_from_index(0, cells.height).scatter(at, read["high"])]
     return cells.hstack(
         [
+            *(ends if reading.range else []),
             value.scatter(at, read["value"]),
             blank.alias("op").scatter(at, read["op"]),
             blank.alias("problem").scatter(at, read["problem"]),
@@ -158,6 +177,8 @@ def _plain(reading: Reading, lookup: Mapping[str, str] | None) -> pl.Expr:
         text = text.replace_strict(list(lookup), list(lookup.values()), default=None, return_dtype=pl.String)
     if reading.extract is not None:
         text = text.str.extract(reading.extract, 1).str.strip_chars()
+    if reading.type == "number" and reading.codes is not None:
+        return pl.lit(None, pl.Float64)
     if reading.type == "number" and reading.decimal == ".":
         digits = text.str.contains(r"^-?[0-9]{1,15}(?:\.[0-9]{0,15})?$")
         return pl.when(digits).then(text.cast(pl.Float64, strict=False))
@@ -215,7 +236,8 @@ def _of_type(reading: Reading) -> Callable[[str, str | None], Outcome]:
     if reading.type == "date":
         return lambda text, kind: _read_date(reading, text, kind)
     if reading.type == "number":
-        return lambda text, kind: _read_number(reading, text, kind)
+        said = {word: number_or_range(term, percent=True, ranges=reading.range) for word, term in reading.codes or ()}
+        return lambda text, kind: said.get(text.lower()) or _read_number(reading, text, kind)
     if reading.type == "integer":
         return lambda text, kind: _read_integer(reading, text, kind)
     if reading.codes is not None:
@@ -254,23 +276,36 @@ def _read_days(reading: Reading, day_zero: dt.date, text: str, kind: str | None)
         return Outcome(None, problem="not_a_number_of_days")
 
 
+def number_or_range(text: str, *, percent: bool, ranges: bool) -> Outcome:
+    """Read a number ("5"), a bound ("<0.01") or, where `ranges`, a range ("5-10", "5 to 10 %") with a decimal point.
+
+    A range that does not ascend is none; `percent` allows the sign of per cent.
+    """
+    found = _NUMBER.fullmatch(text)
+    if found and (percent or not found[3]):
+        value, op = float(found[2]), _OPERATORS.get(found[1], found[1])
+        return Outcome(value, op) if isfinite(value) else Outcome(None, op, "not_a_number")
+    ends = _RANGE.fullmatch(text) if ranges else None
+    if ends and (percent or not (ends[2] or ends[4])) and float(ends[1]) < float(ends[3]):
+        return Outcome(float(ends[1]), ">=", high=float(ends[3]))
+    return Outcome(None, problem="not_a_number")
+
+
 def _read_number(reading: Reading, text: str, kind: str | None) -> Outcome:
-    found = _NUMBER.fullmatch(_with_point(reading, text, kind))
-    if not found or (found[3] and not reading.percent):
-        return Outcome(None, problem="not_a_number")
-    value, op = float(found[2]), _OPERATORS.get(found[1], found[1])
-    return Outcome(value, op) if isfinite(value) else Outcome(None, op, "not_a_number")
+    return number_or_range(
+        _with_point(reading, text, kind), percent=reading.percent, ranges=reading.range and kind != Kind.DATE
+    )
 
 
 def _with_point(reading: Reading, text: str, kind: str | None) -> str:
     """Text under a decimal comma gets a point; a point in it makes it unreadable. Number cells are as they are."""
     if reading.decimal == "." or kind == Kind.NUMBER:
         return text
-    return "?" if "." in text else text.replace(",", ".", 1)
+    return "?" if "." in text else text.replace(",", ".", 2 if reading.range else 1)
 
 
 def _read_integer(reading: Reading, text: str, kind: str | None) -> Outcome:
-    number, op, problem, _ = _read_number(reading, text, kind)
+    number, op, problem, *_ = _read_number(reading, text, kind)
     if number is None:
         return Outcome(None, problem=problem)
     whole = float(number)
@@ -286,23 +321,20 @@ def _in_own_words(reading: Reading, text: str, outcome: Outcome) -> Outcome:
     """
     if reading.day_zero is not None:
         return outcome
-    own, op = own_words(reading, text)
-    return outcome if own is None else Outcome(own, op, None, outcome.present)
+    own = own_words(reading, text)
+    return outcome if own.value is None else own._replace(present=outcome.present)
 
 
-def own_words(reading: Reading, text: str) -> tuple[str | float | int | None, str | None]:
-    """Read one text in chartline's own words: (value or None, operator or None)."""
+def own_words(reading: Reading, text: str) -> Outcome:
+    """Read one text in chartline's own words; without a value where it is none of them."""
     if reading.type == "date":
-        return (text if is_iso(text) and (reading.partial or len(text) == 10) else None), None
-    if reading.type in ("number", "integer"):
-        hit = _NUMBER.fullmatch(text)
-        if not hit or (hit[3] and not reading.percent):
-            return None, None
-        number, sign = float(hit[2]), _OPERATORS.get(hit[1], hit[1])
-        if reading.type == "number":
-            return number, sign
-        return (int(number) if number.is_integer() and sign is None else None), None
+        return Outcome(text if is_iso(text) and (reading.partial or len(text) == 10) else None)
+    if reading.type == "number":
+        return number_or_range(text, percent=reading.percent, ranges=reading.range)
+    if reading.type == "integer":
+        number, sign, *_ = number_or_range(text, percent=reading.percent, ranges=False)
+        return Outcome(int(number) if number is not None and float(number).is_integer() and sign is None else None)
     if reading.terms is None and reading.codes is None:
-        return text, None
+        return Outcome(text)
     known = [*(reading.terms or ()), *(t for _, t in reading.codes or ())]
-    return next((t for t in known if t.lower() == text.lower()), None), None
+    return Outcome(next((t for t in known if t.lower() == text.lower()), None))

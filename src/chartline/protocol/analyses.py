@@ -73,6 +73,52 @@ class Proportion(_ByLevels):
     )
 
 
+MrdWindow = Literal["FIRST", "CYCLE", "BEST", "END", "HSCT"]
+
+
+class MrdRates(Base):
+    """Every rate of MRD-negative response at once: time points and denominators by definition, in one table.
+
+    The denominators are (A) responders with an adequate test, (B) all responders, a missing test being not negative,
+    (C) the whole set, and (D) the bounds of B with every missing test negative and none. Before transplantation, only
+    those transplanted are counted.
+    """
+
+    kind: Literal["mrd"] = Field("mrd", description="Rates of MRD-negative response.", examples=["mrd"])
+    population: str = Field(description="Analysis set; its size is denominator C.", examples=["treated"])
+    definitions: dict[str, str] = Field(
+        min_length=1,
+        description="Columns: label -> name of a shipped MRD definition (listed below).",
+        examples=[{"INO-VATE": "ino_vate", "European": "euromrd"}],
+    )
+    windows: tuple[MrdWindow, ...] = Field(
+        ("FIRST", "CYCLE", "BEST", "END", "HSCT"),
+        min_length=1,
+        description="Time points, in order: first response, end of the cycle `mrd.deep_by_cycle`, best ever, end of "
+        "treatment, before transplantation.",
+        examples=[["FIRST", "CYCLE", "BEST"]],
+    )
+    interval: IntervalOfProportion = Field("clopper_pearson", description="Interval, 95 %.", examples=["wilson"])
+
+    @property
+    def groups(self) -> dict[str, tuple[str, str]]:
+        """Return the group of every rate in the results -> (definition, time point), in the order of the table."""
+        return {
+            f"DEFINITION={label};WINDOW={window}": (name, window)
+            for window in self.windows
+            for label, name in self.definitions.items()
+        }
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> MrdRates:
+        twice = [n for n, k in Counter([*self.definitions.values(), *self.windows]).items() if k > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} stands there twice")
+        if any(c in label for label in self.definitions for c in ";="):
+            raise ValueError("the label of a definition holds no ; and no =")
+        return self
+
+
 class Summary(_ByLevels):
     """n, missing, mean, SD, median, quartiles, range of a number."""
 
@@ -660,9 +706,9 @@ class Power(Base):
 
 Analysis = Annotated[
     Tally | Proportion | Summary | Categories | Survival | FollowUp | CumulativeIncidence | CompareSurvival | Cox
-    | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic | LeaveOneOut
-    | LostToFollowUp | IntervalCensored | DateBounds | Multiplicity | EValue | PredictedSurvival | Precision | Power
-    | ToxicityByCycle | ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount,
+    | MrdRates | FineGray | Intercurrent | Multistate | CompareProportions | CompareValues | Agreement | Logistic
+    | LeaveOneOut | LostToFollowUp | IntervalCensored | DateBounds | Multiplicity | EValue | PredictedSurvival
+    | Precision | Power | ToxicityByCycle | ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount,
     Field(discriminator="kind"),
 ]  # fmt: skip
 Courses = ExposureAdjustedRate | TimeToOnset | MeanCumulativeCount  # kinds that count each patient's events in time

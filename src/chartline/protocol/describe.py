@@ -15,7 +15,7 @@ from chartline.protocol.model import (
     LabComponent,
     Protocol,
 )
-from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, shipped_labels
+from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, mrd_compared, shipped_labels
 
 MethodsText = list[tuple[str, list[str]]]
 
@@ -44,18 +44,19 @@ def describe_protocol(
     endpoints: Iterable[Endpoint],
     criteria: str,
     grading: str,
+    mrd: str,
     recorded: bool = False,
     days_from: Iterable[str] = (),
 ) -> MethodsText:
     """Return the methods section as (heading, sentences).
 
-    `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria` and `grading` name the
-    response rule set and grading scale with version and source; `recorded` says that the rule set takes the response as
-    the treating team recorded it; `days_from` are the events from which days were counted where there were no dates.
-    What a study does not use is not described.
+    `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria`, `grading` and `mrd`
+    name the response rule set, the grading scale and the MRD definition with version and source; `recorded` says that
+    the rule set takes the response as the treating team recorded it; `days_from` are the events from which days were
+    counted where there were no dates. What a study does not use is not described.
     """
     endpoints = list(endpoints)
-    has_mrd = _asks_for(p, _MRD)
+    has_mrd = _asks_for(p, _MRD) or bool(mrd_compared(p))
     response = _response(p, criteria, recorded) if _asks_for(p, _RESPONSE) or _from_response(endpoints) else []
     text = [
         ("Design and setting", _design(p, list(days_from))),
@@ -63,7 +64,7 @@ def describe_protocol(
         ("Treatment" if p.treatment else "Day 0", _treatment(p)),
         (
             " and ".join([*(["Response"] if response else []), *(["measurable residual disease"] if has_mrd else [])]),
-            response + (_mrd(p) if has_mrd else []),
+            response + (_mrd(p, mrd) if has_mrd else []),
         ),
         ("Time-to-event endpoints", _endpoints(p, endpoints) if endpoints else []),
         ("Safety", _safety(p, grading) if p.safety_flags or p.report.safety or p.report.lab_tests else []),
@@ -186,13 +187,11 @@ def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
     ]
 
 
-def _mrd(p: Protocol) -> list[str]:
+def _mrd(p: Protocol, definition: str) -> list[str]:
     m = p.mrd
     return [
-        f"MRD-negative means below {m.below_percent:g}% with a limit of detection of {m.sensitivity:g} or "
-        "better, at or after the first "
-        f"response. Deep response means MRD-negative by the end of cycle {m.deep_by_cycle}: day 1 of the next "
-        "cycle or, where "
+        f"MRD-negative was defined by {definition}; at or after the first response. Deep response means MRD-negative "
+        f"by the end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
         f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
         "as negative.",
     ]

@@ -265,16 +265,22 @@ class Response(Declared):
 class Mrd(Declared):
     """When measurable residual disease is negative, and when a response is deep."""
 
-    below_percent: float = Field(
-        0.01, description="Negative is below this percentage of nucleated cells.", examples=[0.01]
+    definition: str = Field(
+        "ino_vate",
+        description="Name of a shipped MRD definition (listed below): level, limit of detection, assays. An analysis "
+        "of kind `mrd` compares several.",
+        examples=["ino_vate"],
     )
-    sensitivity: float = Field(
-        1e-4, description="Limit of detection a negative result must reach (fraction).", examples=[0.0001]
+    first_response_days: int = Field(
+        14,
+        ge=0,
+        description="A sample within so many days of the first response is `at first response`.",
+        examples=[14],
     )
     deep_by_cycle: int = Field(2, description="Deep response: negative by the end of this cycle.", examples=[2])
     deep_after_last_dose_days: int = Field(
         42,
-        description="End of that cycle where no further cycle was given: days after the last dose.",
+        description="End of treatment, and of that cycle where no further cycle was given: days after the last dose.",
         examples=[42],
     )
 
@@ -806,7 +812,7 @@ class Protocol(Declared):
     mrd: Mrd = Field(
         default_factory=Mrd,
         description="MRD negativity and deep response.",
-        examples=[{"below_percent": 0.01}],
+        examples=[{"definition": "ino_vate"}],
     )
     laboratory: Laboratory = Field(
         default_factory=Laboratory,

@@ -51,6 +51,8 @@ DERIVED_VARIABLES: dict[str, str] = {
     "MRDNEGDT": "Date of first MRD-negative sample",
     "MRDNEGCY": "Cycle of first MRD-negative sample",
     "DEEPFL": "Deep response",
+    "MRDRELFL": "MRD relapse",
+    "MRDRELDT": "Date of MRD relapse",
     "ONTRTEDT": "Last day on treatment",
     "HSCTFL": "Transplanted after first dose",
     "HSCTDT": "Date of transplantation",
@@ -64,6 +66,45 @@ DERIVED_VARIABLES: dict[str, str] = {
     "DTHDT": "Date of death",
     "LKADT": "Last known alive",
 }
+
+
+# Time points of MRD, as readers see them; {cycle} is the protocol's.
+MRD_WINDOWS: dict[str, str] = {
+    "FIRST": "At first response",
+    "CYCLE": "By the end of cycle {cycle}",
+    "BEST": "At any time (best ever)",
+    "END": "End of treatment",
+    "HSCT": "Before transplantation",
+}
+
+
+# What an MRD rate is of, as readers see it, in the order of the table.
+MRD_DENOMINATORS: dict[str, str] = {
+    "tested": "of responders with an adequate test (A)",
+    "responders": "of all responders, not tested is not negative (B)",
+    "all": "of all patients (C)",
+    "low": "of all responders, every missing test positive (D, lowest)",
+    "high": "of all responders, every missing test negative (D, highest)",
+}
+
+
+def mrd_variable(definition: str, window: str) -> str:
+    """Return the ADSL variable with the MRD category under a definition at a time point: MRD_INO_VATE_BEST."""
+    return f"MRD_{definition.upper()}_{window}"
+
+
+def mrd_compared(p: Protocol) -> dict[str, str]:
+    """Return the MRD definitions that analyses of kind `mrd` compare: name of the rule set -> label."""
+    return {name: label for a in p.analyses if a.kind == "mrd" for label, name in a.definitions.items()}
+
+
+def mrd_labels(p: Protocol) -> dict[str, str]:
+    """Return the ADSL variables with MRD categories -> label."""
+    return {
+        mrd_variable(name, w): f"MRD by {label}, {in_sentence(words.format(cycle=p.mrd.deep_by_cycle))}"
+        for name, label in mrd_compared(p).items()
+        for w, words in MRD_WINDOWS.items()
+    }
 
 
 # Milestones as words in a sentence.
@@ -165,6 +206,7 @@ def adsl_types(p: Protocol) -> dict[str, str]:
     types |= {name: kind for name, (_, kind) in treatment_variables(p).items()}
     for name in p.response_variants:
         types |= {f"BOR_{name}": "text", f"RESPFL_{name}": "flag"}
+    types |= dict.fromkeys(mrd_labels(p), "text")
     for name in p.syndromes:
         types |= {name: "flag", f"{name}_DT": "date", f"{name}_CAT": "text", f"{name}_SEV": "text"}
     for name in p.milestones:
@@ -206,7 +248,7 @@ def adsl_labels(p: Protocol) -> dict[str, str]:
     own |= {name: f.label for name, f in p.safety_flags.items()} | regraded_labels(p) | milestone_labels(p)
     own |= {name: s.label for name, s in p.syndromes.items() if s.label}
     shipped = {name: label.partition(", ")[0] for name, label in shipped_labels(p).items()}
-    return shipped | own
+    return shipped | mrd_labels(p) | own
 
 
 def milestone_labels(p: Protocol) -> dict[str, str]:

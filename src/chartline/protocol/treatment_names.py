@@ -39,7 +39,7 @@ TRANSPLANT_VARIABLES: dict[str, tuple[str, str]] = {
 }
 THIOTEPA = "thiotepa"  # the alkylating agent that has a variable of its own
 REFRACTORY, RELAPSED = "Primary refractory", "Relapsed"
-MRD_NEGATIVE, MRD_POSITIVE, MRD_UNSURE = "Negative", "Positive", "Test not sensitive enough"
+MRD_NEGATIVE, MRD_NOT_NEGATIVE, MRD_UNSURE = "Negative", "Not negative", "Test not sensitive enough"
 
 
 def treatment_variables(p: Protocol) -> dict[str, tuple[str, str]]:
@@ -82,5 +82,5 @@ def treatment_levels(p: Protocol) -> dict[str, tuple[str, ...]]:
         "RRSTAT": (RELAPSED, REFRACTORY),
         "CR1GRP": (REFRACTORY, *first_remission_groups(p)),
         "HSCTINTG": interval_groups(p),
-        "HSCTMRD": (MRD_NEGATIVE, MRD_POSITIVE, MRD_UNSURE),
+        "HSCTMRD": (MRD_NEGATIVE, MRD_NOT_NEGATIVE, MRD_UNSURE),
     }

@@ -229,6 +229,8 @@ class ReportSource:
         default_factory=dict
     )  # variable -> code -> label, in the order of the rule set: "BOR" -> "NR" -> "No response"
 
+    mrd_definitions: Mapping[str, str] = field(default_factory=dict)  # name of the rule set -> MRD-negative in words
+
     def asked(self, what: Headline | Published) -> Result | None:
         """Return the result that a line of the protocol names, or None."""
         if not what.analysis or not what.statistic:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chartline.protocol.names import adsl_labels, event_words, level_label
+from chartline.protocol.names import MRD_WINDOWS, adsl_labels, event_words, level_label
 from chartline.results.model import Result
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 _EVENTS = ("CAUSE", "STATE", "FROM", "TO")  # keys of groups whose level is an event or state
-_PLAIN = ("OF", "CASE", "DATES", "STRATEGY", "LANDMARK", "N")  # whose level is said as it is
+_PLAIN = ("OF", "CASE", "DATES", "STRATEGY", "LANDMARK", "N", "DEFINITION")  # whose level is said as it is
 
 
 def group_words(p: Protocol, group: str) -> str:
@@ -30,6 +30,8 @@ def _part(p: Protocol, name: str, level: str) -> str:
         variable, _, of = level.partition("=")
         label = adsl_labels(p).get(variable, variable)
         return f"{label}: {level_label(p, variable, of)}" if of else label
+    if name == "WINDOW":
+        return MRD_WINDOWS[level].format(cycle=p.mrd.deep_by_cycle)
     if name in _EVENTS:
         return event_words(level, p)
     if name == "WITHOUT":

@@ -22,9 +22,10 @@ from chartline.counts.members import Roster, all_members, as_counted, pattern_of
 from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
 from chartline.mapping.amendments import Applied
-from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, Multistate, Toxicity
+from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, MrdRates, Multistate, Toxicity
 from chartline.protocol.base import dated
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_variable
 
 COLUMNS = (
     *("ITEM", "CENTRE", "USUBJID", "ROLE", "VALUE", "BECAUSE", "VIA"),
@@ -59,6 +60,8 @@ def items_of(analysis: Analysis) -> list[str]:
     on_the_way = analysis.event if isinstance(analysis, Intercurrent) else getattr(analysis, "time_dependent", None)
     if on_the_way is not None:
         out.append(f"ADSL.{dated(on_the_way)[1]}")
+    if isinstance(analysis, MrdRates):
+        out += ["ADSL.RESPFL", *(f"ADSL.{mrd_variable(*pair)}" for pair in analysis.groups.values())]
     if hasattr(analysis, "terms") or isinstance(analysis, Agreement):
         out += [f"ADSL.{v}" for v in pattern_of(analysis) if v != STATE]
     return list(dict.fromkeys(out)) or ["ADSL.ELIGFL"]
@@ -97,14 +100,25 @@ def members_of(adam: Adam, protocol: Protocol) -> pl.DataFrame:
     Of a subject whose time is counted in parts, the last part says how it ended.
     """
     roster = Roster(adam, protocol)
-    own = {a.id: roster.of(a) for a in protocol.analyses if table_names(a)}
+    own: dict[str, pl.LazyFrame] = {}
+    for a in protocol.analyses:
+        if table_names(a):
+            own |= roster.tables(a) if isinstance(a, MrdRates) else {a.id: roster.of(a)}
     return all_members(own).unique(["ANALYSIS", "USUBJID"], keep="last", maintain_order=True)
+
+
+def _told(analysis: Analysis) -> list[tuple[str, list[str]]]:
+    """The lists of members of an analysis, each with the derived values that decide it."""
+    if not isinstance(analysis, MrdRates):
+        return [(analysis.id, items_of(analysis))]
+    decided = [["ADSL.RESPFL", f"ADSL.{mrd_variable(*pair)}"] for pair in analysis.groups.values()]
+    return list(zip(table_names(analysis), decided, strict=True))
 
 
 def _members(values: pl.DataFrame, adam: Adam, protocol: Protocol) -> pl.DataFrame:
     """One row per member of each analysis; its sentence is the sentences of the values it rests on."""
     members = members_of(adam, protocol).lazy()
-    via = [(a.id, items_of(as_counted(a, protocol))) for a in protocol.analyses]
+    via = [told for a in protocol.analyses for told in _told(as_counted(a, protocol))]
     rests = pl.DataFrame(
         [(analysis, item) for analysis, items in via for item in items], schema=["ANALYSIS", "ITEM"], orient="row"
     ).cast(pl.String)

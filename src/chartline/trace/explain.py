@@ -53,7 +53,9 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
     result = _find_result(what, headline, results)
     yield from _number(result, headline, what)
     trace = pl.read_parquet(out / "trace.parquet")
-    of = trace.filter(pl.col("ITEM") == f"RESULT.{result['analysis']}")
+    own, whole = (f"RESULT.{result['analysis']}/{result['group']}", f"RESULT.{result['analysis']}")
+    of = trace.filter(pl.col("ITEM") == own)
+    of = trace.filter(pl.col("ITEM") == whole) if of.is_empty() else of
     if of.is_empty():
         yield "  (no patient list belongs to this number)"
         return

@@ -10,13 +10,14 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
-from chartline.counts.members import Roster, all_members, as_counted, endpoint_of
+from chartline.counts.members import Roster, all_members, as_counted, endpoint_of, table_names
 from chartline.counts.model import Counts
 from chartline.derive.describe_treatment import describe_treatment
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
+from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.response_rules import load_rules, responders_of
 from chartline.derive.rule_set import RuleSet
 from chartline.derive.rule_sets import rule_sets_of
@@ -24,6 +25,7 @@ from chartline.mapping.amendments import Action
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.describe import describe_protocol
 from chartline.protocol.model import Protocol, graded_flags
+from chartline.protocol.names import in_sentence, mrd_compared
 from chartline.report.source import (
     AmendmentLine,
     AssertionLine,
@@ -69,6 +71,7 @@ def report_source(run: StudyRun) -> ReportSource:
         **response_lines(run.adam, study.protocol),
         origins=origin_words(study.protocol),
         rule_sets=rule_set_lines(rule_sets_of(study.protocol)),
+        mrd_definitions={name: load_mrd_rules(name).definition for name in mrd_compared(study.protocol)},
     )
 
 
@@ -124,7 +127,7 @@ def origin_words(protocol: Protocol) -> dict[str, str]:
 
 def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
-    rules = load_rules(protocol.response.criteria)
+    rules, mrd = load_rules(protocol.response.criteria), load_mrd_rules(protocol.mrd.definition)
     endpoints = []
     for declared in protocol.endpoints:
         e = resolve_endpoint(declared, protocol)
@@ -135,6 +138,7 @@ def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[t
         endpoints,
         f"the rules of {rules.reference}",
         describe_scale(protocol.laboratory.grading),
+        f"{mrd.reference}: {in_sentence(mrd.definition.strip()).removesuffix('.')}",
         rules.recorded,
         days_from,
     )
@@ -201,7 +205,7 @@ def withheld_lines(adam: Adam, counts: Counts, protocol: Protocol) -> tuple[With
     """Return, per subject, the labels of the declared analyses that count it as withheld, and the open queries."""
     told = [a for a in protocol.analyses if hasattr(a, "endpoint") or not a.sensitivity]
     # The counts say which analyses lack anyone; usually few do, and only their members are looked up.
-    told = [a for a in told if getattr(counts.get(a.id), "withheld", 0)]
+    told = [a for a in told if any(getattr(counts.get(n), "withheld", 0) for n in table_names(a)[:1])]
     if not told:
         return ()
     roster = Roster(adam, protocol)

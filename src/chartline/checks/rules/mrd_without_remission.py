@@ -1,7 +1,7 @@
 """A negative MRD result does not stand on a marrow with 5 % blasts or more.
 
-Flow cytometry that finds less than the protocol's limit and a morphology that finds overt leukaemia cannot be the
-same sample (often it is another patient's, or another day's, result). Such a result never counts as MRD-negative
+Flow cytometry that finds less than the usual limit of negativity and a morphology that finds overt leukaemia cannot be
+the same sample (often it is another patient's, or another day's, result). Such a result never counts as MRD-negative
 response, because it does not follow one; the centre is asked.
 """
 
@@ -20,15 +20,15 @@ RULE = Rule(
     severity=Severity.WARN,
     topics=frozenset({Topic.MRD}),
     asks="Please check that the MRD report is this patient's and of this day, and give the right result.",
-    parameters={"blasts": 5},
+    parameters={"blasts": 5, "mrd_percent": 0.01},
 )
 _PAIR = ["CENTRE", "USUBJID", "DAY"]
 
 
-def find(context: Context, *, blasts: float) -> list[Finding]:
+def find(context: Context, *, blasts: float, mrd_percent: float) -> list[Finding]:
     """Return one finding a negative MRD result on the day (or row) of a marrow at or above the threshold."""
-    limit = context.protocol.mrd.below_percent
-    none_seen = (pl.col("MRDVAL") < limit) | (pl.col("MRDVAL_OP").is_in(["<", "<="]) & (pl.col("MRDVAL") <= limit))
+    below = pl.col("MRDVAL_OP").is_in(["<", "<="]) & (pl.col("MRDVAL") <= mrd_percent)
+    none_seen = (pl.col("MRDVAL") < mrd_percent) | below
     by_class = pl.col("MRDCLASS").str.starts_with("NEGATIVE")
     negative = by_class.fill_null(none_seen).fill_null(False)
     result = pl.when(pl.col("MRDCLASS").is_not_null()).then(pl.lit("MRDCLASS")).otherwise(pl.lit("MRDVAL"))

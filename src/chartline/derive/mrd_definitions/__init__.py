@@ -1,0 +1,1 @@
+"""MRD definitions, one declarative rule set a file."""
