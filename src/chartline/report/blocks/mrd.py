@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from chartline.protocol.analyses import MrdRates
-from chartline.protocol.names import MRD_DENOMINATORS, MRD_WINDOWS
+from chartline.protocol.names import MRD_WINDOWS
 from chartline.report import format as fmt
 from chartline.report.document import Block, Cell, Heading, Table
 from chartline.report.source import ReportSource
 
 _HEADS = {
     "tested": "Responders adequately tested (A)",
-    "responders": "All responders (B)",
+    "responders": "All responders (B; lower bound, D)",
     "all": "All patients (C)",
-    "low": "Responders, missing positive (D, low)",
-    "high": "Responders, missing negative (D, high)",
+    "high": "Missing as negative (upper bound, D)",
 }
 
 
@@ -30,7 +29,7 @@ def _table(source: ReportSource, analysis: MrdRates) -> Table:
         spans.add(len(rows))
         head = MRD_WINDOWS[window].format(cycle=source.protocol.mrd.deep_by_cycle)
         rows.append((Cell(head), *[Cell("") for _ in analysis.definitions]))
-        rows += [_row(source, analysis, window, name) for name in MRD_DENOMINATORS]
+        rows += [_row(source, analysis, window, name) for name in _HEADS]
     return Table(
         number="Table",
         caption=f"{analysis.label}: n/N, % (95% CI) by definition, time point and denominator.",
@@ -64,6 +63,7 @@ def _notes(source: ReportSource, analysis: MrdRates) -> tuple[str, ...]:
     return (
         "MRD-negative by definition. " + " ".join(defined),
         "Samples count from the first response until relapse, transplantation or new therapy, as the assessments of "
-        "the response do. A missing or insufficient test is never negative, except in D, high. Before transplantation, "
-        f"only patients transplanted are counted. CI, confidence interval ({fmt.joined(methods, 'or')}).",
+        "the response do. A missing or insufficient test is never negative (so B is also the lower bound of D), except "
+        "in the upper bound. Before transplantation, only patients transplanted are counted. CI, confidence interval "
+        f"({fmt.joined(methods, 'or')}).",
     )
