@@ -28,7 +28,7 @@ from chartline.study import StudyData
 
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders", "response.counts_window_days"),
-    *("eligibility", "checks", "laboratory.grading"),
+    *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "laboratory.grading"),
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
