@@ -10,18 +10,22 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.derive.model import Adam
+from chartline.protocol.model import Mrd
 from chartline.trace.build import locate
+from chartline.trace.mrd_samples import mrd_table
 
 _SOURCES = {"ADEX": ("EX", "EXSTDTC"), "ADRS": ("RS", "RSDTC"), "ADLB": ("LB", "LBORRES"), "ADAE": ("AE", "AETERM")}
+_SOURCES |= {"ADMRD": ("RS", "MRDVAL")}
 
 
-def published_tables(data: ClinicalData, adam: Adam) -> dict[str, pl.DataFrame]:
-    """Return the tables of `adam` with SRCDOM, SRCVAR, SRCSEQ and SRCADDR on each row.
+def published_tables(data: ClinicalData, adam: Adam, mrd: Mrd) -> dict[str, pl.DataFrame]:
+    """Return the tables of `adam`, and ADMRD, with SRCDOM, SRCVAR, SRCSEQ and SRCADDR on each row.
 
     A row of ADSL, and a best response, rests on many cells: its address is the subject's own row, or the assessment's;
     trace.parquet lists them all.
     """
-    sourced = {name: _with_source(name, table, data) for name, table in adam.tables.items()}
+    tables = dict(adam.tables) | {"ADMRD": mrd_table(data, mrd)}
+    sourced = {name: _with_source(name, table, data) for name, table in tables.items()}
     refs = [table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR") for table in sourced.values()]
     addresses = locate(data, pl.concat(refs))["ADDRESS"].alias("SRCADDR")
     out, start = {}, 0
