@@ -97,8 +97,8 @@ def test_version(cli: CLI) -> None:
 
 
 LEFT = {
-    "report.html", "report.docx", "report.pdf", "results.parquet", "results.csv", "counts.json", "definitions.json", "queries.csv",
-    "trace.parquet", "study.lock", "headline.json", "figures", "adam", "queries",
+    "report.html", "report.docx", "report.pdf", "results.parquet", "results.csv", "counts.json", "definitions.json",
+    "queries.csv", "trace.parquet", "study.lock", "headline.json", "figures", "adam", "queries",
 }  # fmt: skip
 
 

@@ -42,5 +42,5 @@ def _sentence(adequate: pl.Expr, rule: Mrd) -> pl.Expr:
     limit = pl.format("limit of detection {}", pl.col("MRDSENS").cast(pl.String)).fill_null("no limit of detection")
     test = pl.col("MRDMETH").fill_null("test not named")
     enough = pl.when(adequate).then(pl.lit("sensitive enough")).otherwise(pl.lit("not shown to be sensitive enough"))
-    asked = pl.lit(f"asked for: {rule.sensitivity:g}")
-    return pl.format("MRD {} on {} ({}; {}; {}, {})", said, pl.col("RSDTC"), test, limit, enough, asked)
+    template = f"MRD {{}} on {{}} ({{}}; {{}}; {{}}, asked for: {rule.sensitivity:g})"
+    return pl.format(template, said, pl.col("RSDTC"), test, limit, enough)
