@@ -122,9 +122,9 @@ def _sentence(
     """`neutrophils 1.4 (>=1) and platelets 112 (>=100) x 10^9/L on 2022-03-07, 9 days after the marrow, without ..`."""
     counted = [r for r in listed if isinstance(r, CountRule)]
     shown = []
-    for rule in counted:
-        count, limit = _TESTS[rule.test], limits_text(rule.test, [(rule.operator, rule.threshold)])
-        shown.append(pl.format(f"{count} {{}}{{}}", _value(rule.test), limit).fill_null(f"{count} not counted"))
+    for r in counted:
+        count, limit = _TESTS[r.test], limits_text(r.test, [(r.operator, r.threshold)])
+        shown.append(pl.format(f"{count} {{}}{{}}", _value(r.test), limit).fill_null(f"{count} not counted"))
     values = pl.concat_str(shown, separator=" and ")
     unit = counted[0].unit.replace("10^9/L", "x 10^9/L")
     days = pl.col("DAYS")

@@ -37,10 +37,15 @@ def mrd_table(data: ClinicalData, rule: Mrd) -> pl.DataFrame:
 
 
 def _sentence(adequate: pl.Expr, rule: Mrd) -> pl.Expr:
-    level = pl.format("{}{} %", pl.col("MRDVAL_OP").fill_null(""), number_text("MRDVAL"))
+    # concat_str and not format: of a single row with nothing but missing values, format panics (Polars 1.x).
+    level = pl.concat_str(pl.col("MRDVAL_OP").fill_null(""), number_text("MRDVAL"), pl.lit(" %"))
     said = pl.coalesce(level, pl.col("MRDCLASS").str.to_lowercase())
-    limit = pl.format("limit of detection {}", pl.col("MRDSENS").cast(pl.String)).fill_null("no limit of detection")
+    limit = pl.concat_str(pl.lit("limit of detection "), pl.col("MRDSENS").cast(pl.String))
+    limit = limit.fill_null("no limit of detection")
     test = pl.col("MRDMETH").fill_null("test not named")
     enough = pl.when(adequate).then(pl.lit("sensitive enough")).otherwise(pl.lit("not shown to be sensitive enough"))
-    template = f"MRD {{}} on {{}} ({{}}; {{}}; {{}}, asked for: {rule.sensitivity:g})"
-    return pl.format(template, said, pl.col("RSDTC"), test, limit, enough)
+    asked = pl.lit(f", asked for: {rule.sensitivity:g})")
+    return pl.concat_str(
+        *(pl.lit("MRD "), said, pl.lit(" on "), pl.col("RSDTC"), pl.lit(" ("), test),
+        *(pl.lit("; "), limit, pl.lit("; "), enough, asked),
+    )
