@@ -148,6 +148,34 @@ def explain(
 
 
 @app.command()
+def timeline(
+    subject: Annotated[str | None, typer.Argument(metavar="[SUBJECT]", help="Whose timeline, e.g. A-03.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The out folder of a finished run.")] = Path("out"),
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="A page (.html) or a picture (.svg); with --all a folder."),
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="A page for every patient, with an index.")] = False,
+) -> None:
+    """Draw one patient's course on one page, with every derived value, its reason and its cells.
+
+    Examples: chartline timeline A-03 --out out | chartline timeline A-03 --to A-03.svg |
+    chartline timeline --all --to patients
+    """
+    from chartline.errors import StudyError
+    from chartline.timelines import write_all_timelines, write_timeline
+
+    if (subject is None) != everyone:
+        raise StudyError("Say whose timeline: one subject, or --all", do="chartline timeline A-03, or --all")
+    if subject is not None:
+        typer.echo(f"Timeline: {write_timeline(out, subject, to)}")
+        return
+    folder = to or Path("timelines")
+    n = write_all_timelines(out, folder)
+    typer.echo(f"Timelines of {n} patients: {folder / 'index.html'}")
+
+
+@app.command()
 def verify(
     out: OutOption = Path("validation"),
     json: Annotated[

@@ -161,8 +161,9 @@ def test_two_rows_of_one_day_are_one_assessment() -> None:
 def test_the_sentence_of_a_late_recovery() -> None:
     adam = one("2020-01-28|1.2|0|ABSENT", "2020-01-28 | 0.5 | 50 | N | N\n2020-02-06 | 1.4 | 112 | N | N")
     assert because(adam, "ADSL.BOR") == [
-        "Counted as CR: marrow 2020-01-28 with 1.2 % blasts, no blood blasts, no extramedullary disease; "
-        "neutrophils 1.4 and platelets 112 x 10^9/L on 2020-02-06, 9 days after the marrow, without support"
+        "Counted as CR: marrow 2020-01-28 with 1.2 % blasts (<5), no blood blasts, no extramedullary "
+        "disease; neutrophils 1.4 (>=1) and platelets 112 (>=100) x 10^9/L on 2020-02-06, 9 days after the marrow, "
+        "without support"
     ]
     cells = adam.trace.filter(adam.trace["ITEM"] == "ADSL.BOR").select("SRCDOM", "SRCSEQ", "SRCVAR").rows()
     assert cells == [
@@ -177,8 +178,8 @@ def test_the_sentence_of_a_late_recovery() -> None:
 def test_the_sentence_of_no_response() -> None:
     adam = one("2020-01-28|12|0|ABSENT")
     assert because(adam, "ADSL.RESPFL") == [
-        "not a response (PR/SD): best marrow 2020-01-28 with 12 % blasts, no blood blasts, no extramedullary "
-        "disease (before treatment 60 % on 2019-12-28)"
+        "not a response (PR/SD): best marrow 2020-01-28 with 12 % blasts (>=5, <=25), no blood blasts, no "
+        "extramedullary disease (before treatment 60 % on 2019-12-28)"
     ]
 
 

@@ -249,8 +249,8 @@ def test_the_first_assessment_that_shows_relapse(finding: str, criteria: str, ex
 
 def test_why_there_is_a_relapse_or_none() -> None:
     assert because(under("ino_vate", marrow(after="P1|2020-02-22|0|55|3|ABSENT")), "ADSL.DRELFL") == [
-        "relapse by the rules of INO-VATE: marrow 2020-02-22 with 55 % blasts, 3 % blood blasts, no extramedullary "
-        "disease, 25 days after the first response"
+        "relapse by the rules of INO-VATE: marrow 2020-02-22 with 55 % blasts (>=5), 3 % blood blasts (>0), no "
+        "extramedullary disease, 25 days after the first response"
     ]
     after = under("ino_vate", marrow(after="P1|2020-02-22|0|1|0|ABSENT"))
     assert because(after, "ADSL.DRELFL") == ["no relapse in the assessment after the first response"]

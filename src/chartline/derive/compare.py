@@ -8,6 +8,8 @@ depends, or where the value or the limit is missing. Both sides are rounded to 1
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from chartline.core.clinical import ranged
@@ -72,3 +74,30 @@ def _below(v: pl.Expr, sign: pl.Expr, bound: pl.Expr, *, strict: bool, known: pl
         .when((sign == ">=") & from_v)
         .then(pl.lit(False))
     )
+
+
+_NOT = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def limits_text(value: str, limits: Iterable[tuple[str, float]]) -> pl.Expr:
+    """Say between which of some limits (operator, threshold) a value lies: ` (<5)`, ` (>=5, <=25)`.
+
+    Of several that hold the nearest on either side is told; nothing (an empty text) where none can be decided. A value
+    that is not 0 where 0 was asked for is told as ` (>0)`.
+    """
+    above: list[tuple[float, bool, pl.Expr]] = []
+    below: list[tuple[float, bool, pl.Expr]] = []
+    for operator, limit in dict.fromkeys(limits):
+        shown = holds(value, operator, limit)
+        if operator == "==":
+            above += [(limit, True, pl.when(~shown).then(pl.lit(f">{limit:g}")))] if limit == 0 else []
+            continue
+        for sign, true in ((operator, shown), (_NOT[operator], ~shown)):
+            side = below if sign.startswith("<") else above
+            side.append((limit, "=" not in sign, pl.when(true).then(pl.lit(f"{sign}{limit:g}"))))
+    nothing = pl.lit(None, dtype=pl.String)
+    # The nearest: the highest below the value, the lowest above it; of equal ones the strict one.
+    low = pl.coalesce([*(e for *_, e in sorted(above, key=lambda x: (-x[0], not x[1]))), nothing])
+    high = pl.coalesce([*(e for *_, e in sorted(below, key=lambda x: (x[0], not x[1]))), nothing])
+    told = pl.concat_str([low, high], separator=", ", ignore_nulls=True)
+    return pl.when(told == "").then(pl.lit("")).otherwise(pl.format(" ({})", told))

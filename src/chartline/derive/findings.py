@@ -6,9 +6,11 @@ counts around it prove (`response_counts.py`). Out: three-valued expressions: a 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
-from chartline.derive.compare import holds, value_text
+from chartline.derive.compare import holds, limits_text, value_text
 from chartline.derive.response_rules import (
     AnyOf,
     Change,
@@ -66,11 +68,19 @@ def verdict(requirement: Requirement) -> pl.Expr:
     return holds(requirement.variable, requirement.operator, requirement.threshold)
 
 
-def visit_findings(rules: ResponseRules) -> pl.Expr:
-    """`with 1.2 % blasts, no blood blasts, no extramedullary disease`, and what else the rule set asks for."""
-    told = [pl.format("with {} % blasts", value_text("BMBLAST")).fill_null("without a blast count")]
+def visit_findings(rules: ResponseRules, of: Iterable[Requirement] | None = None) -> pl.Expr:
+    """`with 1.2 % blasts (<5), no blood blasts, no extramedullary disease`, and what else the rule set asks for.
+
+    In brackets stand the nearest thresholds of `of`: the requirements of the categories, if not others are named.
+    """
+    asked = _measures([r for c in rules.categories for r in c.requires] if of is None else of)
+
+    def number(name: str, words: str) -> pl.Expr:
+        return pl.format(f"{words}{{}}", value_text(name), limits_text(name, asked.get(name, ())))
+
+    told = [pl.format("with {}", number("BMBLAST", "{} % blasts")).fill_null("without a blast count")]
     none = (pl.col("PBBLAST") == 0) & pl.col("PBBLAST_OP").is_null()
-    some = pl.format("{} % blood blasts", value_text("PBBLAST")).fill_null("blood blasts not recorded")
+    some = number("PBBLAST", "{} % blood blasts").fill_null("blood blasts not recorded")
     told.append(pl.when(none).then(pl.lit("no blood blasts")).otherwise(some))
     state = pl.format("extramedullary disease {}", pl.col("EMD").str.to_lowercase())
     told.append(pl.col("EMD").replace_strict(_DISEASE, default=state).fill_null("extramedullary disease not recorded"))
@@ -79,10 +89,17 @@ def visit_findings(rules: ResponseRules) -> pl.Expr:
         if name in rules.variables:
             told.append(pl.col(name).replace_strict({"Y": yes, "N": no}, default=None, return_dtype=pl.String))
     if "MRDVAL" in rules.variables:
-        told.append(pl.format("MRD {} %", value_text("MRDVAL")))
+        told.append(number("MRDVAL", "MRD {} %"))
     if "BMCOUNT" in rules.variables:
-        told += [
-            pl.format("{} cells counted", value_text("BMCOUNT")),
-            pl.format("{} % cellularity", value_text("BMCELLU")),
-        ]
+        told += [number("BMCOUNT", "{} cells counted"), number("BMCELLU", "{} % cellularity")]
     return pl.concat_str(told, separator=", ", ignore_nulls=True)
+
+
+def _measures(requirements: Iterable[Requirement]) -> dict[str, list[tuple[str, float]]]:
+    """Return variable -> the thresholds (operator, number) that requirements compare it with."""
+    out: dict[str, list[tuple[str, float]]] = {}
+    for r in requirements:
+        for part in r.any_of if isinstance(r, AnyOf) else (r,):
+            if isinstance(part, Measure):
+                out.setdefault(part.variable, []).append((part.operator, part.threshold))
+    return out

@@ -106,7 +106,8 @@ def _days_since_response() -> pl.Expr:
 
 
 def _sentence(rules: ResponseRules) -> pl.Expr:
-    return pl.format(f"relapse by the rules of {rules.label}: marrow {{}} {{}}", "RSDTC", visit_findings(rules))
+    findings = visit_findings(rules, rules.relapse.any_of if rules.relapse else ())
+    return pl.format(f"relapse by the rules of {rules.label}: marrow {{}} {{}}", "RSDTC", findings)
 
 
 def _because(rules: ResponseRules) -> pl.Expr:

@@ -13,7 +13,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
 from chartline.core.reasons import number_text
-from chartline.derive.compare import holds
+from chartline.derive.compare import holds, limits_text
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import CountRule, ResponseRules, Support, Unsupported
 from chartline.protocol.model import Response
@@ -119,11 +119,12 @@ def _supported(rule: CountRule | Unsupported, choice: Response) -> pl.Expr:
 def _sentence(
     rules: ResponseRules, listed: tuple[CountRule | Unsupported, ...], name: str, choice: Response
 ) -> pl.Expr:
-    """`neutrophils 1.4 and platelets 112 x 10^9/L on 2022-03-07, 9 days after the marrow, without support`."""
+    """`neutrophils 1.4 (>=1) and platelets 112 (>=100) x 10^9/L on 2022-03-07, 9 days after the marrow, without ..`."""
     counted = [r for r in listed if isinstance(r, CountRule)]
-    shown = [
-        pl.format(f"{_TESTS[r.test]} {{}}", _value(r.test)).fill_null(f"{_TESTS[r.test]} not counted") for r in counted
-    ]
+    shown = []
+    for r in counted:
+        count, limit = _TESTS[r.test], limits_text(r.test, [(r.operator, r.threshold)])
+        shown.append(pl.format(f"{count} {{}}{{}}", _value(r.test), limit).fill_null(f"{count} not counted"))
     values = pl.concat_str(shown, separator=" and ")
     unit = counted[0].unit.replace("10^9/L", "x 10^9/L")
     days = pl.col("DAYS")

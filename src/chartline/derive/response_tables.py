@@ -17,7 +17,20 @@ from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol
 
 _BEST = ["BOR", "RESPFL", "BORDT", "FRSPDT", "FRSP", "FRSPCYC"]
-_SHOWN = ["BMBLAST", "PBBLAST", "EMD", "INVRESP", "RSCYCLE", "RSVISIT", "BASE", "CNTDT", "ANC", "PLT", "ANL01FL"]
+_SHOWN = [
+    "BMBLAST",
+    "PBBLAST",
+    "EMD",
+    "INVRESP",
+    "RSCYCLE",
+    "RSVISIT",
+    "BASE",
+    "BASEDT",
+    "CNTDT",
+    "ANC",
+    "PLT",
+    "ANL01FL",
+]
 _STOPS = {
     Milestone.RELAPSE: Topic.RELAPSE,
     Milestone.TRANSPLANT: Topic.TRANSPLANT,

@@ -10,12 +10,16 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.derive.model import Adam
+from chartline.derive.mrd_rules import load_mrd_rules
+from chartline.protocol.model import Mrd
 from chartline.trace.build import locate
+from chartline.trace.mrd_samples import mrd_table
 
 _SOURCES = {
     "ADEX": ("EX", "EXSTDTC"),
     "ADCYC": ("EX", "EXSTDTC"),
     "ADRS": ("RS", "RSDTC"),
+    "ADMRD": ("RS", "MRDVAL"),
     "ADLB": ("LB", "LBORRES"),
     "ADAE": ("AE", "AETERM"),
 }
@@ -23,13 +27,14 @@ _SOURCES = {
 _OF_SUBJECTS = ("ADSL", "ADSYN", "ADCOMP")
 
 
-def published_tables(data: ClinicalData, adam: Adam) -> dict[str, pl.DataFrame]:
-    """Return the tables of `adam` with SRCDOM, SRCVAR, SRCSEQ and SRCADDR on each row.
+def published_tables(data: ClinicalData, adam: Adam, mrd: Mrd) -> dict[str, pl.DataFrame]:
+    """Return the tables of `adam`, and ADMRD, with SRCDOM, SRCVAR, SRCSEQ and SRCADDR on each row.
 
     A row of ADSL, ADSYN or ADCOMP, and a best response, rests on many cells: its address is the subject's own row, or
     the assessment's; trace.parquet lists them all.
     """
-    sourced = {name: _with_source(name, table, data) for name, table in adam.tables.items()}
+    tables = dict(adam.tables) | {"ADMRD": mrd_table(data, load_mrd_rules(mrd.definition))}
+    sourced = {name: _with_source(name, table, data) for name, table in tables.items()}
     refs = [table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR") for table in sourced.values()]
     addresses = locate(data, pl.concat(refs))["ADDRESS"].alias("SRCADDR")
     out, start = {}, 0

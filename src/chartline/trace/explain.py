@@ -1,7 +1,7 @@
 """`chartline explain`: from a number to its members, to the sentence why each counts, to the cells.
 
-Reads only what a finished run left in its out folder (headline.json, results.parquet, trace.parquet), so it works long
-after the charts have been put away.
+Reads only what a finished run left in its out folder (headline.json, results.parquet, trace.parquet,
+definitions.json), so it works long after the charts have been put away.
 """
 
 from __future__ import annotations
@@ -90,10 +90,13 @@ def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
             if not row["ITEM"].startswith("RESULT."):
                 yield f"{row['ITEM']:<16} {row['VALUE'] or '':<14} {row['BECAUSE'] or ''}"
         return
+    rules = _rules(out)
     for item in _items(out, of, what):
         rows = of.filter(pl.col("ITEM") == item)
         first = rows.row(0, named=True)
         yield f"{subject} {item}: {first['VALUE'] if first['VALUE'] is not None else first['ROLE'] or 'missing'}"
+        if item in rules:
+            yield f"  by {rules[item]}"
         for (sentence,), cells in rows.group_by("BECAUSE", maintain_order=True):
             if sentence:
                 yield f"  {sentence}"
@@ -109,6 +112,13 @@ def _headline(out: Path) -> dict[str, Any]:
             do="run `chartline run STUDY` first, or name its --out",
         )
     return json.loads(file.read_text(encoding="utf-8"))["headline"]  # type: ignore[no-any-return]
+
+
+def _rules(out: Path) -> dict[str, str]:
+    """Return derived value -> the rule set, with version, that made it."""
+    file = out / "definitions.json"
+    values = json.loads(file.read_text(encoding="utf-8"))["values"] if file.is_file() else {}
+    return {item: said["rules"] for item, said in values.items()}
 
 
 def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame) -> dict[str, Any]:
