@@ -55,9 +55,12 @@ def eligible(data: ClinicalData) -> ClinicalData:
 
 
 def derive(tables: dict[str, str], queries: Sequence[Query] = (), **over: Any) -> Adam:
-    """Derive a small study in which everyone is eligible."""
+    """Derive a small study in which everyone is eligible, without what is derived beside the main choices unless asked:
+    variants, syndromes, compared MRD definitions."""
     data = eligible(tiny(**tables))
-    p = protocol(**over)
+    beside: dict[str, Any] = {"response_variants": {}, "laboratory_variants": {}, "syndromes": {}}
+    beside["analyses"] = [a for a in _plain()["analyses"] if a["kind"] != "mrd"]
+    p = protocol(**(beside | over))
     return derive_all(data, select_cohort(data, p, queries, "digest"), p, queries)
 
 

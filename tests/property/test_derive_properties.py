@@ -25,7 +25,7 @@ from chartline.protocol.model import Protocol
 from derive_cases import derive, eligible, protocol
 from truth_data import tiny
 
-TABLES = ("ADSL", "ADEX", "ADRS", "ADLB", "ADAE", "ADTOX", "ADTTE", "ADSYN", "ADCOMP")
+TABLES = ("ADSL", "ADEX", "ADRS", "ADLB", "ADAE", "ADTOX", "ADCYC", "ADTTE", "ADSYN", "ADCOMP")
 
 
 def _same(a: pl.DataFrame, b: pl.DataFrame) -> bool:

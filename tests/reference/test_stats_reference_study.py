@@ -63,7 +63,7 @@ LEVELS = {
     "response_by_cycle": ("FRSPCYC", "response/by_cycle"),
     "cycles_by": ("NCYC", "exposure/cycles"),
     "cycles_to_deep_by": ("MRDNEGCY", "mrd/cycles_to_deep"),
-    "table1.lines": ("LINES", "baseline/lines"),
+    "table1.salvage": ("SALVAGE", "baseline/lines"),
 }
 
 

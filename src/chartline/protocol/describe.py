@@ -56,8 +56,8 @@ def describe_protocol(
     counted where there were no dates. What a study does not use is not described.
     """
     endpoints = list(endpoints)
-    has_mrd = _asks_for(p, _MRD) or bool(mrd_compared(p))
-    response = _response(p, criteria, recorded) if _asks_for(p, _RESPONSE) or _from_response(endpoints) else []
+    has_mrd = uses_mrd(p)
+    response = _response(p, criteria, recorded) if uses_response(p) or _from_response(endpoints) else []
     text = [
         ("Design and setting", _design(p, list(days_from))),
         ("Patients", _patients(p)),
@@ -67,7 +67,7 @@ def describe_protocol(
             response + (_mrd(p, mrd) if has_mrd else []),
         ),
         ("Time-to-event endpoints", _endpoints(p, endpoints) if endpoints else []),
-        ("Safety", _safety(p, grading) if p.safety_flags or p.report.safety or p.report.lab_tests else []),
+        ("Safety", _safety(p, grading) if uses_grading(p) else []),
         ("Statistics", _statistics(p)),
         ("Data and traceability", _data(p)),
     ]
@@ -76,6 +76,21 @@ def describe_protocol(
 
 _RESPONSE = ("BOR", "RESPFL", "BORDT", "FRSPDT", "FRSP", "FRSPCYC", "HSCTRESP")
 _MRD = ("MRDTSTFL", "MRDNEGFL", "MRDNEGDT", "MRDNEGCY", "DEEPFL")
+
+
+def uses_response(p: Protocol) -> bool:
+    """Whether anything that is selected, counted or printed is about response."""
+    return _asks_for(p, _RESPONSE)
+
+
+def uses_mrd(p: Protocol) -> bool:
+    """Whether anything that is selected, counted or printed is about measurable residual disease."""
+    return _asks_for(p, _MRD) or bool(mrd_compared(p))
+
+
+def uses_grading(p: Protocol) -> bool:
+    """Whether anything is counted or printed by grades of toxicity."""
+    return bool(p.safety_flags or p.report.safety or p.report.lab_tests)
 
 
 def _asks_for(p: Protocol, variables: Iterable[str]) -> bool:
