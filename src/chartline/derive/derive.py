@@ -7,7 +7,7 @@ subject's rows are derived from that subject's records alone, so any split of th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.kept import Keep, call, only
+from chartline.core.overrides import RELAPSE, overrides_of
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.derive.adverse_events import derive_adverse_events
@@ -33,6 +34,12 @@ from chartline.derive.response_tables import (
     response_reasons,
     response_table,
     stop_doubts,
+)
+from chartline.derive.reviewed import (
+    with_reviewed_events,
+    with_reviewed_relapse,
+    with_reviews,
+    without_overrides,
 )
 from chartline.derive.safety import derive_safety
 from chartline.derive.subject import adsl_labels, adsl_topics, assemble, later_events
@@ -66,7 +73,19 @@ class Times:
 
 
 def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query]) -> Adam:
-    """Derive every table. `queries` are the open ones; what a blocking one touches is withheld, visibly."""
+    """Derive every table. `queries` are the open ones; what a blocking one touches is withheld, visibly.
+
+    Where reviewers set a value, everything is derived from it, and their subjects a second time without.
+    """
+    adam = _derived(data, cohort, protocol, queries)
+    if not data.overrides:
+        return adam
+    own = cohort.subjects.filter(pl.col("USUBJID").is_in([o.subject for o in data.overrides]))
+    before = _derived(without_overrides(data), replace(cohort, subjects=own), protocol, queries)
+    return with_reviews(adam, before, data.overrides)
+
+
+def _derived(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query]) -> Adam:
     subjects = derive_subjects(data, cohort, protocol, queries)
     endpoints = {e.id: resolve_endpoint(e, protocol) for e in protocol.endpoints}
     adsl, withheld = subjects.tables["ADSL"], subjects.withheld
@@ -84,6 +103,7 @@ def derive_subjects(
     data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query], keep: Keep = call
 ) -> Subjects:
     """Derive everything but the times. With `Kept` as `keep`, a step is made again only where what it reads differs."""
+    data = keep(with_reviewed_events, data) if data.overrides else data
     index = only(protocol, "treatment", "transplant", "new_therapy", "partial_dates")
     responding = only(protocol, "response", "response_variants")
     treated = keep(_treated, cohort.subjects)
@@ -128,11 +148,14 @@ def _responses(
     come before it), the relapse after it, and then the responses again, which count before that relapse.
     """
     derived = protocol.response.relapse == "derived"
+    set_to = overrides_of(data.overrides, RELAPSE)
+    recorded = milestones
+    milestones = keep(with_reviewed_relapse, milestones, set_to)
     known = keep(without_relapse, milestones) if derived else milestones
     responses = derive_response(data, known, protocol, assessments, keep)
-    relapse, why = keep(derive_relapse, assessments, responses[""].best, milestones, protocol.response)
+    relapse, why = keep(derive_relapse, assessments, responses[""].best, recorded, protocol.response)
     if derived:
-        milestones = keep(with_derived_relapse, milestones, relapse)
+        milestones = keep(with_reviewed_relapse, keep(with_derived_relapse, recorded, relapse), set_to)
         responses = derive_response(data, milestones, protocol, assessments, keep)
     return milestones, responses, (relapse, why)
 

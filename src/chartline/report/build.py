@@ -19,6 +19,7 @@ from chartline.report.blocks import (
     methods,
     multistate,
     multiverse,
+    overrides,
     planning,
     predicted,
     provenance,
@@ -46,6 +47,7 @@ Build = Callable[[ReportSource], list[Block]]
 BLOCKS: tuple[Build, ...] = (
     key_numbers.build,
     withheld.build,
+    overrides.build_first_line,
     summary.build,
     methods.build,
     flow.build,
@@ -69,10 +71,11 @@ BLOCKS: tuple[Build, ...] = (
     published.build,
     queries.build,
     amendments.build,
+    overrides.build,
     provenance.build,
 )
 CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
-QUOTING: tuple[Build, ...] = (queries.build, amendments.build, provenance.build)
+QUOTING: tuple[Build, ...] = (queries.build, amendments.build, overrides.build, provenance.build)
 
 
 def build_document(source: ReportSource, what: str = "report") -> Document:

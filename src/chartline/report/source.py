@@ -92,6 +92,20 @@ class AmendmentLine:
 
 
 @dataclass(frozen=True)
+class OverrideLine:
+    """A value that a reviewer set, or that follows from one, with what was derived without."""
+
+    subject: str
+    what: str  # "Response, assessment of 2020-01-28"; "Relapse-free survival"
+    follows: bool
+    derived: str
+    value: str
+    reason: str
+    by: str
+    on: str
+
+
+@dataclass(frozen=True)
 class WithheldLine:
     """A patient left out of analyses because of open blocking queries."""
 
@@ -155,6 +169,7 @@ class ReportSource:
     patients: tuple[PatientBar, ...] = ()
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()
+    overrides: tuple[OverrideLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...

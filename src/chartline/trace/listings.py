@@ -30,6 +30,7 @@ from chartline.report.source import (
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
+from chartline.trace.override_lines import override_lines
 from chartline.trace.response_lines import response_lines, with_responders
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def report_source(run: StudyRun) -> ReportSource:
         patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
+        overrides=override_lines(run.adam),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         **_provenance(study),
         **response_lines(run.adam, study.protocol),
