@@ -57,6 +57,13 @@ class AmendmentError(StudyError):
     exit_code = 11
 
 
+class OverrideError(StudyError):
+    """A reviewer's override is not one that can be followed, or lacks who, when or why."""
+
+    code = "override"
+    exit_code = 11
+
+
 class BlockingQueries(StudyError):
     """`--strict` was asked for and queries that block an endpoint are open."""
 

@@ -45,8 +45,11 @@ def read_study(
     study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    from dataclasses import replace
+
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.override_file import check_overrides, read_overrides
     from chartline.derive.response_rules import check_responses
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
@@ -65,6 +68,9 @@ def read_study(
     queries: list[Query] = []
     applied: list[Applied] = []
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    overrides_file = home / protocol.data.overrides if protocol.data.overrides else None
+    overrides = read_overrides(overrides_file, protocol) if overrides_file else ()
+    inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
     inputs["protocol"] = digest_file(protocol_file(study))
     signatures: dict[str, str] = {}
     days_from: dict[str, None] = {}
@@ -96,7 +102,8 @@ def read_study(
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
-    data = combine(parts)
+    data = replace(combine(parts), overrides=overrides)
+    check_overrides(overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
     asked = check_and_close(queries, data, protocol, applied)
@@ -182,11 +189,17 @@ def run_study(
 
 
 def _estimated(study: StudyData, out: Path) -> StudyRun:
+    from dataclasses import replace
+
     from chartline.assertions.engine import assert_study
+    from chartline.derive.reviewed import DOMAIN, override_queries
     from chartline.results.headline import build_headline
     from chartline.stats.estimate import estimate_curves
 
     cohort, adam, counts = derive_study(study)
+    if DOMAIN in adam.tables:
+        asked = [*study.queries, *override_queries(adam[DOMAIN])]
+        study = replace(study, queries=tuple(_in_order(asked)))
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)

@@ -30,6 +30,7 @@ def write_run(run: StudyRun, folder: Path) -> None:
     import polars as pl
 
     from chartline.counts.serialise import counts_to_json
+    from chartline.derive.reviewed import DOMAIN
     from chartline.results.serialise import result_rows
     from chartline.trace.adam import labels_of, published_tables
     from chartline.trace.build import build_trace
@@ -50,6 +51,9 @@ def write_run(run: StudyRun, folder: Path) -> None:
         labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
         file = folder / "adam" / f"{name.lower()}.parquet"
         _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
+    if DOMAIN in run.adam.tables:
+        _write_parquet(run.adam[DOMAIN], folder / "adam" / "overrides.parquet")
+        run.adam[DOMAIN].drop("PLACE").write_csv(folder / "overrides.csv")
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
     write_assertions(run, folder)

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from chartline.cli import main
+from chartline.pipeline import run_study
 from chartline.study import StudyRun
 from chartline.timelines import write_all_timelines, write_timeline
-from chartline.trace.explain import ExplainError
+from chartline.trace.explain import ExplainError, explain_subject
 from chartline.trace.timeline.course import Course, known_subjects, read_courses, read_definitions
 from chartline.trace.timeline.drawing import width_of
 from chartline.trace.timeline.picture import draw_course
@@ -115,3 +116,29 @@ def test_every_derived_value_has_its_sentence_its_rule_set_and_where_it_rests_on
         assert known[f"ADTTE.{r['PARAMCD']}", r["USUBJID"]]["ADDRESS"]
     visits = answered.adam["ADRS"].filter(pl.col("PARAMCD").str.starts_with("OVR"))
     assert visits.filter(pl.col("BECAUSE").is_null() | pl.col("SEQ").is_null()).is_empty()
+
+
+def test_a_study_with_overrides_says_so_everywhere(study: Path, tmp_path: Path, answered: StudyRun) -> None:
+    protocol = study / "protocol.yaml"
+    text = protocol.read_text(encoding="utf-8")
+    protocol.write_text(text.replace("answers: answers.csv", "answers: answers.csv\n  overrides: overrides.csv"))
+    (study / "overrides.csv").write_text(
+        "subject,item,date,term,derived,value,by,on,reason\n"
+        "A-03,OVR,2019-09-10,,CRi,NR,A. Reviewer,2024-01-05,Smear seen again\n"
+        "A-06,RELDT,,,2022-04-10,2022-03-20,A. Reviewer,2024-01-05,Seen in a letter\n",
+        encoding="utf-8",
+    )
+    run = run_study(study, tmp_path / "out")
+    assert run.headline["headline"]["cr_cri_rate"]["n"] == answered.headline["headline"]["cr_cri_rate"]["n"] - 1
+    assert run.study.data_digest != answered.study.data_digest
+    report = (run.out / "report.html").read_text(encoding="utf-8")
+    assert report.index("2 derived values were set by a reviewer") < report.index("Objective")
+    assert report.count("Smear seen again") >= 1
+    assert [q.rule for q in run.study.queries if q.rule.startswith("override")] == ["override_outdated"]
+    listed = pl.read_csv(run.out / "overrides.csv")
+    assert listed.filter(pl.col("KIND") == "set").select("USUBJID", "VALUE", "DERIVED").rows() == [
+        ("A-03", "NR", "CRi"), ("A-06", "2022-03-20", "2022-04-15"),
+    ]  # fmt: skip
+    assert "overrides.csv!line 2!value = NR" in "\n".join(explain_subject(run.out, "A-03", "BOR"))
+    write_timeline(run.out, "A-03", tmp_path / "a.html")
+    assert "set by A. Reviewer on 2024-01-05" in (tmp_path / "a.html").read_text(encoding="utf-8")

@@ -35,6 +35,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from chartline.core.overrides import Override
+
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 KEYS: dict[str, pl.DataType] = {
     "CENTRE": pl.String(),
@@ -148,6 +150,7 @@ class ClinicalData:
 
     domains: Mapping[str, pl.DataFrame]
     origins: Origins = field(default_factory=Origins)
+    overrides: tuple[Override, ...] = ()  # what reviewers set in place of derived values
 
     def __getitem__(self, domain: str) -> pl.DataFrame:
         return self.domains[domain]

@@ -16,6 +16,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy
 from chartline.core.kept import Keep, call, only
+from chartline.core.overrides import RELAPSE, overrides_of
 from chartline.core.query import Query, Topic
 from chartline.core.reasons import all_reasons
 from chartline.counts.model import BOUNDS
@@ -40,6 +41,12 @@ from chartline.derive.response_tables import (
     response_reasons,
     response_table,
     stop_doubts,
+)
+from chartline.derive.reviewed import (
+    with_reviewed_events,
+    with_reviewed_relapse,
+    with_reviews,
+    without_overrides,
 )
 from chartline.derive.safety import derive_safety
 from chartline.derive.safety_components import derive_components
@@ -81,7 +88,19 @@ class Times:
 
 
 def derive_all(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query]) -> Adam:
-    """Derive every table. `queries` are the open ones; what a blocking one touches is withheld, visibly."""
+    """Derive every table. `queries` are the open ones; what a blocking one touches is withheld, visibly.
+
+    Where reviewers set a value, everything is derived from it, and their subjects a second time without.
+    """
+    adam = _derived(data, cohort, protocol, queries)
+    if not data.overrides:
+        return adam
+    own = cohort.subjects.filter(pl.col("USUBJID").is_in([o.subject for o in data.overrides]))
+    before = _derived(without_overrides(data), replace(cohort, subjects=own), protocol, queries)
+    return with_reviews(adam, before, data.overrides)
+
+
+def _derived(data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query]) -> Adam:
     subjects = derive_subjects(data, cohort, protocol, queries)
     endpoints = {e.id: resolve_endpoint(e, protocol) for e in protocol.endpoints}
     adsl, withheld = subjects.tables["ADSL"], subjects.withheld
@@ -100,6 +119,7 @@ def derive_subjects(
     data: ClinicalData, cohort: Cohort, protocol: Protocol, queries: Sequence[Query], keep: Keep = call
 ) -> Subjects:
     """Derive everything but the times. With `Kept` as `keep`, a step is made again only where what it reads differs."""
+    data = keep(with_reviewed_events, data) if data.overrides else data
     index = only(protocol, "index_rows", "transplant", "new_therapy", "partial_dates")
     responding = only(protocol, "response", "response_variants")
     treated = keep(_treated, cohort.subjects)
@@ -176,11 +196,14 @@ def _responses(
     come before it), the relapse after it, and then the responses again, which count before that relapse.
     """
     derived = protocol.response.relapse == "derived"
+    set_to = overrides_of(data.overrides, RELAPSE)
+    recorded = milestones
+    milestones = keep(with_reviewed_relapse, milestones, set_to)
     known = keep(without_relapse, milestones) if derived else milestones
     responses = derive_response(data, known, protocol, assessments, keep)
-    relapse, why = keep(derive_relapse, assessments, responses[""].best, milestones, protocol.response)
+    relapse, why = keep(derive_relapse, assessments, responses[""].best, recorded, protocol.response)
     if derived:
-        milestones = keep(with_derived_relapse, milestones, relapse)
+        milestones = keep(with_reviewed_relapse, keep(with_derived_relapse, recorded, relapse), set_to)
         responses = derive_response(data, milestones, protocol, assessments, keep)
     return milestones, responses, (relapse, why)
 

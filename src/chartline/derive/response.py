@@ -17,6 +17,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.kept import Keep, call
+from chartline.core.overrides import ASSESSMENT, Override, overrides_of
 from chartline.core.plans import run
 from chartline.derive.compare import value_text
 from chartline.derive.durability import held_or_not
@@ -25,6 +26,7 @@ from chartline.derive.milestones import KEY, stop_day, stop_word
 from chartline.derive.relapse import with_next_relapse
 from chartline.derive.response_counts import count_evidence, recovery
 from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.derive.reviewed import with_reviewed_categories
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol, Response
 
@@ -70,8 +72,9 @@ def derive_response(
     low = min(r.counts_window_days[0] for r in choices.values())
     high = max(r.counts_window_days[1] for r in choices.values())
     supports = tuple(sorted({r.criteria for r in choices.values()}))
+    chosen = {n: overrides_of(data.overrides, f"{ASSESSMENT}_{n}" if n else ASSESSMENT) for n in choices}
     judged, evidence = keep(_prepared, data, milestones, assessments, (low, high), supports)
-    assessed = tuple(keep(_assessed, judged, evidence, milestones, choice) for choice in choices.values())
+    assessed = tuple(keep(_assessed, judged, evidence, milestones, c, chosen[n]) for n, c in choices.items())
     responses: dict[str, Assessed] = keep(_by_name, tuple(choices), assessed)
     return responses
 
@@ -97,8 +100,15 @@ def _prepared(
     return run(judged), evidence
 
 
-def _assessed(judged: pl.DataFrame, evidence: pl.DataFrame, milestones: pl.DataFrame, choice: Response) -> Assessed:
-    rows = run(_visits(judged.lazy(), milestones.lazy(), choice, evidence.lazy(), dict(judged.schema)))
+def _assessed(
+    judged: pl.DataFrame,
+    evidence: pl.DataFrame,
+    milestones: pl.DataFrame,
+    choice: Response,
+    chosen: tuple[Override, ...],
+) -> Assessed:
+    visits = _visits(judged.lazy(), milestones.lazy(), choice, evidence.lazy(), dict(judged.schema))
+    rows = run(with_reviewed_categories(visits, tuple(o for o in chosen if o.rules == choice.criteria)))
     return Assessed(rows, run(_best(rows.lazy(), milestones.lazy(), choice)))
 
 

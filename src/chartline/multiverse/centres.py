@@ -64,7 +64,7 @@ def _otherwise(
 ) -> pl.DataFrame:
     """The subjects of the other centres who are judged otherwise without this one."""
     there = pl.col("CENTRE") != centre
-    rest = ClinicalData({d: f.filter(there) for d, f in data.domains.items()}, data.origins)
+    rest = ClinicalData({d: f.filter(there) for d, f in data.domains.items()}, data.origins, data.overrides)
     subjects = select_cohort(rest, protocol, [q for q in queries if q.centre != centre], "").subjects
     return subjects.join(cohort.subjects, on=subjects.columns, how="anti", nulls_equal=True, maintain_order="left")
 
@@ -84,7 +84,13 @@ def _with_copies(data: ClinicalData, moved: dict[str, pl.DataFrame]) -> Clinical
     for domain, frame in data.domains.items():
         copies = [_renamed(frame.filter(pl.col("USUBJID").is_in(r["USUBJID"].to_list())), c) for c, r in moved.items()]
         domains[domain] = pl.concat([frame, *copies])
-    return ClinicalData(domains, data.origins)
+    copied = [
+        replace(o, subject=_name(o.subject, c))
+        for c, r in moved.items()
+        for o in data.overrides
+        if o.subject in set(r["USUBJID"])
+    ]
+    return ClinicalData(domains, data.origins, (*data.overrides, *copied))
 
 
 def _copied(queries: Sequence[Query], moved: dict[str, pl.DataFrame]) -> list[Query]:

@@ -23,6 +23,7 @@ from chartline.report.blocks import (
     mrd,
     multistate,
     multiverse,
+    overrides,
     planning,
     predicted,
     provenance,
@@ -54,6 +55,7 @@ BLOCKS: tuple[Build, ...] = (
     key_numbers.build,
     assertions.build,
     withheld.build,
+    overrides.build_first_line,
     summary.build,
     methods.build,
     flow.build,
@@ -83,10 +85,11 @@ BLOCKS: tuple[Build, ...] = (
     rule_sets.build,
     queries.build,
     amendments.build,
+    overrides.build,
     provenance.build,
 )
 CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
-QUOTING: tuple[Build, ...] = (assertions.build, queries.build, amendments.build, provenance.build)
+QUOTING: tuple[Build, ...] = (assertions.build, queries.build, amendments.build, overrides.build, provenance.build)
 
 
 def build_document(source: ReportSource, what: str = "report") -> Document:

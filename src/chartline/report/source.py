@@ -95,6 +95,20 @@ class AmendmentLine:
 
 
 @dataclass(frozen=True)
+class OverrideLine:
+    """A value that a reviewer set, or that follows from one, with what was derived without."""
+
+    subject: str
+    what: str  # "Response, assessment of 2020-01-28"; "Relapse-free survival"
+    follows: bool
+    derived: str
+    value: str
+    reason: str
+    by: str
+    on: str
+
+
+@dataclass(frozen=True)
 class WithheldLine:
     """A patient left out of analyses because of open blocking queries."""
 
@@ -212,6 +226,7 @@ class ReportSource:
     patients: tuple[PatientBar, ...] = ()
     queries: tuple[QueryLine, ...] = ()
     amendments: tuple[AmendmentLine, ...] = ()
+    overrides: tuple[OverrideLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()
     regraded: tuple[RegradedLine, ...] = ()
     syndromes: tuple[SyndromeLine, ...] = ()

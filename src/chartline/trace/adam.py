@@ -11,6 +11,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
+from chartline.derive.reviewed import DOMAIN
 from chartline.protocol.model import Mrd
 from chartline.trace.build import locate
 from chartline.trace.mrd_samples import mrd_table
@@ -33,7 +34,8 @@ def published_tables(data: ClinicalData, adam: Adam, mrd: Mrd) -> dict[str, pl.D
     A row of ADSL, ADSYN or ADCOMP, and a best response, rests on many cells: its address is the subject's own row, or
     the assessment's; trace.parquet lists them all.
     """
-    tables = dict(adam.tables) | {"ADMRD": mrd_table(data, load_mrd_rules(mrd.definition))}
+    tables = {n: t for n, t in adam.tables.items() if n != DOMAIN}
+    tables |= {"ADMRD": mrd_table(data, load_mrd_rules(mrd.definition))}
     sourced = {name: _with_source(name, table, data) for name, table in tables.items()}
     refs = [table.select("CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR") for table in sourced.values()]
     addresses = locate(data, pl.concat(refs))["ADDRESS"].alias("SRCADDR")

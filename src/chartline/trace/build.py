@@ -18,9 +18,11 @@ import polars as pl
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
+from chartline.core.overrides import Override
 from chartline.counts.members import Roster, all_members, as_counted, pattern_of, table_names
 from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
+from chartline.derive.reviewed import DOMAIN
 from chartline.mapping.amendments import Applied
 from chartline.protocol.analyses import Agreement, Analysis, Intercurrent, MrdRates, Multistate, Toxicity
 from chartline.protocol.base import dated
@@ -40,7 +42,8 @@ def build_trace(
     derived = [t.select(*TRACE_SCHEMA) for t in (cohort.trace, adam.trace)]
     values = pl.concat(derived).unique(maintain_order=True)
     members = _members(values, adam, protocol)
-    placed = locate(data, values).join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
+    located = _with_overrides(locate(data, values), data.overrides)
+    placed = located.join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
     return pl.concat([placed, members], how="diagonal").select(COLUMNS)
 
 
@@ -84,6 +87,21 @@ def locate(data: ClinicalData, refs: pl.DataFrame) -> pl.DataFrame:
     address, raw = data.origins.cells(known.select("BLOCK", "SRCVAR", "ROW").rows())
     known = known.select(*key, pl.Series("ADDRESS", address, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String))
     return refs.join(known, on=key, how="left", maintain_order="left")
+
+
+def _with_overrides(placed: pl.DataFrame, overrides: Sequence[Override]) -> pl.DataFrame:
+    """Give the rows that lead to a reviewer's override the line it stands in."""
+    if not overrides:
+        return placed
+    ours = pl.col("SRCDOM") == DOMAIN
+    lines = ({o.line: o.where for o in overrides}, {o.line: o.value for o in overrides})
+    return placed.with_columns(
+        pl.when(ours)
+        .then(pl.col("SRCSEQ").replace_strict(to, default=None, return_dtype=pl.String))
+        .otherwise(name)
+        .alias(name)
+        for name, to in zip(("ADDRESS", "RAW"), lines, strict=True)
+    )
 
 
 def _answered(applied: Sequence[Applied]) -> pl.DataFrame:

@@ -227,7 +227,7 @@ def _cell_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _items(out: Path, of: pl.DataFrame, what: str) -> list[str]:
     known = of["ITEM"].unique(maintain_order=True).to_list()
-    for prefix in ("ADTTE.", "ADSL.", "ELIG.", "RESULT.", ""):
+    for prefix in ("ADTTE.", "ADSL.", "ELIG.", "RESULT.", "ADRS.", "ADAE.", ""):
         if prefix + what in known:
             return [prefix + what]
     headline = _headline(out)

@@ -39,6 +39,7 @@ from chartline.report.source import (
 )
 from chartline.results.model import Results
 from chartline.trace.build import items_of
+from chartline.trace.override_lines import override_lines
 from chartline.trace.response_lines import response_lines, with_responders
 from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
 
@@ -61,6 +62,7 @@ def report_source(run: StudyRun) -> ReportSource:
         patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
+        overrides=override_lines(run.adam),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         regraded=regraded_lines(run.adam, study.protocol),
         syndromes=syndrome_lines(run.adam),

@@ -19,6 +19,7 @@ import polars as pl
 
 from chartline.protocol.names import level_words
 from chartline.trace.explain import ExplainError
+from chartline.trace.override_lines import words_of
 
 _EVENTS = {  # date variable -> kind, label
     "HSCTDT": ("transplant", "Transplantation"),
@@ -259,7 +260,7 @@ def _values(trace: list[dict[str, Any]], adsl: dict[str, Any], definitions: dict
         if not row["ITEM"].startswith("RESULT."):
             of.setdefault(row["ITEM"], []).append(row)
     for item in sorted(of, key=lambda i: rank.get(i, len(rank))):
-        said = definitions["values"].get(item, {"label": item.partition(".")[2], "rules": "the protocol"})
+        said = definitions["values"].get(item, {"label": words_of(item, {}), "rules": "a reviewer"})
         rows = of[item]
         sentences = list(dict.fromkeys(r["BECAUSE"] for r in rows if r["BECAUSE"]))
         cells = dict.fromkeys((r["ADDRESS"], r["RAW"] or "") for r in rows if r["ADDRESS"])
