@@ -47,7 +47,7 @@ class Finding:
     sign: str = ""  # of a value that was censored at source: <, <=, >, >=
     sure: bool = True  # MRD: sensitive enough; toxicity: related to the treatment; event: date not imputed
     limit: float | None = None  # MRD: limit of detection, fraction of cells
-    kind: str = ""  # of an event
+    kind: str = ""  # of an event; of a response: reviewed, where a reviewer set it
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,8 @@ def _responses(rows: dict[str, list[dict[str, Any]]], start: dt.date) -> Iterato
         why = f"{r['AVALC']}: {r['BECAUSE']}"
         if r["ANL01FL"] != "Y":
             why += "; not counted: outside of the window of the response"
-        yield _finding("response", "Derived", r["ADT"], start, r["AVALC"], why, r, sure=r["ANL01FL"] == "Y")
+        of = {"sure": r["ANL01FL"] == "Y", "kind": "reviewed" if r["BECAUSE"].startswith("set by ") else ""}
+        yield _finding("response", "Derived", r["ADT"], start, r["AVALC"], why, r, **of)
         if r["INVRESP"] is not None:
             told = f"The treating team recorded {r['INVRESP']}"
             yield _finding("recorded", "Treating team", r["ADT"], start, r["INVRESP"], told, r)
