@@ -106,6 +106,12 @@ def test_the_ribbon_colours_by_response_and_maps_the_words_of_the_treating_team(
     assert "r3" in classes(svg, "rect")  # PD is NR in this rule set
 
 
+def test_a_category_that_a_reviewer_set_has_a_dagger() -> None:
+    c = course(finding("response", 20, "NR", kind="reviewed"), finding("response", 40, "CR"), finding("dose", 0))
+    assert {"NR†", "CR"} <= set(texts(draw_course(c)))
+    assert "† set by a reviewer" in render_page(c)
+
+
 def test_every_mark_says_why_and_from_which_cell() -> None:
     svg = draw_course(course(finding("response", 20, "CR")))
     titles = [e.text for e in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}title")]

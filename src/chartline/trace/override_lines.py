@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chartline.derive.model import Adam
 from chartline.derive.reviewed import DOMAIN
+from chartline.protocol.names import level_words
 from chartline.report.source import OverrideLine
 
 _SET = {
@@ -22,8 +23,8 @@ def override_lines(adam: Adam) -> tuple[OverrideLine, ...]:
             subject=r["USUBJID"],
             what=words_of(r["ITEM"], adam.labels),
             follows=r["KIND"] == "follows",
-            derived=r["DERIVED"] or "",
-            value=r["VALUE"] or "",
+            derived=value_words(r["ITEM"], r["DERIVED"]),
+            value=value_words(r["ITEM"], r["VALUE"]),
             reason=r["REASON"],
             by=r["SETBY"],
             on=r["SETON"],
@@ -31,6 +32,17 @@ def override_lines(adam: Adam) -> tuple[OverrideLine, ...]:
         for r in adam[DOMAIN].iter_rows(named=True)
     ]
     return tuple(sorted(lines, key=lambda o: (o.subject, o.follows)))
+
+
+def value_words(item: str, value: str | None) -> str:
+    """Return a value of the trace as a person writes it: no endless decimals, words for codes, a time in days."""
+    if value is None:
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return level_words(value)
+    return f"{number:.4g}" + (" days" if item.startswith("ADTTE.") else "")
 
 
 def words_of(item: str, labels: dict[str, str]) -> str:

@@ -16,8 +16,13 @@ def build_first_line(source: ReportSource) -> list[Block]:
         return []
     later = len(source.overrides) - n
     text = f"{fmt.plural(n, 'derived value was', 'derived values were')} set by a reviewer"
-    text += f"; {fmt.plural(later, 'other value follows', 'other values follow')} from it" if later else ""
-    return [Paragraph(f"{text}. What was derived without is listed under Reviewers' overrides.", "notice")]
+    text += (
+        f"; {fmt.plural(later, 'other value follows', 'other values follow')} from {'it' if n == 1 else 'them'}"
+        if later
+        else ""
+    )
+    listed = " What was derived without is listed under Reviewers' overrides."
+    return [Paragraph(f"{text}.{listed if source.protocol.report.patient_level else ''}", "notice")]
 
 
 def build(source: ReportSource) -> list[Block]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from chartline.protocol.names import level_words
 from chartline.trace.explain import ExplainError
-from chartline.trace.override_lines import words_of
+from chartline.trace.override_lines import value_words, words_of
 
 _EVENTS = {  # date variable -> kind, label
     "HSCTDT": ("transplant", "Transplantation"),
@@ -47,7 +47,7 @@ class Finding:
     sign: str = ""  # of a value that was censored at source: <, <=, >, >=
     sure: bool = True  # MRD: sensitive enough; toxicity: related to the treatment; event: date not imputed
     limit: float | None = None  # MRD: limit of detection, fraction of cells
-    kind: str = ""  # of an event
+    kind: str = ""  # of an event; of a response: reviewed, where a reviewer set it
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,8 @@ def _responses(rows: dict[str, list[dict[str, Any]]], start: dt.date) -> Iterato
         why = f"{r['AVALC']}: {r['BECAUSE']}"
         if r["ANL01FL"] != "Y":
             why += "; not counted: outside of the window of the response"
-        yield _finding("response", "Derived", r["ADT"], start, r["AVALC"], why, r, sure=r["ANL01FL"] == "Y")
+        of = {"sure": r["ANL01FL"] == "Y", "kind": "reviewed" if r["BECAUSE"].startswith("set by ") else ""}
+        yield _finding("response", "Derived", r["ADT"], start, r["AVALC"], why, r, **of)
         if r["INVRESP"] is not None:
             told = f"The treating team recorded {r['INVRESP']}"
             yield _finding("recorded", "Treating team", r["ADT"], start, r["INVRESP"], told, r)
@@ -265,19 +266,10 @@ def _values(trace: list[dict[str, Any]], adsl: dict[str, Any], definitions: dict
         sentences = list(dict.fromkeys(r["BECAUSE"] for r in rows if r["BECAUSE"]))
         cells = dict.fromkeys((r["ADDRESS"], r["RAW"] or "") for r in rows if r["ADDRESS"])
         value = rows[0]["VALUE"]
-        shown = "" if value is None else _shown(item, value)
+        shown = "" if value is None else value_words(item, value)
         if shown and item.startswith("ADSL.") and adsl.get(item.removeprefix("ADSL.")) is None:
             shown = f"withheld, a query is open (else {shown})"
         yield Value(item, said["label"], shown, "; ".join(sentences), said["rules"], tuple(cells))
-
-
-def _shown(item: str, value: str) -> str:
-    """As a person writes it: no endless decimals, words for codes; a time in days."""
-    try:
-        number = float(value)
-    except ValueError:
-        return level_words(value)
-    return f"{number:.4g}" + (" days" if item.startswith("ADTTE.") else "")
 
 
 def _plural(n: int, noun: str) -> str:

@@ -306,7 +306,7 @@ def _ribbon(found: list[Finding], stops: list[int], axis: Axis, y: float, rank: 
         until = stop if is_last else min(found[i + 1].day, stop)
         right = axis.x(until)
         colour = rank(f.shown)
-        words = f.shown + ("" if f.sure else "*")
+        words = f.shown + ("" if f.sure else "*") + ("†" if f.kind == "reviewed" else "")
         seen = min(left + width_of(words) + 12, right) if is_last else right
         block = rect(left, y, seen - left - 0.8, 20, f"r{colour}")
         if right > seen:

@@ -32,7 +32,7 @@ def render_page(course: Course, back: str = "") -> str:
     """Return the page of a patient. `back` is the address of an index, where there is one."""
     definitions = course.definitions
     study = definitions["study"]
-    link = f'<p><a href="{escape(back)}">All patients</a></p>' if back else ""
+    link = f'<p class="back"><a href="{escape(back)}">All patients</a></p>' if back else ""
     facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in course.facts)
     body = (
         f"{link}<h1>Patient {escape(course.subject)}</h1>"
@@ -92,6 +92,8 @@ def _caption(course: Course) -> str:
             "MRD: the stroke below a point reaches to the limit of detection; asked for is "
             f"{of['mrd']['sensitivity']:g}; a triangle is a level below it."
         )
+    if any(f.kind == "reviewed" for f in course.of("response")):
+        told.append("† set by a reviewer; the derived category stands in its sentence.")
     if course.of("toxicity"):
         told.append("Toxicities by CTCAE grade; a broken edge was not related to the treatment.")
     early = [f for f in course.findings if f.day < -56]
