@@ -55,13 +55,15 @@ def eligible(data: ClinicalData) -> ClinicalData:
 
 
 def derive(tables: dict[str, str], queries: Sequence[Query] = (), **over: Any) -> Adam:
-    """Derive a small study in which everyone is eligible, without what is derived beside the main choices unless asked:
-    variants, syndromes, compared MRD definitions."""
+    """Derive a small study in which everyone is eligible; syndromes and compared MRD definitions only where asked."""
     data = eligible(tiny(**tables))
-    beside: dict[str, Any] = {"response_variants": {}, "laboratory_variants": {}, "syndromes": {}}
-    beside["analyses"] = [a for a in _plain()["analyses"] if a["kind"] != "mrd"]
-    p = protocol(**(beside | over))
+    p = protocol(**(lean() | over))
     return derive_all(data, select_cohort(data, p, queries, "digest"), p, queries)
+
+
+def lean() -> dict[str, Any]:
+    """The keys that leave out of the reference study's protocol what takes long to derive and few tests look at."""
+    return {"syndromes": {}, "analyses": [a for a in _plain()["analyses"] if a["kind"] != "mrd"]}
 
 
 def select(tables: dict[str, str], queries: Sequence[Query] = (), **over: Any) -> Cohort:

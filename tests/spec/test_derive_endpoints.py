@@ -12,7 +12,7 @@ from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.names import adsl_types
-from derive_cases import because, block, derive, protocol, row
+from derive_cases import because, block, derive, lean, protocol, row
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1"
 RS = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2020-01-31|1|1|0|ABSENT"
@@ -189,7 +189,7 @@ def test_a_doubtful_first_dose_hides_everything_counted_from_it() -> None:
 
 def test_adsl_has_every_variable_that_a_protocol_may_name() -> None:
     adam = follow("N||2020-07-01|N|")
-    names = adsl_types(protocol())
+    names = adsl_types(protocol(**lean()))
     assert [n for n in names if n not in adam["ADSL"].columns] == []
     assert [n for n in names if n not in adam.labels] == []
     assert adam.topics["BOR"] >= {Topic.RESPONSE, Topic.COUNTS}

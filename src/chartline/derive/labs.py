@@ -63,7 +63,8 @@ def on_treatment_until(
     stopped = pl.format("the day before {} on {}", stop_word(rule.before), day).fill_null("no date of the last dose")
     because = pl.when(full).then(counted).otherwise(stopped)
     rows = window.join(milestones, on=KEY)
-    return window.select(*KEY, "ONTRTEDT"), [reason(rows, "ADSL.ONTRTEDT", pl.col("ONTRTEDT"), because)]
+    source = ("EX", pl.col("last_dose_SEQ"), "EXSTDTC")
+    return window.select(*KEY, "ONTRTEDT"), [reason(rows, "ADSL.ONTRTEDT", pl.col("ONTRTEDT"), because, source)]
 
 
 def derive_labs(data: ClinicalData, window: pl.DataFrame, rule: Laboratory) -> pl.DataFrame:

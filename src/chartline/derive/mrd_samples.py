@@ -120,13 +120,18 @@ def _sensitive(needed: Sensitivity) -> pl.Expr:
 
 
 def _sentence(label: pl.Expr) -> pl.Expr:
-    level = pl.format("{} %", value_text("MRDVAL"))
+    # concat_str and not format, which panics over a single row of nothing but missing values (Polars 2.1)
+    level = pl.concat_str(value_text("MRDVAL"), pl.lit(" %"))
     result = pl.coalesce(level, pl.col("MRDCLASS").str.to_lowercase())
-    limit = pl.format("limit of detection {}", pl.col("MRDSENS").cast(pl.String))
-    cells = pl.format("{} cells acquired", number_text(pl.col("MRDCELLS")))
-    assay = pl.col("MRDASSAY").replace_strict(_ASSAYS, default=None, return_dtype=pl.String)
+    limit = pl.concat_str(pl.lit("limit of detection "), pl.col("MRDSENS").cast(pl.String))
+    cells = pl.concat_str(number_text(pl.col("MRDCELLS")), pl.lit(" cells acquired"))
+    assay = pl.concat_str(
+        pl.lit("by "), pl.col("MRDASSAY").replace_strict(_ASSAYS, default=None, return_dtype=pl.String)
+    )
     specimen = pl.when(pl.col("MRDSPEC") == "BLOOD").then(pl.lit("blood"))
-    how = [pl.format("by {}", assay), specimen, pl.coalesce(limit, cells, pl.lit("no limit of detection given"))]
+    how = [assay, specimen, pl.coalesce(limit, cells, pl.lit("no limit of detection given"))]
     what = pl.concat_str(how, separator=", ", ignore_nulls=True)
     verdict = label.fill_null("not counted by this definition")
-    return pl.format("MRD {} on {} ({}): {}", result, pl.col("RSDTC"), what, verdict)
+    return pl.concat_str(
+        pl.lit("MRD "), result, pl.lit(" on "), pl.col("RSDTC"), pl.lit(" ("), what, pl.lit("): "), verdict
+    )

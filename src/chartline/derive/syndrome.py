@@ -297,12 +297,14 @@ def _variables(treated: pl.DataFrame, adsyn: pl.DataFrame, declared: Mapping[str
 
 
 def _reasons(s: DeclaredSet, rows: pl.DataFrame, told: pl.DataFrame) -> list[pl.LazyFrame]:
-    """The sentence of each variable, and under the flag every item that decided it, with its cell."""
+    """The sentence of each variable, and under the flag and its day every item that decided it, with its cell."""
     flag = pl.col("AVALC").replace_strict({MET: "Y", NOT_MET: "N"}, default=None, return_dtype=pl.String)
     values = {"": flag, "_DT": pl.col("ADT"), "_CAT": pl.col("SYNCAT"), "_SEV": pl.col("SYNSEV")}
     cell = (pl.col("DOM"), pl.col("SEQ"), pl.col("VAR"))
     out = [reason(rows, f"ADSL.{s.name}{tail}", v, pl.col("BECAUSE"), cell) for tail, v in values.items()]
-    items = rows.lazy().select(*KEY, "OCC", "AVALC").join(told.lazy(), on=_OCC, maintain_order="left")
+    items = rows.lazy().select(*KEY, "OCC", "AVALC", pl.col("ADT").alias("METON"))
+    items = items.join(told.lazy(), on=_OCC, maintain_order="left")
     word = pl.when(pl.col("STATE") == 2).then(pl.lit("so")).when(pl.col("STATE") == 0).then(pl.lit("not so"))
     text = pl.format("{}, {}: {}", "LABEL", word.fill_null("not known"), pl.col("TEXT").fill_null("not recorded"))
-    return [*out, reason(items, f"ADSL.{s.name}", flag, text, cell)]
+    on = reason(items.filter(pl.col("METON").is_not_null()), f"ADSL.{s.name}_DT", pl.col("METON"), text, cell)
+    return [*out, reason(items, f"ADSL.{s.name}", flag, text, cell), on]
