@@ -50,7 +50,7 @@ def read_study(
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
     from chartline.derive.override_file import check_overrides, read_overrides
-    from chartline.derive.response_rules import check_responses
+    from chartline.derive.rule_sets import check_rule_sets
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
@@ -60,7 +60,7 @@ def read_study(
     tell("Reading the protocol")
     protocol = load_protocol(study)
     check_endpoints(protocol, str(protocol_file(study)))
-    check_responses(protocol)
+    check_rule_sets(protocol, str(protocol_file(study)))
     home = protocol_file(study).parent
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from chartline.derive.rule_set import Operator, Rule, RuleSet, available_rule_sets, load_rule_set
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Protocol, Response
+from chartline.protocol.model import Response
 
 
 class Support(Rule):
@@ -226,9 +226,3 @@ def responders_of(choice: Response) -> tuple[str, ...]:
             do="name categories of the rule set, or leave `responders` out to take its own",
         )
     return choice.responders or rules.responders
-
-
-def check_responses(protocol: Protocol) -> None:
-    """Raise `ProtocolError` for a rule set that is not shipped, and for responders that it does not have."""
-    for choice in (protocol.response, *protocol.response_variants.values()):
-        responders_of(choice)

@@ -55,7 +55,8 @@ class RuleSet(Rule):
     @property
     def reference(self) -> str:
         """Return how a methods section names the rule set."""
-        return f"{self.label} (chartline rule set {self.name}, version {self.version}; {self.source.strip()})"
+        source = self.source.strip().removesuffix(".")
+        return f"{self.label} (chartline rule set {self.name}, version {self.version}; {source})"
 
     def rows(self) -> list[RuleRow]:
         """Return every rule below the head as a row, in the order of the file; what any model of rules can say."""
