@@ -9,6 +9,7 @@ import pytest
 from chartline.derive.rule_sets import check_rule_sets, rule_sets_of
 from chartline.errors import ProtocolError
 from chartline.protocol.load import load_protocol
+from chartline.protocol.specify import Specifications
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "inotuzumab-india" / "protocol.yaml"
 
@@ -34,6 +35,14 @@ def test_a_rule_set_that_is_not_shipped(tmp_path: Path, written: str, wrong: str
         check_rule_sets(load_protocol(tmp_path), str(tmp_path / "protocol.yaml"))
     assert f"protocol.yaml line {line}, at " in refused.value.where and refused.value.where.endswith(at)
     assert f"did you mean `{near}`?" in refused.value.expected
+
+
+def test_an_option_of_a_multiverse_that_names_none(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace("{response.criteria: cibmtr}", "{response.criteria: cibmt}")
+    (tmp_path / "protocol.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ProtocolError, match="not valid under `CIBMTR`.*no response rule set `cibmt`") as refused:
+        Specifications(load_protocol(tmp_path), str(tmp_path / "protocol.yaml"), check_rule_sets)
+    assert refused.value.where.endswith("multiverse.switches.response_rule_set.options.CIBMTR")
 
 
 def test_what_a_study_does_not_use_is_not_named() -> None:

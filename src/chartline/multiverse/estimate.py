@@ -13,6 +13,7 @@ import numpy as np
 
 from chartline.core.kept import Kept, only
 from chartline.counts.model import Counts
+from chartline.derive.rule_sets import check_rule_sets
 from chartline.errors import ProtocolError
 from chartline.multiverse.centres import WHOLE
 from chartline.multiverse.patients import count_specification, is_simple
@@ -41,7 +42,7 @@ def estimate_multiverse(study: StudyData, file: str = "") -> Multiverse:
             "The protocol declares no multiverse", where=file, expected="the key `multiverse`",
             do="declare the outcomes and switches: see docs/protocol.md",
         )  # fmt: skip
-    specifications = Specifications(protocol, file)
+    specifications = Specifications(protocol, file, check_rule_sets)
     specifications.check_pairs()
     asked = {name: outcome_of(protocol, name, file) for name in protocol.multiverse.outcomes}
     results, rows = _results(study, specifications, asked)

@@ -10,7 +10,7 @@ object in all of them, so that whatever was made of it once need not be made aga
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations, product
 from math import prod
 from typing import Any
@@ -82,11 +82,15 @@ def outcome_of(protocol: Protocol, name: str, file: str = "") -> Headline:
 class Specifications:
     """The options of each switch in the order of the protocol, and the protocol under each choice of them.
 
-    Raises `ProtocolError` where an option alone makes no valid protocol, or two switches change the same thing.
+    A protocol is valid where `resolve` and `also`, which are given it and the file, find nothing wrong with it. Raises
+    `ProtocolError` where an option alone makes no valid protocol, or two switches change the same thing.
     """
 
-    def __init__(self, protocol: Protocol, file: str = "") -> None:
+    def __init__(
+        self, protocol: Protocol, file: str = "", also: Callable[[Protocol, str], None] = lambda protocol, file: None
+    ) -> None:
         assert protocol.multiverse is not None
+        self._also = also
         self.protocol, self._file = protocol, file
         self.names = tuple(protocol.multiverse.switches)
         self.options = tuple(_options(protocol.multiverse, name, protocol) for name in self.names)
@@ -156,6 +160,7 @@ class Specifications:
         try:
             made = Protocol.model_validate(plain)
             resolve(made, self._file)
+            self._also(made, self._file)
         except (ValidationError, ProtocolError) as e:
             of = " and ".join(f"`{self.options[s][o]}` ({self.names[s]})" for s, o in chosen)
             first, option = self.names[chosen[-1][0]], self.options[chosen[-1][0]][chosen[-1][1]]
