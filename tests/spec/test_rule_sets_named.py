@@ -40,7 +40,7 @@ def test_a_rule_set_that_is_not_shipped(tmp_path: Path, written: str, wrong: str
 def test_an_option_of_a_multiverse_that_names_none(tmp_path: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8").replace("{response.criteria: cibmtr}", "{response.criteria: cibmt}")
     (tmp_path / "protocol.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(ProtocolError, match="not valid under `CIBMTR`.*no response rule set `cibmt`") as refused:
+    with pytest.raises(ProtocolError, match=r"not valid under `CIBMTR`.*no response rule set `cibmt`") as refused:
         Specifications(load_protocol(tmp_path), str(tmp_path / "protocol.yaml"), check_rule_sets)
     assert refused.value.where.endswith("multiverse.switches.response_rule_set.options.CIBMTR")
 
