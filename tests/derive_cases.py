@@ -66,6 +66,12 @@ def lean() -> dict[str, Any]:
     return {"syndromes": {}, "analyses": [a for a in _plain()["analyses"] if a["kind"] != "mrd"]}
 
 
+def bare() -> dict[str, Any]:
+    """The keys that leave nothing but response, MRD, exposure, gradings and safety flags: for tests of what is declared besides."""
+    empty: dict[str, Any] = {"response_variants": {}, "laboratory_variants": {}, "milestones": {}}
+    return lean() | empty | {"endpoints": [], "analyses": [], "prior_therapy": None}
+
+
 def select(tables: dict[str, str], queries: Sequence[Query] = (), **over: Any) -> Cohort:
     return select_cohort(tiny(**tables), protocol(**over), queries, "digest")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chartline.derive.syndrome_logic import truth_of
 from chartline.derive.syndrome_rules import Requirement, available_syndromes, load_syndrome, names_in
-from derive_cases import derive
+from derive_cases import bare, derive
 
 VALUES = (True, None, False)
 EXHAUSTIVE = 8  # items: 3^8 states
@@ -89,7 +89,7 @@ def test_a_finding_struck_from_the_chart_makes_no_verdict_turn(rows: list[tuple[
         }
         if lines:
             tables["FA"] = "\n".join(["USUBJID|FAOBJ|FATESTCD|FADTC|FAORRES", *lines])
-        adam = derive(tables, syndromes={name.upper(): {"criteria": name} for name in SETS})
+        adam = derive(tables, **bare() | {"syndromes": {name.upper(): {"criteria": name} for name in SETS}})
         return dict(adam["ADSYN"].select("PARAMCD", "AVALC").iter_rows())
 
     whole, less = verdicts(rows), verdicts([r for r in rows if r[0] != hidden])

@@ -11,7 +11,7 @@ import pytest
 from chartline.core.query import Topic
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from derive_cases import because, block, derive
+from derive_cases import bare, because, block, derive
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-10|1\nP1|2020-01-17|1"
 HSCT = "USUBJID|PRTRT|PRSTDTC|PRTIMING\nP1|ALLOGENEIC HSCT|2020-03-01|AFTER"
@@ -32,7 +32,7 @@ def syndrome(
     ):
         if lines:
             tables[domain] = "\n".join([head, *lines])
-    return derive(tables, queries, syndromes={"IT": {"criteria": criteria} | over})
+    return derive(tables, queries, **bare() | {"syndromes": {"IT": {"criteria": criteria} | over}})
 
 
 def verdict(adam: Adam) -> str:
