@@ -67,7 +67,7 @@ def lean() -> dict[str, Any]:
 
 
 def bare() -> dict[str, Any]:
-    """The keys that leave nothing but response, MRD, exposure, gradings and safety flags: for tests of what is declared besides."""
+    """The keys that leave response, MRD, exposure, grades and safety flags: for tests of what is declared besides."""
     empty: dict[str, Any] = {"response_variants": {}, "laboratory_variants": {}, "milestones": {}}
     return lean() | empty | {"endpoints": [], "analyses": [], "prior_therapy": None}
 

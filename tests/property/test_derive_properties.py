@@ -22,7 +22,7 @@ from chartline.derive.derive import derive_all
 from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.protocol.model import Protocol
-from derive_cases import derive, eligible, protocol
+from derive_cases import derive, eligible, lean, protocol
 from truth_data import tiny
 
 TABLES = ("ADSL", "ADEX", "ADRS", "ADLB", "ADAE", "ADTOX", "ADCYC", "ADTTE", "ADSYN", "ADCOMP")
@@ -185,7 +185,7 @@ def _every_endpoint() -> dict[str, Any]:
 @settings(max_examples=15, deadline=None)
 @given(sound_charts(), st.integers(1, 3))
 def test_sound_charts_hold_every_assertion_and_their_parts_give_the_whole(tables: dict[str, str], parts: int) -> None:
-    p = protocol(**_every_endpoint())
+    p = protocol(**lean() | _every_endpoint())
     data = eligible(tiny(**tables))
     cohort = select_cohort(data, p, [], "digest")
     whole = derive_all(data, cohort, p, [])

@@ -19,7 +19,7 @@ from chartline.protocol.model import Protocol
 from chartline.stats.sensitivity.specifications import decompose_specifications
 from chartline.stats.statistic import NotEstimable
 from chartline.study import StudyData
-from derive_cases import block, eligible, protocol
+from derive_cases import block, eligible, lean, protocol
 from truth_data import tiny
 
 ANALYSES = ("screened", "eligible", "cr_cri_rate", "os", "dor", "cycles", "best_response", "followup")
@@ -63,12 +63,14 @@ def test_leaving_a_centre_out_by_addition_is_a_run_without_it(study: tuple[Clini
 
 
 def of_three_centres() -> Protocol:
-    p = protocol()
+    p = protocol(**lean())
     one = p.data.centres[0]
     centres = tuple(one.model_copy(update={"id": c, "label": c}) for c in "ABC")
     data = p.data.model_copy(update={"centres": centres})
     checks = {rule: False for rule in _rules()}  # the queries of this test are its own
-    return p.model_copy(update={"data": data, "checks": checks})
+    counted = tuple(a for a in p.analyses if a.id in ANALYSES)
+    report = p.report.model_copy(update={"syndromes": ()})
+    return p.model_copy(update={"data": data, "checks": checks, "analyses": counted, "report": report})
 
 
 def _rules() -> list[str]:
