@@ -26,9 +26,12 @@ from chartline.counts.model import EventTable
 from chartline.stats.design import Floats as Floats
 from chartline.stats.design import Ints as Ints
 from chartline.stats.design import MixedColumns, constant, design_matrix, factor, mixed_columns
+from chartline.stats.pieces import keep_freed_memory
 
 if TYPE_CHECKING:
     from chartline.stats.risk import RiskTable
+
+keep_freed_memory()
 
 _SAME = float(np.sqrt(np.finfo(float).eps))  # R aeqSurv: two times nearer than this share of their size are one
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 PIECE = 16_384  # rows of a piece
+_KEPT = 31 << 20  # bytes; glibc heeds no array of 32 MiB or more
 _ALONE = 250_000  # multiplications up to which OpenBLAS uses one thread
 _FEW = 8  # pieces up to which threads are not worth their start
 _MOST = 8  # threads
@@ -66,6 +67,16 @@ def square(a: Floats, b: Floats) -> Floats:
     if a.shape[1] <= step:
         return np.asarray(a @ b.T)
     return np.asarray(sum(a[:, at] @ b[:, at].T for at in slices(a.shape[1], step)))
+
+
+def keep_freed_memory() -> None:
+    """Make the C library keep the memory of freed arrays for the next ones, up to twice `_KEPT`.
+
+    glibc gives arrays of more than 128 kB pages of the system, and gives them back, until an array larger than that has
+    been freed (mallopt(3), M_MMAP_THRESHOLD: the threshold is dynamic). New pages, which the system fills with zeros,
+    cost as much as the sums that are written to them. Elsewhere this does nothing.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 def _processors() -> int:

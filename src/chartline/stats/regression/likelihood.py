@@ -236,7 +236,7 @@ class Likelihood:
     @cached_property
     def _events(self) -> tuple[Floats, float]:
         """The covariates and the offsets summed over the events."""
-        weight = self.sets.count * self.sets.event
+        weight = self.sets.event.astype(np.float64) if self.sets.singly else self.sets.count * self.sets.event
         return self.xt @ weight, 0.0 if self.offset is None else float(self.offset @ weight)
 
     def _wide(self, eta: Floats) -> bool:

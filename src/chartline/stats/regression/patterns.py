@@ -59,7 +59,7 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
 def _mixed(values: MixedColumns, sets: RiskSets, ties: str) -> Standardised:
     """Categories by pattern, continuous covariates by row."""
     xt, few = np.empty((len(values.own), sets.row.size)), values.few.T.copy()
-    cells = np.bincount(sets.cell, sets.count, 2 * sets.times.size * sets.kinds)
+    cells = np.bincount(sets.cell, None if sets.singly else sets.count, 2 * sets.times.size * sets.kinds)
 
     for x, column in zip(xt, values.own, strict=True):  # one after the other: the cache holds one, not all
         np.take(column, sets.row, out=x, mode="clip")
@@ -72,10 +72,10 @@ def _mixed(values: MixedColumns, sets: RiskSets, ties: str) -> Standardised:
 
 def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
     """Write the covariates of each row, covariates x rows."""
-    place = row if episodes.by_row else episodes.pattern[row]
     if episodes.design.flags.f_contiguous:
-        xt[:] = episodes.design.T.take(place, axis=1)
+        xt[:] = episodes.design.T.take(episodes.pattern[row], axis=1)
         return
+    place = row if episodes.by_row else episodes.pattern[row]
 
     def fill(at: slice) -> None:
         xt[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
@@ -86,24 +86,24 @@ def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Take mean and standard deviation off, in place (1 for what does not vary); return them."""
     pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
-    near = xt[:, :1].copy()  # any value near the mean: squares of distances from it keep their digits
     alike = weight.strides == (0,) and weight[0] == 1
 
     def add(at: slice) -> Floats:
-        x = xt[:, at]
-        x -= near
-        weighted = x if alike else x * weight[at]
-        return np.array([weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
+        return xt[:, at].sum(axis=1) if alike else xt[:, at] @ weight[at]
 
-    away, square = sum(each(add, pieces)) / total
-    size = np.sqrt(np.maximum(square - away * away, 0.0))
-    centre = near[:, 0] + away
+    centre = np.asarray(sum(each(add, pieces)) / total)
+
+    def square(at: slice) -> Floats:
+        x = xt[:, at]
+        x -= centre[:, None]
+        return np.asarray(np.vecdot(x if alike else x * weight[at], x))
+
+    size = np.sqrt(sum(each(square, pieces)) / total)
     scale = np.where(size > 1e-12 * np.abs(centre), size, 1.0)
 
     def change(at: slice) -> None:
         x = xt[:, at]
-        x -= away[:, None]
-        x /= scale[:, None]
+        x *= (1 / scale)[:, None]
 
     each(change, pieces)
     return centre, scale

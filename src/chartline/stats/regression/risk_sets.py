@@ -250,8 +250,8 @@ def _narrow(size: int) -> type[np.integer]:
 
 def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """As `_of_days`, by sorting the rows by day, and those of a day by whether they have the event."""
-    key = 2 * days + 1
-    key -= event
+    key = 2 * days
+    key += ~event
     order = np.argsort(key.astype(_narrow(int(key.max()) + 1)), kind="stable")
     if not episodes.singly:
         order = order[episodes.count[order] > 0]
@@ -260,10 +260,13 @@ def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     new[1:] &= key[1:] != key[:-1]  # the first event of its day
     begin = np.flatnonzero(new)
     order, event = order[begin[0] :], event[begin[0] :]
-    slot = 2 * np.cumsum(new[begin[0] :]) - 1
+    slot = new[begin[0] :].cumsum()
+    slot *= 2
+    slot -= 1
     slot -= event
     count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
-    deaths = np.add.reduceat(count * event, begin - begin[0])
+    died = event.astype(np.float64) if episodes.singly else count * event
+    deaths = np.add.reduceat(died, begin - begin[0])
     return RiskSets(
         key[begin] / 2, constant(0, begin.size), deaths, lambda: (order, constant(0, order.size), slot, count)
     )
