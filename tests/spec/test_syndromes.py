@@ -9,8 +9,11 @@ import polars as pl
 import pytest
 
 from chartline.core.query import Topic
+from chartline.counts.model import CountKey
+from chartline.counts.syndromes import count_severities
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
+from chartline.trace.syndromes import syndrome_lines
 from derive_cases import bare, because, block, derive
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-10|1\nP1|2020-01-17|1"
@@ -313,6 +316,36 @@ def test_seattle_severity_is_told_in_retrospect_by_treatment_and_resolution(
     more = {"PR": HSCT, "SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\n{died}"}
     more |= {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{event}"} if event else {}
     assert told(syndrome("vod_seattle", fa=signs + fa, more=more), "AVALC", "SYNSEV") == ("MET", severity)
+
+
+def test_every_item_of_a_severity_is_told_with_its_cell() -> None:
+    ae = {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{OVER}"}
+    fa = "BILI_MGDL|2020-03-10|3 WTGAIN|2020-03-10|6"
+    adam = syndrome("vod_seattle", fa=fa, more={"PR": HSCT} | ae)
+    assert because(adam, "ADSL.IT_SEV")[1:] == [
+        "Not resolved by day 100, not so: adverse event Veno-occlusive disease, ended 2020-04-01",
+        "Death by VOD/SOS, not so: adverse event Veno-occlusive disease from 2020-03-10, grade 3",
+        "Sodium restriction, diuretics, medication for pain of the liver, or defibrotide, not known: not recorded",
+    ]
+
+
+def test_an_open_query_about_a_death_withholds_the_severity_alone() -> None:
+    ss = {"SS": "USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\nP1|Y|2020-01-20|2020-01-20|CRS"}
+    adam = syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ss, queries=[block("P1", Topic.DEATH)])
+    assert adam["ADSL"].select("IT", "IT_SEV").row(0) == ("Y", None)
+    line = syndrome_lines(adam)[0]
+    assert (line.severity, "severity" in line.because) == ("", False)
+    assert severities(adam) == {("IT", ""): 1}
+
+
+def severities(adam: Adam) -> dict[tuple[str, ...], int]:
+    key = CountKey(analysis="syndrome_severities", protocol_digest="d")
+    return dict(count_severities(adam, adam["ADSL"].lazy(), ["IT"], key).cells)
+
+
+def test_severities_are_counted_among_those_who_met_the_syndrome() -> None:
+    assert severities(syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ALIVE)) == {("IT", "grade 1"): 1}
+    assert severities(syndrome("crs_astct", fa="TEMP|2020-01-12|37.9")) == {}
 
 
 # Hy's law -------------------------------------------------------------------------------------------------------------
