@@ -402,4 +402,7 @@ def test_vod_is_unresolved_where_its_event_was_not_over_by_day_100(
     e: Any = load_syndrome("vod_seattle").items["unresolved"].any_of[0]
     ended = None if end is None else DAY0 + dt.timedelta(days=end)
     row = {"CENTRE": "A", "USUBJID": "P1", "SEQ": 1, "AETERM": e.ongoing[0], "ASTDTC": "2020-03-06", "AETOXGR": 3}
-    assert so(e, days=(0, None), events=[row | {"AENDT": ended, "AEOUT": outcome}]) is met
+    row |= {"AENDT": ended, "AEOUT": outcome}
+    assert so(e, days=(0, None), events=[row]) is met
+    later = row | {"ASTDTC": "2020-06-10"}  # day 101: another event
+    assert so(e, days=(0, None), events=[later]) is None

@@ -27,6 +27,11 @@ def syndrome(
 
     `fa`: lines `finding|date|answer`; `lb`: `test|date|value|upper limit`; `ae`: `term|onset`.
     """
+    tables = charts(fa=fa, lb=lb, ae=ae, more=more)
+    return derive(tables, queries, **bare() | {"syndromes": {"IT": {"criteria": criteria} | over}})
+
+
+def charts(*, fa: str = "", lb: str = "", ae: str = "", more: Any = None) -> dict[str, str]:
     tables = {"EX": EX} | (more or {})
     for domain, head, lines in (
         ("FA", "USUBJID|FAOBJ|FATESTCD|FADTC|FAORRES", [f"P1|VOD/SOS|{x}" for x in fa.split()]),
@@ -35,7 +40,20 @@ def syndrome(
     ):
         if lines:
             tables[domain] = "\n".join([head, *lines])
-    return derive(tables, queries, **bare() | {"syndromes": {"IT": {"criteria": criteria} | over}})
+    return tables
+
+
+def severities(cases: list[dict[str, str]], *criteria: str) -> list[tuple[str | None, ...]]:
+    """The severity of each case, a patient of one study, by each set; everyone must have met all of them."""
+    study: dict[str, list[str]] = {}
+    for i, case in enumerate(cases):
+        for domain, text in case.items():
+            head, *lines = text.splitlines()
+            study.setdefault(domain, [head]).extend(f"Q{i:02}|{line.removeprefix('P1|')}" for line in lines)
+    tables = {domain: "\n".join(lines) for domain, lines in study.items()}
+    adam = derive(tables, **bare() | {"syndromes": {c.upper(): {"criteria": c} for c in criteria}})
+    assert adam["ADSYN"]["AVALC"].unique().to_list() == ["MET"]
+    return adam["ADSL"].sort("USUBJID").select(f"{c.upper()}_SEV" for c in criteria).rows()
 
 
 def verdict(adam: Adam) -> str:
@@ -220,102 +238,79 @@ LABS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("bilirubin", "weight", "alt", "crea", "more", "severity"),
-    [
-        (2, 6, 40, 100, NO_FAILURE, "mild"),  # weight alone is moderate
-        (3, 6, 40, 100, NO_FAILURE, "moderate"),  # bilirubin and weight
-        (5, 6, 201, 100, NO_FAILURE, "severe"),  # bilirubin, transaminases above 5 x ULN, weight
-        (8, 10, 40, 100, NO_FAILURE, "very severe"),  # bilirubin and weight
-        (8, 6, 201, 100, NO_FAILURE, "severe"),  # one very severe criterion counts for the grades below it
-        (2, 6, 40, 100, NO_FAILURE.replace("MOD|2020-03-10|N", "MOD|2020-03-10|Y"), "very severe"),  # any organ failure
-        (
-            3,
-            6,
-            40,
-            100,
-            NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"),
-            "severe",
-        ),  # lifted by one
-        (2, 6, 40, 100, NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"), "moderate"),
-        (
-            5,
-            6,
-            201,
-            100,
-            NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"),
-            "severe",
-        ),  # not this one
-        (3, 6, 40, 100, "", "at least moderate"),  # organ failure, first sign and risk factors are not known
-        (
-            2,
-            6,
-            40,
-            100,
-            NO_FAILURE.replace("SIGNDAYS|2020-03-10|9", ""),
-            "mild to severe",
-        ),  # the first sign is not known
-    ],
-)
-@pytest.mark.parametrize("criteria", ["vod_ebmt_2016", "vod_ebmt_2023"])
-def test_ebmt_severity_is_the_worst_grade_with_two_criteria(
-    criteria: str, bilirubin: float, weight: float, alt: float, crea: float, more: str, severity: str
-) -> None:
-    fa, lb = SIGNS.format(bilirubin=bilirubin, weight=weight, more=more), LABS.format(alt=alt, crea=crea)
-    adam = syndrome(criteria, fa=fa, lb=lb, more={"PR": HSCT})
-    assert told(adam, "AVALC", "SYNSEV") == ("MET", severity)
+RISKS = NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2")
+# bilirubin, weight, ALT, findings -> severity
+EBMT = [
+    (2, 6, 40, NO_FAILURE, "mild"),  # weight alone is moderate
+    (3, 6, 40, NO_FAILURE, "moderate"),  # bilirubin and weight
+    (5, 6, 201, NO_FAILURE, "severe"),  # bilirubin, transaminases above 5 x ULN, weight
+    (8, 10, 40, NO_FAILURE, "very severe"),  # bilirubin and weight
+    (8, 6, 201, NO_FAILURE, "severe"),  # one very severe criterion counts for the grades below it
+    (2, 6, 40, NO_FAILURE.replace("MOD|2020-03-10|N", "MOD|2020-03-10|Y"), "very severe"),  # any organ failure
+    (3, 6, 40, RISKS, "severe"),  # lifted by one
+    (2, 6, 40, RISKS, "moderate"),
+    (5, 6, 201, RISKS, "severe"),  # not this one
+    (3, 6, 40, "", "at least moderate"),  # organ failure, first sign and risk factors are not known
+    (2, 6, 40, NO_FAILURE.replace("SIGNDAYS|2020-03-10|9", ""), "mild to severe"),  # the first sign is not known
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("organs", "severity"),
-    [
-        ("SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2", "very severe"),  # two organs
-        ("PAFI|2020-03-10|299 GCS|2020-03-10|12", "very severe"),  # by what was measured
-        ("SOFARESP|2020-03-10|4", "at least mild"),  # one organ; nobody scored the others
-        (" ".join(f"SOFA{organ}|2020-03-10|1" for organ in ("RESP", "COAG", "LIV", "CV", "CNS", "REN")), "mild"),
-        ("SOFARESP|2020-03-10|4 MOD|2020-03-10|N", "mild"),  # the chart says that there was no dysfunction
-        ("SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2 MOD|2020-03-10|N", "very severe"),  # what was scored outweighs it
-        ("MOD|2020-03-10|Y", "very severe"),
-        ("", "at least mild"),
-    ],
-)
-def test_ebmt_2023_is_very_severe_with_two_failing_organs_by_sofa(organs: str, severity: str) -> None:
-    more = f"SIGNDAYS|2020-03-10|9 VODRISKN|2020-03-10|0 {organs}"
-    lb = LABS.format(alt=40, crea=100)
-    adam = syndrome("vod_ebmt_2023", fa=SIGNS.format(bilirubin=2, weight=6, more=more), lb=lb, more={"PR": HSCT})
-    assert told(adam, "AVALC", "SYNSEV") == ("MET", severity)
+def test_ebmt_severity_is_the_worst_grade_with_two_criteria() -> None:
+    cases = [
+        charts(fa=SIGNS.format(bilirubin=b, weight=w, more=m), lb=LABS.format(alt=alt, crea=100), more={"PR": HSCT})
+        for b, w, alt, m, _ in EBMT
+    ]
+    expected = [(severity, severity) for *_, severity in EBMT]
+    assert severities(cases, "vod_ebmt_2016", "vod_ebmt_2023") == expected
+
+
+SOFA = {
+    "SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2": "very severe",  # two organs
+    "PAFI|2020-03-10|299 GCS|2020-03-10|12": "very severe",  # by what was measured
+    "SOFARESP|2020-03-10|4": "at least mild",  # one organ; nobody scored the others
+    " ".join(f"SOFA{organ}|2020-03-10|1" for organ in ("RESP", "COAG", "LIV", "CV", "CNS", "REN")): "mild",
+    "SOFARESP|2020-03-10|4 MOD|2020-03-10|N": "mild",  # the chart says that there was no dysfunction
+    "SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2 MOD|2020-03-10|N": "very severe",  # what was scored outweighs it
+    "MOD|2020-03-10|Y": "very severe",
+    "": "at least mild",
+}
+
+
+def test_ebmt_2023_is_very_severe_with_two_failing_organs_by_sofa() -> None:
+    rest = "SIGNDAYS|2020-03-10|9 VODRISKN|2020-03-10|0"
+    signs = [SIGNS.format(bilirubin=2, weight=6, more=f"{rest} {organs}") for organs in SOFA]
+    cases = [charts(fa=fa, lb=LABS.format(alt=40, crea=100), more={"PR": HSCT}) for fa in signs]
+    assert severities(cases, "vod_ebmt_2023") == [(severity,) for severity in SOFA.values()]
 
 
 VOD = "Veno-occlusive disease|2020-03-10|{end}|{grade}|{outcome}"
 OVER = VOD.format(end="2020-04-01", grade=3, outcome="RECOVERED/RESOLVED")
+# adverse event, cause of a death on day 61, finding -> severity
+SEATTLE = [
+    (OVER, "", "VODTRT|2020-03-10|N", "mild"),
+    (OVER, "", "VODTRT|2020-03-10|Y", "moderate"),
+    (OVER, "", "DEFIBROTIDE|2020-03-10|Y", "moderate"),
+    (OVER, "", "", "mild to moderate"),  # whether it was treated is not known
+    (OVER, "", "DEFIBROTIDE|2020-03-10|N", "mild to moderate"),  # another treatment may have been given
+    (VOD.format(end="2020-06-09", grade=3, outcome="RECOVERED/RESOLVED"), "", "VODTRT|2020-03-10|Y", "moderate"),
+    (VOD.format(end="2020-06-10", grade=3, outcome="RECOVERED/RESOLVED"), "", "", "severe"),  # day 101
+    (VOD.format(end="", grade=3, outcome="NOT RECOVERED/NOT RESOLVED"), "Infection", "", "severe"),
+    (VOD.format(end="2020-04-01", grade=5, outcome="FATAL"), "VOD", "", "severe"),
+    (OVER, "Acute GVHD", "VODTRT|2020-03-10|Y", "moderate"),  # it had resolved before that death
+    (VOD.format(end="", grade=3, outcome=""), "", "VODTRT|2020-03-10|Y", "at least moderate"),
+    ("", "", "VODRESOL|2020-07-01|N", "severe"),
+    ("", "", "", "at least mild"),
+]
 
 
-@pytest.mark.parametrize(
-    ("event", "death", "fa", "severity"),
-    [
-        (OVER, "", "VODTRT|2020-03-10|N", "mild"),
-        (OVER, "", "VODTRT|2020-03-10|Y", "moderate"),
-        (OVER, "", "DEFIBROTIDE|2020-03-10|Y", "moderate"),
-        (OVER, "", "", "mild to moderate"),  # whether it was treated is not known
-        (OVER, "", "DEFIBROTIDE|2020-03-10|N", "mild to moderate"),  # another treatment may have been given
-        (VOD.format(end="2020-06-09", grade=3, outcome="RECOVERED/RESOLVED"), "", "VODTRT|2020-03-10|Y", "moderate"),
-        (VOD.format(end="2020-06-10", grade=3, outcome="RECOVERED/RESOLVED"), "", "", "severe"),  # day 101
-        (VOD.format(end="", grade=3, outcome="NOT RECOVERED/NOT RESOLVED"), "Infection", "", "severe"),
-        (VOD.format(end="2020-04-01", grade=5, outcome="FATAL"), "VOD", "", "severe"),
-        (OVER, "Acute GVHD", "VODTRT|2020-03-10|Y", "moderate"),  # it had resolved before that death
-        (VOD.format(end="", grade=3, outcome=""), "", "VODTRT|2020-03-10|Y", "at least moderate"),
-        ("", "", "VODRESOL|2020-07-01|N", "severe"),
-        ("", "", "", "at least mild"),
-    ],
-)
-def test_seattle_severity_is_told_in_retrospect_by_treatment_and_resolution(
-    event: str, death: str, fa: str, severity: str
-) -> None:
-    signs = "BILI_MGDL|2020-03-10|3 WTGAIN|2020-03-10|6 "
-    died = f"P1|Y|2020-05-01|2020-05-01|{death}" if death else "P1|N||2021-01-01|"
-    more = {"PR": HSCT, "SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\n{died}"}
-    more |= {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{event}"} if event else {}
-    assert told(syndrome("vod_seattle", fa=signs + fa, more=more), "AVALC", "SYNSEV") == ("MET", severity)
+def test_seattle_severity_is_told_in_retrospect_by_treatment_and_resolution() -> None:
+    cases = []
+    for event, death, finding, _ in SEATTLE:
+        died = f"P1|Y|2020-05-01|2020-05-01|{death}" if death else "P1|N||2021-01-01|"
+        more = {"PR": HSCT, "SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\n{died}"}
+        more |= {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{event}"} if event else {}
+        cases.append(charts(fa=f"BILI_MGDL|2020-03-10|3 WTGAIN|2020-03-10|6 {finding}", more=more))
+    assert severities(cases, "vod_seattle") == [(severity,) for *_, severity in SEATTLE]
 
 
 def test_every_item_of_a_severity_is_told_with_its_cell() -> None:
@@ -335,17 +330,17 @@ def test_an_open_query_about_a_death_withholds_the_severity_alone() -> None:
     assert adam["ADSL"].select("IT", "IT_SEV").row(0) == ("Y", None)
     line = syndrome_lines(adam)[0]
     assert (line.severity, "severity" in line.because) == ("", False)
-    assert severities(adam) == {("IT", ""): 1}
+    assert counted(adam) == {("IT", ""): 1}
 
 
-def severities(adam: Adam) -> dict[tuple[str, ...], int]:
+def counted(adam: Adam) -> dict[tuple[str, ...], int]:
     key = CountKey(analysis="syndrome_severities", protocol_digest="d")
     return dict(count_severities(adam, adam["ADSL"].lazy(), ["IT"], key).cells)
 
 
 def test_severities_are_counted_among_those_who_met_the_syndrome() -> None:
-    assert severities(syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ALIVE)) == {("IT", "grade 1"): 1}
-    assert severities(syndrome("crs_astct", fa="TEMP|2020-01-12|37.9")) == {}
+    assert counted(syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ALIVE)) == {("IT", "grade 1"): 1}
+    assert counted(syndrome("crs_astct", fa="TEMP|2020-01-12|37.9")) == {}
 
 
 # Hy's law -------------------------------------------------------------------------------------------------------------
@@ -539,21 +534,19 @@ LYSIS = "K|2020-01-11|6|5 URATE|2020-01-12|476|400 CREA|2020-01-12|100|120"
         ("tls_cairo_bishop", "Tumour lysis syndrome"),
     ],
 )
-@pytest.mark.parametrize(
-    ("stated", "grade"),
-    [
-        ("Y|2020-01-20|2020-01-20|{cause}", "grade 5 (death)"),
-        ("Y|2020-01-20|2020-01-20|Progressive leukaemia", "grade 1"),
-        ("Y|2020-01-20|2020-01-20|Sepsis, {cause}", "at least grade 1"),  # the main cause is not told
-        ("Y|2020-01-20|2020-01-20|", "at least grade 1"),
-        ("N||2020-06-01|", "grade 1"),
-        ("N||2020-01-20|", "at least grade 1"),  # lost to follow-up
-    ],
-)
-def test_grade_5_is_death_of_the_declared_cause(criteria: str, cause: str, stated: str, grade: str) -> None:
-    ss = {"SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\nP1|{stated.format(cause=cause)}"}
+def test_grade_5_is_death_of_the_declared_cause(criteria: str, cause: str) -> None:
+    stated = {
+        f"Y|2020-01-20|2020-01-20|{cause}": "grade 5 (death)",
+        "Y|2020-01-20|2020-01-20|Progressive leukaemia": "grade 1",
+        f"Y|2020-01-20|2020-01-20|Sepsis, {cause}": "at least grade 1",  # the main cause is not told
+        "Y|2020-01-20|2020-01-20|": "at least grade 1",
+        "N||2020-06-01|": "grade 1",
+        "N||2020-01-20|": "at least grade 1",  # lost to follow-up
+    }
     lb = LYSIS if criteria == "tls_cairo_bishop" else ""
-    assert told(syndrome(criteria, fa=GRADE_1[criteria], lb=lb, more=ss), "AVALC", "SYNSEV") == ("MET", grade)
+    ss = [{"SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\nP1|{x}"} for x in stated]
+    cases = [charts(fa=GRADE_1[criteria], lb=lb, more=more) for more in ss]
+    assert severities(cases, criteria) == [(grade,) for grade in stated.values()]
 
 
 def test_a_recorded_grade_settles_what_the_death_record_does_not() -> None:

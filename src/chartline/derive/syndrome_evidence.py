@@ -269,7 +269,8 @@ def _ongoing(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Char
     """An outcome that is no recovery needs no end, and is not one where the event ends with the patient's death."""
     assert isinstance(rule, Ongoing)
     term = pl.col("AETERM").str.strip_chars().str.to_lowercase()
-    rows = _between("ASTDTC", charts.adae.filter(term.is_in(rule.ongoing)), days, occurrences)
+    onset = (days[0], rule.by_day)
+    rows = _between("ASTDTC", charts.adae.filter(term.is_in(rule.ongoing)), onset, occurrences)
     over = (pl.col("AENDT") - pl.col("ANCHOR")).dt.total_days()
     outcome = pl.col("AEOUT").str.strip_chars().str.to_uppercase()
     so = pl.when(outcome.is_in(_NOT_OVER)).then(pl.lit(True)).otherwise(over > rule.by_day)

@@ -95,7 +95,7 @@ class Event(Rule):
 
 
 class Ongoing(Rule):
-    """A recorded adverse event with onset in the window that was not over by day `by_day`."""
+    """A recorded adverse event, with onset from the first day of the window to day `by_day`, not over by then."""
 
     ongoing: tuple[str, ...] = Field(description="AETERM in small letters, any of which counts.")
     by_day: int
