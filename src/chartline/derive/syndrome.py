@@ -75,7 +75,8 @@ def derive_syndromes(
     found = _found([*asked.values()], charts)
     judged = dict(zip(declared, run_all(_judged(s, occurrences[s.name].lazy(), found) for s in sets), strict=True))
     onsets = {s.name: _onset(s, judged[s.name]) for s in sets}
-    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == GRADING], charts)
+    met = [s for s in sets if onsets[s.name].height]  # nothing is looked up for a severity that nobody has
+    graded = _found([(u, onsets[s.name]) for s in met for p, _, u in s.units if p == GRADING], charts)
     evidence = pl.concat([found, graded])
     told = dict(zip(declared, run_all(_told(s, judged[s.name].lazy(), evidence) for s in sets), strict=True))
     rows = run_all(_rows(s, treated, judged[s.name], told[s.name], graded, charts) for s in sets)
