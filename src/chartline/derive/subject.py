@@ -16,7 +16,7 @@ from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import counts_window_of
 from chartline.derive.safety import flag_topics
-from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
+from chartline.derive.syndrome import SEVERITY_TOPICS, SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
 from chartline.protocol.names import (
@@ -139,7 +139,7 @@ def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, froz
     out |= {name: _TREATMENT.get(name, _LINES) | first_dose for name in treatment_variables(protocol)}
     out |= dated_event_topics(protocol)
     for name in protocol.syndromes:
-        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
+        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES} | {f"{name}_SEV": SEVERITY_TOPICS}
     out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
     again = {f"{flag}_{v}": out[flag] for v in protocol.laboratory_variants for flag in graded_flags(protocol)}
     return out | again
