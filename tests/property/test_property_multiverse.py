@@ -62,6 +62,29 @@ def test_leaving_a_centre_out_by_addition_is_a_run_without_it(study: tuple[Clini
                 assert table == whole[name], (centre, name)
 
 
+def test_what_an_analysis_reads_is_derived_for_it_and_counted_as_in_a_run() -> None:
+    """Variables that are named by a syndrome, a variant of response or grading, or a compared MRD definition."""
+    shown = {
+        "syndrome": "VODSEAT is present",
+        "response": "BOR_W28 is present",
+        "grading": "LIVTOXFL_V4 == 'N'",
+        "residual": "MRD_EUROMRD_BEST is present",
+    }
+    asked = [
+        {"id": name, "kind": "proportion", "label": name, "population": "treated", "numerator": condition}
+        for name, condition in shown.items()
+    ]
+    p = protocol()
+    p = protocol(analyses=[*asked, *(a.model_dump(by_alias=True) for a in p.analyses if a.kind == "mrd")], report={})
+    p = p.model_copy(update={"checks": {rule: False for rule in _rules()}})
+    ex, rs = "CENTRE|USUBJID|EXSTDTC|EXCYCLE\nA|A-1|2020-01-01|1", "RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD|MRDCLASS"
+    data = eligible(tiny(EX=ex, RS=f"CENTRE|USUBJID|{rs}\nA|A-1|2020-01-31|1|1|0|ABSENT|NEGATIVE"))
+    counted = count_specification(StudyData(p, "", data, (), (), {}), p, tuple(shown), (), Kept())
+    cohort = select_cohort(data, p, [], "")
+    whole = count_analyses(derive_all(data, cohort, p, []), cohort.attrition, p, "")
+    assert {name: counted[name][""][name] for name in shown} == {name: whole[name] for name in shown}
+
+
 def of_three_centres() -> Protocol:
     p = protocol(**lean())
     one = p.data.centres[0]

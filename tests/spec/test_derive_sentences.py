@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from chartline.core.reasons import number_of
 from chartline.derive.compare import limits_text
 
 BLASTS = [("<", 5.0), ("<=", 25.0), ("<", 5.0)]  # a remission; a partial response; named by two categories
@@ -38,3 +39,8 @@ def test_what_should_be_none_and_is_some() -> None:
     assert told([("==", 0.0)], 3) == " (>0)"
     assert told([("==", 0.0)], 0) == ""
     assert told([], 3) == ""
+
+
+def test_a_number_stands_with_its_noun() -> None:
+    frame = pl.DataFrame({"N": [0, 1, 2, None]}).select(number_of("N", "day"), query=number_of("N", "query", "queries"))
+    assert frame.rows() == [("0 days", "0 queries"), ("1 day", "1 query"), ("2 days", "2 queries"), (None, None)]

@@ -67,3 +67,10 @@ def number_text(value: str | pl.Expr) -> pl.Expr:
     """
     expr = pl.col(value) if isinstance(value, str) else value
     return expr.cast(pl.Float64).round_sig_figs(6).cast(pl.String).str.strip_suffix(".0")
+
+
+def number_of(number: str | pl.Expr, one: str, many: str = "") -> pl.Expr:
+    """Show a whole number with its noun: 1 dose, 2 doses; null stays null."""
+    n = pl.col(number) if isinstance(number, str) else number
+    noun = pl.when(n == 1).then(pl.lit(one)).otherwise(pl.lit(many or f"{one}s"))
+    return pl.format("{} {}", n, noun)

@@ -22,7 +22,7 @@ from collections.abc import Callable
 import polars as pl
 
 from chartline.core.plans import run
-from chartline.core.reasons import number_text, reason
+from chartline.core.reasons import number_of, number_text, reason
 from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.schedule_rules import Limit, Plan, ScheduleRules, load_schedule
@@ -189,7 +189,9 @@ def _sentence(schedule: ScheduleRules) -> pl.Expr:
     planned = pl.format("planned {} mg/m2, {}{}", number_text("PLANM2"), "PLAN", since.fill_null(""))
     given = pl.format("given {} mg/m2", number_text("GIVENM2")).fill_null("given in mg/m2 not recorded")
     doses = pl.format("{} of {} doses", "NDOSE", "NPLAN")
-    begun = pl.format("; begun {} days after the cycle before, whose length is {}", "PREVINT", _previous("LENGTH"))
+    begun = pl.format(
+        "; begun {} after the cycle before, whose length is {}", number_of("PREVINT", "day"), _previous("LENGTH")
+    )
     outside = pl.when(pl.col("NOFFWIN") > 0).then(pl.format("; {} outside the window of days", "NOFFWIN"))
     none = pl.format("cycle {}: no dose is planned by the {}", "CYCLE", pl.lit(schedule.label))
     told = pl.format("cycle {}: {}; {} in {}", "CYCLE", planned, given, doses)

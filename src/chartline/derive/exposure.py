@@ -13,7 +13,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
-from chartline.core.reasons import number_text, reason
+from chartline.core.reasons import number_of, number_text, reason
 from chartline.protocol.model import CycleRule, Treatment
 
 KEY = ["CENTRE", "USUBJID"]
@@ -101,8 +101,7 @@ def _totals(adex: pl.DataFrame, subjects: pl.DataFrame) -> pl.DataFrame:
 
 def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame) -> list[pl.LazyFrame]:
     rows = adex.select(*KEY, "SEQ").join(per_subject, on=KEY)
-    doses = pl.format("{} doses in {} cycles", "NDOSE", "NCYC")
-    doses = doses.str.replace(r"^1 doses", "1 dose").str.replace(r" 1 cycles$", " 1 cycle")
+    doses = pl.format("{} in {}", number_of("NDOSE", "dose"), number_of("NCYC", "cycle"))
     out = []
     for name, variable, unit in (
         ("NCYC", "EXSTDTC", ""),

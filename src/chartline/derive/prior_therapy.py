@@ -20,7 +20,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
-from chartline.core.reasons import number_text, reason
+from chartline.core.reasons import number_of, number_text, reason
 from chartline.core.words import names_any
 from chartline.derive.milestones import KEY
 from chartline.errors import ProtocolError
@@ -148,7 +148,7 @@ def _reasons(
 ) -> list[pl.LazyFrame]:
     domain = prior.lines.source
     rows = run(out.lazy().join(lines.lazy().select(*KEY, "SEQ"), on=KEY, how="left", maintain_order="left"))
-    count = pl.format("{} before day 0", pl.format("{} lines", "SALVAGE").str.replace(r"^1 lines", "1 line"))
+    count = pl.format("{} before day 0", number_of("SALVAGE", "line"))
     listed = pl.format("{}: {}", count, "LISTED").fill_null("no line of therapy before day 0 is recorded")
     status = (
         pl.when(pl.col("RRSTAT") == REFRACTORY)

@@ -13,7 +13,7 @@ import polars as pl
 
 from chartline.core.dates import PartialPolicy
 from chartline.core.plans import run
-from chartline.core.reasons import reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.findings import verdict, visit_findings
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import Finding, Measure, ResponseRules, load_rules
@@ -55,7 +55,7 @@ def derive_relapse(
     """
     rules = load_rules(response.criteria)
     first = best.lazy().select(*KEY, "FRSPDT")
-    told = pl.format("{}, {} days after the first response", _sentence(rules), _days_since_response())
+    told = pl.format("{}, {} after the first response", _sentence(rules), number_of(_days_since_response(), "day"))
     later = (
         assessments.lazy()
         .join(first, on=KEY, maintain_order="left")

@@ -12,7 +12,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
-from chartline.core.reasons import number_text
+from chartline.core.reasons import number_of, number_text
 from chartline.derive.compare import holds, limits_text
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import (
@@ -138,9 +138,8 @@ def _sentence(
         pl.when(days == 0)
         .then(pl.lit("the day of the marrow"))
         .when(days > 0)
-        .then(pl.format("{} days after the marrow", days))
-        .otherwise(pl.format("{} days before the marrow", -days))
-        .str.replace(r"^1 days", "1 day")
+        .then(pl.format("{} after the marrow", number_of(days, "day")))
+        .otherwise(pl.format("{} before the marrow", number_of(-days, "day")))
     )
     notes = []
     for rule in listed:

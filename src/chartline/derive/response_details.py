@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.plans import run
-from chartline.core.reasons import reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
@@ -99,8 +99,10 @@ def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
 
 def _reasons(rows: pl.DataFrame, rules: ResponseRules) -> list[pl.LazyFrame]:
     day = pl.col("FRSPDT").cast(pl.String)
-    came = pl.format("{} on {}, {} days after the first dose", "FRSP", day, "TTRESP").fill_null("no response")
-    late = pl.format("not evaluable; died {} days after the first dose", "SURVIVED")
+    came = pl.format("{} on {}, {} after the first dose", "FRSP", day, number_of("TTRESP", "day")).fill_null(
+        "no response"
+    )
+    late = pl.format("not evaluable; died {} after the first dose", number_of("SURVIVED", "day"))
     why = pl.when(pl.col("NEREAS").is_not_null()).then(late.fill_null("not evaluable; not dead")).otherwise(
         pl.format("evaluable: {}", "BOR")
     )  # fmt: skip

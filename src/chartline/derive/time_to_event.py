@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from chartline.core.plans import run
-from chartline.core.reasons import reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.endpoint import FOUND, Endpoint
 from chartline.derive.milestones import KEY, day_of, source_of
 from chartline.derive.model import WITHHELD_SCHEMA
@@ -198,8 +198,7 @@ def _described() -> list[pl.Expr]:
 
 def _sentence() -> pl.Expr:
     """`Event: relapse on 2019-10-05, 25 days after first response on 2019-09-10`."""
-    time = pl.format("{} days after {} on {}", "AVAL", "ORGWORD", pl.col("STARTDT").cast(pl.String))
-    time = time.str.replace(r"^1 days", "1 day")
+    time = pl.format("{} after {} on {}", number_of("AVAL", "day"), "ORGWORD", pl.col("STARTDT").cast(pl.String))
     imputed = pl.when(pl.col("ADTF").is_not_null()).then(pl.format(" (recorded as {}; the day is imputed)", "RECORDED"))
     late = pl.when(pl.col("DETECTED").is_not_null()).then(
         pl.format(

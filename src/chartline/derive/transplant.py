@@ -11,7 +11,7 @@ import polars as pl
 
 from chartline.core.index import IndexRows
 from chartline.core.plans import run
-from chartline.core.reasons import reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.milestones import KEY
 
 
@@ -53,9 +53,8 @@ def _reasons(rows: pl.DataFrame, event: str) -> list[pl.LazyFrame]:
         pl.when(pl.col("HSCTFL") == "Y").then(pl.lit(f"transplanted after the {event}, date not recorded")),
         pl.lit(f"no transplantation recorded after the {event}"),
     )
-    interval = pl.format(
-        "transplanted on {}, {} days after the last dose on {}", day, "HSCTINT", pl.col("LASTDT").cast(pl.String)
-    ).fill_null(done)
+    days, last = number_of("HSCTINT", "day"), pl.col("LASTDT").cast(pl.String)
+    interval = pl.format("transplanted on {}, {} after the last dose on {}", day, days, last).fill_null(done)
     responded = pl.format("transplanted on {}; {} since {}", day, "FRSP", pl.col("FRSPDT").cast(pl.String))
     response = (
         pl.when(pl.col("HSCTRESP") == "Y")

@@ -24,7 +24,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
-from chartline.core.reasons import number_text, reason
+from chartline.core.reasons import number_of, number_text, reason
 from chartline.core.words import names_any, names_only
 from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
@@ -209,7 +209,7 @@ def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[
         pl.format("new therapy on {}", pl.col("new_therapy").cast(pl.String))
     )
     therapy = since.fill_null("no new therapy recorded before")
-    interval = pl.format("{}, {} days after the last dose", on, "HSCTINT").fill_null(on)
+    interval = pl.format("{}, {} after the last dose", on, number_of("HSCTINT", "day")).fill_null(on)
     mrd = pl.format("{}; last MRD sample before it on {}: {}", on, pl.col("MRDDT").cast(pl.String),
         pl.col("HSCTMRD").str.to_lowercase()).fill_null(pl.format("{}; no MRD sample before it", on))  # fmt: skip
     donor = pl.format("{}; donor {}", on, "HSCTDON").fill_null(pl.format("{}; donor not recorded", on))

@@ -1,13 +1,14 @@
 """The patient side of a multiverse: what each specification counts, each step made once for all that share it.
 
 A specification needs of ADSL what its analyses read and of ADTTE its endpoints. So an analysis is counted on those
-columns alone: where two specifications derive them alike, it is counted once, whatever else they derive.
+columns alone: where two specifications derive them alike, it is counted once, whatever else they derive. What only
+other analyses read (syndromes, variants, compared MRD definitions) is not derived at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -25,8 +26,10 @@ from chartline.derive.response_rules import counts_window_of
 from chartline.multiverse.centres import Worlds, select_worlds
 from chartline.protocol.analyses import Categories, FollowUp, Proportion, Summary, Survival, Tally
 from chartline.protocol.model import Protocol
+from chartline.protocol.names import mrd_labels
 from chartline.study import StudyData
 
+T = TypeVar("T")
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
     *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "laboratory.grading"),
@@ -46,8 +49,14 @@ def count_specification(
     """Return, for each analysis, its counts in each world: with all centres (""), and without each of `without`."""
     queries = keep(_blocking, study, only(protocol, *_CHECKED), counts_window_of(protocol.response))
     worlds = keep(select_worlds, study.data, only(protocol, *_SELECTED), queries, without)
-    subjects = derive_subjects(worlds.data, worlds.cohort, protocol, worlds.queries, keep)
-    return {name: _worlds_of(protocol.analysis(name), subjects, protocol, worlds, keep) for name in analyses}
+    declared = [protocol.analysis(name) for name in analyses]
+    endpoints = [_endpoints(a, protocol, keep) for a in declared]
+    columns = [_columns(a, protocol, e) for a, e in zip(declared, endpoints, strict=True)]
+    subjects = derive_subjects(worlds.data, worlds.cohort, _read_by(columns, protocol, keep), worlds.queries, keep)
+    return {
+        a.id: _worlds_of(a, e, names, subjects, protocol, worlds, keep)
+        for a, e, names in zip(declared, endpoints, columns, strict=True)
+    }
 
 
 def is_simple(analysis: Any) -> bool:
@@ -62,9 +71,10 @@ def _blocking(study: StudyData, protocol: Protocol, counts_window: tuple[int, in
     return [q for q in check_and_close(study.found, study.data, protocol, counts_window, study.applied) if q.blocks]
 
 
-def _worlds_of(analysis: Any, subjects: Subjects, protocol: Protocol, worlds: Worlds, keep: Kept) -> dict[str, Counts]:
-    endpoints = _endpoints(analysis, protocol, keep)
-    names = _columns(analysis, protocol, endpoints)
+def _worlds_of(
+    analysis: Any, endpoints: dict[str, Endpoint], names: tuple[str, ...] | None,
+    subjects: Subjects, protocol: Protocol, worlds: Worlds, keep: Kept,
+) -> dict[str, Counts]:  # fmt: skip
     adsl, withheld = keep(_part, subjects.tables["ADSL"], subjects.withheld, names)
     times = tuple(
         keep(
@@ -99,6 +109,35 @@ def _columns(analysis: Any, protocol: Protocol, endpoints: dict[str, Endpoint]) 
     conditions += [getattr(analysis, "numerator", ""), "ELIGFL is present"]
     read = {v for c in conditions if c for v in parse_condition(c).variables}
     return tuple(sorted({*read, *pattern_of(analysis), getattr(analysis, "variable", "TRTSDT"), "TRTSDT"}))
+
+
+def _read_by(columns: Sequence[tuple[str, ...] | None], protocol: Protocol, keep: Kept) -> Protocol:
+    """The protocol without syndromes, variants and compared MRD definitions of which none of these variables is read.
+
+    Their variables are named by them: VODSEAT..., BOR_<variant>, <flag>_<variant>.
+    """
+    if any(names is None for names in columns):
+        return protocol
+    read = tuple(sorted({v for names in columns for v in names or ()}))
+    compared = not mrd_labels(protocol).keys().isdisjoint(read)
+    return protocol.model_copy(
+        update={
+            "syndromes": keep(_beginning, protocol.syndromes, read),
+            "response_variants": keep(_ending, protocol.response_variants, read),
+            "laboratory_variants": keep(_ending, protocol.laboratory_variants, read),
+            "analyses": tuple(a for a in protocol.analyses if compared or a.kind != "mrd"),
+        }
+    )
+
+
+def _beginning(declared: dict[str, T], read: tuple[str, ...]) -> dict[str, T]:
+    """What begins the name of a variable that is read."""
+    return {name: d for name, d in declared.items() if any(v.startswith(name) for v in read)}
+
+
+def _ending(declared: dict[str, T], read: tuple[str, ...]) -> dict[str, T]:
+    """What ends the name of a variable that is read."""
+    return {name: d for name, d in declared.items() if any(v.endswith(f"_{name}") for v in read)}
 
 
 def _part(

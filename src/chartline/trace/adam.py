@@ -14,7 +14,7 @@ from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.reviewed import DOMAIN
 from chartline.protocol.model import Mrd
 from chartline.trace.build import locate
-from chartline.trace.mrd_samples import mrd_table
+from chartline.trace.mrd_table import mrd_table
 
 _SOURCES = {
     "ADEX": ("EX", "EXSTDTC"),
