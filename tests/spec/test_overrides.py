@@ -195,6 +195,25 @@ def test_an_adverse_event_carries_its_flags(item: str, value: str, flag: str) ->
     assert row(adam["ADSL"], "VODFL", USUBJID="P1") == (flag,)  # grade 3 or more, whatever its cause
 
 
+def test_a_sentence_names_the_reviewer_who_called_an_event_unrelated() -> None:
+    tables = TABLES | {
+        "LB": "USUBJID|LBTESTCD|LBDTC|LBSTRESN|LBSTNRHI\nP1|ALT|2019-12-31|30|40\nP1|ALT|2020-01-20|300|40",
+        "AE": "USUBJID|AETERM|AESTDTC|AETOXGR|AEREL\nP1|ALT increased|2020-01-20|3|Y\nP1|AST increased||3|N",
+    }
+    p, told = protocol(), override("AEREL", "N", date="2020-01-20", term="ALT increased", reason="voriconazole")
+    data = replace(eligible(tiny(**tables)), overrides=(told,))
+    adam = derive_all(data, select_cohort(data, p, (), "digest"), p, ())
+    assert row(adam["ADSL"], "LIVTOXFL", "LIVTOXFL_V4", USUBJID="P1") == ("N", "N")
+    both = (
+        "; ALT increased was judged unrelated by A. Reviewer on 2024-01-05: voriconazole; "
+        "AST increased was called unrelated by the treating team"
+    )
+    for flag in ("LIVTOXFL", "LIVTOXFL_V4"):
+        sentence = because(adam, f"ADSL.{flag}")[0]
+        assert both in sentence
+        assert "without it derived Y" in sentence
+
+
 def test_of_two_overrides_a_value_follows_from_the_one_about_its_topic() -> None:
     two = (
         override("RELDT", "2020-03-01", by="First"),

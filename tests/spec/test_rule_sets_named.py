@@ -37,6 +37,15 @@ def test_a_rule_set_that_is_not_shipped(tmp_path: Path, written: str, wrong: str
     assert f"did you mean `{near}`?" in refused.value.expected
 
 
+def test_a_schedule_of_another_drug(tmp_path: Path) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").replace("drug: INOTUZUMAB OZOGAMICIN", "drug: BLINATUMOMAB")
+    (tmp_path / "protocol.yaml").write_text(text, encoding="utf-8")
+    line = 1 + text[: text.index("schedule: inotuzumab_label")].count("\n")
+    with pytest.raises(ProtocolError, match="the index drug is BLINATUMOMAB") as refused:
+        check_rule_sets(load_protocol(tmp_path), str(tmp_path / "protocol.yaml"))
+    assert f"protocol.yaml line {line}, at treatment.schedule" in refused.value.where
+
+
 def test_an_option_of_a_multiverse_that_names_none(tmp_path: Path) -> None:
     text = EXAMPLE.read_text(encoding="utf-8").replace("{response.criteria: cibmtr}", "{response.criteria: cibmt}")
     (tmp_path / "protocol.yaml").write_text(text, encoding="utf-8")

@@ -249,6 +249,8 @@ def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:
                 following.append(s["properties"][part])
             elif isinstance(s.get("additionalProperties"), dict):
                 following.append(s["additionalProperties"])
+            elif not isinstance(part, int):  # names of a declared form are no properties, but patterns
+                following.extend(s.get("patternProperties", {}).values())
         tagged = [s for s in _alternatives(candidates, definitions) if _tag(s) == part]
         candidates = following or tagged or candidates
     keys = {k for s in _alternatives(candidates, definitions) for k in s.get("properties", {})}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.overrides import Override
 from chartline.derive.labs import derive_labs
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import derive_safety
@@ -21,13 +22,14 @@ def derive_regraded(
     protocol: Protocol,
     treated: pl.DataFrame,
     adae: pl.DataFrame,
+    attributed: tuple[Override, ...] = (),
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row of `treated` with every flag of every variant, trace). `windows` are those of the variants."""
     out, trace = treated.select(KEY), []
     for (variant, rule), window in zip(protocol.laboratory_variants.items(), windows, strict=True):
         adlb = derive_labs(data, window, rule)
         flags = {f"{name}_{variant}": protocol.safety_flags[name] for name in graded_flags(protocol)}
-        graded, why = derive_safety(adlb, adae, window, flags, protocol.ae_groups)
+        graded, why = derive_safety(adlb, adae, window, flags, protocol.ae_groups, attributed)
         out = out.join(graded, on=KEY, how="left", maintain_order="left")
         trace += why
     return out, trace

@@ -59,7 +59,9 @@ def check_rule_sets(protocol: Protocol, file: str) -> None:
                 check_known(name, available_mrd_rules(), "MRD definition", at_analysis)
     if protocol.treatment and protocol.treatment.schedule:
         known = available_rule_sets("schedules")
-        check_known(protocol.treatment.schedule, known, "dosing schedule", place.at("treatment", "schedule"))
+        at_schedule = place.at("treatment", "schedule")
+        check_known(protocol.treatment.schedule, known, "dosing schedule", at_schedule)
+        load_schedule(protocol.treatment, at_schedule)
 
 
 def _times_from_response(protocol: Protocol) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from chartline.core.overrides import Override
 from chartline.core.plans import run, run_all
 from chartline.core.query import Topic
 from chartline.core.reasons import number_text, reason
@@ -27,11 +28,17 @@ Groups = Mapping[str, tuple[str, ...]]
 
 
 def derive_safety(
-    adlb: pl.DataFrame, adae: pl.DataFrame, window: pl.DataFrame, flags: Mapping[str, SafetyFlag], groups: Groups
+    adlb: pl.DataFrame,
+    adae: pl.DataFrame,
+    window: pl.DataFrame,
+    flags: Mapping[str, SafetyFlag],
+    groups: Groups,
+    attributed: tuple[Override, ...] = (),
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
-    """Return (one row a treated subject with every flag, trace)."""
+    """Return (one row a treated subject with every flag, trace). `attributed`: the attributions that reviewers set."""
     on_treatment = run(adlb.lazy().filter(pl.col("ANL01FL") == "Y")).lazy()
-    plans = [_judged(name, f, window.lazy(), on_treatment, adae.lazy(), groups) for name, f in flags.items()]
+    events = run(with_judge(adae, attributed)).lazy()
+    plans = [_judged(name, f, window.lazy(), on_treatment, events, groups) for name, f in flags.items()]
     done = dict(zip(flags, run_all(plans), strict=True))
     out = window.select(KEY).with_columns(rows[name] for name, rows in done.items())
     return out, [part for name, rows in done.items() for part in _reasons(rows, name, flags[name])]
@@ -121,13 +128,27 @@ def _lab(adlb: pl.LazyFrame, adae: pl.LazyFrame, part: LabComponent, groups: Gro
     return found.with_columns(pl.col("MET") & ~waived, because.alias("BECAUSE"))
 
 
-def all_unrelated(adae: pl.LazyFrame, words: tuple[str, ...], min_grade: int) -> pl.LazyFrame:
-    """Subjects with events of the group at the grade or more, every one of them called unrelated."""
-    severe = adae.filter(in_group(words) & (pl.col("AETOXGR") >= min_grade))
-    said = pl.concat_str(pl.col("AETERM").first(), pl.lit(" was called unrelated by the treating team"))
-    return severe.group_by(KEY).agg(
-        pl.when((pl.col("AEREL") == "N").fill_null(False).all()).then(said).first().alias("EXCUSED")
-    )
+def with_judge(adae: pl.DataFrame, attributed: tuple[Override, ...]) -> pl.LazyFrame:
+    """Return ADAE with JUDGED: who said whether an event was related, in words: the treating team, or a reviewer."""
+    team = pl.lit("called unrelated by the treating team")
+    if not attributed:
+        return adae.lazy().with_columns(team.alias("JUDGED"))
+    rows = [(o.subject, o.term, o.date, f"judged unrelated by {o.by} on {o.on}: {o.reason}") for o in attributed]
+    told = pl.LazyFrame(rows, schema=["USUBJID", "AETERM", "_DATE", "JUDGED"], orient="row")
+    dated = adae.lazy().with_columns(pl.col("ASTDTC").fill_null("").alias("_DATE"))
+    joined = dated.join(told, on=["USUBJID", "AETERM", "_DATE"], how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("JUDGED", team).alias("JUDGED")).drop("_DATE")
+
+
+def all_unrelated(events: pl.LazyFrame, words: tuple[str, ...], min_grade: int) -> pl.LazyFrame:
+    """Subjects with events of the group at the grade or more, every one of them called unrelated.
+
+    `events` is ADAE `with_judge`. EXCUSED says each event once, with who judged it.
+    """
+    severe = events.filter(in_group(words) & (pl.col("AETOXGR") >= min_grade))
+    said = pl.format("{} was {}", "AETERM", "JUDGED").unique(maintain_order=True).str.join("; ")
+    unrelated = (pl.col("AEREL") == "N").fill_null(False).all()
+    return severe.group_by(KEY).agg(pl.when(unrelated).then(said).alias("EXCUSED"))
 
 
 def _adverse_event(adae: pl.LazyFrame, part: AeComponent, groups: Groups) -> pl.LazyFrame:

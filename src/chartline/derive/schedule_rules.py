@@ -85,7 +85,7 @@ class ScheduleRules(RuleSet):
         return self
 
 
-def load_schedule(treatment: Treatment | None) -> ScheduleRules | None:
+def load_schedule(treatment: Treatment | None, where: object = "treatment.schedule") -> ScheduleRules | None:
     """Return the schedule of the index treatment; None where the study declares none.
 
     Raises `ProtocolError` where there is no such schedule, or where it is another drug's.
@@ -96,7 +96,7 @@ def load_schedule(treatment: Treatment | None) -> ScheduleRules | None:
     if rules.drug != treatment.drug:
         raise ProtocolError(
             f"The schedule `{rules.name}` is that of {rules.drug}, the index drug is {treatment.drug}",
-            where="treatment.schedule",
+            where=str(where),
             expected="a schedule of the index drug",
             do="name another, or leave `schedule` out",
         )

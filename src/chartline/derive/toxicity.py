@@ -21,7 +21,7 @@ import polars as pl
 from chartline.core.plans import run
 from chartline.derive.adverse_events import in_group
 from chartline.derive.milestones import KEY
-from chartline.derive.safety import Groups, all_unrelated, graded_rows
+from chartline.derive.safety import Groups, all_unrelated, graded_rows, with_judge
 from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
 
 ADTOX_SCHEMA: dict[str, pl.DataType] = {
@@ -75,7 +75,7 @@ def _laboratory(adlb: pl.DataFrame, adae: pl.DataFrame, part: LabComponent, grou
     if part.worsened:
         hit = hit & (pl.col("ATOXGR") > pl.col("BTOXGR"))
     if part.unless_all_unrelated is not None:
-        excused = all_unrelated(adae.lazy(), groups[part.unless_all_unrelated], part.min_grade or 1)
+        excused = all_unrelated(with_judge(adae, ()), groups[part.unless_all_unrelated], part.min_grade or 1)
         rows = rows.join(excused.filter(pl.col("EXCUSED").is_not_null()), on=KEY, how="anti")
     rows = rows.with_columns(hit.fill_null(False).alias("HIT"), pl.lit("LB").alias("SRC"))
     undated = rows.filter("HIT", pl.col("ADT").is_null()).with_columns(

@@ -35,6 +35,7 @@ from chartline.protocol.model import AeComponent, DatedEvent, Endpoint, Headline
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
 from chartline.protocol.resolve_treatment import resolve_treatment
+from chartline.protocol.treatment_names import treatment_variables
 
 # What each list of the report can print.
 _PRINTS: dict[str, tuple[type, ...]] = {
@@ -58,6 +59,7 @@ def resolve(p: Protocol, file: str) -> None:
     _ids(p.eligibility, "criterion", top.at("eligibility"))
     _ids(p.endpoints, "endpoint", top.at("endpoints"))
     _ids(p.analyses, "analysis", top.at("analyses"))
+    _own_names(p, top)
     cohort = {name: adsl[name] for name in (*COHORT_VARIABLES, *p.characteristics) if name in adsl}
     domains = {d: {n: _DOMAIN_TYPES.get(v.type, "text") for n, v in vs.items()} for d, vs in variables().items()}
     for name, c in p.characteristics.items():
@@ -114,6 +116,22 @@ def _ids(declared: Sequence[Any], what: str, place: Place) -> None:
                 do="give it another id",
             )
         seen.add(one.id)
+
+
+def _own_names(p: Protocol, top: Place) -> None:
+    """No safety flag or syndrome is called like another variable of ADSL, which it would replace in silence."""
+    taken = {*COHORT_VARIABLES, *DERIVED_VARIABLES, *treatment_variables(p), *p.characteristics}
+    own = [("safety_flags", name, {name}) for name in p.safety_flags]
+    own += [("syndromes", name, {name, f"{name}_DT", f"{name}_CAT", f"{name}_SEV"}) for name in p.syndromes]
+    for key, name, variables_of in own:
+        if both := sorted(taken & variables_of):
+            raise ProtocolError(
+                f"`{both[0]}` is a variable that the study already has",
+                where=str(top.at(key, name)),
+                expected="a name that no other variable, flag or syndrome has",
+                do="give it another name",
+            )
+        taken |= variables_of
 
 
 def _has_doses(p: Protocol, top: Place) -> None:

@@ -83,7 +83,10 @@ def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
         known = trace["USUBJID"].unique().sort().to_list()
         near = difflib.get_close_matches(subject, known, n=3)
         raise ExplainError(
-            f"There is no subject {subject} in {out}", expected=f"for example {', '.join(near or known[:5])}"
+            f"There is no subject {subject} in {out}",
+            where=str(out / "trace.parquet"),
+            expected=f"did you mean {', '.join(near)}?" if near else f"for example {', '.join(known[:5])}",
+            do="correct the id; every subject is in adam/adsl.parquet",
         )
     if what is None:
         for row in of.unique("ITEM", maintain_order=True).iter_rows(named=True):
@@ -240,5 +243,7 @@ def _items(out: Path, of: pl.DataFrame, what: str) -> list[str]:
     near = difflib.get_close_matches(what, [k.split(".", 1)[1] for k in known], n=3)
     raise ExplainError(
         f"There is no value `{what}` for this subject",
+        where=str(out / "trace.parquet"),
         expected=f"did you mean {', '.join(near)}?" if near else ", ".join(k.split(".", 1)[1] for k in known[:30]),
+        do="correct the name; --subject without a name lists all that is explained",
     )

@@ -104,7 +104,9 @@ def read_course(out: Path, subject: str) -> Course:
         near = difflib.get_close_matches(subject, known, n=3)
         raise ExplainError(
             f"There is no subject {subject} in {out}",
+            where=str(out / "adam" / "adsl.parquet"),
             expected=f"did you mean {', '.join(near)}?" if near else f"for example {', '.join(known[:5])}",
+            do="correct the id, or draw everyone with --all",
         )
     return found[0]
 
