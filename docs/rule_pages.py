@@ -212,9 +212,8 @@ def _relapse(r: ResponseRules) -> str:
 def _refractory(r: ResponseRules) -> str:
     if r.refractory is None:
         return ""
-    return f"no {' or '.join(r.refractory.without)} after {r.refractory.after_cycles} cycles".replace(
-        "1 cycles", "1 cycle"
-    )
+    after = [f"{m}{'' if m.of == 'any' else f' of {m.of} treatment'.replace('_', ' ')}" for m in r.refractory.landmarks]
+    return f"no {' or '.join(r.refractory.without)} after {' or '.join(after)}"
 
 
 def _patients(sets: list[ResponseRules]) -> list[str]:

@@ -159,6 +159,7 @@ EXPECTED = {
         counts.one_lineage | PLT     | ANC=0.2                 | MLFS        | CRi         | CRi
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
+        refractory         | days    | -                       | N           | N           | Y
         relapse            | BMBLAST | -                       | N           | Y           | Y
         relapse            | PBBLAST | AGAIN=10                | N           | N           | Y
         relapse            | PBBLAST again | -                 | N           | Y           | Y
@@ -182,8 +183,11 @@ def thresholds(rules: ResponseRules) -> Iterator[tuple[Place, float]]:
         yield from _numbers("relapse", list(rules.relapse.any_of))
     if rules.durability:
         yield ("durability", "days"), rules.durability.days
-    if rules.refractory:
-        yield ("refractory", "cycles"), rules.refractory.after_cycles
+    for landmark in rules.refractory.landmarks if rules.refractory else ():
+        if landmark.after_days is None:
+            yield ("refractory", "cycles"), landmark.after_cycles
+        else:
+            yield ("refractory", "days"), landmark.after_days
     yield ("early death", "days"), rules.early_death_days
 
 
@@ -248,10 +252,19 @@ def _observed(name: str, numbers: dict[Place, float]) -> dict[tuple[str, str, st
         for domain, row in _patient(subject, place, value, lines(name)[place][0]):
             study[domain].append(row)
     tables = {domain: "\n".join(rows) for domain, rows in study.items()}
-    adsl = derive(tables, response={"criteria": name}, response_variants={})["ADSL"]
-    by_id = {r["USUBJID"]: r for r in adsl.iter_rows(named=True)}
+    by_id = _rows(tables, {"criteria": name})
+    # Only the landmark in days asks how intensive the treatment was.
+    by_day = _rows(tables, {"criteria": name, "intensity": "less_intensive"})
     of = {"relapse": "DRELFL", "refractory": "REFRFL", "early death": "NEREAS"}
-    return {(*place, side): by_id[s][of.get(place[0], "BOR")] or "null" for place, side, s, _ in people}
+    return {
+        (*place, side): (by_day if place == ("refractory", "days") else by_id)[s][of.get(place[0], "BOR")] or "null"
+        for place, side, s, _ in people
+    }
+
+
+def _rows(tables: dict[str, str], response: dict[str, str]) -> dict[str, dict[str, str | None]]:
+    adsl = derive(tables, response=response, response_variants={})["ADSL"]
+    return {r["USUBJID"]: r for r in adsl.iter_rows(named=True)}
 
 
 def _values(name: str, numbers: dict[Place, float]) -> dict[Place, float]:
@@ -278,6 +291,13 @@ def _patient(subject: str, place: Place, value: float, more: dict[str, float]) -
         return
     lost = MARROW + dt.timedelta(days=value) if where == "durability" else ""
     yield "SS", f"{subject}|{'Y' if lost else 'N'}|{lost}|N||2020-12-01"
+    if (where, variable) == ("refractory", "days"):  # no response at first, then one on that day
+        found = FIRST_DOSE + dt.timedelta(days=value)
+        yield "RS", f"{subject}|{MARROW}|1|60|0|ABSENT|||"
+        yield "RS", f"{subject}|{found}|6|1|0|ABSENT|||"
+        for test in ("ANC", "PLT"):
+            yield "LB", f"{subject}|{found}|{test}|{p[test]:g}"
+        return
     if where == "refractory":
         for cycle in range(1, int(value) + 1):
             yield "RS", f"{subject}|{MARROW + dt.timedelta(days=28 * cycle)}|{cycle}|60|0|ABSENT|||"

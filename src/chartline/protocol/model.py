@@ -263,6 +263,12 @@ class Response(Declared):
     responders: tuple[str, ...] = Field(
         (), description="Categories that are a response; the rule set's own if not given.", examples=[["CR", "CRi"]]
     )
+    intensity: Literal["intensive", "less_intensive"] = Field(
+        "intensive",
+        description="Intensity of the treatment. It decides by which landmark a rule set for AML calls the disease "
+        "refractory.",
+        examples=["less_intensive"],
+    )
     relapse: Literal["recorded", "derived"] = Field(
         "recorded",
         description="What the milestone `relapse` is: the relapse that the centre recorded, or the first assessment "
