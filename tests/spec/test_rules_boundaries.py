@@ -45,7 +45,7 @@ EXPECTED = {
         relapse            | PBBLAST | -                       | N           | N           | Y
     """,
     "eln_2024": """
-        CR                 | BMBLAST | -                       | CR          | PR/SD       | PR/SD
+        CR                 | BMBLAST | -                       | CR          | PR          | PR
         CR                 | PBBLAST | -                       | NOCR        | CR          | NOCR
         CR                 | MRDVAL  | -                       | CR          | FAIL_MRD    | FAIL_MRD
         CRi                | BMBLAST | ANC=0.2                 | CRi         | PR/SD       | PR/SD
@@ -54,12 +54,20 @@ EXPECTED = {
         MLFS               | BMBLAST | ANC=0.2 PLT=20          | MLFS        | PR/SD       | PR/SD
         MLFS               | PBBLAST | ANC=0.2 PLT=20          | NOCR        | MLFS        | NOCR
         MLFS               | MRDVAL  | ANC=0.2 PLT=20          | MLFS        | FAIL_MRD    | FAIL_MRD
-        FAIL_MRD           | BMBLAST | MRDVAL=2                | FAIL_MRD    | PR/SD       | PR/SD
+        FAIL_MRD           | BMBLAST | MRDVAL=2                | FAIL_MRD    | PR          | PR
         FAIL_MRD           | PBBLAST | MRDVAL=2                | NOCR        | FAIL_MRD    | NOCR
         FAIL_MRD           | MRDVAL  | ANC=0.2 PLT=20          | MLFS        | FAIL_MRD    | FAIL_MRD
         NOCR               | BMBLAST | PBBLAST=3               | NOCR        | PR/SD       | PR/SD
-        PR/SD              | BMBLAST | -                       | PR/SD       | PR/SD       | NR
-        PR/SD              | BMBLAST fall | BASE=40            | PR/SD       | PR/SD       | NR
+        CR (2)             | BMBLAST | MRDVAL=0.5              | CR          | CR          | NR
+        CR (2)             | BMBLAST fall | BASE=40 MRDVAL=0.5 | CR          | CR          | NR
+        CR (2)             | PBBLAST | BMBLAST=20 MRDVAL=0.5   | PR/SD       | CR          | PR/SD
+        CR (2)             | MRDVAL  | BMBLAST=20              | CR          | PR          | PR
+        PR                 | BMBLAST >= | -                    | CR          | PR          | PR
+        PR                 | BMBLAST <= | -                    | PR          | PR          | NR
+        PR                 | BMBLAST fall | BASE=40            | PR          | PR          | NR
+        PR                 | PBBLAST | BMBLAST=20              | PR/SD       | PR          | PR/SD
+        PR/SD              | BMBLAST | ANC=0.2                 | PR/SD       | PR/SD       | NR
+        PR/SD              | BMBLAST fall | BASE=40 ANC=0.2    | PR/SD       | PR/SD       | NR
         counts.recovered   | ANC     | -                       | CRi         | CRi         | CR
         counts.recovered   | PLT     | -                       | CRi         | CRi         | CR
         counts.one_lineage | ANC     | PLT=20                  | MLFS        | MLFS        | CRi
@@ -174,9 +182,12 @@ Place = tuple[str, str]  # where, variable
 
 def thresholds(rules: ResponseRules) -> Iterator[tuple[Place, float]]:
     """Every number of a rule set that something is compared with."""
+    told: list[str] = []
     for category in rules.categories:
         measures = [p for r in category.requires for p in (r.any_of if isinstance(r, AnyOf) else (r,))]
-        yield from _numbers(category.code, measures)
+        told.append(category.code)
+        ways = told.count(category.code)  # a category may hold in a second way
+        yield from _numbers(category.code if ways == 1 else f"{category.code} ({ways})", measures)
     for name, listed in rules.counts.items():
         yield from (((f"counts.{name}", c.test), c.threshold) for c in listed if isinstance(c, CountRule))
     if rules.relapse:
