@@ -171,7 +171,9 @@ class ResponseRules(RuleSet):
     counts: dict[str, tuple[CountRule | Unsupported, ...]] = Field(
         {}, description="Lists of count rules by name; the first is the one a sentence tells of."
     )
-    categories: tuple[Category, ...] = Field(description="In the order in which they are tried.")
+    categories: tuple[Category, ...] = Field(
+        description="In the order in which they are tried; two of one code are two ways to reach it."
+    )
     durability: Durability | None = None
     best: tuple[str, ...] = Field(description="Best first.")
     responders: tuple[str, ...] = Field(("CR", "CRi"), description="The categories that are a response, best first.")
