@@ -131,6 +131,9 @@ def _everything(sets: list[ResponseRules]) -> list[str]:
         rows = [_marked(n, ["-" if a is None else a.get(n, "") for a in asked]) for n in names]
         out += [f"### {code}: {labels[code]}", "", *_table(("", *[r.label for r in sets]), rows), ""]
     rows = [("responses", *[", ".join(r.responders) for r in sets]), ("best first", *[", ".join(r.best) for r in sets])]
+    rows += [("counts window", *[_window(r) for r in sets])]
+    supports = dict.fromkeys(s.label for r in sets for s in r.support.values())
+    rows += [(f"days without {s} before a count", *[_free_days(r, s) for r in sets]) for s in supports]
     rows += [("held", *[_held(r) for r in sets]), ("relapse", *[_relapse(r) for r in sets])]
     rows += [("refractory", *[_refractory(r) for r in sets]), ("checked", *[r.status for r in sets])]
     return [*out, "### Everything else", "", *_table(("", *[r.label for r in sets]), rows), ""]
@@ -203,6 +206,14 @@ def _test(part: Any) -> tuple[str, str]:
     return _label(part.variable), f"{part.operator} {part.threshold:g} {part.unit}".strip() + again + available
 
 
+def _window(r: ResponseRules) -> str:
+    return f"{r.counts_window.days[0]} to {r.counts_window.days[1]} days from the marrow" if r.counts_window else ""
+
+
+def _free_days(r: ResponseRules, label: str) -> str:
+    return "".join(str(s.free_days) for s in r.support.values() if s.label == label)
+
+
 def _held(r: ResponseRules) -> str:
     if r.durability is None:
         return ""
@@ -228,8 +239,9 @@ def _patients(sets: list[ResponseRules]) -> list[str]:
     from chartline.pipeline import derive_study, read_study
 
     study = read_study(EXAMPLE)
-    response = study.protocol.response
-    variants = {r.name.upper(): response.model_copy(update={"criteria": r.name, "responders": ()}) for r in sets}
+    own = {"responders": (), "counts_window_days": None, "support_free_days": None}
+    response = study.protocol.response.model_copy(update=own)
+    variants = {r.name.upper(): response.model_copy(update={"criteria": r.name}) for r in sets}
     protocol = study.protocol.model_copy(update={"response_variants": study.protocol.response_variants | variants})
     from dataclasses import replace
 

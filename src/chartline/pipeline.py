@@ -50,6 +50,7 @@ def read_study(
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
     from chartline.derive.override_file import check_overrides, read_overrides
+    from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
     from chartline.mapping.amendments import apply_amendments, read_amendments
     from chartline.mapping.answered_subjects import check_subjects
@@ -106,7 +107,7 @@ def read_study(
     check_overrides(overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
-    asked = check_and_close(queries, data, protocol, applied)
+    asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
         tuple(days_from), tuple(queries),

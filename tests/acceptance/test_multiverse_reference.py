@@ -124,12 +124,13 @@ def test_any_specification_is_a_run_of_its_protocol(answers: bool, answered: Stu
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
+    from chartline.derive.response_rules import counts_window_of
 
     study = (answered if answers else unanswered).study
     m, s = estimate_multiverse(study), Specifications(study.protocol)
     for i in random.Random(7).sample(range(0, len(m), m.shape[-1]), 3):
         p = s.under(m.choice(i))
-        queries = tuple(check_and_close(study.found, study.data, p, study.applied))
+        queries = tuple(check_and_close(study.found, study.data, p, counts_window_of(p.response), study.applied))
         results = run_of(replace(study, protocol=p, protocol_digest=protocol_digest(p), queries=queries))
         for outcome in m.outcomes:
             h = outcome_of(p, outcome.key)

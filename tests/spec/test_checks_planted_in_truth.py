@@ -190,14 +190,14 @@ CASES: dict[str, tuple[Change, list[tuple[str, Severity]], set[Topic], str]] = {
 def test_the_true_data_are_asked_only_what_the_edge_cases_explain(
     truth_data: ClinicalData, reference_protocol: Protocol
 ) -> None:
-    assert {key(q) for q in check_data(truth_data, reference_protocol)} == EXPLAINED
+    assert {key(q) for q in check_data(truth_data, reference_protocol, (0, 14))} == EXPLAINED
 
 
 @pytest.mark.parametrize("case", list(CASES))
 def test_one_error_asks_one_question(truth_data: ClinicalData, reference_protocol: Protocol, case: str) -> None:
     apply, expected, topics, variable = CASES[case]
     subject = case.split()[1]
-    new = [q for q in check_data(apply(truth_data), reference_protocol) if key(q) not in EXPLAINED]
+    new = [q for q in check_data(apply(truth_data), reference_protocol, (0, 14)) if key(q) not in EXPLAINED]
     assert {key(q) for q in new} == {(subject, *e) for e in expected}
     first = next(q for q in new if q.rule == expected[0][0])
     assert first.topics == topics

@@ -38,7 +38,7 @@ def ask(reference_protocol: Protocol):
     """Check tables laid over a sound study of two patients; return the queries of P2 (P1 must have none)."""
 
     def asked(**tables: str) -> list[Query]:
-        queries = check_data(tiny(**{"DM": PEOPLE, "EX": DOSES, "SS": ALIVE, **tables}), reference_protocol)
+        queries = check_data(tiny(**{"DM": PEOPLE, "EX": DOSES, "SS": ALIVE, **tables}), reference_protocol, (0, 14))
         assert not [q for q in queries if q.subject == "P1"]
         return queries
 
@@ -362,6 +362,13 @@ def test_an_impossible_count_blocks_the_response_it_would_decide(ask, day: str, 
     """
     severity, topic = (BLOCK, Topic.COUNTS) if blocks else (WARN, Topic.BLOOD_COUNTS)
     only(ask(LB=lb, RS=rs), "lab_implausible", severity, topic)
+
+
+def test_no_count_decides_a_response_whose_rules_ask_for_none(reference_protocol: Protocol) -> None:
+    lb = "USUBJID | LBTESTCD | LBDTC | LBORRES | LBSTRESN\nP2 | PLT | 2020-01-25 | 4100 | 4100"
+    rs = "USUBJID | RSDTC | RSCYCLE | BMBLAST | INVRESP\nP2 | 2020-01-25 | 1 | 2 | CRi"
+    queries = check_data(tiny(DM=PEOPLE, EX=DOSES, SS=ALIVE, LB=lb, RS=rs), reference_protocol, None)
+    only(queries, "lab_implausible", WARN, Topic.BLOOD_COUNTS)
 
 
 # --- response

@@ -64,7 +64,8 @@ def test_categories_and_numbers_of_few_values_are_patterns(file: Path) -> None:
 
 def test_a_continuous_covariate_makes_a_row_a_subject(file: Path) -> None:
     columns = scan_episodes(file, time="day", event="event", covariates=("site", "lines", "age"))
-    assert columns.exit.size == N and columns.pattern is None
+    assert columns.exit.size == N and columns.own == {"age"}
+    assert columns.pattern is not None and columns.pattern.max() == 2 * 3 - 1  # of the others
     e = Episodes.from_columns(columns)
     assert e.singly and e.by_row
     assert e.x[:, 2] == pytest.approx(FRAME["age"].to_numpy(), abs=0)
@@ -117,6 +118,16 @@ def test_rows_with_a_continuous_covariate_pool_too() -> None:
     assert Episodes.from_columns(a + b).x == pytest.approx(
         Episodes.from_columns(scan_episodes(FRAME.lazy(), **options)).x, abs=0
     )
+
+
+def test_a_number_that_is_continuous_in_one_part_only_pools_too() -> None:
+    options: dict[str, Any] = {"time": "day", "event": "event", "covariates": ("site", "age")}
+    few = FRAME.with_columns(age=(pl.col("age") / 10).round() * 10)
+    a, b = (scan_episodes(part.lazy(), **options) for part in (FRAME[:4000], few[4000:]))
+    assert a.own and not b.own
+    both = pl.concat([FRAME[:4000], few[4000:]])
+    ages = Episodes.from_columns(a + b).x[:, 1]
+    assert sorted(np.repeat(ages, (a + b).count)) == sorted(both["age"])
 
 
 def test_columns_of_other_variables_do_not_pool() -> None:

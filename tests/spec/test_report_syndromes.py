@@ -68,6 +68,18 @@ def test_every_set_stands_beside_the_others() -> None:
     ]
 
 
+def test_severity_is_told_as_far_as_the_charts_hold_it() -> None:
+    key = CountKey(analysis="syndrome_severities", protocol_digest="d")
+    cells = {("VOD", "severe"): 1, ("VOD", "at least mild"): 2, ("VOD", ""): 1}
+    counted = source().counts | {"syndrome_severities": CrossTab(key=key, dims=("SET", "SEVERITY"), cells=cells)}
+    assert tables(source(counts=counted))["Severity of the syndromes that were met."] == [
+        ("VOD/SOS (Baltimore)", "at least mild", "2 (50)"),
+        ("", "withheld", "1 (25)"),
+        ("", "severe", "1 (25)"),
+    ]
+    assert "Severity of the syndromes that were met." not in tables(source())
+
+
 def test_withheld_verdicts_have_a_column_of_their_own() -> None:
     key = CountKey(analysis="syndromes", protocol_digest="d")
     cells = {("LIVER", "MET"): 1, ("VOD", "WITHHELD"): 1}

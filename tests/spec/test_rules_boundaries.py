@@ -5,7 +5,8 @@ each file names. A threshold without a line here fails, and so does a line witho
 
 A line says where the threshold stands, of what variable, what else the patient has, and the category (or flag) below,
 at and above. The patient has 60 % marrow and 10 % blood blasts before treatment, and after cycle 1 a marrow with 1 %,
-no blood blasts, no extramedullary disease, neutrophils 5 and platelets 300 that day.
+no blood blasts, no extramedullary disease, neutrophils 5 and platelets 300 that day. Of the counts window the patient
+has these counts so many days after the marrow instead; of a support, its last day is so many days before them.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ EXPECTED = {
         PR/SD              | BMBLAST fall | BASE=40            | PR/SD       | PR/SD       | NR
         counts.recovered   | ANC     | -                       | CRi         | CR          | CR
         counts.recovered   | PLT     | -                       | CRi         | CR          | CR
+        counts window      | first     | -                     | CRi         | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | CRi
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
         relapse            | BMBLAST | -                       | N           | Y           | Y
@@ -72,6 +77,11 @@ EXPECTED = {
         counts.recovered   | PLT     | -                       | CRi         | CRi         | CR
         counts.one_lineage | ANC     | PLT=20                  | MLFS        | MLFS        | CRi
         counts.one_lineage | PLT     | ANC=0.2                 | MLFS        | MLFS        | CRi
+        counts window      | first     | -                     | MLFS        | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | MLFS
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
+        support            | red_cells | -                     | CRi         | CRi         | CR
         early death        | days    | -                       | Early death | Early death | Other
         relapse            | BMBLAST | -                       | N           | Y           | Y
         relapse            | PBBLAST | -                       | N           | N           | Y
@@ -86,6 +96,11 @@ EXPECTED = {
         PR/SD              | BMBLAST fall | BASE=40            | PR/SD       | PR/SD       | NR
         counts.recovered   | ANC     | -                       | CRi         | CR          | CR
         counts.recovered   | PLT     | -                       | CRi         | CR          | CR
+        counts window      | first     | -                     | CRi         | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | CRi
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
+        support            | red_cells | -                     | CRi         | CRi         | CR
         durability         | days    | -                       | NOT HELD 4 WK | CR        | CR
         early death        | days    | -                       | Early death | Early death | Other
         relapse            | BMBLAST | -                       | N           | Y           | Y
@@ -103,6 +118,10 @@ EXPECTED = {
         PD                 | PBBLAST rise | BMBLAST=60         | SD          | PD          | PD
         counts.recovered   | ANC     | -                       | CRi         | CR          | CR
         counts.recovered   | PLT     | -                       | CRi         | CR          | CR
+        counts window      | first     | -                     | CRi         | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | CRi
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
         durability         | days    | -                       | NOT HELD 4 WK | CR        | CR
         early death        | days    | -                       | Early death | Early death | Other
         relapse            | BMBLAST | -                       | N           | Y           | Y
@@ -117,6 +136,10 @@ EXPECTED = {
         PD                 | PBBLAST rise | BMBLAST=60         | NR          | PD          | PD
         counts.recovered   | ANC     | -                       | CRi         | CR          | CR
         counts.recovered   | PLT     | -                       | CRi         | CR          | CR
+        counts window      | first     | -                     | CRi         | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | CRi
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
         durability         | days    | -                       | NOT HELD 4 WK | CR        | CR
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
@@ -139,6 +162,10 @@ EXPECTED = {
         counts.recovered   | PLT     | -                       | CRi         | CR          | CR
         counts.one_lineage | ANC     | PLT=20                  | MLFS        | CRi         | CRi
         counts.one_lineage | PLT     | ANC=0.2                 | MLFS        | CRi         | CRi
+        counts window      | first     | -                     | MLFS        | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | MLFS
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
         relapse            | BMBLAST | -                       | N           | Y           | Y
@@ -165,6 +192,10 @@ EXPECTED = {
         counts.partly_recovered | PLT | ANC=0.7                | MLFS        | CRh         | CRh
         counts.one_lineage | ANC     | PLT=20                  | MLFS        | CRi         | CRi
         counts.one_lineage | PLT     | ANC=0.2                 | MLFS        | CRi         | CRi
+        counts window      | first     | -                     | MLFS        | CR          | CR
+        counts window      | last      | -                     | CR          | CR          | MLFS
+        support            | g_csf     | -                     | CRi         | CRi         | CR
+        support            | platelets | -                     | CRi         | CRi         | CR
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
         refractory         | days    | -                       | N           | N           | Y
@@ -176,6 +207,7 @@ EXPECTED = {
 STEP = {"BMBLAST": 0.1, "PBBLAST": 1, "ANC": 0.01, "PLT": 1, "MRDVAL": 0.01, "BMCOUNT": 1, "BMCELLU": 1, "days": 1}
 STEP["cycles"] = 1
 SOUND = {"BMBLAST": 1.0, "PBBLAST": 0.0, "ANC": 5.0, "PLT": 300.0, "BASE": 60.0, "PBBASE": 10.0}
+SUPPORT = {"g_csf": "G-CSF", "platelets": "PLATELET TRANSFUSION", "red_cells": "RBC TRANSFUSION"}
 FIRST_DOSE, MARROW = dt.date(2020, 1, 1), dt.date(2020, 1, 28)
 Place = tuple[str, str]  # where, variable
 
@@ -190,6 +222,11 @@ def thresholds(rules: ResponseRules) -> Iterator[tuple[Place, float]]:
         yield from _numbers(category.code if ways == 1 else f"{category.code} ({ways})", measures)
     for name, listed in rules.counts.items():
         yield from (((f"counts.{name}", c.test), c.threshold) for c in listed if isinstance(c, CountRule))
+    if rules.counts_window:
+        yield from (
+            (("counts window", end), day) for end, day in zip(("first", "last"), rules.counts_window.days, strict=True)
+        )
+    yield from ((("support", name), s.free_days) for name, s in rules.support.items())
     if rules.relapse:
         yield from _numbers("relapse", list(rules.relapse.any_of))
     if rules.durability:
@@ -257,6 +294,7 @@ def _observed(name: str, numbers: dict[Place, float]) -> dict[tuple[str, str, st
         "EX": ["USUBJID|EXSTDTC|EXCYCLE|EXDOSM2"],
         "RS": ["USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD|MRDVAL|BMCOUNT|BMCELLU"],
         "LB": ["USUBJID|LBDTC|LBTESTCD|LBSTRESN"],
+        "CM": ["USUBJID|CMCAT|CMSTDTC|CMENDTC"],
         "SS": ["USUBJID|RELAPSE|RELDTC|DTHFL|DTHDTC|LKADTC"],
     }
     for place, _, subject, value in people:
@@ -292,7 +330,7 @@ def _values(name: str, numbers: dict[Place, float]) -> dict[Place, float]:
 def _patient(subject: str, place: Place, value: float, more: dict[str, float]) -> Iterator[tuple[str, str]]:
     where, (variable, _, kind) = place[0], place[1].partition(" ")
     p = SOUND | more
-    if where not in ("relapse", "durability", "refractory", "early death"):
+    if where not in ("relapse", "durability", "refractory", "early death", "counts window", "support"):
         p[variable] = value
     yield "EX", f"{subject}|{FIRST_DOSE}|1|0.8"
     yield "RS", f"{subject}|2019-12-28|0|{p['BASE']:g}|{p['PBBASE']:g}|ABSENT|||"
@@ -315,8 +353,12 @@ def _patient(subject: str, place: Place, value: float, more: dict[str, float]) -
         return
     extra = "|".join(f"{p[v]:g}" if v in p else "" for v in ("MRDVAL", "BMCOUNT", "BMCELLU"))
     yield "RS", f"{subject}|{MARROW}|1|{p['BMBLAST']:g}|{p['PBBLAST']:g}|ABSENT|{extra}"
+    counted = MARROW + dt.timedelta(days=value if where == "counts window" else 0)
     for test in ("ANC", "PLT"):
-        yield "LB", f"{subject}|{MARROW}|{test}|{p[test]:g}"
+        yield "LB", f"{subject}|{counted}|{test}|{p[test]:g}"
+    if where == "support":
+        last = MARROW - dt.timedelta(days=value)
+        yield "CM", f"{subject}|{SUPPORT[variable]}|{last}|{last}"
     if where == "relapse":
         later = MARROW + dt.timedelta(days=100)
         blood = {"BMBLAST": 0.0}.get(variable, 3.0 if kind else value)
@@ -326,6 +368,6 @@ def _patient(subject: str, place: Place, value: float, more: dict[str, float]) -
             yield "RS", f"{subject}|{again}|0|1|{blood:g}|ABSENT|||"
 
 
-def test_the_reference_protocol_uses_the_default_windows() -> None:
-    """The cases above count on them."""
-    assert protocol().response.counts_window_days == (0, 14)
+def test_the_reference_protocol_leaves_the_windows_to_the_rule_set() -> None:
+    """The cases above count on it."""
+    assert (protocol().response.counts_window_days, protocol().response.support_free_days) == (None, None)

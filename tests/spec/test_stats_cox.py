@@ -87,7 +87,7 @@ def test_a_group_without_events_has_a_ratio_of_zero_and_says_why(ties: Any, late
     assert np.isnan(fit.std_errors[0]) and np.isnan(fit.upper[0]) and fit.wald.chisq is None and fit.wald.p is None
     # what is finite is what remains if the group without events is never at risk
     rest = episodes.select(ARM == "A")
-    alone = estimate_cox(replace(rest, design=rest.design[:, 1:], covariates=("age",)), ties=ties)
+    alone = estimate_cox(replace(rest, values=rest.design[:, 1:], covariates=("age",)), ties=ties)
     assert float(fit.coefficients[1]) == pytest.approx(float(alone.coefficients[0]), rel=1e-8)
     assert float(fit.std_errors[1]) == pytest.approx(float(alone.std_errors[0]), rel=1e-7)
     assert fit.loglik == pytest.approx(alone.loglik, rel=1e-9)

@@ -7,7 +7,7 @@ name. A threshold that has no line here fails.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,6 +19,7 @@ from chartline.derive.syndrome_rules import (
     Item,
     LabDays,
     LabRatio,
+    LabRepeat,
     LabRise,
     LabValue,
     Measure,
@@ -35,6 +36,25 @@ MET = {
     DOWN_STRICT: (True, False, False),
 }
 
+SEVERITY = {  # EBMT 2016, and taken over by 2023
+    ("days_4", "4 days"): DOWN,  # severe: "<= 4 d"
+    ("days_7", "7 days"): DOWN,  # moderate: "5-7 d"; mild: "> 7 d"
+    ("bilirubin_3", "3 mg/dL"): UP,  # moderate: ">= 3 and < 5"
+    ("bilirubin_5", "5 mg/dL"): UP,
+    ("bilirubin_8", "8 mg/dL"): UP,
+    ("doubling", "2 x earlier"): UP,
+    ("transaminases_2", "2 x ULN"): UP_STRICT,  # moderate: "> 2 and <= 5 x normal"
+    ("transaminases_5", "5 x ULN"): UP_STRICT,
+    ("transaminases_8", "8 x ULN"): UP_STRICT,
+    ("weight_5", "5 %"): UP,  # moderate: ">= 5 and < 10 %"
+    ("weight_10", "10 %"): UP,
+    ("creatinine_1_2", "1.2 x baseline"): UP,
+    ("creatinine_1_5", "1.5 x baseline"): UP,
+    ("creatinine_2", "2 x baseline"): UP,
+    ("risk_factors", "2"): UP,  # "two or more risk factors"
+}  # fmt: skip
+ORGANS = ("respiration", "coagulation", "liver", "circulation", "nervous", "kidney")
+HYS_LAW = ("hys_law", "hys_law_14_days", "hys_law_r5")
 # (set, item, threshold as it is printed) -> which side is met, from the source.
 SIDES: dict[tuple[str, str, str], str] = {
     ("vod_seattle", "bilirubin", "2 mg/dL"): UP_STRICT,  # "> 2 mg/dL"
@@ -44,21 +64,6 @@ SIDES: dict[tuple[str, str, str], str] = {
     ("vod_ebmt_2016", "bilirubin", "2 mg/dL"): UP,
     ("vod_ebmt_2016", "weight", "5 %"): UP_STRICT,
     ("vod_ebmt_2016", "haemodynamic", "10 mmHg"): UP,
-    ("vod_ebmt_2016", "days_4", "4 days"): DOWN,  # severe: "<= 4 d"
-    ("vod_ebmt_2016", "days_7", "7 days"): DOWN,  # moderate: "5-7 d"; mild: "> 7 d"
-    ("vod_ebmt_2016", "bilirubin_3", "3 mg/dL"): UP,  # moderate: ">= 3 and < 5"
-    ("vod_ebmt_2016", "bilirubin_5", "5 mg/dL"): UP,
-    ("vod_ebmt_2016", "bilirubin_8", "8 mg/dL"): UP,
-    ("vod_ebmt_2016", "doubling", "2 x earlier"): UP,
-    ("vod_ebmt_2016", "transaminases_2", "2 x ULN"): UP_STRICT,  # moderate: "> 2 and <= 5 x normal"
-    ("vod_ebmt_2016", "transaminases_5", "5 x ULN"): UP_STRICT,
-    ("vod_ebmt_2016", "transaminases_8", "8 x ULN"): UP_STRICT,
-    ("vod_ebmt_2016", "weight_5", "5 %"): UP,  # moderate: ">= 5 and < 10 %"
-    ("vod_ebmt_2016", "weight_10", "10 %"): UP,
-    ("vod_ebmt_2016", "creatinine_1_2", "1.2 x baseline"): UP,
-    ("vod_ebmt_2016", "creatinine_1_5", "1.5 x baseline"): UP,
-    ("vod_ebmt_2016", "creatinine_2", "2 x baseline"): UP,
-    ("vod_ebmt_2016", "risk_factors", "2"): UP,  # "two or more risk factors"
     ("vod_ebmt_2023", "bilirubin", "2 mg/dL"): UP,
     ("vod_ebmt_2023", "weight", "5 %"): UP_STRICT,
     ("vod_ebmt_2023", "haemodynamic", "10 mmHg"): UP,
@@ -79,38 +84,28 @@ SIDES: dict[tuple[str, str, str], str] = {
     ("tls_cairo_bishop", "creatinine_2", "1.5 x ULN"): UP_STRICT,  # grade 2: "> 1.5-3.0 x ULN"
     ("tls_cairo_bishop", "creatinine_3", "3 x ULN"): UP_STRICT,
     ("tls_cairo_bishop", "creatinine_4", "6 x ULN"): UP_STRICT,
-    ("tls_cairo_bishop", "arrhythmia_2", "2"): UP,
-    ("tls_cairo_bishop", "seizure_2", "2"): UP,
-    ("tls_cairo_bishop", "arrhythmia_3", "3"): UP,
-    ("tls_cairo_bishop", "seizure_3", "3"): UP,
-    ("tls_cairo_bishop", "arrhythmia_4", "4"): UP,
-    ("tls_cairo_bishop", "seizure_4", "4"): UP,
+    **{("tls_cairo_bishop", f"{sign}_{n}", f"{n}"): UP for sign in ("arrhythmia", "seizure") for n in (2, 3, 4)},
     ("crs_astct", "fever", "38 C"): UP,  # "temperature >= 38 C"
     ("crs_astct", "vasopressor", "1"): UP,
     ("crs_astct", "vasopressors", "2"): UP,  # "multiple vasopressors"
     ("icans_astct", "ice_9", "9"): DOWN,  # grade 1: ICE 7-9
     ("icans_astct", "ice_6", "6"): DOWN,  # grade 2: ICE 3-6
     ("icans_astct", "ice_2", "2"): DOWN,  # grade 3: ICE 0-2
-    ("icaht_early", "anc_500", "500 /uL"): DOWN,  # "ANC <= 500/uL"
-    ("icaht_early", "days_7", "500 /uL"): DOWN,
-    ("icaht_early", "days_14", "500 /uL"): DOWN,
-    ("icaht_early", "never_above", "500 /uL"): DOWN,
-    ("icaht_early", "deep_7", "100 /uL"): DOWN,
-    ("icaht_early", "deep_14", "100 /uL"): DOWN,
-    ("icaht_late", "anc_1500", "1500 /uL"): DOWN,
-    ("icaht_late", "anc_1000", "1000 /uL"): DOWN,
-    ("icaht_late", "anc_500", "500 /uL"): DOWN,
-    ("icaht_late", "anc_100", "100 /uL"): DOWN,
+    **{("icaht_early", item, "500 /uL"): DOWN for item in ("anc_500", "days_7", "days_14", "never_above")},
+    **{("icaht_early", item, "100 /uL"): DOWN for item in ("deep_7", "deep_14")},
+    ("icaht_late", "lasting", "1500 /uL"): DOWN,
+    **{("icaht_late", f"anc_{n}", f"{n} /uL"): DOWN for n in (1000, 500, 100)},
+    # SOFA: 2 points and more
+    **{("vod_ebmt_2023", organ, "2"): UP for organ in ORGANS},
+    ("vod_ebmt_2023", "respiration", "300 mmHg"): DOWN_STRICT,  # 2 points: "< 300"
+    ("vod_ebmt_2023", "circulation", "1"): UP,  # 2 points: "dobutamine (any dose)"
+    ("vod_ebmt_2023", "nervous", "12"): DOWN,  # 2 points: "10-12"
+    ("vod_ebmt_2023", "kidney", "171 umol/L"): UP,  # 2 points: "171-299"
+    **{(name, *of): side for name in ("vod_ebmt_2016", "vod_ebmt_2023") for of, side in SEVERITY.items()},
     ("hys_law_r5", "r_value", "R 5"): UP,
-} | {
-    (name, item, threshold): side
-    for name in ("hys_law", "hys_law_14_days", "hys_law_r5")
-    for item, threshold, side in (
-        ("transaminases", "3 x ULN", UP),  # ">= 3 x ULN"
-        ("bilirubin", "2 x ULN", UP_STRICT),  # "> 2 x ULN"
-        ("cholestasis", "2 x ULN", UP_STRICT),  # "ALP <= 2 x ULN" is no cholestasis
-    )
-    if (name, item) != ("hys_law_r5", "cholestasis")
+    **{(name, "transaminases", "3 x ULN"): UP for name in HYS_LAW},  # ">= 3 x ULN"
+    **{(name, "bilirubin", "2 x ULN"): UP_STRICT for name in HYS_LAW},  # "> 2 x ULN"
+    **{(name, "cholestasis", "2 x ULN"): UP_STRICT for name in HYS_LAW[:2]},  # "ALP <= 2 x ULN" is no cholestasis
 }  # fmt: skip
 # Days of neutropenia that make it: "for 7 days or more", "14 days or more", "never above" from day 0 to day 30.
 DURATIONS = {"days_7": 7, "days_14": 14, "never_above": 31, "deep_7": 7, "deep_14": 14}
@@ -141,7 +136,7 @@ def thresholds() -> Iterator[tuple[str, str, Evidence]]:
     for name in available_syndromes():
         for item, declared in load_syndrome(name).items.items():
             for e in declared.any_of:
-                if isinstance(e, LabValue | LabRatio | LabRise | LabDays | Measure):
+                if isinstance(e, LabValue | LabRatio | LabRise | LabDays | LabRepeat | Measure):
                     yield name, item, e
 
 
@@ -170,6 +165,7 @@ def finding_row(code: str, day: int, answer: str) -> dict[str, Any]:
     return {"CENTRE": "A", "USUBJID": "P1", "SEQ": 1, "FATESTCD": code, "FAORRES": answer, "FADTC": date}
 
 
+Rows = Sequence[dict[str, Any]]
 LAB = {
     "CENTRE": pl.String, "USUBJID": pl.String, "SEQ": pl.Int64, "LBTESTCD": pl.String, "ADT": pl.Date,
     "AVAL": pl.Float64, "AVAL_OP": pl.String, "ANRHI": pl.Float64, "BASE": pl.Float64, "BASEDT": pl.Date,
@@ -183,14 +179,23 @@ FA = {
     "FAORRES": pl.String,
     "FADTC": pl.String,
 }
-AE = {"CENTRE": pl.String, "USUBJID": pl.String, "SEQ": pl.Int64, "AETERM": pl.String, "ASTDTC": pl.String}
+AE = {
+    "CENTRE": pl.String, "USUBJID": pl.String, "SEQ": pl.Int64, "AETERM": pl.String, "ASTDTC": pl.String,
+    "AENDT": pl.Date, "AETOXGR": pl.Int64, "AEOUT": pl.String,
+}  # fmt: skip
+DEATH = {
+    "CENTRE": pl.String, "USUBJID": pl.String, "DEAD": pl.Boolean, "DIED": pl.Date, "ALIVE": pl.Date,
+    "CAUSE": pl.String, "SEQ": pl.Int64,
+}  # fmt: skip
 
 
 def so(
-    e: Evidence, labs: list[dict[str, Any]], findings: list[dict[str, Any]], days: tuple[int, int | None] = (0, 30)
-) -> bool | None:
+    e: Evidence, labs: Rows = (), findings: Rows = (), days: tuple[int, int | None] = (0, 30), *,
+    events: Rows = (), deaths: Rows = (),
+) -> bool | None:  # fmt: skip
     """Whether one kind of evidence is met; None: not known."""
-    charts = Charts(pl.LazyFrame(labs, LAB), pl.LazyFrame(findings, FA), pl.LazyFrame([], AE))
+    frames = ((labs, LAB), (findings, FA), (events, AE), (deaths, DEATH))
+    charts = Charts(*(pl.LazyFrame(list(rows), schema) for rows, schema in frames))
     day0 = {"CENTRE": "A", "USUBJID": "P1", "OCC": 0, "ANCHOR": DAY0, "END": None, "SUMMARY": False}
     occurrences = pl.LazyFrame([day0], {"CENTRE": pl.String, "USUBJID": pl.String, "OCC": pl.Int64, "ANCHOR": pl.Date,
                                         "END": pl.Date, "SUMMARY": pl.Boolean})  # fmt: skip
@@ -213,6 +218,8 @@ def at(e: Any, value: float) -> bool | None:
         return so(e, [lab_row(e.rise, 3, 50), lab_row(e.rise, 5, 50 * value)], [])
     if isinstance(e, LabDays):
         return so(e, [lab_row(e.days_of, d, value * STANDARD[e.unit]) for d in range(31)], [])
+    if isinstance(e, LabRepeat):
+        return so(e, [lab_row(e.repeated, d, value * STANDARD[e.unit]) for d in range(e.values)], [])
     scale = 100 if e.times else STANDARD[e.unit]
     return so(e, [lab_row(e.lab[0], 3, round(value * scale, 9))], [])
 
@@ -243,6 +250,43 @@ def test_a_duration_one_day_short_and_long_enough(item: str) -> None:
 def test_days_without_a_value_count_between_two_that_say_the_same_at_most_four_days_apart(gap: int, known: Any) -> None:
     e = load_syndrome("icaht_early").items["days_7"].any_of[0]
     assert so(e, [lab_row("ANC", d, 0.2) for d in (0, gap, 2 * gap)], []) is known
+
+
+@pytest.mark.parametrize(("above", "met"), [(0, False), (1, True), (2, True), (3, False)])
+@pytest.mark.parametrize("item", ["days_7", "deep_7"])
+def test_a_recovery_of_fewer_than_three_days_counts_as_none(item: str, above: int, met: bool) -> None:
+    e = load_syndrome("icaht_early").items[item].any_of[0]
+    low = [*range(3), *range(3 + above, 6 + above)]  # 6 days; 7 with a day between, 8 with two
+    assert so(e, [lab_row("ANC", d, 0.05 if d in low else 2) for d in range(31)]) is met
+
+
+def test_never_above_is_never_above() -> None:
+    e = load_syndrome("icaht_early").items["never_above"].any_of[0]
+    assert so(e, [lab_row("ANC", d, 2 if d == 12 else 0.05) for d in range(31)]) is False
+
+
+@pytest.mark.parametrize(
+    ("values", "met"),
+    [
+        ({40: 1.5, 60: 1.5}, True),  # two days, whatever lies between them
+        ({40: 1.5, 50: 2.0, 60: 1.5}, True),
+        ({40: 1.5, 60: 1.51}, False),  # the second value denies the first
+        ({40: 1.5}, None),  # nobody looked again
+        ({40: 1.6}, False),
+        ({30: 1.5, 40: 1.5}, None),  # day 30 is not late
+        ({100: 1.5, 101: 1.5}, None),
+        ({31: 1.5, 100: 1.5}, True),
+        ({}, None),
+    ],
+)
+def test_late_neutropenia_lasts_where_two_days_say_so(values: dict[int, float], met: bool | None) -> None:
+    e = load_syndrome("icaht_late").items["lasting"].any_of[0]
+    assert so(e, [lab_row("ANC", d, v) for d, v in values.items()], days=(31, 100)) is met
+
+
+def test_two_values_of_one_day_are_one() -> None:
+    e = load_syndrome("icaht_late").items["lasting"].any_of[0]
+    assert so(e, [lab_row("ANC", 40, 1.5), lab_row("ANC", 40, 1.4, SEQ=9)], days=(31, 100)) is None
 
 
 @pytest.mark.parametrize(("apart", "met"), [(1, True), (2, True), (3, None)])
@@ -287,8 +331,78 @@ def test_every_window_is_written_by_hand() -> None:
     [
         *((n, "cholestasis", (-3, 3)) for n in ("hys_law", "hys_law_14_days")),
         ("hys_law_r5", "r_value", (0, 0)),
-        *((n, "vod", (-30, 60)) for n in ("hys_law", "hys_law_14_days", "hys_law_r5")),
+        *((n, "vod", (-30, 60)) for n in HYS_LAW),
+        ("vod_seattle", "unresolved", (0, None)),
+        ("crs_astct", "fatal", (0, 100)),
+        ("icans_astct", "fatal", (0, 100)),
+        ("tls_cairo_bishop", "fatal", (-3, 30)),
     ],
 )
-def test_items_with_a_window_of_their_own(name: str, item: str, days: tuple[int, int]) -> None:
+def test_items_with_a_window_of_their_own(name: str, item: str, days: tuple[int, int | None]) -> None:
     assert load_syndrome(name).items[item].days == days
+
+
+# Deaths, and events that go on ----------------------------------------------------------------------------------------
+
+FATAL = {"vod_seattle": (0, 100), "crs_astct": (0, 100), "icans_astct": (0, 100), "tls_cairo_bishop": (-3, 30)}
+
+
+def death_row(died: int | None, cause: str | None, seen: int, dead: bool = True) -> dict[str, Any]:
+    days = {"DIED": died, "ALIVE": seen}
+    dates = {n: None if d is None else DAY0 + dt.timedelta(days=d) for n, d in days.items()}
+    return {"CENTRE": "A", "USUBJID": "P1", "SEQ": 1, "DEAD": dead, "CAUSE": cause} | dates
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_a_death_counts_by_its_cause_within_the_window(name: str) -> None:
+    first, last = FATAL[name]
+    e: Any = load_syndrome(name).items["fatal"].any_of[0]
+    of_it = e.death_of[0].upper()
+
+    def judged(died: int | None, cause: str | None, seen: int | None = None, dead: bool = True) -> bool | None:
+        return so(e, days=(first, last), deaths=[death_row(died, cause, died if seen is None else seen, dead)])
+
+    assert [judged(d, of_it) for d in (first - 1, first, last, last + 1)] == [False, True, True, False]
+    assert judged(5, "Progressive leukaemia") is False
+    assert judged(5, f"Septic shock with ongoing {of_it}") is None  # one cause among others
+    assert judged(5, None) is None
+    assert judged(5, "Unknown") is None
+    assert judged(None, of_it, seen=5) is None  # when, nobody wrote down
+    assert judged(None, "Progressive leukaemia", seen=5) is False
+    # The living: seen until the window's end, or lost before it.
+    assert [judged(None, None, seen=d, dead=False) for d in (last - 1, last, last + 1)] == [None, False, False]
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_an_adverse_event_of_grade_5_is_a_death_by_it_and_one_of_another_grade_is_not(name: str) -> None:
+    e: Any = load_syndrome(name).items["fatal"].any_of[1]
+
+    def judged(grade: int | None) -> bool | None:
+        row = {"CENTRE": "A", "USUBJID": "P1", "SEQ": 1, "AETERM": e.event[0], "ASTDTC": "2020-03-06"}
+        return so(e, events=[row | {"AETOXGR": grade, "AENDT": None, "AEOUT": None}])
+
+    assert [judged(g) for g in (4, 5, None)] == [False, True, None]
+
+
+@pytest.mark.parametrize(
+    ("end", "outcome", "met"),
+    [
+        (99, "RECOVERED/RESOLVED", False),
+        (100, "RECOVERED/RESOLVED", False),  # over by day 100
+        (101, "RECOVERED/RESOLVED", True),
+        (None, "NOT RECOVERED/NOT RESOLVED", True),
+        (60, "FATAL", True),  # it ended with the patient's life
+        (None, "RECOVERED/RESOLVED", None),  # when, nobody wrote down
+        (None, None, None),
+    ],
+)
+def test_vod_is_unresolved_where_its_event_was_not_over_by_day_100(
+    end: int | None, outcome: str | None, met: bool | None
+) -> None:
+    e: Any = load_syndrome("vod_seattle").items["unresolved"].any_of[0]
+    ended = None if end is None else DAY0 + dt.timedelta(days=end)
+    row = {"CENTRE": "A", "USUBJID": "P1", "SEQ": 1, "AETERM": e.ongoing[0], "ASTDTC": "2020-03-06", "AETOXGR": 3}
+    row |= {"AENDT": ended, "AEOUT": outcome}
+    assert so(e, days=(0, None), events=[row]) is met
+    later = row | {"ASTDTC": "2020-06-10"}  # day 101: another event
+    assert so(e, days=(0, None), events=[later]) is None

@@ -9,8 +9,11 @@ import polars as pl
 import pytest
 
 from chartline.core.query import Topic
+from chartline.counts.model import CountKey
+from chartline.counts.syndromes import count_severities
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
+from chartline.trace.syndromes import syndrome_lines
 from derive_cases import bare, because, block, derive
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-10|1\nP1|2020-01-17|1"
@@ -24,6 +27,11 @@ def syndrome(
 
     `fa`: lines `finding|date|answer`; `lb`: `test|date|value|upper limit`; `ae`: `term|onset`.
     """
+    tables = charts(fa=fa, lb=lb, ae=ae, more=more)
+    return derive(tables, queries, **bare() | {"syndromes": {"IT": {"criteria": criteria} | over}})
+
+
+def charts(*, fa: str = "", lb: str = "", ae: str = "", more: Any = None) -> dict[str, str]:
     tables = {"EX": EX} | (more or {})
     for domain, head, lines in (
         ("FA", "USUBJID|FAOBJ|FATESTCD|FADTC|FAORRES", [f"P1|VOD/SOS|{x}" for x in fa.split()]),
@@ -32,7 +40,20 @@ def syndrome(
     ):
         if lines:
             tables[domain] = "\n".join([head, *lines])
-    return derive(tables, queries, **bare() | {"syndromes": {"IT": {"criteria": criteria} | over}})
+    return tables
+
+
+def severities(cases: list[dict[str, str]], *criteria: str) -> list[tuple[str | None, ...]]:
+    """The severity of each case, a patient of one study, by each set; everyone must have met all of them."""
+    study: dict[str, list[str]] = {}
+    for i, case in enumerate(cases):
+        for domain, text in case.items():
+            head, *lines = text.splitlines()
+            study.setdefault(domain, [head]).extend(f"Q{i:02}|{line.removeprefix('P1|')}" for line in lines)
+    tables = {domain: "\n".join(lines) for domain, lines in study.items()}
+    adam = derive(tables, **bare() | {"syndromes": {c.upper(): {"criteria": c} for c in criteria}})
+    assert adam["ADSYN"]["AVALC"].unique().to_list() == ["MET"]
+    return adam["ADSL"].sort("USUBJID").select(f"{c.upper()}_SEV" for c in criteria).rows()
 
 
 def verdict(adam: Adam) -> str:
@@ -217,41 +238,109 @@ LABS = (
 )
 
 
-@pytest.mark.parametrize(
-    ("bilirubin", "weight", "alt", "crea", "more", "severity"),
-    [
-        (2, 6, 40, 100, NO_FAILURE, "mild"),  # weight alone is moderate
-        (3, 6, 40, 100, NO_FAILURE, "moderate"),  # bilirubin and weight
-        (5, 6, 201, 100, NO_FAILURE, "severe"),  # bilirubin, transaminases above 5 x ULN, weight
-        (8, 10, 40, 100, NO_FAILURE, "very severe"),  # bilirubin and weight
-        (8, 6, 201, 100, NO_FAILURE, "severe"),  # one very severe criterion counts for the grades below it
-        (2, 6, 40, 100, NO_FAILURE.replace("MOD|2020-03-10|N", "MOD|2020-03-10|Y"), "very severe"),  # any organ failure
-        (
-            3,
-            6,
-            40,
-            100,
-            NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"),
-            "severe",
-        ),  # lifted by one
-        (2, 6, 40, 100, NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"), "moderate"),
-        (
-            5,
-            6,
-            201,
-            100,
-            NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2"),
-            "severe",
-        ),  # not this one
-        (3, 6, 40, 100, "", "at least moderate"),  # organ failure, first sign and risk factors are not known
-    ],
-)
-def test_ebmt_2016_severity_is_the_worst_grade_with_two_criteria(
-    bilirubin: float, weight: float, alt: float, crea: float, more: str, severity: str
-) -> None:
-    fa, lb = SIGNS.format(bilirubin=bilirubin, weight=weight, more=more), LABS.format(alt=alt, crea=crea)
-    adam = syndrome("vod_ebmt_2016", fa=fa, lb=lb, more={"PR": HSCT})
-    assert told(adam, "AVALC", "SYNSEV") == ("MET", severity)
+RISKS = NO_FAILURE.replace("VODRISKN|2020-03-10|0", "VODRISKN|2020-03-10|2")
+# bilirubin, weight, ALT, findings -> severity
+EBMT = [
+    (2, 6, 40, NO_FAILURE, "mild"),  # weight alone is moderate
+    (3, 6, 40, NO_FAILURE, "moderate"),  # bilirubin and weight
+    (5, 6, 201, NO_FAILURE, "severe"),  # bilirubin, transaminases above 5 x ULN, weight
+    (8, 10, 40, NO_FAILURE, "very severe"),  # bilirubin and weight
+    (8, 6, 201, NO_FAILURE, "severe"),  # one very severe criterion counts for the grades below it
+    (2, 6, 40, NO_FAILURE.replace("MOD|2020-03-10|N", "MOD|2020-03-10|Y"), "very severe"),  # any organ failure
+    (3, 6, 40, RISKS, "severe"),  # lifted by one
+    (2, 6, 40, RISKS, "moderate"),
+    (5, 6, 201, RISKS, "severe"),  # not this one
+    (3, 6, 40, "", "at least moderate"),  # organ failure, first sign and risk factors are not known
+    (2, 6, 40, NO_FAILURE.replace("SIGNDAYS|2020-03-10|9", ""), "mild to severe"),  # the first sign is not known
+]  # fmt: skip
+
+
+def test_ebmt_severity_is_the_worst_grade_with_two_criteria() -> None:
+    cases = [
+        charts(fa=SIGNS.format(bilirubin=b, weight=w, more=m), lb=LABS.format(alt=alt, crea=100), more={"PR": HSCT})
+        for b, w, alt, m, _ in EBMT
+    ]
+    expected = [(severity, severity) for *_, severity in EBMT]
+    assert severities(cases, "vod_ebmt_2016", "vod_ebmt_2023") == expected
+
+
+SOFA = {
+    "SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2": "very severe",  # two organs
+    "PAFI|2020-03-10|299 GCS|2020-03-10|12": "very severe",  # by what was measured
+    "SOFARESP|2020-03-10|4": "at least mild",  # one organ; nobody scored the others
+    " ".join(f"SOFA{organ}|2020-03-10|1" for organ in ("RESP", "COAG", "LIV", "CV", "CNS", "REN")): "mild",
+    "SOFARESP|2020-03-10|4 MOD|2020-03-10|N": "mild",  # the chart says that there was no dysfunction
+    "SOFARESP|2020-03-10|2 SOFACNS|2020-03-10|2 MOD|2020-03-10|N": "very severe",  # what was scored outweighs it
+    "MOD|2020-03-10|Y": "very severe",
+    "": "at least mild",
+}
+
+
+def test_ebmt_2023_is_very_severe_with_two_failing_organs_by_sofa() -> None:
+    rest = "SIGNDAYS|2020-03-10|9 VODRISKN|2020-03-10|0"
+    signs = [SIGNS.format(bilirubin=2, weight=6, more=f"{rest} {organs}") for organs in SOFA]
+    cases = [charts(fa=fa, lb=LABS.format(alt=40, crea=100), more={"PR": HSCT}) for fa in signs]
+    assert severities(cases, "vod_ebmt_2023") == [(severity,) for severity in SOFA.values()]
+
+
+VOD = "Veno-occlusive disease|2020-03-10|{end}|{grade}|{outcome}"
+OVER = VOD.format(end="2020-04-01", grade=3, outcome="RECOVERED/RESOLVED")
+# adverse event, cause of a death on day 61, finding -> severity
+SEATTLE = [
+    (OVER, "", "VODTRT|2020-03-10|N", "mild"),
+    (OVER, "", "VODTRT|2020-03-10|Y", "moderate"),
+    (OVER, "", "DEFIBROTIDE|2020-03-10|Y", "moderate"),
+    (OVER, "", "", "mild to moderate"),  # whether it was treated is not known
+    (OVER, "", "DEFIBROTIDE|2020-03-10|N", "mild to moderate"),  # another treatment may have been given
+    (VOD.format(end="2020-06-09", grade=3, outcome="RECOVERED/RESOLVED"), "", "VODTRT|2020-03-10|Y", "moderate"),
+    (VOD.format(end="2020-06-10", grade=3, outcome="RECOVERED/RESOLVED"), "", "", "severe"),  # day 101
+    (VOD.format(end="", grade=3, outcome="NOT RECOVERED/NOT RESOLVED"), "Infection", "", "severe"),
+    (VOD.format(end="2020-04-01", grade=5, outcome="FATAL"), "VOD", "", "severe"),
+    (OVER, "Acute GVHD", "VODTRT|2020-03-10|Y", "moderate"),  # it had resolved before that death
+    (VOD.format(end="", grade=3, outcome=""), "", "VODTRT|2020-03-10|Y", "at least moderate"),
+    ("", "", "VODRESOL|2020-07-01|N", "severe"),
+    ("", "", "", "at least mild"),
+]
+
+
+def test_seattle_severity_is_told_in_retrospect_by_treatment_and_resolution() -> None:
+    cases = []
+    for event, death, finding, _ in SEATTLE:
+        died = f"P1|Y|2020-05-01|2020-05-01|{death}" if death else "P1|N||2021-01-01|"
+        more = {"PR": HSCT, "SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\n{died}"}
+        more |= {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{event}"} if event else {}
+        cases.append(charts(fa=f"BILI_MGDL|2020-03-10|3 WTGAIN|2020-03-10|6 {finding}", more=more))
+    assert severities(cases, "vod_seattle") == [(severity,) for *_, severity in SEATTLE]
+
+
+def test_every_item_of_a_severity_is_told_with_its_cell() -> None:
+    ae = {"AE": f"USUBJID|AETERM|AESTDTC|AEENDTC|AETOXGR|AEOUT\nP1|{OVER}"}
+    fa = "BILI_MGDL|2020-03-10|3 WTGAIN|2020-03-10|6"
+    adam = syndrome("vod_seattle", fa=fa, more={"PR": HSCT} | ae)
+    assert because(adam, "ADSL.IT_SEV")[1:] == [
+        "Not resolved by day 100, not so: adverse event Veno-occlusive disease, ended 2020-04-01",
+        "Death by VOD/SOS, not so: adverse event Veno-occlusive disease from 2020-03-10, grade 3",
+        "Sodium restriction, diuretics, medication for pain of the liver, or defibrotide, not known: not recorded",
+    ]
+
+
+def test_an_open_query_about_a_death_withholds_the_severity_alone() -> None:
+    ss = {"SS": "USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\nP1|Y|2020-01-20|2020-01-20|CRS"}
+    adam = syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ss, queries=[block("P1", Topic.DEATH)])
+    assert adam["ADSL"].select("IT", "IT_SEV").row(0) == ("Y", None)
+    line = syndrome_lines(adam)[0]
+    assert (line.severity, "severity" in line.because) == ("", False)
+    assert counted(adam) == {("IT", ""): 1}
+
+
+def counted(adam: Adam) -> dict[tuple[str, ...], int]:
+    key = CountKey(analysis="syndrome_severities", protocol_digest="d")
+    return dict(count_severities(adam, adam["ADSL"].lazy(), ["IT"], key).cells)
+
+
+def test_severities_are_counted_among_those_who_met_the_syndrome() -> None:
+    assert counted(syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=ALIVE)) == {("IT", "grade 1"): 1}
+    assert counted(syndrome("crs_astct", fa="TEMP|2020-01-12|37.9")) == {}
 
 
 # Hy's law -------------------------------------------------------------------------------------------------------------
@@ -356,9 +445,14 @@ SEIZURE = "SEIZURE|2020-01-12|Y SEIZGR|2020-01-12|3"
     ("lb", "fa", "how", "grade"),
     [
         ("K|2020-01-11|6.0|5 PHOS|2020-01-12|1.45|1.4", "", "laboratory", None),
-        ("K|2020-01-11|6.0|5 PHOS|2020-01-12|1.45|1.4 CREA|2020-01-12|180|120", "", "clinical", "at least grade 1"),
+        ("K|2020-01-11|6.0|5 PHOS|2020-01-12|1.45|1.4 CREA|2020-01-12|180|120", "", "clinical", "grade 1 to grade 4"),
         ("K|2020-01-09|4|5 K|2020-01-11|5.0|5 URATE|2020-01-12|476|400", "", "laboratory", None),  # up by 25 %
-        ("K|2020-01-11|6|5 URATE|2020-01-12|476|400 CREA|2020-01-12|100|120", SEIZURE, "clinical", "at least grade 3"),
+        (
+            "K|2020-01-11|6|5 URATE|2020-01-12|476|400 CREA|2020-01-12|100|120",
+            SEIZURE,
+            "clinical",
+            "grade 3 to grade 4",
+        ),
         (
             "K|2020-01-11|6|5 URATE|2020-01-12|476|400 CREA|2020-01-12|100|120",
             f"{SEIZURE} ARRHYTHM|2020-01-12|N ARRHYGR|2020-01-12|0",
@@ -368,7 +462,7 @@ SEIZURE = "SEIZURE|2020-01-12|Y SEIZGR|2020-01-12|3"
     ],
 )
 def test_tumour_lysis_after_cairo_and_bishop(lb: str, fa: str, how: str, grade: str | None) -> None:
-    adam = syndrome("tls_cairo_bishop", lb=lb, fa=fa)
+    adam = syndrome("tls_cairo_bishop", lb=lb, fa=fa, more={"SS": "USUBJID|DTHFL|LKADTC\nP1|N|2020-06-01"})
     assert told(adam, "AVALC", "SYNCAT") == ("MET", how)
     if grade is not None:
         assert adam["ADSYN"]["SYNSEV"].item() == grade
@@ -383,6 +477,9 @@ def test_one_of_four_electrolytes_leaves_tumour_lysis_open_and_none_denies_it() 
     )
 
 
+ALIVE = {"SS": "USUBJID|DTHFL|LKADTC\nP1|N|2020-06-01"}
+
+
 @pytest.mark.parametrize(
     ("fa", "what", "grade"),
     [
@@ -390,14 +487,14 @@ def test_one_of_four_electrolytes_leaves_tumour_lysis_open_and_none_denies_it() 
         ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|0 HYPOTENS|2020-01-12|Y OXYGEN|2020-01-12|NONE", "MET", "grade 2"),
         ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|0 OXYGEN|2020-01-12|BLOW-BY", "MET", "grade 2"),
         ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|1 OXYGEN|2020-01-12|BLOW-BY", "MET", "grade 3"),
-        ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|1 OXYGEN|2020-01-12|POSITIVE_PRESSURE", "MET", "at least grade 3"),
+        ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|1 OXYGEN|2020-01-12|POSITIVE_PRESSURE", "MET", "grade 3 to grade 4"),
         ("TEMP|2020-01-12|39 VASOPRN|2020-01-12|2 OXYGEN|2020-01-12|NONE", "MET", "grade 4"),
-        ("TEMP|2020-01-12|39", "MET", "at least grade 1"),  # pressure and oxygen are not known
+        ("TEMP|2020-01-12|39", "MET", "grade 1 to grade 4"),  # pressure and oxygen are not known
         ("TEMP|2020-01-12|37.9 HYPOTENS|2020-01-12|Y", "NOT MET", None),
     ],
 )
 def test_cytokine_release_after_the_astct(fa: str, what: str, grade: str | None) -> None:
-    assert told(syndrome("crs_astct", fa=fa), "AVALC", "SYNSEV") == (what, grade)
+    assert told(syndrome("crs_astct", fa=fa, more=ALIVE), "AVALC", "SYNSEV") == (what, grade)
 
 
 NONE = "CONSCIOU|2020-01-12|NORMAL SEIZURE|2020-01-12|N MOTORWK|2020-01-12|N BRAINOED|2020-01-12|N"
@@ -413,12 +510,50 @@ NONE = "CONSCIOU|2020-01-12|NORMAL SEIZURE|2020-01-12|N MOTORWK|2020-01-12|N BRA
         (f"ICE|2020-01-12|0 {NONE.replace('NORMAL', 'UNAROUSABLE')}", "MET", "grade 4"),
         (f"ICE|2020-01-12|10 {NONE.replace('SEIZURE|2020-01-12|N', 'SEIZURE|2020-01-12|BRIEF')}", "MET", "grade 3"),
         (f"ICE|2020-01-12|8 {NONE.replace('BRAINOED|2020-01-12|N', 'BRAINOED|2020-01-12|DIFFUSE')}", "MET", "grade 4"),
-        ("ICE|2020-01-12|8", "MET", "at least grade 1"),
+        ("ICE|2020-01-12|8", "MET", "grade 1 to grade 4"),
         ("ICE|2020-01-12|10", "NOT ASSESSABLE", None),
     ],
 )
 def test_neurotoxicity_after_the_astct(fa: str, what: str, grade: str | None) -> None:
-    assert told(syndrome("icans_astct", fa=fa), "AVALC", "SYNSEV") == (what, grade)
+    assert told(syndrome("icans_astct", fa=fa, more=ALIVE), "AVALC", "SYNSEV") == (what, grade)
+
+
+GRADE_1 = {
+    "crs_astct": "TEMP|2020-01-12|38.0 VASOPRN|2020-01-12|0 HYPOTENS|2020-01-12|N OXYGEN|2020-01-12|NONE",
+    "icans_astct": f"ICE|2020-01-12|7 {NONE}",
+    "tls_cairo_bishop": "ARRHYTHM|2020-01-12|Y ARRHYGR|2020-01-12|1 SEIZURE|2020-01-12|N SEIZGR|2020-01-12|0",
+}
+LYSIS = "K|2020-01-11|6|5 URATE|2020-01-12|476|400 CREA|2020-01-12|100|120"
+
+
+@pytest.mark.parametrize(
+    ("criteria", "cause"),
+    [
+        ("crs_astct", "Cytokine release syndrome"),
+        ("icans_astct", "ICANS"),
+        ("tls_cairo_bishop", "Tumour lysis syndrome"),
+    ],
+)
+def test_grade_5_is_death_of_the_declared_cause(criteria: str, cause: str) -> None:
+    stated = {
+        f"Y|2020-01-20|2020-01-20|{cause}": "grade 5 (death)",
+        "Y|2020-01-20|2020-01-20|Progressive leukaemia": "grade 1",
+        f"Y|2020-01-20|2020-01-20|Sepsis, {cause}": "at least grade 1",  # the main cause is not told
+        "Y|2020-01-20|2020-01-20|": "at least grade 1",
+        "N||2020-06-01|": "grade 1",
+        "N||2020-01-20|": "at least grade 1",  # lost to follow-up
+    }
+    lb = LYSIS if criteria == "tls_cairo_bishop" else ""
+    ss = [{"SS": f"USUBJID|DTHFL|DTHDTC|LKADTC|DTHCAUS\nP1|{x}"} for x in stated]
+    cases = [charts(fa=GRADE_1[criteria], lb=lb, more=more) for more in ss]
+    assert severities(cases, criteria) == [(grade,) for grade in stated.values()]
+
+
+def test_a_recorded_grade_settles_what_the_death_record_does_not() -> None:
+    ae = {"AE": "USUBJID|AETERM|AESTDTC|AETOXGR\nP1|Cytokine release syndrome|2020-01-12|{}"}
+    for recorded, grade in ((5, "grade 5 (death)"), (1, "grade 1")):
+        more = {"AE": ae["AE"].format(recorded)}
+        assert told(syndrome("crs_astct", fa=GRADE_1["crs_astct"], more=more), "SYNSEV") == (grade,)
 
 
 def anc(*values: tuple[int, float]) -> str:
@@ -433,6 +568,11 @@ def anc(*values: tuple[int, float]) -> str:
         ([(d, 0.4 if 5 <= d < 12 else 2) for d in range(31)], "grade 2"),  # 7 days
         ([(d, 0.4 if 5 <= d < 19 else 2) for d in range(31)], "grade 3"),  # 14 days
         ([(d, 0.1 if 5 <= d < 12 else 2) for d in range(31)], "grade 3"),  # 7 days at 100/uL
+        (
+            [(d, 0.4 if d in (5, 6, 7, 10, 11) else 2) for d in range(31)],
+            "grade 2",
+        ),  # 5 days, and 2 of recovery between
+        ([(d, 0.4 if d in (5, 6, 7, 11, 12) else 2) for d in range(31)], "grade 1"),  # 3 days of recovery end it
         ([(d, 0.1 if 5 <= d < 19 else 2) for d in range(31)], "grade 4"),  # 14 days at 100/uL
         ([(d, 0.4) for d in range(31)], "grade 4"),  # never above
         ([(0, 2.0), (10, 0.4), (20, 2.0)], "at least grade 1"),  # nobody looked on the other days
@@ -442,11 +582,23 @@ def test_early_haematotoxicity_by_depth_and_duration(values: list[tuple[int, flo
     assert told(syndrome("icaht_early", lb=anc(*values)), "AVALC", "SYNSEV") == ("MET", grade)
 
 
-@pytest.mark.parametrize(("value", "grade"), [(1.5, 1), (1.0, 2), (0.5, 3), (0.1, 4)])
-def test_late_haematotoxicity_by_depth(value: float, grade: int) -> None:
-    assert told(syndrome("icaht_late", lb=anc((40, value))), "AVALC", "SYNSEV") == ("MET", f"grade {grade}")
-    assert verdict(syndrome("icaht_late", lb=anc((40, 1.6)))) == "NOT MET"
-    assert verdict(syndrome("icaht_late", lb=anc((30, value)))) == "NOT ASSESSABLE"  # not yet late
+@pytest.mark.parametrize(("value", "grade"), [(1.5, 1), (1.01, 1), (1.0, 2), (0.51, 2), (0.5, 3), (0.11, 3), (0.1, 4)])
+def test_late_haematotoxicity_by_the_lowest_of_values_that_last(value: float, grade: int) -> None:
+    lasting = anc((40, value), (47, 1.5))
+    assert told(syndrome("icaht_late", lb=lasting), "AVALC", "SYNSEV") == ("MET", f"grade {grade}")
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        ([(40, 1.6)], "NOT MET"),
+        ([(40, 0.1)], "NOT ASSESSABLE"),  # one value alone: nobody looked again
+        ([(40, 0.1), (47, 1.6)], "NOT MET"),  # it did not last
+        ([(29, 0.1), (30, 0.1)], "NOT ASSESSABLE"),  # not yet late
+    ],
+)
+def test_late_haematotoxicity_needs_two_days(values: list[tuple[int, float]], what: str) -> None:
+    assert verdict(syndrome("icaht_late", lb=anc(*values))) == what
 
 
 # Summaries, queries, faults -------------------------------------------------------------------------------------------

@@ -14,10 +14,14 @@ from chartline.protocol.model import Protocol
 
 
 def check_and_close(
-    found: Iterable[Query], data: ClinicalData, protocol: Protocol, applied: Sequence[Applied]
+    found: Iterable[Query],
+    data: ClinicalData,
+    protocol: Protocol,
+    counts_window: tuple[int, int] | None,
+    applied: Sequence[Applied],
 ) -> list[Query]:
     """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
-    return close_confirmed([*found, *check_data(data, protocol)], applied)
+    return close_confirmed([*found, *check_data(data, protocol, counts_window)], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:

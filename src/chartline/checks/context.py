@@ -1,9 +1,9 @@
 """Context: what every check looks at, computed once.
 
-In: ClinicalData and the protocol. Out: frames of *dated or stated values with their cells*. Every frame here has
-the columns CENTRE, USUBJID, VALUE (as chartline reads it), BLOCK and ROW (the cell), and for dates LO and HI, the
-first and the last day that the text can mean; rules compare LO of one with HI of the other, so that a partial
-date is in conflict only when no day it can mean would do.
+In: ClinicalData, the protocol, and the window of blood counts of its response rules. Out: frames of *dated or
+stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as chartline reads it),
+BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can mean; rules compare
+LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean would do.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def days(frame: Frame) -> Frame:
 class Context:
     """The data of a study as the checks see them."""
 
-    def __init__(self, data: ClinicalData, protocol: Protocol) -> None:
-        self.data, self.protocol = data, protocol
+    def __init__(self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None) -> None:
+        self.data, self.protocol, self.counts_window = data, protocol, counts_window
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 

@@ -37,13 +37,15 @@ def rules() -> dict[str, tuple[Rule, Find]]:
     return {m.RULE.id: (m.RULE, m.find) for m in modules}
 
 
-def check_data(data: ClinicalData, protocol: Protocol) -> list[Query]:
+def check_data(data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None = None) -> list[Query]:
     """Run every rule that the protocol leaves on.
 
+    `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
+    its response rule set; None where that asks for no counts.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
-    context = Context(data, protocol)
+    context = Context(data, protocol, counts_window)
     queries: dict[str, Query] = {}
     for rule, find in rules().values():
         if rule.id in settings:

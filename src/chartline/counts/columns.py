@@ -9,7 +9,7 @@ continuous, a row is one subject. `a + b` pools, exactly. NumPy only: statistics
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,8 @@ class EventColumns:
     """Arrays of one entry a row: days of `exit` and (late) `entry`, `status` (0 censored, k cause k), `count`.
 
     `group` and `stratum` are factors of the rows. `pattern` is each row's place in the `covariates`, whose arrays and
-    factors have one entry a pattern; without it they have one entry a row.
+    factors have one entry a pattern, but those of the names in `own`: they have one entry a row, as all have where
+    there is no `pattern`.
     """
 
     exit: Ints
@@ -48,6 +49,7 @@ class EventColumns:
     stratum: Factor | None = None
     pattern: Ints | None = None
     covariates: Mapping[str, Floats | Factor] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
 
     @property
     def n(self) -> int:
@@ -58,15 +60,25 @@ class EventColumns:
         """Return both together. Raises `ValueError` where they are not of the same variables."""
         if self._kind() != other._kind():
             raise ValueError(f"these columns are not of the same variables: {self._kind()} and {other._kind()}")
+        if self.own != other.own:
+            return self._spread() + other._spread()
         exit_, status, count = (np.concatenate([getattr(self, k), getattr(other, k)]) for k in _ROWS)
         mine, theirs = (np.arange(c.exit.size) if c.pattern is None else c.pattern for c in (self, other))
-        first = next((_size(v) for v in self.covariates.values()), 0)
+        first = next((_size(v) for name, v in self.covariates.items() if name not in self.own), 0)
         joined = {name: _join(value, other.covariates[name]) for name, value in self.covariates.items()}
         pattern = np.concatenate([mine, theirs + first]) if joined else None
         return EventColumns(
             exit_, status, count, self.causes, _joined(self.entry, other.entry), _join_factor(self.group, other.group),
-            _join_factor(self.stratum, other.stratum), pattern, joined,
+            _join_factor(self.stratum, other.stratum), pattern, joined, self.own,
         )  # fmt: skip
+
+    def _spread(self) -> EventColumns:
+        """The same with each covariate's value in every row."""
+        pattern = self.pattern
+        if pattern is None:
+            return replace(self, own=frozenset())
+        each = {n: v if n in self.own else _taken(v, pattern) for n, v in self.covariates.items()}
+        return replace(self, pattern=None, covariates=each, own=frozenset())
 
     def _kind(self) -> tuple[object, ...]:
         has = (self.entry is None, self.group is None, self.stratum is None)
@@ -78,6 +90,10 @@ _ROWS = ("exit", "status", "count")
 
 def _size(values: Floats | Factor) -> int:
     return int((values.codes if isinstance(values, Factor) else values).size)
+
+
+def _taken(values: Floats | Factor, rows: Ints) -> Floats | Factor:
+    return Factor(values.codes[rows], values.levels) if isinstance(values, Factor) else values[rows]
 
 
 def _join(a: Floats | Factor, b: Floats | Factor) -> Floats | Factor:

@@ -22,8 +22,9 @@ counted. The keys of `Counts`:
     cycles.<what>            of each cycle begun, where a dosing schedule is declared (`counts/cycles.py`)
     safety_components        (FLAG, PLACE, COMPONENT, VALUE): Y, N or "" of each component of `report.safety_components`
     syndromes                (SET, VERDICT): MET, NOT MET, NOT ASSESSABLE or WITHHELD by each of `report.syndromes`
+    syndrome_severities      (SET, SEVERITY): of those who met one that has grades, "at least moderate", "" if withheld
 
-Grades are texts "0" to "5", "" where there is none. The last five are over the set `safety`, or the eligible where the
+Grades are texts "0" to "5", "" where there is none. The last six are over the set `safety`, or the eligible where the
 protocol has no such set. An empty set gives zero counts.
 """
 
@@ -52,10 +53,11 @@ from chartline.counts.members import (
 )
 from chartline.counts.members import members as members
 from chartline.counts.model import LOST, AttritionTable, CountKey, Counts, CrossTab, EventTable, Pattern, ValueTable
-from chartline.counts.syndromes import count_components, count_syndromes
+from chartline.counts.syndromes import count_components, count_severities, count_syndromes
 from chartline.derive.endpoint import check_events
 from chartline.derive.model import Adam
 from chartline.derive.safety import graded_rows
+from chartline.derive.syndrome_units import declared_sets
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import (
     Agreement,
@@ -122,6 +124,10 @@ def count_analyses(adam: Adam, cohort_attrition: AttritionTable, protocol: Proto
     if protocol.report.syndromes:
         key = CountKey(analysis="syndromes", protocol_digest=protocol_digest)
         out[key.analysis] = count_syndromes(adam, safety, protocol.report.syndromes, key)
+        declared = {n: protocol.syndromes[n] for n in protocol.report.syndromes if n in protocol.syndromes}
+        if names := [s.name for s in declared_sets(declared) if s.rules.grading]:
+            key = CountKey(analysis="syndrome_severities", protocol_digest=protocol_digest)
+            out[key.analysis] = count_severities(adam, safety, names, key)
     return out
 
 

@@ -77,11 +77,11 @@ def _assembled(
     covariates: Mapping[str, Factor | _Few | Floats],
 ) -> EventColumns:  # fmt: skip
     """Counted by pattern, or a row a subject where a covariate is continuous."""
-    of_few = {name: value for name, value in covariates.items() if not isinstance(value, np.ndarray)}
-    if len(of_few) < len(covariates):
-        each = {name: _spread(value) for name, value in covariates.items()}
-        return EventColumns(days, status, _ones(days.size), causes, start, by, stratum, None, each)
-    pattern, values = _patterns(of_few)
+    own = {name: value for name, value in covariates.items() if isinstance(value, np.ndarray)}
+    pattern, values = _patterns({n: v for n, v in covariates.items() if not isinstance(v, np.ndarray)})
+    if own:
+        of = {name: own[name] if name in own else values[name] for name in covariates}
+        return EventColumns(days, status, _ones(days.size), causes, start, by, stratum, pattern, of, frozenset(own))
     keys = [days, status, start, *(f.codes if f else None for f in (by, stratum)), pattern]
     (exits, ends, entries, group_at, stratum_at, at), count = _counted(keys, days.size)
     assert exits is not None and ends is not None
@@ -123,14 +123,14 @@ def _kinds(
 def _read(lazy: pl.LazyFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
     """Return each column: an array, or a factor. The levels of the first rows are tried before all are looked for."""
     names = list(kinds)
-    head = lazy.select(names).head(_SAMPLE).collect()
-    rest = head.lazy() if head.height < _SAMPLE else lazy
-    levels = {name: _levels(head[name]) for name in names if kinds[name] == "category"}
-    frame = rest.select(_coded(name, levels.get(name)) for name in names).collect(engine="streaming")
+    categories = [name for name in names if kinds[name] == "category"]
+    head = lazy.select(categories).head(_SAMPLE).collect() if categories else pl.DataFrame()
+    levels = {name: _levels(head[name]) for name in categories}
+    frame = lazy.select(_coded(name, levels.get(name)) for name in names).collect(engine="streaming")
     more = [name for name in levels if frame[name].min() == 0]
     if more:
         levels |= {name: _levels(whole) for name, whole in ((n, lazy.select(n).collect()[n]) for n in more)}
-        frame = frame.with_columns(rest.select(_coded(name, levels[name]) for name in more).collect())
+        frame = frame.with_columns(lazy.select(_coded(name, levels[name]) for name in more).collect())
     missing = [name for name in names if frame[name].null_count() or (name in levels and frame[name].min() == 0)]
     if missing:
         raise ScanError(f"{missing[0]} has missing values", do="leave those subjects out, or impute them, beforehand")
@@ -218,8 +218,7 @@ def _crossed(factors: Sequence[Factor]) -> Factor:
 
 def _used(codes: Ints, width: int) -> tuple[Ints, Ints]:
     """The codes that occur, and all codes as their places among these."""
-    there = np.zeros(width, bool)
-    there[codes] = True
+    there = np.bincount(codes, minlength=width) > 0
     used = np.flatnonzero(there)
     return used, codes if used.size == width else (np.cumsum(there, dtype=np.int32) - 1)[codes]
 
@@ -279,7 +278,3 @@ def _unpacked(table: Ints, cells: Ints, widths: Sequence[int]) -> list[Ints]:
 
 def _refilled(factor: Factor | None, codes: Ints | None) -> Factor | None:
     return None if factor is None or codes is None else Factor(codes, factor.levels)
-
-
-def _spread(values: Factor | _Few | Floats) -> Factor | Floats:
-    return values.values[values.codes] if isinstance(values, _Few) else values

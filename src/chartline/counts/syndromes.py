@@ -25,6 +25,17 @@ def count_syndromes(adam: Adam, people: pl.LazyFrame, names: Iterable[str], key:
     return _tally(rows.select(pl.col("PARAMCD").alias("SET"), verdict.alias("VERDICT")), key, ("SET", "VERDICT"))
 
 
+def count_severities(adam: Adam, people: pl.LazyFrame, names: Iterable[str], key: CountKey) -> CrossTab:
+    """Return (SET, SEVERITY) over those of `people` who met a syndrome, by its grades; "" where a query hides it."""
+    columns = [
+        pl.struct(pl.col(name).alias("MET"), pl.col(f"{name}_SEV").alias("SEVERITY")).alias(name) for name in names
+    ]
+    graded = adam["ADSL"].lazy().select("USUBJID", *columns)
+    rows = graded.unpivot(index="USUBJID", variable_name="SET", value_name="OF").unnest("OF")
+    met = rows.join(people.select("USUBJID"), on="USUBJID", how="semi").filter(pl.col("MET") == "Y")
+    return _tally(met.select("SET", pl.col("SEVERITY").fill_null("")), key, ("SET", "SEVERITY"))
+
+
 def count_components(adcomp: pl.DataFrame, people: pl.LazyFrame, flags: Iterable[str], key: CountKey) -> CrossTab:
     """Return (FLAG, PLACE, COMPONENT, VALUE) over `people`: each of them once a component."""
     rows = adcomp.lazy().filter(pl.col("PARAMCD").is_in(list(flags))).join(people, on="USUBJID", how="semi")

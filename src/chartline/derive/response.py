@@ -25,7 +25,7 @@ from chartline.derive.findings import category_of, visit_findings
 from chartline.derive.milestones import KEY, stop_day, stop_word
 from chartline.derive.relapse import with_next_relapse
 from chartline.derive.response_counts import count_evidence, recovery
-from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.derive.response_rules import ResponseRules, counts_window_of, load_rules, responders_of
 from chartline.derive.reviewed import with_reviewed_categories
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol, Response
@@ -69,11 +69,11 @@ def derive_response(
     With `Kept` as `keep`, a choice that two variants, or two specifications, have in common is derived once.
     """
     choices = {"": protocol.response, **protocol.response_variants}
-    low = min(r.counts_window_days[0] for r in choices.values())
-    high = max(r.counts_window_days[1] for r in choices.values())
+    windows = [w for w in map(counts_window_of, choices.values()) if w]
+    widest = (min((w[0] for w in windows), default=0), max((w[1] for w in windows), default=0))
     supports = tuple(sorted({r.criteria for r in choices.values()}))
     chosen = {n: overrides_of(data.overrides, f"{ASSESSMENT}_{n}" if n else ASSESSMENT) for n in choices}
-    judged, evidence = keep(_prepared, data, milestones, assessments, (low, high), supports)
+    judged, evidence = keep(_prepared, data, milestones, assessments, widest, supports)
     assessed = tuple(keep(_assessed, judged, evidence, milestones, c, chosen[n]) for n, c in choices.items())
     responses: dict[str, Assessed] = keep(_by_name, tuple(choices), assessed)
     return responses
@@ -195,10 +195,10 @@ def _sentence(choice: Response, rules: ResponseRules) -> pl.Expr:
         return said.fill_null(pl.format("no response recorded on {}", "RSDTC"))
     response = pl.col("AVALC").is_in(responders_of(choice))
     morphology = pl.format("marrow {} {}", pl.col("RSDTC"), visit_findings(rules))
-    first, last = choice.counts_window_days
-    none = f"no blood counts from {first} to {last} days after the marrow"
-    said = pl.format("; {}", pl.col("COUNTS").fill_null(none))
-    counts = pl.when(response).then(said).otherwise(pl.lit(""))
+    counts = pl.lit("")
+    if window := counts_window_of(choice):
+        none = f"no blood counts from {window[0]} to {window[1]} days after the marrow"
+        counts = pl.when(response).then(pl.format("; {}", pl.col("COUNTS").fill_null(none))).otherwise(counts)
     fall = pl.when(~response & pl.col("BASE").is_not_null()).then(
         pl.format(" (before treatment {} % on {})", value_text("BASE"), pl.col("BASEDT").cast(pl.String))
     )

@@ -15,10 +15,17 @@ from chartline.core.plans import run
 from chartline.core.reasons import number_text
 from chartline.derive.compare import holds, limits_text
 from chartline.derive.milestones import KEY
-from chartline.derive.response_rules import CountRule, ResponseRules, Support, Unsupported
+from chartline.derive.response_rules import (
+    CountRule,
+    ResponseRules,
+    Support,
+    Unsupported,
+    counts_window_of,
+    free_days_of,
+)
 from chartline.protocol.model import Response
 
-_TESTS = {"ANC": "neutrophils", "PLT": "platelets", "HB": "haemoglobin", "WBC": "white cells"}
+TESTS = {"ANC": "neutrophils", "PLT": "platelets", "HB": "haemoglobin", "WBC": "white cells"}
 _DAY = [*KEY, "ADT", "CNTDT"]
 
 
@@ -31,7 +38,7 @@ def count_evidence(
         data["LB"]
         .lazy()
         .filter(
-            pl.col("LBTESTCD").is_in(list(_TESTS))
+            pl.col("LBTESTCD").is_in(list(TESTS))
             & pl.col("LBSTRESN").is_not_null()
             & (pl.col("LBDTC").str.len_chars() == 10)
         )
@@ -44,7 +51,7 @@ def count_evidence(
         .sort("CENTRE", "SEQ")
     )
     values = []
-    for test in _TESTS:
+    for test in TESTS:
         # Two results of one day: the lower one, which is the harder proof of recovery.
         of = pl.col("LBTESTCD") == test
         lowest = pl.col("LBSTRESN").filter(of).arg_min()
@@ -76,17 +83,16 @@ def _last_support(data: ClinicalData, days: pl.LazyFrame, name: str, support: Su
 
 def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> pl.LazyFrame:
     """Return one row an assessment: KEY, ADT, `<list>_all` and `<list>_any`, CNTDT, the counts' SEQ, COUNTS."""
-    inside = evidence.filter(pl.col("DAYS").is_between(*choice.counts_window_days))
+    window, shown = counts_window_of(choice), ["CNTDT", "COUNTS", *[c for t in TESTS for c in (t, f"{t}_SEQ")]]
+    if window is None:  # criteria that ask for no counts
+        return evidence.with_columns(pl.lit("").alias("COUNTS")).select(*KEY, "ADT", *shown).clear()
     met = [
-        _met(rule, choice).alias(f"{name}.{i}")
+        _met(rule, rules, choice).alias(f"{name}.{i}")
         for name, listed in rules.counts.items()
         for i, rule in enumerate(listed)
     ]
-    inside = inside.with_columns(met)
-    main = next(iter(rules.counts), None)
-    shown = ["CNTDT", "COUNTS", *[c for t in _TESTS for c in (t, f"{t}_SEQ")]]
-    if main is None:  # criteria that ask for no counts
-        return inside.with_columns(pl.lit("").alias("COUNTS")).select(*KEY, "ADT", *shown).clear()
+    inside = evidence.filter(pl.col("DAYS").is_between(*window)).with_columns(met)
+    main = next(iter(rules.counts))
     verdicts = []
     for name, listed in rules.counts.items():
         parts = [pl.col(f"{name}.{i}") for i in range(len(listed))]
@@ -102,17 +108,17 @@ def recovery(evidence: pl.LazyFrame, rules: ResponseRules, choice: Response) -> 
     return ordered.group_by(*KEY, "ADT", maintain_order=True).agg(*flags, *[pl.col(c).first() for c in shown])
 
 
-def _met(rule: CountRule | Unsupported, choice: Response) -> pl.Expr:
+def _met(rule: CountRule | Unsupported, rules: ResponseRules, choice: Response) -> pl.Expr:
+    unsupported = ~_supported(rule, rules, choice)
     if isinstance(rule, Unsupported):
-        return ~_supported(rule, choice)
-    enough = holds(rule.test, rule.operator, rule.threshold).fill_null(False)
-    return enough & ~_supported(rule, choice)
+        return unsupported
+    return holds(rule.test, rule.operator, rule.threshold).fill_null(False) & unsupported
 
 
-def _supported(rule: CountRule | Unsupported, choice: Response) -> pl.Expr:
+def _supported(rule: CountRule | Unsupported, rules: ResponseRules, choice: Response) -> pl.Expr:
     if rule.without is None:
         return pl.lit(False)
-    near = pl.col(f"{rule.without}_GAP") <= choice.support_free_days
+    near = pl.col(f"{rule.without}_GAP") <= free_days_of(choice, rules.support[rule.without])
     return pl.col(f"{rule.without}_FL").fill_null(False) | near.fill_null(False)
 
 
@@ -123,7 +129,7 @@ def _sentence(
     counted = [r for r in listed if isinstance(r, CountRule)]
     shown = []
     for r in counted:
-        count, limit = _TESTS[r.test], limits_text(r.test, [(r.operator, r.threshold)])
+        count, limit = TESTS[r.test], limits_text(r.test, [(r.operator, r.threshold)])
         shown.append(pl.format(f"{count} {{}}{{}}", _value(r.test), limit).fill_null(f"{count} not counted"))
     values = pl.concat_str(shown, separator=" and ")
     unit = counted[0].unit.replace("10^9/L", "x 10^9/L")
@@ -139,9 +145,9 @@ def _sentence(
     notes = []
     for rule in listed:
         if rule.without:
-            label = rules.support[rule.without].label
-            note = f"{label} in the {choice.support_free_days} days before"
-            notes.append(pl.when(_supported(rule, choice)).then(pl.lit(note)))
+            support = rules.support[rule.without]
+            note = f"{support.label} in the {free_days_of(choice, support)} days before"
+            notes.append(pl.when(_supported(rule, rules, choice)).then(pl.lit(note)))
     given = pl.concat_str([*notes, pl.lit(None, dtype=pl.String)], separator=" and ", ignore_nulls=True)
     help_given = pl.when(given == "").then(pl.lit("without support")).otherwise(pl.format("with {}", given))
     text = pl.format("{} {} on {}, {}, {}", values, pl.lit(unit), pl.col("CNTDT").cast(pl.String), when, help_given)

@@ -16,6 +16,19 @@ from chartline.errors import ProtocolError
 from chartline.protocol.model import Response
 
 
+class CountsWindow(Rule):
+    """The days around a marrow in which blood counts prove recovery."""
+
+    days: tuple[int, int] = Field(description="First and last day, counted from the marrow.", examples=[[0, 14]])
+    origin: str = Field(description="The source's words, or 'ours' with the reason.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> CountsWindow:
+        if self.days[0] > self.days[1]:
+            raise ValueError("the first day of the window is after its last")
+        return self
+
+
 class Support(Rule):
     """A treatment that makes a blood count no proof of recovery."""
 
@@ -23,6 +36,8 @@ class Support(Rule):
     flag: str = Field(description="LB flag that says it was given in the 7 days before.", examples=["LBGCSF"])
     medication: str = Field(description="CMCAT of its records.", examples=["PLATELET TRANSFUSION"])
     without_end: Literal["one day", "ongoing"] = Field(description="What a record without an end date means.")
+    free_days: int = Field(ge=0, description="Days before a count in which it must not have been given.", examples=[7])
+    origin: str = Field(description="The source's words on those days, or 'ours' with the reason.")
 
 
 class CountRule(Rule):
@@ -167,6 +182,7 @@ class ResponseRules(RuleSet):
 
     chartline: Literal["response-rules/1"]
     diseases: tuple[Literal["ALL", "AML"], ...] = Field((), description="What it is meant for.")
+    counts_window: CountsWindow | None = Field(None, description="Of rules that ask for counts.")
     support: dict[str, Support] = Field({})
     counts: dict[str, tuple[CountRule | Unsupported, ...]] = Field(
         {}, description="Lists of count rules by name; the first is the one a sentence tells of."
@@ -208,6 +224,8 @@ class ResponseRules(RuleSet):
             for r in category.requires:
                 if isinstance(r, CountsRequirement) and r.counts not in self.counts:
                     raise ValueError(f"{category.code} refers to counts `{r.counts}`, which are not declared")
+        if bool(self.counts) != (self.counts_window is not None):
+            raise ValueError("`counts` and `counts_window` go together")
         for rule in (r for rules in self.counts.values() for r in rules):
             if rule.without is not None and rule.without not in self.support:
                 raise ValueError(f"support `{rule.without}` is not declared")
@@ -259,3 +277,15 @@ def responders_of(choice: Response) -> tuple[str, ...]:
             do="name categories of the rule set, or leave `responders` out to take its own",
         )
     return choice.responders or rules.responders
+
+
+def counts_window_of(choice: Response) -> tuple[int, int] | None:
+    """Return the first and last day from the marrow on which blood counts prove recovery: the protocol's, else the
+    rule set's own. None where the rule set asks for no counts."""
+    own = load_rules(choice.criteria).counts_window
+    return None if own is None else choice.counts_window_days or own.days
+
+
+def free_days_of(choice: Response, support: Support) -> int:
+    """Return the days before a count without a support of the rule set: the protocol's, else the rule set's own."""
+    return support.free_days if choice.support_free_days is None else choice.support_free_days

@@ -14,9 +14,9 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
-from chartline.derive.response_rules import refractory_by_day
+from chartline.derive.response_rules import counts_window_of, refractory_by_day
 from chartline.derive.safety import flag_topics
-from chartline.derive.syndrome import SYNDROME_TOPICS, SYNDROME_VARIABLES
+from chartline.derive.syndrome import SEVERITY_TOPICS, SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
 from chartline.protocol.model import Protocol, graded_flags
 from chartline.protocol.names import (
@@ -141,7 +141,7 @@ def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, froz
     out |= {name: _TREATMENT.get(name, _LINES) | first_dose for name in treatment_variables(protocol)}
     out |= dated_event_topics(protocol)
     for name in protocol.syndromes:
-        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES}
+        out |= {f"{name}{tail}": SYNDROME_TOPICS for tail in SYNDROME_VARIABLES} | {f"{name}_SEV": SEVERITY_TOPICS}
     out |= {name: flag_topics(flag) | first_dose for name, flag in protocol.safety_flags.items()}
     again = {f"{flag}_{v}": out[flag] for v in protocol.laboratory_variants for flag in graded_flags(protocol)}
     return out | again
@@ -152,8 +152,11 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
     out = {"SUBJID": "Subject", **shipped_labels(protocol)}
     out |= {name: c.label for name, c in protocol.characteristics.items()}
     for variant, choice in protocol.response_variants.items():
-        first, last = choice.counts_window_days
-        what = f"{choice.criteria}, counts {first} to {last} days from the marrow"
+        what = choice.criteria
+        if window := counts_window_of(choice):
+            what += f", counts {window[0]} to {window[1]} days from the marrow"
+        if choice.support_free_days is not None:
+            what += f", {choice.support_free_days} days without support"
         out |= {f"BOR_{variant}": f"Best response ({what})", f"RESPFL_{variant}": f"Response ({what})"}
     for name, syndrome in protocol.syndromes.items():
         label = syndrome.label or load_syndrome(syndrome.criteria, f"syndromes.{name}.criteria").label

@@ -5,7 +5,7 @@ In: ADLB, ADAE, ADEX, FA, milestones and the protocol's `syndromes`. Out: ADSYN,
     CENTRE USUBJID PARAMCD PARAM
     AVALC               MET, NOT MET, NOT ASSESSABLE
     ADT SYNCAT          the day on which the criteria were met, and by which pathway
-    SYNSEV              severity; "at least ..." where unknown items could make it worse
+    SYNSEV              severity; "mild to severe" where unknown items could make it worse, "at least" if even the worst
     SYNFROM SYNDAY0     what days are counted from, and that day
     SYNOCC SYNNMET      days 0 of the subject (one, or one a dose, or one a laboratory day), and how many are met
     SYNMET SYNNOT SYNMISS  labels of the items that are so, are not so, are not known; separated by "; "
@@ -28,7 +28,7 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY, WORDS
 from chartline.derive.syndrome_days import occurrences_of, without_any_day
-from chartline.derive.syndrome_evidence import Charts, Unit, evidence_rows
+from chartline.derive.syndrome_evidence import Charts, Unit, deaths_of, evidence_rows
 from chartline.derive.syndrome_logic import day_of, truth_of
 from chartline.derive.syndrome_rules import Pathway
 from chartline.derive.syndrome_units import BESIDE, GRADING, DeclaredSet, declared_sets
@@ -37,6 +37,7 @@ from chartline.protocol.model import Syndrome
 
 MET, NOT_MET, NOT_ASSESSABLE = "MET", "NOT MET", "NOT ASSESSABLE"
 SYNDROME_TOPICS = frozenset({Topic.FIRST_DOSE, Topic.LIVER, Topic.BLOOD_COUNTS, Topic.ADVERSE_EVENTS, Topic.TRANSPLANT})
+SEVERITY_TOPICS = SYNDROME_TOPICS | {Topic.DEATH}  # some turn on a death and its cause
 SYNDROME_VARIABLES = {
     "": "",
     "_DT": ", date",
@@ -64,7 +65,7 @@ def derive_syndromes(
     if not declared:
         return treated.select(KEY), pl.DataFrame(schema=ADSYN_SCHEMA), []
     sets = declared_sets(declared)
-    charts = Charts(adlb.lazy(), data["FA"].lazy(), adae.lazy())
+    charts = Charts(adlb.lazy(), data["FA"].lazy(), adae.lazy(), deaths_of(treated, data["SS"]))
 
     def days_of(s: DeclaredSet) -> pl.LazyFrame:
         return occurrences_of(s.rules, s.counted_from, treated, adex, charts)
@@ -74,12 +75,13 @@ def derive_syndromes(
     found = _found([*asked.values()], charts)
     judged = dict(zip(declared, run_all(_judged(s, occurrences[s.name].lazy(), found) for s in sets), strict=True))
     onsets = {s.name: _onset(s, judged[s.name]) for s in sets}
-    graded = _found([(u, onsets[s.name]) for s in sets for p, _, u in s.units if p == GRADING], charts)
+    met = [s for s in sets if onsets[s.name].height]  # nothing is looked up for a severity that nobody has
+    graded = _found([(u, onsets[s.name]) for s in met for p, _, u in s.units if p == GRADING], charts)
     evidence = pl.concat([found, graded])
     told = dict(zip(declared, run_all(_told(s, judged[s.name].lazy(), evidence) for s in sets), strict=True))
     rows = run_all(_rows(s, treated, judged[s.name], told[s.name], graded, charts) for s in sets)
     adsyn = pl.concat([r.select(pl.col(c).cast(t) for c, t in ADSYN_SCHEMA.items()) for r in rows])
-    reasons = [p for s, r in zip(sets, rows, strict=True) for p in _reasons(s, r, told[s.name])]
+    reasons = [p for s, r in zip(sets, rows, strict=True) for p in _reasons(s, r, told[s.name], graded)]
     return _variables(treated, adsyn, declared), adsyn, reasons
 
 
@@ -261,7 +263,7 @@ def _rows(
 
 
 def _severity(s: DeclaredSet, judged: pl.DataFrame, graded: pl.DataFrame) -> pl.LazyFrame:
-    """SYNSEV of the occurrences that are met: the worst grade shown, "at least" where a worse one is not excluded."""
+    """SYNSEV of the occurrences that are met: the worst grade shown, or from it to the worst that is not excluded."""
     met = judged.lazy().filter("VERDICT").select(_OCC)
     if s.rules.grading is None:
         return met.with_columns(pl.lit(None, pl.String).alias("SYNSEV"))
@@ -278,10 +280,11 @@ def _severity(s: DeclaredSet, judged: pl.DataFrame, graded: pl.DataFrame) -> pl.
         shown = pl.when(shown.is_in(rises) & sure.fill_null(False)).then(shown - 1).otherwise(shown)
         worst = pl.when(worst.is_in(rises) & sure.fill_null(True)).then(worst - 1).otherwise(worst)
     labels = {i: g.label for i, g in enumerate(grading.grades)}
-    name = pl.col("SHOWN").replace_strict(labels, default=None, return_dtype=pl.String)
     rows = rows.select(*_OCC, shown.alias("SHOWN"), worst.alias("WORST"))
-    exact = pl.when(pl.col("SHOWN") == pl.col("WORST")).then(name).otherwise(pl.format("at least {}", name))
-    return rows.select(*_OCC, exact.alias("SYNSEV"))
+    low, high = (pl.col(c).replace_strict(labels, default=None, return_dtype=pl.String) for c in ("SHOWN", "WORST"))
+    exact = pl.when(pl.col("SHOWN") == pl.col("WORST")).then(low)
+    open_ended = exact.when(pl.col("WORST") == 0).then(pl.format("at least {}", low))
+    return rows.select(*_OCC, open_ended.otherwise(pl.format("{} to {}", low, high)).alias("SYNSEV"))
 
 
 def _variables(treated: pl.DataFrame, adsyn: pl.DataFrame, declared: Mapping[str, Syndrome]) -> pl.DataFrame:
@@ -296,15 +299,24 @@ def _variables(treated: pl.DataFrame, adsyn: pl.DataFrame, declared: Mapping[str
     return run(out)
 
 
-def _reasons(s: DeclaredSet, rows: pl.DataFrame, told: pl.DataFrame) -> list[pl.LazyFrame]:
-    """The sentence of each variable, and under the flag and its day every item that decided it, with its cell."""
+def _reasons(s: DeclaredSet, rows: pl.DataFrame, told: pl.DataFrame, graded: pl.DataFrame) -> list[pl.LazyFrame]:
+    """The sentence of each variable, and under it every item that decided it, with its cell."""
     flag = pl.col("AVALC").replace_strict({MET: "Y", NOT_MET: "N"}, default=None, return_dtype=pl.String)
     values = {"": flag, "_DT": pl.col("ADT"), "_CAT": pl.col("SYNCAT"), "_SEV": pl.col("SYNSEV")}
     cell = (pl.col("DOM"), pl.col("SEQ"), pl.col("VAR"))
     out = [reason(rows, f"ADSL.{s.name}{tail}", v, pl.col("BECAUSE"), cell) for tail, v in values.items()]
-    items = rows.lazy().select(*KEY, "OCC", "AVALC", pl.col("ADT").alias("METON"))
-    items = items.join(told.lazy(), on=_OCC, maintain_order="left")
+    chosen = rows.lazy().select(*KEY, "OCC", "AVALC", "SYNSEV", pl.col("ADT").alias("METON"))
+    items = chosen.join(told.lazy(), on=_OCC, maintain_order="left")
+    grades = chosen.filter(pl.col("SYNSEV").is_not_null()).join(_grading_items(s), how="cross")
+    grades = grades.join(graded.lazy(), on=[*_OCC, "UNIT"], how="left", maintain_order="left")
     word = pl.when(pl.col("STATE") == 2).then(pl.lit("so")).when(pl.col("STATE") == 0).then(pl.lit("not so"))
     text = pl.format("{}, {}: {}", "LABEL", word.fill_null("not known"), pl.col("TEXT").fill_null("not recorded"))
     on = reason(items.filter(pl.col("METON").is_not_null()), f"ADSL.{s.name}_DT", pl.col("METON"), text, cell)
-    return [*out, reason(items, f"ADSL.{s.name}", flag, text, cell), on]
+    severity = reason(grades, f"ADSL.{s.name}_SEV", pl.col("SYNSEV"), text, cell)
+    return [*out, reason(items, f"ADSL.{s.name}", flag, text, cell), on, severity]
+
+
+def _grading_items(s: DeclaredSet) -> pl.LazyFrame:
+    """UNIT and LABEL of every item of the severity."""
+    units = [(u.number, u.item.label) for p, _, u in s.units if p == GRADING]
+    return pl.LazyFrame(units, schema={"UNIT": pl.Int32, "LABEL": pl.String}, orient="row")

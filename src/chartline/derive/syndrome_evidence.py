@@ -1,6 +1,6 @@
 """What the charts say about one item of a syndrome, near one day 0.
 
-In: occurrences (each a day 0 of a subject), ADLB, FA, ADAE. Out: rows that speak about an item within its window,
+In: occurrences (each a day 0 of a subject), ADLB, FA, ADAE, deaths. Out: rows that speak of an item within its window,
 
     CENTRE USUBJID OCC   the subject, and which of its days 0
     UNIT                 the item in its window, a number given by the caller
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from chartline.core.clinical import statement
 from chartline.core.dates import first_day, last_day
 from chartline.core.reasons import number_text
 from chartline.derive.compare import exactly, holds
@@ -27,15 +28,18 @@ from chartline.derive.milestones import KEY
 from chartline.derive.syndrome_rules import (
     Bound,
     Days,
+    Death,
     Event,
     Evidence,
     Finding,
     Item,
     LabDays,
     LabRatio,
+    LabRepeat,
     LabRise,
     LabValue,
     Measure,
+    Ongoing,
 )
 from chartline.errors import ProtocolError
 from chartline.mapping import words
@@ -48,11 +52,12 @@ _NUMBER = r"^\s*(<=|>=|<|>)?\s*(\d+(?:\.\d+)?)\s*%?\s*$"
 
 @dataclass(frozen=True)
 class Charts:
-    """The tables that items are read from: ADLB, the domain FA, ADAE."""
+    """The tables that items are read from: ADLB, the domain FA, ADAE, and one row a subject of `deaths_of`."""
 
     adlb: pl.LazyFrame
     fa: pl.LazyFrame
     adae: pl.LazyFrame
+    deaths: pl.LazyFrame
 
 
 @dataclass(frozen=True)
@@ -152,10 +157,11 @@ def _durations(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Ch
         pl.when(pl.col("IS").any()).then(True).when(pl.col("IS").null_count() == 0).then(False).first().alias("IS"),
         pl.col("SEQ").min(),
     )
+    day = day.sort(*_OCCURRENCE, "ADT").filter(~_unstable(rule.recovery_days))
     gap = (pl.col("ADT").shift(-1) - pl.col("ADT")).dt.total_days().over(_OCCURRENCE)
     after = pl.col("IS").shift(-1).over(_OCCURRENCE)
     joined = pl.when((gap <= rule.gap_days) & (after == pl.col("IS"))).then(gap).otherwise(1)
-    span = day.sort(*_OCCURRENCE, "ADT").with_columns(joined.alias("SPAN"))
+    span = day.with_columns(joined.alias("SPAN"))
     last = pl.min_horizontal(pl.lit(days[1]), (pl.col("END") - pl.col("ANCHOR")).dt.total_days())
     rows = span.group_by(_OCCURRENCE).agg(
         pl.col("SPAN").filter(pl.col("IS")).sum().alias("SO"),
@@ -175,6 +181,44 @@ def _durations(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Ch
         DOM=pl.lit("LB"),
         VAR=pl.lit("LBSTRESN"),
         TEXT=text,
+    )
+
+
+def _unstable(recovery_days: int) -> pl.Expr:
+    """Whether a day, of days in order, is not so, with fewer than so many days between two that are."""
+    so = pl.when(pl.col("IS")).then("ADT")
+    before, after = (e.over(_OCCURRENCE) for e in (so.forward_fill(), so.backward_fill()))
+    between = (after - before).dt.total_days() - 1
+    return (~pl.col("IS") & (between < recovery_days)).fill_null(False)
+
+
+def _repeats(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Charts) -> pl.LazyFrame:
+    """One row a day 0 with any value in its window: on how many days it is known to be so, and may be.
+
+    One value alone that is so was not confirmed, nor denied; where as many days have a value, it was denied.
+    """
+    assert isinstance(rule, LabRepeat)
+    one = LabValue(lab=(rule.repeated,), operator=rule.operator, threshold=rule.threshold, unit=rule.unit)
+    placed = _placed(judged_values(one, charts.adlb), days, occurrences).filter(pl.col("IN").fill_null(True))
+    inside, so = pl.col("IN"), pl.col("IS")
+    rows = placed.sort(*_OCCURRENCE, "ADT", "SEQ", nulls_last=True).group_by(_OCCURRENCE, maintain_order=True).agg(
+        pl.col("ADT").filter(inside & so).n_unique().alias("SO"),
+        pl.col("ADT").filter(so.fill_null(True)).n_unique().alias("MOST"),
+        pl.col("ADT").filter(inside).n_unique().alias("SEEN"),
+        pl.col("ADT").filter(inside & so).unique(maintain_order=True).alias("DAYS"),
+        pl.col("SEQ").sort_by(so, descending=True, nulls_last=True, maintain_order=True).first(),
+    )  # fmt: skip
+    rows = rows.filter((pl.col("SEEN") > 0) | (pl.col("MOST") > 0))
+    denied = (pl.col("MOST") < rule.values) & ((pl.col("SEEN") >= rule.values) | (pl.col("MOST") == 0))
+    state = pl.when(pl.col("SO") >= rule.values).then(2).when(denied).then(0).otherwise(1)
+    label = words.tests()[rule.repeated][0]
+    return rows.with_columns(
+        state.cast(pl.Int8).alias("STATE"),
+        pl.col("DAYS").list.get(rule.values - 1, null_on_oob=True).alias("DAY"),
+        pl.col("SO").cast(pl.Float64).alias("RANK"),
+        DOM=pl.lit("LB"),
+        VAR=pl.lit("LBSTRESN"),
+        TEXT=pl.format(f"{label} so on {{}} of {{}} days with a value", "SO", "SEEN"),
     )
 
 
@@ -211,11 +255,70 @@ def _from_findings(
 def _events(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Charts) -> pl.LazyFrame:
     assert isinstance(rule, Event)
     term = pl.col("AETERM").str.strip_chars().str.to_lowercase()
-    rows = charts.adae.filter(term.is_in(rule.event)).with_columns(IS=pl.lit(True))
+    so = pl.lit(True) if rule.grade is None else pl.col("AETOXGR") == rule.grade
+    rows = charts.adae.filter(term.is_in(rule.event)).with_columns(so.alias("IS"))
     placed = _between("ASTDTC", rows, days, occurrences)
     onset = pl.format("from {}", "ASTDTC").fill_null("without an onset date")
     text = pl.format("adverse event {} {}", pl.col("AETERM"), onset)
+    if rule.grade is not None:
+        text = pl.concat_str(text, pl.format(", grade {}", "AETOXGR").fill_null(", grade not recorded"))
     return _stated(placed.with_columns(text.alias("TEXT")), pl.col("ADT"), pl.lit(0.0), ("AE", "AETERM"))
+
+
+def _ongoing(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Charts) -> pl.LazyFrame:
+    """An outcome that is no recovery needs no end, and is not one where the event ends with the patient's death."""
+    assert isinstance(rule, Ongoing)
+    term = pl.col("AETERM").str.strip_chars().str.to_lowercase()
+    onset = (days[0], rule.by_day)
+    rows = _between("ASTDTC", charts.adae.filter(term.is_in(rule.ongoing)), onset, occurrences)
+    over = (pl.col("AENDT") - pl.col("ANCHOR")).dt.total_days()
+    outcome = pl.col("AEOUT").str.strip_chars().str.to_uppercase()
+    so = pl.when(outcome.is_in(_NOT_OVER)).then(pl.lit(True)).otherwise(over > rule.by_day)
+    ended = pl.format("ended {}", pl.col("AENDT").cast(pl.String))
+    end = pl.when(outcome.is_in(_NOT_OVER)).then(outcome.str.to_lowercase()).otherwise(ended)
+    text = pl.format("adverse event {}, {}", pl.col("AETERM"), end.fill_null("without an end"))
+    placed = rows.with_columns(so.alias("IS"), text.alias("TEXT"))
+    return _stated(placed, pl.coalesce("AENDT", "ADT"), pl.lit(0.0), ("AE", "AETERM"))
+
+
+_NOT_OVER = ("NOT RECOVERED/NOT RESOLVED", "FATAL")
+_NO_CAUSE = ("", "unknown", "not known", "not recorded")
+
+
+def deaths_of(milestones: pl.DataFrame, ss: pl.DataFrame) -> pl.LazyFrame:
+    """Return KEY, DEAD (null: not known), DIED, ALIVE (last seen so), CAUSE, SEQ: the row of SS it is read from."""
+    said = statement(ss.lazy().sort("CENTRE", "SEQ"), "DTHCAUS")
+    rows = milestones.lazy().select(
+        *KEY, pl.col("death_KNOWN").alias("DEAD"), pl.col("death").alias("DIED"), pl.col("last_alive").alias("ALIVE"),
+        "death_SEQ", "last_alive_SEQ",
+    )  # fmt: skip
+    return rows.join(said, on=KEY, how="left", maintain_order="left").select(
+        *KEY, "DEAD", "DIED", "ALIVE", pl.col("DTHCAUS").str.strip_chars().alias("CAUSE"),
+        pl.coalesce("DTHCAUS__SEQ", "death_SEQ", "last_alive_SEQ").alias("SEQ"),
+    )  # fmt: skip
+
+
+def _deaths(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Charts) -> pl.LazyFrame:
+    assert isinstance(rule, Death) and days[1] is not None
+    cause = pl.col("CAUSE").str.to_lowercase()
+    named = pl.any_horizontal([cause.str.contains(word, literal=True) for word in rule.death_of])
+    of_it = pl.when(cause.is_in(rule.death_of)).then(True).when(~named & ~cause.is_in(_NO_CAUSE)).then(pl.lit(False))
+    died, seen = ((pl.col(c) - pl.col("ANCHOR")).dt.total_days() for c in ("DIED", "ALIVE"))
+    outside = (died < days[0]) | (pl.max_horizontal(died, seen) > days[1])
+    dead = pl.col("DEAD") | pl.col("DIED").is_not_null()
+    so = (
+        pl.when(outside | (~dead & (seen >= days[1]))).then(pl.lit(False))
+        .when(died.is_between(*days)).then(of_it)
+        .when(dead).then(of_it & pl.lit(None, dtype=pl.Boolean))
+    )  # fmt: skip
+    told = pl.format("died on {}, of: {}", pl.col("DIED").cast(pl.String), pl.col("CAUSE").fill_null("not recorded"))
+    alive = pl.format("alive on {}", pl.col("ALIVE").cast(pl.String))
+    text = pl.when(dead).then(told).otherwise(alive).fill_null("died without a date")
+    rows = charts.deaths.join(occurrences, on=KEY).with_columns(
+        so.alias("IS"), text.alias("TEXT"), IN=True, AROUND=False
+    )
+    rows = rows.filter(pl.col("IS").is_not_null() | dead)  # who was lost before the window's end says nothing
+    return _stated(rows, pl.col("DIED"), pl.lit(0.0), ("SS", "DTHCAUS"))
 
 
 def _placed(rows: pl.LazyFrame, days: Days, occurrences: pl.LazyFrame) -> pl.LazyFrame:
@@ -285,7 +388,10 @@ _READ: dict[type, Callable[[Evidence, Days, pl.LazyFrame, Charts], pl.LazyFrame]
     LabRatio: _ratios,
     LabRise: _rises,
     LabDays: _durations,
+    LabRepeat: _repeats,
     Finding: _findings,
     Measure: _measures,
     Event: _events,
+    Ongoing: _ongoing,
+    Death: _deaths,
 }

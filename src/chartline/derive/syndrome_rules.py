@@ -56,12 +56,21 @@ class LabRise(Rule):
 class LabDays(Bound):
     """Days of the window on which a test is so, at least `days` of them.
 
-    A day without a value is known only between two values at most `gap_days` apart that say the same.
+    A day without a value is known only between two values at most `gap_days` apart that say the same. Days on which it
+    is not so count too where fewer than `recovery_days` of them lie between two on which it is.
     """
 
     days_of: str
     days: int
     gap_days: int
+    recovery_days: int = 1
+
+
+class LabRepeat(Bound):
+    """A test that is so on at least `values` days of the window, whatever lies between them."""
+
+    repeated: str
+    values: int = Field(ge=2)
 
 
 class Finding(Rule):
@@ -82,9 +91,27 @@ class Event(Rule):
     """A recorded adverse event. That none is recorded says nothing: nobody may have looked."""
 
     event: tuple[str, ...] = Field(description="AETERM in small letters, any of which counts.")
+    grade: int | None = Field(None, description="Only of this recorded grade; one of another grade is a no.")
 
 
-Evidence = LabValue | LabRatio | LabRise | LabDays | Finding | Measure | Event
+class Ongoing(Rule):
+    """A recorded adverse event, with onset from the first day of the window to day `by_day`, not over by then."""
+
+    ongoing: tuple[str, ...] = Field(description="AETERM in small letters, any of which counts.")
+    by_day: int
+
+
+class Death(Rule):
+    """A death in the window, of one of these causes as the chart declares it.
+
+    Not so where another cause is declared, or the patient was seen alive at the end of the window or after it. A cause
+    that names one of these among other things, and a death without a cause, decide nothing.
+    """
+
+    death_of: tuple[str, ...] = Field(description="DTHCAUS in small letters, any of which counts.")
+
+
+Evidence = LabValue | LabRatio | LabRise | LabDays | LabRepeat | Finding | Measure | Event | Ongoing | Death
 
 
 class Item(Rule):
@@ -229,12 +256,19 @@ def words_of(evidence: Evidence) -> str:
         return f"{evidence.rise} {evidence.operator} {evidence.threshold:g} x within {evidence.within_days} days"
     if isinstance(evidence, LabDays):
         return f"{evidence.days_of} {_limit(evidence)} on {evidence.days} days"
+    if isinstance(evidence, LabRepeat):
+        return f"{evidence.repeated} {_limit(evidence)} on {evidence.values} different days"
     if isinstance(evidence, Finding):
         yes = "" if evidence.yes == ("Y",) else f" is {', '.join(evidence.yes)}"
         return f"FA {', '.join(evidence.finding)}{yes}"
     if isinstance(evidence, Measure):
         return f"FA {', '.join(evidence.measure)} {_limit(evidence)}"
-    return f"AE {', '.join(evidence.event)}"
+    if isinstance(evidence, Ongoing):
+        return f"AE {', '.join(evidence.ongoing)} not over by day {evidence.by_day}"
+    if isinstance(evidence, Death):
+        return f"SS DTHCAUS {', '.join(evidence.death_of)}"
+    grade = "" if evidence.grade is None else f" of grade {evidence.grade}"
+    return f"AE {', '.join(evidence.event)}{grade}"
 
 
 def _limit(bound: Bound) -> str:

@@ -21,13 +21,14 @@ from chartline.derive.derive import Subjects, Times, derive_endpoints, derive_su
 from chartline.derive.endpoint import Endpoint, resolve_endpoint
 from chartline.derive.milestones import KEY
 from chartline.derive.model import WITHHELD_SCHEMA, Adam
+from chartline.derive.response_rules import counts_window_of
 from chartline.multiverse.centres import Worlds, select_worlds
 from chartline.protocol.analyses import Categories, FollowUp, Proportion, Summary, Survival, Tally
 from chartline.protocol.model import Protocol
 from chartline.study import StudyData
 
 _CHECKED = (
-    *("treatment", "index_rows", "data", "response.assessments", "response.responders", "response.counts_window_days"),
+    *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
     *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "laboratory.grading"),
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
@@ -43,7 +44,7 @@ def count_specification(
     study: StudyData, protocol: Protocol, analyses: Sequence[str], without: tuple[str, ...], keep: Kept
 ) -> dict[str, dict[str, Counts]]:
     """Return, for each analysis, its counts in each world: with all centres (""), and without each of `without`."""
-    queries = keep(_blocking, study, only(protocol, *_CHECKED))
+    queries = keep(_blocking, study, only(protocol, *_CHECKED), counts_window_of(protocol.response))
     worlds = keep(select_worlds, study.data, only(protocol, *_SELECTED), queries, without)
     subjects = derive_subjects(worlds.data, worlds.cohort, protocol, worlds.queries, keep)
     return {name: _worlds_of(protocol.analysis(name), subjects, protocol, worlds, keep) for name in analyses}
@@ -54,11 +55,11 @@ def is_simple(analysis: Any) -> bool:
     return isinstance(analysis, _SIMPLE)
 
 
-def _blocking(study: StudyData, protocol: Protocol) -> list[Query]:
+def _blocking(study: StudyData, protocol: Protocol, counts_window: tuple[int, int] | None) -> list[Query]:
     """The open queries that withhold anybody, under the protocol's checks."""
     from chartline.checks.confirmed import check_and_close
 
-    return [q for q in check_and_close(study.found, study.data, protocol, study.applied) if q.blocks]
+    return [q for q in check_and_close(study.found, study.data, protocol, counts_window, study.applied) if q.blocks]
 
 
 def _worlds_of(analysis: Any, subjects: Subjects, protocol: Protocol, worlds: Worlds, keep: Kept) -> dict[str, Counts]:

@@ -9,12 +9,7 @@ from typing import Any
 from chartline.core.dates import PartialPolicy
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import (
-    AeComponent,
-    Endpoint,
-    LabComponent,
-    Protocol,
-)
+from chartline.protocol.model import AeComponent, Endpoint, LabComponent, Protocol
 from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, mrd_compared, shipped_labels
 
 MethodsText = list[tuple[str, list[str]]]
@@ -47,17 +42,19 @@ def describe_protocol(
     mrd: str,
     recorded: bool = False,
     days_from: Iterable[str] = (),
+    recovery: str = "",
 ) -> MethodsText:
     """Return the methods section as (heading, sentences).
 
     `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria`, `grading` and `mrd`
     name the response rule set, the grading scale and the MRD definition with version and source; `recorded` says that
     the rule set takes the response as the treating team recorded it; `days_from` are the events from which days were
-    counted where there were no dates. What a study does not use is not described.
+    counted where there were no dates; `recovery` says when blood counts prove recovery, where the rule set asks for
+    them. What a study does not use is not described.
     """
     endpoints = list(endpoints)
     has_mrd = uses_mrd(p)
-    response = _response(p, criteria, recorded) if uses_response(p) or _from_response(endpoints) else []
+    response = _response(p, criteria, recovery, recorded) if uses_response(p) or _from_response(endpoints) else []
     text = [
         ("Design and setting", _design(p, list(days_from))),
         ("Patients", _patients(p)),
@@ -151,15 +148,11 @@ def _patients(p: Protocol) -> list[str]:
         out = ["Every patient in the data was eligible."]
     if len(p.data.centres) == 1:
         return out
+    same = _join(_lower(_label(p, v)) for v in p.duplicates.match)
+    fullest = p.duplicates.keep == "most_records"
+    kept = "documents the treatment most fully" if fullest else "belongs to the centre listed first"
     out.append(
-        f"Two records with the same {_join(_lower(_label(p, v)) for v in p.duplicates.match)} were taken for "
-        "one person and "
-        "counted once, in the record that "
-        + (
-            "documents the treatment most fully."
-            if p.duplicates.keep == "most_records"
-            else "belongs to the centre listed first."
-        )
+        f"Two records with the same {same} were taken for one person and counted once, in the record that {kept}."
     )
     return out
 
@@ -174,13 +167,12 @@ def _treatment(p: Protocol) -> list[str]:
     return [
         f"The index treatment was {name}; day 0 is the first dose.",
         "A recorded cycle number was taken as it stands; where there was none, a new cycle began with the dose "
-        f"after {_count(c.max_doses, 'dose')}, or with a dose {c.new_cycle_after_days} days or more after the "
-        "first dose of the "
-        "cycle.",
+        f"after {_count(c.max_doses, 'dose')}, or with a dose {c.new_cycle_after_days} days or more after the first "
+        "dose of the cycle.",
     ]
 
 
-def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
+def _response(p: Protocol, criteria: str, recovery: str, recorded: bool) -> list[str]:
     r = p.response
     stops = _join(_words(p)[x] for x in r.before)
     until = f"if made before {'the first of ' if len(r.before) > 1 else ''}{stops}" if r.before else "whenever made"
@@ -189,16 +181,11 @@ def _response(p: Protocol, criteria: str, recorded: bool) -> list[str]:
             "Response is the one that the treating team recorded, on the day it was recorded; nothing was derived from "
             f"raw findings. Assessments counted {until}. Patients without a recorded response stay in the denominator."
         ]
-    lo, hi = r.counts_window_days
-    window = f"from {-lo} days before to {hi} days after" if lo < 0 else f"within {hi} days after"
     return [
         f"Response was derived from raw marrow, blood and extramedullary findings by {criteria}, not taken from the "
-        f"treating team's wording. Blood counts proved recovery if seen on one day {window} the marrow, without "
-        "G-CSF "
-        f"(neutrophils) or platelet transfusion (platelets) in the {r.support_free_days} days before.",
-        f"Assessments counted {until}; the "
-        "response is dated at the "
-        "marrow. Patients who could not be assessed stay in the denominator. " + _RELAPSE[r.relapse],
+        f"treating team's wording. {recovery}".rstrip(),
+        f"Assessments counted {until}; the response is dated at the marrow. Patients who could not be assessed stay in "
+        f"the denominator. {_RELAPSE[r.relapse]}",
     ]
 
 
@@ -206,9 +193,8 @@ def _mrd(p: Protocol, definition: str) -> list[str]:
     m = p.mrd
     return [
         f"MRD-negative was defined by {definition}; at or after the first response. Deep response means MRD-negative "
-        f"by the end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where "
-        f"none was given, {m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken "
-        "as negative.",
+        f"by the end of cycle {m.deep_by_cycle}: day 1 of the next cycle or, where none was given, "
+        f"{m.deep_after_last_dose_days} days after the last dose. Missing MRD was never taken as negative.",
     ]
 
 
@@ -242,15 +228,13 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
             else ""
         )
         out.append(
-            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; "
-            "otherwise censored at "
-            f"{words[e.last or Milestone.LAST_ALIVE]}."
+            f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; otherwise "
+            f"censored at {words[e.last or Milestone.LAST_ALIVE]}."
         )
     out.append(
-        "Times are end minus start in days; a month is 30.4375 days. "
-        f"Dates known only to the month or year stand {_PARTIAL[p.partial_dates]}; the {p.index_rows.event} is never "
-        "imputed. "
-        "An event before its origin is a query, never moved."
+        "Times are end minus start in days; a month is 30.4375 days. Dates known only to the month or year stand "
+        f"{_PARTIAL[p.partial_dates]}; the {p.index_rows.event} is never imputed. An event before its origin is a "
+        "query, never moved."
     )
     return out
 
@@ -258,11 +242,9 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
 def _safety(p: Protocol, grading: str) -> list[str]:
     lab = p.laboratory
     out = [
-        f"Laboratory values were graded by {grading}. Baseline is the last value in the {lab.baseline_days} "
-        "days up to and including "
-        f"the first dose; on treatment is after the first dose until {lab.on_treatment_days} days after the "
-        "last dose and before "
-        f"{_join((_MILESTONES[x] for x in lab.before), 'or')}."
+        f"Laboratory values were graded by {grading}. Baseline is the last value in the {lab.baseline_days} days up to "
+        f"and including the first dose; on treatment is after the first dose until {lab.on_treatment_days} days after "
+        f"the last dose and before {_join((_MILESTONES[x] for x in lab.before), 'or')}."
     ]
     used = [
         c.group if isinstance(c, AeComponent) else c.unless_all_unrelated
@@ -306,9 +288,9 @@ def _statistics(p: Protocol) -> list[str]:
         variances = _join(f"{v.capitalize()}'s" for v in sorted({a.variance for a in survival}))
         out.append(
             f"Survival was estimated by Kaplan-Meier with {variances} variance and "
-            f"{_join(sorted({a.interval for a in survival}))} intervals; medians with "
-            "Brookmeyer-Crowley intervals from the same bands (where the curve is flat at 50%, the middle of "
-            "the flat part, as R's survfit). The number censored before a landmark is printed beside each rate."
+            f"{_join(sorted({a.interval for a in survival}))} intervals; medians with Brookmeyer-Crowley intervals "
+            "from the same bands (where the curve is flat at 50%, the middle of the flat part, as R's survfit). The "
+            "number censored before a landmark is printed beside each rate."
         )
     for kind, say in _METHODS.items():
         of = [a for a in p.analyses if a.kind == kind]
@@ -462,13 +444,10 @@ def _has_a_test(a: Any) -> bool:
 
 def _data(p: Protocol) -> list[str]:
     return [
-        "Every source column was mapped or listed as ignored; values that did not fit their declaration, and "
-        "findings that "
-        "contradict each other, were returned to the centre as queries. Answers are laid over the data and "
-        "listed in this report; no "
-        "file of a centre was changed. A patient with an open blocking query is withheld from the analyses it "
-        "touches only, and "
-        "named. Every number in this report leads back to the cells it was counted from."
+        "Every source column was mapped or listed as ignored; values that did not fit their declaration, and findings "
+        "that contradict each other, were returned to the centre as queries. Answers are laid over the data and listed "
+        "in this report; no file of a centre was changed. A patient with an open blocking query is withheld from the "
+        "analyses it touches only, and named. Every number in this report leads back to the cells it was counted from."
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from chartline.core.dates import PartialPolicy
 from chartline.core.index import IndexRows
@@ -242,13 +242,18 @@ class Response(Declared):
     criteria: str = Field(
         "ino_vate", description="Name of a shipped response rule set (listed below).", examples=["ino_vate"]
     )
-    counts_window_days: tuple[int, int] = Field(
-        (0, 14),
-        description="Days from the marrow in which blood counts prove recovery (first, last).",
-        examples=[[0, 14]],
+    counts_window_days: tuple[int, int] | None = Field(
+        None,
+        description="Days from the marrow in which blood counts prove recovery (first, last); the rule set's own if "
+        "not given.",
+        examples=[[0, 28]],
     )
-    support_free_days: int = Field(
-        7, ge=0, description="Days before a count without G-CSF (ANC) or platelets (PLT).", examples=[7]
+    support_free_days: int | None = Field(
+        None,
+        ge=0,
+        description="Days before a count without any support that the rule set names (G-CSF, transfusions); the rule "
+        "set's own if not given.",
+        examples=[14],
     )
     assessments: str = Field(
         "RSCYCLE >= 1",
@@ -275,6 +280,13 @@ class Response(Declared):
         "after the first response that shows relapse by the rule set. The two are compared in either case.",
         examples=["derived"],
     )
+
+    @field_validator("counts_window_days")
+    @classmethod
+    def _in_order(cls, days: tuple[int, int] | None) -> tuple[int, int] | None:
+        if days is not None and days[0] > days[1]:
+            raise ValueError("the first day of the window is after its last")
+        return days
 
 
 class Mrd(Declared):
@@ -817,7 +829,7 @@ class Protocol(Declared):
     response: Response = Field(
         default_factory=Response,
         description="How response is derived.",
-        examples=[{"criteria": "ino_vate", "counts_window_days": [0, 14]}],
+        examples=[{"criteria": "ino_vate", "counts_window_days": [0, 28]}],
     )
     response_variants: dict[str, Response] = Field(
         {},

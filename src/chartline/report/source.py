@@ -13,6 +13,7 @@ Where results are looked for (analysis id, group):
     adverse events               counts "ae_grades": a CrossTab over (TERM, GRADE), one patient once a term
     components of a composite    counts "safety_components": a CrossTab over (FLAG, PLACE, COMPONENT, VALUE)
     syndromes                    counts "syndromes": a CrossTab over (SET, VERDICT), one patient once a set
+    their severity               counts "syndrome_severities": a CrossTab over (SET, SEVERITY) of those who met them
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ outcome read covariates through here, so that a covariate means the same in each
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from chartline.counts.columns import Factor
 from chartline.stats.groups import in_order
-from chartline.stats.pieces import each, slices
+from chartline.stats.pieces import PIECE, each, slices
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -98,6 +99,8 @@ def design_matrix(
         others = [i for i, level in enumerate(levels) if level != base]
         names += [f"{name}={levels[i]}" for i in others]
         columns += [at == i for i in others]
+    if n <= PIECE:
+        return tuple(names), np.array(columns, np.float64).reshape(len(columns), n).T
     out = np.empty((n, len(columns)))
 
     def fill(at: slice) -> None:  # a row is in one piece of memory, so that it is found at once wherever it stands
@@ -106,3 +109,55 @@ def design_matrix(
 
     each(fill, slices(len(out)))
     return tuple(names), out
+
+
+@dataclass(frozen=True, eq=False)
+class MixedColumns:
+    """Covariates of n rows, of which some have few values between them and the others one of their own in each row.
+
+    `few` (patterns x covariates) are the first, with the pattern of each row; `own` (n each) are the others. `at` are
+    the places of both, in this order, among the k covariates.
+    """
+
+    few: Floats
+    pattern: npt.NDArray[np.integer]
+    own: tuple[Floats, ...]
+    at: Ints
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pattern.size, self.at.size
+
+    @property
+    def places(self) -> tuple[Ints, Ints]:
+        """Where the `few` and the `own` stand among the covariates."""
+        return self.at[: self.few.shape[1]], self.at[self.few.shape[1] :]
+
+    def matrix(self) -> Floats:
+        """Return all of them, rows x covariates."""
+        out, (few, own) = np.empty(self.shape), self.places
+
+        def fill(at: slice) -> None:
+            out[at, few] = self.few[self.pattern[at]]
+            for j, column in zip(own.tolist(), self.own, strict=True):
+                out[at, j] = column[at]
+
+        each(fill, slices(len(out)))
+        return out
+
+
+def mixed_columns(
+    covariates: Mapping[str, Any], own: Collection[str], pattern: npt.NDArray[np.integer], patterns: int,
+    reference: Mapping[str, str],
+) -> tuple[tuple[str, ...], MixedColumns]:  # fmt: skip
+    """As `design_matrix`, of covariates of which those in `own` have a value a row, the others one a pattern."""
+    names: list[str] = []
+    few: list[Floats] = [np.empty((patterns, 0))]
+    places: tuple[list[int], list[int]] = ([], [])
+    for name, values in covariates.items():
+        columns, design = ((name,), None) if name in own else design_matrix({name: values}, reference, patterns)
+        places[design is None].extend(range(len(names), len(names) + len(columns)))
+        names += columns
+        few += [] if design is None else [design]
+    at = np.array([*places[0], *places[1]], np.int64)
+    return tuple(names), MixedColumns(np.hstack(few), pattern, tuple(v for n, v in covariates.items() if n in own), at)

@@ -25,7 +25,7 @@ from chartline.counts.columns import EventColumns
 from chartline.counts.model import EventTable
 from chartline.stats.design import Floats as Floats
 from chartline.stats.design import Ints as Ints
-from chartline.stats.design import constant, design_matrix, factor
+from chartline.stats.design import MixedColumns, constant, design_matrix, factor, mixed_columns
 
 if TYPE_CHECKING:
     from chartline.stats.risk import RiskTable
@@ -35,12 +35,12 @@ _SAME = float(np.sqrt(np.finfo(float).eps))  # R aeqSurv: two times nearer than 
 
 @dataclass(frozen=True, eq=False)
 class Episodes:
-    """`n` rows; every array has one entry a row but `design`, which has one row a covariate pattern.
+    """`n` rows; every array has one entry a row but `values`, which has one row a covariate pattern.
 
-    `status` is 0 for censored and k for `causes[k - 1]`. `pattern` is the row of `design` (patterns x covariates), so
-    that a covariate row is `design[pattern]`. `group`, `stratum` and `cluster` index `groups`, `strata` and 0, 1, ...
-    `paired` is False where entries and exits are known as totals only, so that which entry belongs to which exit is
-    not: all but robust variances are the same either way.
+    `status` is 0 for censored and k for `causes[k - 1]`. `values` are the covariates (patterns x covariates), read as
+    `design`; `pattern` is the row of it, so that a covariate row is `design[pattern]`. `group`, `stratum` and `cluster`
+    index `groups`, `strata` and 0, 1, ... `paired` is False where entries and exits are known as totals only, so that
+    which entry belongs to which exit is not: all but robust variances are the same either way.
     """
 
     entry: Floats
@@ -50,7 +50,7 @@ class Episodes:
     group: Ints
     stratum: Ints
     pattern: Ints
-    design: Floats
+    values: Floats | MixedColumns
     causes: tuple[str, ...] = ("event",)
     groups: tuple[str, ...] = ("",)
     strata: tuple[str, ...] = ("",)
@@ -75,9 +75,10 @@ class Episodes:
         low, high = _range(self.status)
         if low < 0 or high > len(self.causes) or _range(self.count)[0] < 0:
             raise ValueError(f"a status is not one of 0 to {len(self.causes)}, or a count is negative")
-        if self.design.ndim != 2 or self.design.shape[1] != len(self.covariates):
-            raise ValueError(f"the design has shape {self.design.shape} for {len(self.covariates)} covariates")
-        if not all(math.isfinite(x) for x in _range(self.design)):
+        if len(self.values.shape) != 2 or self.values.shape[1] != len(self.covariates):
+            raise ValueError(f"the design has shape {self.values.shape} for {len(self.covariates)} covariates")
+        parts = (self.values.few, *self.values.own) if isinstance(self.values, MixedColumns) else (self.values,)
+        if not all(_finite(part) for part in parts):
             raise ValueError("a covariate is missing or infinite")
 
     @classmethod
@@ -113,7 +114,7 @@ class Episodes:
             entry=start, exit=exit_, status=status, group=group_index, stratum=stratum,
             count=constant(1, n) if count is None else _whole(count, "count"),
             pattern=np.arange(n, dtype=np.int64) if columns else constant(0, n),
-            design=design, causes=names, groups=groups, strata=levels, covariates=columns,
+            values=design, causes=names, groups=groups, strata=levels, covariates=columns,
             cluster=None if cluster is None else factor(cluster, n)[0],
         )  # fmt: skip
 
@@ -153,7 +154,7 @@ class Episodes:
             entry=np.where(entry == 0, -np.inf, entry), exit=np.array([r[2] for r in rows], np.float64),
             status=np.array([r[3] for r in rows], np.int64), count=np.array([r[4] for r in rows], np.int64),
             group=group[at], stratum=stratum[at], pattern=at if columns else np.zeros(len(rows), np.int64),
-            design=design if columns else np.zeros((1, 0)), causes=table.causes, groups=groups, strata=levels,
+            values=design if columns else np.zeros((1, 0)), causes=table.causes, groups=groups, strata=levels,
             covariates=columns, cluster=factor(of[cluster], len(patterns))[0][at] if cluster else None, paired=paired,
         )  # fmt: skip
 
@@ -168,18 +169,25 @@ class Episodes:
         stratum, strata = factor(columns.stratum, n)
         pattern = constant(0, n) if not columns.covariates else columns.pattern
         patterns = n if pattern is None or not n else int(pattern.max()) + 1
-        names, design = design_matrix(columns.covariates, reference or {}, patterns)
+        names, values = _values(columns, pattern, patterns, reference or {})
+        if columns.own:
+            pattern = None
         return cls(
             entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
             status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
             stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
-            design=design, causes=columns.causes, groups=groups, strata=strata, covariates=names,
+            values=values, causes=columns.causes, groups=groups, strata=strata, covariates=names,
         )  # fmt: skip
 
     @property
     def n(self) -> int:
         """Subjects that entered (a subject cut into several rows counts once for each)."""
         return int(self.count.sum())
+
+    @cached_property
+    def design(self) -> Floats:
+        """The covariates of each pattern, patterns x covariates."""
+        return self.values.matrix() if isinstance(self.values, MixedColumns) else self.values
 
     @property
     def x(self) -> Floats:
@@ -218,8 +226,13 @@ class Episodes:
     def by_row(self) -> bool:
         """True where row i has the covariates `design[i]`."""
         n = self.pattern.size
-        ends = n and self.design.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
+        ends = n and self.values.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
         return bool(ends) and bool(np.all(self.pattern[1:] > self.pattern[:-1]))
+
+    @cached_property
+    def mixed(self) -> MixedColumns | None:
+        """The covariates of the rows, where they came as mixed columns and are those of the rows still."""
+        return self.values if isinstance(self.values, MixedColumns) and self.by_row else None
 
     @cached_property
     def days(self) -> Ints | None:
@@ -266,6 +279,21 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     if _is_constant(values):
         return values[0].item(), values[0].item()
     return values.min().item(), values.max().item()
+
+
+def _finite(values: Floats) -> bool:
+    """Whether every number is one; their sum tells at once, unless it is too large."""
+    return math.isfinite(values.sum()) or all(math.isfinite(x) for x in _range(values))
+
+
+def _values(
+    columns: EventColumns, pattern: npt.NDArray[np.integer] | None, patterns: int, reference: Mapping[str, str]
+) -> tuple[tuple[str, ...], Floats | MixedColumns]:
+    """The covariates of columns: a matrix at once, or where each row has values of its own, only when asked for."""
+    if columns.own:
+        of, patterns = (constant(0, columns.exit.size), 1) if pattern is None else (pattern, patterns)
+        return mixed_columns(columns.covariates, columns.own, of, patterns, reference)
+    return design_matrix(columns.covariates, reference, patterns)
 
 
 def _is_constant(values: npt.NDArray[Any]) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from chartline.protocol.model import Protocol
 
 
-_CROSS_TABS = ("lab_grades", "ae_grades", "safety_components", "syndromes")
+_CROSS_TABS = ("lab_grades", "ae_grades", "safety_components", "syndromes", "syndrome_severities")
 
 
 def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:

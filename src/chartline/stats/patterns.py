@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chartline.stats.design import MixedColumns
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.pieces import PIECE
 
@@ -18,9 +19,10 @@ _CODES = 1 << 20  # codes that whole-number covariates may need together
 def find_patterns(episodes: Episodes, times: int) -> tuple[Ints, Floats] | None:
     """Return the pattern of each row and the covariates, patterns x covariates; None where rows are less work."""
     room = 3 * episodes.exit.size // times
-    if episodes.design.shape[0] <= room:
+    if episodes.values.shape[0] <= room:
         return episodes.pattern, episodes.design
-    code = _coded(episodes.design, room) if episodes.exit.size >= _MANY else None
+    alone = isinstance(episodes.values, MixedColumns) or episodes.exit.size < _MANY
+    code = None if alone else _coded(episodes.design, room)
     if code is None:
         return None
     example = np.full(int(code.max()) + 1, -1)

@@ -12,6 +12,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.query import Query
 from chartline.counts.members import Roster, all_members, as_counted, endpoint_of, table_names
 from chartline.counts.model import Counts
+from chartline.derive.describe_response import recovery_sentences
 from chartline.derive.describe_treatment import describe_treatment
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.grading_scale import describe_scale
@@ -143,6 +144,7 @@ def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[t
         f"{mrd.reference}: {in_sentence(mrd.definition.strip()).removesuffix('.')}",
         rules.recorded,
         days_from,
+        recovery_sentences(protocol.response),
     )
     treated = describe_treatment(protocol)
     return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from chartline.derive.model import Adam
@@ -34,22 +36,32 @@ def _rules(name: str, declared: Syndrome) -> SyndromeRules:
 
 
 def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
-    """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides."""
-    hidden = adam.withheld.select("USUBJID", pl.col("ITEM").str.strip_prefix("ADSL.").alias("PARAMCD"))
-    rows = adam["ADSYN"].join(hidden, on=["USUBJID", "PARAMCD"], how="anti")
-    rows = rows.join(_eligible(adam), on="USUBJID", how="semi").sort("PARAMCD", "USUBJID", maintain_order=True)
+    """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides.
+
+    A severity alone that a query hides is left out of its line.
+    """
+    hidden = set(adam.withheld.select("USUBJID", pl.col("ITEM").str.strip_prefix("ADSL.")).iter_rows())
+    rows = adam["ADSYN"].join(_eligible(adam), on="USUBJID", how="semi")
+    rows = rows.sort("PARAMCD", "USUBJID", maintain_order=True)
     return tuple(
-        SyndromeLine(
-            subject=r["USUBJID"],
-            syndrome=r["PARAMCD"],
-            verdict=r["AVALC"],
-            day=str(r["ADT"] or ""),
-            how=r["SYNCAT"] or "",
-            severity=r["SYNSEV"] or "",
-            missing=tuple(m for m in (r["SYNMISS"] or "").split("; ") if m),
-            because=r["BECAUSE"].removeprefix(f"met ({r['SYNCAT']}), "),
-        )
+        _line(r, graded=(r["USUBJID"], f"{r['PARAMCD']}_SEV") not in hidden)
         for r in rows.iter_rows(named=True)
+        if (r["USUBJID"], r["PARAMCD"]) not in hidden
+    )
+
+
+def _line(row: dict[str, Any], graded: bool) -> SyndromeLine:
+    severity = row["SYNSEV"] or ""
+    because = row["BECAUSE"].removeprefix(f"met ({row['SYNCAT']}), ")
+    return SyndromeLine(
+        subject=row["USUBJID"],
+        syndrome=row["PARAMCD"],
+        verdict=row["AVALC"],
+        day=str(row["ADT"] or ""),
+        how=row["SYNCAT"] or "",
+        severity=severity if graded else "",
+        missing=tuple(m for m in (row["SYNMISS"] or "").split("; ") if m),
+        because=because if graded else because.replace(f"; severity: {severity}", ""),
     )
 
 

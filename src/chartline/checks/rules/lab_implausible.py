@@ -58,13 +58,14 @@ def find(context: Context) -> list[Finding]:
 
 def _decisive(context: Context, rows: pl.DataFrame) -> pl.DataFrame:
     """Add DECISIVE: a count inside the window in which it proves recovery after an on-treatment marrow."""
-    first, last = context.protocol.response.counts_window_days
     marrow = context.assessments.filter("ON").select(
         *SUBJECT, pl.col("RSDTC").str.to_date("%Y-%m-%d", strict=False).alias("MARROW")
     )
+    if context.counts_window is None:
+        return rows.with_columns(pl.lit(False).alias("DECISIVE"))
     rows = rows.with_row_index("AT")
     after = (pl.col("LO") - pl.col("MARROW")).dt.total_days()
-    inside = rows.join(marrow, on=SUBJECT).filter(after.is_between(first, last))["AT"].unique()
+    inside = rows.join(marrow, on=SUBJECT).filter(after.is_between(*context.counts_window))["AT"].unique()
     count = pl.col("LBTESTCD").is_in(RECOVERY_TESTS)
     return rows.with_columns((count & pl.col("AT").is_in(inside.implode())).alias("DECISIVE"))
 

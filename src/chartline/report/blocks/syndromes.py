@@ -18,7 +18,7 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1
 
 
 def build(source: ReportSource) -> list[Block]:
-    blocks: list[Block | None] = [*_components(source), _criteria(source)]
+    blocks: list[Block | None] = [*_components(source), _criteria(source), _severities(source)]
     if source.protocol.report.patient_level:
         blocks += [_met(source), _unknown(source), _peaks(source)]
     shown = [b for b in blocks if b is not None]
@@ -83,6 +83,37 @@ def _criteria(source: ReportSource) -> Table | None:
     )
 
 
+def _severities(source: ReportSource) -> Table | None:
+    """Of each set with grades, how many met it with each severity, the most frequent first."""
+    table = source.counts.get("syndrome_severities")
+    if not isinstance(table, CrossTab):
+        return None
+    rows = []
+    for name in source.protocol.report.syndromes:
+        n = table.where(SET=name)
+        found = sorted((-count, severity) for (of, severity), count in table.cells.items() if of == name)
+        for i, (count, severity) in enumerate(found):
+            label = _label(source, name) if i == 0 else ""
+            rows.append((Cell(label), Cell(severity or "withheld"), Cell(fmt.n_percent(-count, n))))
+    if not rows:
+        return None
+    return Table(
+        number="Table",
+        caption="Severity of the syndromes that were met.",
+        header=("Criteria", "Severity", "n (%)"),
+        rows=tuple(rows),
+        align="llr",
+        widths=(4.2, 3, 1.2),
+        notes=(_INTERVAL,),
+    )
+
+
+_INTERVAL = (
+    'A severity is told as far as the charts hold it: "mild to moderate" and "at least moderate" mean that what is '
+    "not known could make it worse, and how far."
+)
+
+
 def _label(source: ReportSource, name: str) -> str:
     return source.syndrome_labels.get(name, name)
 
@@ -113,7 +144,7 @@ def _met(source: ReportSource) -> Table | None:
         rows=tuple(rows),
         align="llll",
         widths=(0.8, 1.1, 1.5, 6),
-        notes=("ULN, upper limit of normal. At least: what is not known could make it worse.",),
+        notes=("ULN, upper limit of normal.", _INTERVAL),
         span_rows=frozenset(heads),
     )
 

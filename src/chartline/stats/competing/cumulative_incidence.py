@@ -254,7 +254,7 @@ def estimate_relapse_nrm_rfs(
     status = np.where(relapsed, 1, np.where(episodes.status > 0, 2, 0))
     two = Episodes(
         **{name: getattr(episodes, name) for name in ("entry", "exit", "count", "group", "stratum", "pattern")},
-        status=status, design=episodes.design, groups=episodes.groups, strata=episodes.strata,
+        status=status, values=episodes.values, groups=episodes.groups, strata=episodes.strata,
         covariates=episodes.covariates, causes=("relapse", "death without relapse"),
     )  # fmt: skip
     at = estimate_cumulative_incidence(two, interval=interval, level=level).at(days)

@@ -96,7 +96,7 @@ def split_counts(
     design, pattern = np.unique(np.column_stack([later, episodes.x]), axis=0, return_inverse=True)
     out = replace(
         episodes, group=later.astype(np.int64), groups=STATES, covariates=(name, *episodes.covariates),
-        design=design, pattern=np.asarray(pattern.reshape(-1), np.int64),
+        values=design, pattern=np.asarray(pattern.reshape(-1), np.int64),
     )  # fmt: skip
     return out if moved is None else without_cause(out, moved)
 

@@ -26,6 +26,8 @@ _NOTHING = 1e-8  # squared length of a step in standard errors from which only w
 _FIRM = 1e8  # variance in units of its variance at no effect below which no direction is near to being flat
 _FLAT = 1e-12  # share of its information at no effect below which a direction has none left
 _BEYOND = "the events separate the covariates so finely that the likelihood rises beyond what can be computed"
+_MOVED = 0.05  # change of the linear predictor between two rows from which a covariate is still on its way
+_STILL = _MOVED / (2 * math.sqrt(1e9))  # of n standardised values none is further than 2 sqrt(n) from another
 _FURTHER = 10  # steps by which an infinite direction is followed on
 
 
@@ -88,13 +90,13 @@ class _Space:
         return bool(variance.min() >= 0 and variance @ (self.size * self.size) < _FIRM)
 
 
-def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> Maximum:
-    """Return the maximum over the covariates `kept`, from no effect on (`null`). `spans` are the covariates' ranges.
+def maximise(model: Likelihood, null: Evaluation, kept: Ints) -> Maximum:
+    """Return the maximum over the covariates `kept`, from no effect on (`null`).
 
     Raises `NotEstimable` where Newton's method ends nowhere.
     """
-    beta, here, space = np.zeros(spans.size), null, _Space.of(null, kept)
-    infinite = np.zeros(spans.size, np.int64)
+    beta, here, space = np.zeros(null.score.size), null, _Space.of(null, kept)
+    infinite = np.zeros(beta.size, np.int64)
     events = model.sets.events
     enough = _DONE[events >= _MANY] * min(1e3, math.sqrt(events))  # in standard errors
     before, score = math.inf, math.nan
@@ -104,16 +106,16 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
             for direction in space.flat(here).T:
                 space = space.without(direction)
                 ahead = float(np.sign((direction * space.size) @ (beta * space.size)))
-                _mark(infinite, direction * ahead, spans)
+                _mark(infinite, direction * ahead, model.spans)
             covariance = space.covariance(here)
         step = covariance @ here.score
         gain = float(here.score @ step)
         if not i:
             score = gain
         if gain < _NOTHING:
-            runs = _running(model, beta, here, step, spans)
+            runs = _running(model, beta, here, step)
             if runs is not None:
-                _mark(infinite, runs, spans)
+                _mark(infinite, runs, model.spans)
                 space, before = space.without(runs), math.inf
                 there = model.evaluate(beta + _FURTHER * runs)
                 if math.isfinite(there.loglik):
@@ -121,8 +123,7 @@ def maximise(model: Likelihood, null: Evaluation, kept: Ints, spans: Floats) -> 
                 continue
         rounding = before / 2 < gain < _NOTHING  # nothing but that is left of the gradient
         if gain < enough * enough or rounding:
-            spread = np.linalg.eigvalsh(covariance)
-            if spread[0] < -_NOTHING * spread[-1]:
+            if not _is_covariance(covariance):
                 raise NotEstimable(_BEYOND)  # a variance below 0: the information is rounding alone
             return Maximum(beta + step, covariance, here.loglik + max(gain, 0) / 2, infinite, i, score)
         before = gain
@@ -141,12 +142,25 @@ def _halved(model: Likelihood, beta: Floats, step: Floats, here: Evaluation) -> 
     raise NotEstimable(_BEYOND)
 
 
-def _running(model: Likelihood, beta: Floats, here: Evaluation, step: Floats, spans: Floats) -> Floats | None:
+def _is_covariance(matrix: Floats) -> bool:
+    """Whether no direction has a variance below 0, by more than rounding."""
+    try:
+        np.linalg.cholesky(matrix)  # a third of the time
+    except np.linalg.LinAlgError:
+        spread = np.linalg.eigvalsh(matrix)
+        return bool(spread[0] >= -_NOTHING * spread[-1])
+    return True
+
+
+def _running(model: Likelihood, beta: Floats, here: Evaluation, step: Floats) -> Floats | None:
     """The direction in which the linear predictor still moves though nothing is gained, if it would for ever.
 
     At a maximum, ten steps further the likelihood falls steeply again; along a direction without one it does not.
     """
-    moving = np.abs(step) * spans > 0.05
+    length = np.abs(step)
+    if length.max() < _STILL:
+        return None
+    moving = length * model.spans > _MOVED
     if not moving.any():
         return None
     further = np.where(moving, step, 0.0)

@@ -106,7 +106,7 @@ def _with_indicators(episodes: Episodes) -> Episodes:
     centre = (pairs[:, 1][:, None] == others).astype(np.float64)
     names = tuple(f"centre={episodes.groups[g]}" for g in others.tolist())
     return replace(
-        episodes, design=np.column_stack([episodes.design[pairs[:, 0]], centre]),
+        episodes, values=np.column_stack([episodes.design[pairs[:, 0]], centre]),
         pattern=at.reshape(-1).astype(np.int64), covariates=(*episodes.covariates, *names),
     )  # fmt: skip
 

@@ -164,7 +164,7 @@ def estimate_cox(
     null = model.likelihood.evaluate(np.zeros(model.scale.size))
     kept, warnings = _kept(null, episodes.covariates)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # steps too far are halved
-        found = maximise(model.likelihood, null, kept, model.span)
+        found = maximise(model.likelihood, null, kept)
     coefficients, variance = _unscaled(found, kept, model.scale)
     warnings += _infinite(found.infinite, coefficients, episodes.covariates)
     fit = CoxFit(

@@ -83,13 +83,14 @@ class FewRowsLikelihood(Likelihood):
         """Return the log partial likelihood and its derivatives at `beta` (k); -inf where risks leave the doubles."""
         rows, terms, n = self.rows, self._terms, self.sets.slot.size
         risk = np.exp(beta @ rows[1:])
-        risk[:n] *= self.sets.count
+        if not self.sets.singly:
+            risk[:n] *= self.sets.count
         sums = _running(np.multiply(rows, risk, out=self._room)).take(terms.places, axis=1)
         u, tied, without = sums[:, : terms.n], sums[:, terms.untied : terms.n], sums[:, terms.n :]
         tied += (without - tied) * terms.share
         s0, s1 = u[0], u[1:]
         if not (s0.min() > LEAST and s0.max() < 1 / LEAST):
-            return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
+            return Evaluation.nowhere(beta)
         q = 1 / s0
         risk[:n] *= self._worth(q)[terms.of_row]
         gram = square(np.multiply(rows, risk, out=self._room), rows)

@@ -192,7 +192,7 @@ def _prepare(episodes: Episodes, by: str, ties: Ties, cause: str | int | None) -
     rows, pattern = np.unique(np.column_stack([episodes.pattern, at]), axis=0, return_inverse=True)
     share = (rows[:, 1][:, None] == np.arange(present.size)).astype(np.float64)
     whole = replace(
-        episodes, design=np.column_stack([episodes.design[rows[:, 0]], share]), pattern=pattern.reshape(-1),
+        episodes, values=np.column_stack([episodes.design[rows[:, 0]], share]), pattern=pattern.reshape(-1),
         covariates=(*episodes.covariates, *names),
     )  # fmt: skip
     event = episodes.events_of(cause)

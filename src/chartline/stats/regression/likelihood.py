@@ -35,6 +35,11 @@ class Evaluation:
     score: Floats
     information: Floats
 
+    @classmethod
+    def nowhere(cls, beta: Floats) -> Evaluation:
+        """Where risks leave the doubles."""
+        return cls(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
+
     @cached_property
     def covariance(self) -> Floats:
         """The inverse of the information, NaN where there is none."""
@@ -87,9 +92,10 @@ class Likelihood:
     def evaluate(self, beta: Floats) -> Evaluation:
         """Return the log partial likelihood and its derivatives at `beta` (k); -inf where risks leave the doubles."""
         m = self._moments(beta, self._room)
-        if not m.within:
-            return Evaluation(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
-        score, information = self._gram(m)
+        return self._evaluation(beta, m, *self._gram(m)) if m.within else Evaluation.nowhere(beta)
+
+    def _evaluation(self, beta: Floats, m: Moments, score: Floats, information: Floats) -> Evaluation:
+        """From the sums, and the covariates and their squares weighted by what each row is worth."""
         s1, e1 = m.s[1:], m.e[1:]
         information -= square(s1 * m.q2, s1)
         if m.f1.size:
@@ -104,7 +110,9 @@ class Likelihood:
 
     def _moments(self, beta: Floats, risk: Floats) -> Moments:
         """As `moments`; the risks are written to `risk`."""
-        s, e, wide = self._sums(beta, risk)
+        return self._with_ties(risk, *self._sums(beta, risk))
+
+    def _with_ties(self, risk: Floats, s: Floats, e: Floats, wide: bool) -> Moments:
         d, log, q = self.sets.deaths, np.log(s[0]), 1 / s[0]
         none = np.empty(0)
         if not self.tied.size:
@@ -115,6 +123,11 @@ class Likelihood:
         q1, q2 = q, q * q
         log[self.tied], q1[self.tied], q2[self.tied] = t.log, t.q1, t.q2
         return Moments(risk, s, e, log, q1, q2, t.f1, t.f2, t.g2, wide)
+
+    @cached_property
+    def spans(self) -> Floats:
+        """The ranges of the covariates (k)."""
+        return np.asarray(np.ptp(self.xt, axis=1))
 
     @cached_property
     def tied(self) -> Ints:
@@ -153,34 +166,39 @@ class Likelihood:
         """1 and the covariates weighted by risk, over who is at risk and over who has a tied event; and whether risks
         are so wide apart that late entries were left out, not taken off. The risk of each row is written to `risk`.
         """
-        sets, k = self.sets, self.xt.shape[0]
-        wide = False
+        sets, wide = self.sets, False
         if sets.late.size:
             risk[:] = beta @ self.xt if self.offset is None else beta @ self.xt + self.offset
             wide = self._wide(risk)
 
-        def add(piece: tuple[slice, Runs]) -> Floats:
-            at, runs = piece
-            x, hazard, block = self.xt[:, at], risk[at], np.empty((k + 1, at.stop - at.start))
-            if not sets.late.size:
-                np.einsum("k,kn->n", beta, x, out=hazard)
-                if self.offset is not None:
-                    hazard += self.offset[at]
-            np.exp(hazard, out=hazard)
-            hazard *= sets.count[at]
-            block[0] = hazard
-            np.multiply(x, hazard, out=block[1:])
-            return np.asarray(np.add.reduceat(block, runs.starts, axis=1))
-
-        by_slot = np.zeros((k + 1, 2 * sets.times.size))
-        for (_, runs), part in zip(self._pieces, each(add, self._pieces), strict=True):
-            by_slot[:, runs.labels] += part
+        by_slot = self._summed(beta, risk)
         if wide:
             s = sets.at_risk(np.vstack([risk, self.xt * risk]), wide=True)
         else:
             of_late = risk[sets.late]
             s = sets.still(by_slot, np.vstack([of_late, self._late_x * of_late]))
         return s, by_slot[:, 2 * self.tied], wide
+
+    def _summed(self, beta: Floats, risk: Floats) -> Floats:
+        """1 and the covariates weighted by risk, over the rows of each label of the pieces: (1 + k) x labels."""
+        sets, k = self.sets, self.xt.shape[0]
+
+        def add(piece: tuple[slice, Runs]) -> Floats:
+            at, runs = piece
+            x, hazard = self.xt[:, at], risk[at]
+            if not sets.late.size:
+                np.einsum("k,kn->n", beta, x, out=hazard)
+                if self.offset is not None:
+                    hazard += self.offset[at]
+            np.exp(hazard, out=hazard)
+            if not sets.singly:
+                hazard *= sets.count[at]
+            return runs.weighted(x, hazard)
+
+        sums = np.zeros((k + 1, self._pieces[0][1].size))
+        for (_, runs), part in zip(self._pieces, each(add, self._pieces), strict=True):
+            sums[:, runs.labels] += part
+        return sums
 
     def _gram(self, m: Moments) -> tuple[Floats, Floats]:
         """The covariates and their squares, weighted by risk and by what each row is worth over its time."""

@@ -10,25 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chartline.stats.design import MixedColumns
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.patterns import find_patterns
 from chartline.stats.pieces import each, slices
 from chartline.stats.regression.exact_ties import ExactLikelihood
 from chartline.stats.regression.few_rows import FewRowsLikelihood, are_few, make_room
 from chartline.stats.regression.likelihood import Likelihood, PatternLikelihood
+from chartline.stats.regression.mixed_rows import MixedLikelihood, mixed_columns_of
 from chartline.stats.regression.risk_sets import RiskSets
 
-_PIECE = 4096  # rows
+_PIECE = 32_768  # rows whose means are taken at once
 
 
 @dataclass(frozen=True, eq=False)
 class Standardised:
-    """A likelihood of (x - centre) / scale; `span` is the range of each covariate on that scale."""
+    """A likelihood of (x - centre) / scale."""
 
     likelihood: Likelihood
     centre: Floats
     scale: Floats
-    span: Floats
 
 
 def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int | None = None) -> Standardised:
@@ -36,45 +37,65 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
     exact = ties == "exact" and bool(np.any(sets.deaths > 1))
     found = None if exact else find_patterns(episodes, sets.times.size)
     if found is None:
-        k, n = episodes.design.shape[1], sets.row.size
+        k, n = episodes.values.shape[1], sets.row.size
         few = not exact and are_few(episodes, sets)
+        mixed = None if exact or few else mixed_columns_of(episodes, sets)
+        if mixed is not None:
+            return _mixed(mixed, sets, ties)
         rows = make_room(k, n) if few else np.empty((1 + k, n))
         xt = rows[1:, :n]
         _fill(xt, episodes, sets.row)
-        centre, scale, span = _standards(xt, sets.count)
+        centre, scale = _standards(xt, sets.count)
         if few:
-            return Standardised(FewRowsLikelihood(sets, xt, ties, rows=rows), centre, scale, span)
+            return Standardised(FewRowsLikelihood(sets, xt, ties, rows=rows), centre, scale)
         likelihood = ExactLikelihood(sets, xt, "breslow") if exact else Likelihood(sets, xt, ties)
-        return Standardised(likelihood, centre, scale, span)
+        return Standardised(likelihood, centre, scale)
     xt = np.array(found[1].T, np.float64, order="C")
     weight, at_risk, events = _counted(episodes, sets, found[0], xt.shape[1], cause)
-    centre, scale, span = _standards(xt, weight)
-    return Standardised(PatternLikelihood(sets, xt, ties, at_risk=at_risk, events=events), centre, scale, span)
+    centre, scale = _standards(xt, weight)
+    return Standardised(PatternLikelihood(sets, xt, ties, at_risk=at_risk, events=events), centre, scale)
+
+
+def _mixed(values: MixedColumns, sets: RiskSets, ties: str) -> Standardised:
+    """Categories by pattern, continuous covariates by row."""
+    xt, few = np.empty((len(values.own), sets.row.size)), values.few.T.copy()
+    cells = np.bincount(sets.cell, sets.count, 2 * sets.times.size * sets.kinds)
+
+    for x, column in zip(xt, values.own, strict=True):  # one after the other: the cache holds one, not all
+        np.take(column, sets.row, out=x, mode="clip")
+    at = np.concatenate(values.places)
+    parts = _standards(few, cells.reshape(-1, sets.kinds).sum(axis=0)), _standards(xt, sets.count)
+    centre, scale = (np.concatenate(pair)[np.argsort(at)] for pair in zip(*parts, strict=True))
+    likelihood = MixedLikelihood(sets, xt, ties, few=few, places=values.places)
+    return Standardised(likelihood, centre, scale)
 
 
 def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
     """Write the covariates of each row, covariates x rows."""
     place = row if episodes.by_row else episodes.pattern[row]
+    if episodes.design.flags.f_contiguous:
+        xt[:] = episodes.design.T.take(place, axis=1)
+        return
 
     def fill(at: slice) -> None:
         xt[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
 
-    each(fill, slices(row.size, _PIECE))
+    each(fill, slices(row.size))
 
 
-def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Take mean and standard deviation off, in place (1 for what does not vary); return them, and the ranges left."""
+def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Take mean and standard deviation off, in place (1 for what does not vary); return them."""
     pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
     near = xt[:, :1].copy()  # any value near the mean: squares of distances from it keep their digits
+    alike = weight.strides == (0,) and weight[0] == 1
 
     def add(at: slice) -> Floats:
         x = xt[:, at]
         x -= near
-        weighted = x * weight[at]
-        return np.array([x.min(axis=1), x.max(axis=1), weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
+        weighted = x if alike else x * weight[at]
+        return np.array([weighted.sum(axis=1), np.einsum("kn,kn->k", weighted, x)])
 
-    sums = np.array(each(add, pieces))
-    away, square = sums[:, 2:].sum(axis=0) / total
+    away, square = sum(each(add, pieces)) / total
     size = np.sqrt(np.maximum(square - away * away, 0.0))
     centre = near[:, 0] + away
     scale = np.where(size > 1e-12 * np.abs(centre), size, 1.0)
@@ -85,7 +106,7 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
         x /= scale[:, None]
 
     each(change, pieces)
-    return centre, scale, (sums[:, 1].max(axis=0) - sums[:, 0].min(axis=0)) / scale
+    return centre, scale
 
 
 def _counted(

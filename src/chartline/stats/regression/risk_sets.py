@@ -39,6 +39,19 @@ class Runs:
         starts = np.flatnonzero(np.concatenate([[True], labels[1:] != labels[:-1]])) if labels.size else labels
         return cls(starts, labels[starts], size)
 
+    def lengths(self, rows: int) -> Ints:
+        """How many of all `rows` are in each run."""
+        return np.diff(self.starts, append=rows)
+
+    def weighted(self, values: Floats, weight: Floats) -> Floats:
+        """Sum the weights (n), and values (m x n) times the weights, over each run: (1 + m) x runs."""
+        out, room = np.empty((1 + values.shape[0], self.starts.size)), np.empty_like(weight)
+        alike = weight.strides == (0,) and weight[0] == 1
+        np.add.reduceat(weight, self.starts, out=out[0])
+        for row, sums in zip(values, out[1:], strict=True):
+            np.add.reduceat(row if alike else np.multiply(row, weight, out=room), self.starts, out=sums)
+        return out
+
     def total(self, values: Floats) -> Floats:
         """Sum values (m x n) over each label: m x size."""
         if not self.starts.size:
@@ -51,19 +64,25 @@ class Runs:
         return out
 
 
+Rows = tuple[Ints, Ints, Ints, Floats]  # row, first, cell and count of each
+
+
 @dataclass(frozen=True, eq=False)
 class RiskSets:
     """Event times (T, by stratum, then time) and rows (n, those ever at risk at one, ascending in `slot`).
 
     `times`, `stratum` and `deaths` are of the event times. A row is at risk at the event times first <= t < last; its
     `slot` is twice the last of them, plus 1 where it does not have its event then. `row` is its place in the
-    Episodes, `count` how many equal subjects it is.
+    Episodes, `count` how many equal subjects it is. Where rows of a slot are in order of the kind of their covariates
+    (the patterns of `Episodes.mixed`), there are `kinds` of them, and a row's `cell` is its slot times `kinds` plus its
+    kind.
     """
 
     times: Floats
     stratum: Ints
     deaths: Floats
-    make_rows: Callable[[], tuple[Ints, Ints, Ints, Floats]] = field(repr=False)
+    make_rows: Callable[[], Rows] = field(repr=False)
+    kinds: int = 1
 
     @classmethod
     def of(cls, episodes: Episodes, cause: str | int | None = None) -> RiskSets:
@@ -79,7 +98,7 @@ class RiskSets:
         return _of_times(episodes, event)
 
     @cached_property
-    def _rows(self) -> tuple[Ints, Ints, Ints, Floats]:
+    def _rows(self) -> Rows:
         """Made when first asked for: counts of patterns do without."""
         return self.make_rows()
 
@@ -92,12 +111,22 @@ class RiskSets:
         return self._rows[1]
 
     @property
-    def slot(self) -> Ints:
+    def cell(self) -> Ints:
         return self._rows[2]
+
+    @cached_property
+    def slot(self) -> Ints:
+        slot = self.cell if self.kinds == 1 else self.cell // self.kinds
+        return np.asarray(slot.astype(np.int64, copy=False))
 
     @property
     def count(self) -> Floats:
         return self._rows[3]
+
+    @property
+    def singly(self) -> bool:
+        """True where every row is one subject."""
+        return self.count.strides == (0,)
 
     @cached_property
     def events(self) -> float:
@@ -182,36 +211,48 @@ class RiskSets:
 
 def _of_days(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """Whole days, everyone there from the start, one stratum: the slot is looked up by day."""
-    key = 2 * days
+    last_day = int(days.max())
+    key: Ints = days.astype(_narrow(2 * last_day + 2))
+    key *= 2
     key += event
-    by_key = totals(key, episodes, 2 * int(days.max()) + 2)
+    by_key = totals(key, episodes, 2 * last_day + 2)
     there = by_key[1::2] > 0
+    mixed = episodes.mixed
+    kinds = 1 if mixed is None else mixed.few.shape[0]
+    if _narrow((2 * int(np.count_nonzero(there)) + 1) * kinds) is np.int64:
+        kinds = 1
 
-    def rows() -> tuple[Ints, Ints, Ints, Floats]:
+    def rows() -> Rows:
         last = np.cumsum(there)
         never = 2 * int(last[-1])
         slots = np.stack([2 * last - 1, 2 * last - 2], axis=1)  # without and with the event
         slots[last == 0] = never
-        slot = slots.reshape(-1).astype(np.uint16 if never < 65536 else np.int64)[key]
+        cells: Ints = (slots.reshape(-1) * kinds).astype(_narrow((never + 1) * kinds))
+        cell = cells.take(key, mode="clip")
+        if mixed is not None and kinds > 1:
+            np.add(cell, mixed.pattern, out=cell, casting="unsafe")
         if not episodes.singly:
-            slot[episodes.count == 0] = never
-        order = np.argsort(slot, kind="stable")
-        sizes = np.bincount(slots.reshape(-1), by_key) if episodes.singly else np.bincount(slot, minlength=never)
-        sizes = sizes[:never].astype(np.int64)
-        order = order[: int(sizes.sum())]
+            cell[episodes.count == 0] = never * kinds
+        order = np.argsort(cell, kind="stable")
+        order = order[: int(np.count_nonzero(cell < never * kinds))]
         count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
-        return order, constant(0, order.size), np.repeat(np.arange(never), sizes), count
+        return order, constant(0, order.size), cell.take(order, mode="clip"), count
 
     distinct = np.flatnonzero(there)
     deaths = by_key[1::2][distinct].astype(np.float64)
-    return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths, rows)
+    return RiskSets(distinct.astype(np.float64), constant(0, distinct.size), deaths, rows, kinds)
+
+
+def _narrow(size: int) -> type[np.integer]:
+    """The type for numbers below `size` that are to be sorted: two bytes are sorted in a tenth of the time of eight."""
+    return np.uint16 if size <= 1 << 16 else np.int64
 
 
 def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """As `_of_days`, by sorting the rows by day, and those of a day by whether they have the event."""
     key = 2 * days + 1
     key -= event
-    order = np.argsort(key.astype(np.uint16) if key.max() < 65536 else key, kind="stable")
+    order = np.argsort(key.astype(_narrow(int(key.max()) + 1)), kind="stable")
     if not episodes.singly:
         order = order[episodes.count[order] > 0]
     key, event = key[order], event[order]
@@ -236,7 +277,7 @@ def _of_times(episodes: Episodes, event: Bools) -> RiskSets:
     last = before(key + at_exit)
     never = 2 * distinct.size
     slot = np.where((last > first) & (episodes.count > 0), 2 * last - 1 - event, never)
-    order = np.argsort(slot.astype(np.uint16) if never < 65536 else slot, kind="stable")
+    order = np.argsort(slot.astype(_narrow(never + 1)), kind="stable")
     slot = slot[order]
     n = int(np.searchsorted(slot, never))
     order, slot = order[:n], slot[:n]

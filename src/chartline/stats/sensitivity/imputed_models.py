@@ -72,7 +72,7 @@ def estimate_imputed_cox(
     for values in imputed.sets:
         columns, design = design_matrix(values, reference or {}, row.size)
         whole = replace(
-            episodes, **base, pattern=np.arange(row.size), design=design, covariates=columns,
+            episodes, **base, pattern=np.arange(row.size), values=design, covariates=columns,
             cluster=None if episodes.cluster is None else episodes.cluster[row],
         )  # fmt: skip
         fits.append(_cox(whole, ties, cause, method))
