@@ -156,11 +156,16 @@ def _label(variable: str) -> str:
 
 def _asked(r: ResponseRules, code: str) -> dict[str, str] | None:
     """What a category asks: variable -> test. None where the set has no such category."""
+    ways = [_asked_of(r, c) for c in r.categories if c.code == code]
+    if not ways:
+        return None
+    others = ["; ".join(f"{name} {test}" for name, test in way.items()) for way in ways[1:]]
+    return ways[0] | ({"or else": "; or ".join(others)} if others else {})
+
+
+def _asked_of(r: ResponseRules, category: Any) -> dict[str, str]:
     from chartline.derive.response_rules import AnyOf, CountRule, CountsRequirement
 
-    category = next((c for c in r.categories if c.code == code), None)
-    if category is None:
-        return None
     out: dict[str, list[str]] = {}
     for requirement in category.requires:
         if isinstance(requirement, CountsRequirement):
@@ -223,9 +228,8 @@ def _relapse(r: ResponseRules) -> str:
 def _refractory(r: ResponseRules) -> str:
     if r.refractory is None:
         return ""
-    return f"no {' or '.join(r.refractory.without)} after {r.refractory.after_cycles} cycles".replace(
-        "1 cycles", "1 cycle"
-    )
+    after = [f"{m}{'' if m.of == 'any' else f' of {m.of} treatment'.replace('_', ' ')}" for m in r.refractory.landmarks]
+    return f"no {' or '.join(r.refractory.without)} after {' or '.join(after)}"
 
 
 def _patients(sets: list[ResponseRules]) -> list[str]:

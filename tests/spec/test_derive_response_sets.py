@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from chartline.core.query import Topic
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from derive_cases import because, derive, row
+from derive_cases import because, block, derive, row
 
 DOSES = "USUBJID|EXSTDTC|EXCYCLE|EXDOSM2\nP1|2020-01-01|1|0.8"
 RECOVERED = "USUBJID|LBDTC|LBTESTCD|LBSTRESN\nP1|2020-01-28|ANC|5\nP1|2020-01-28|PLT|300"
@@ -208,6 +209,65 @@ def test_refractory_is_told_after_the_cycles_of_the_rule_set() -> None:
     )  # a response after the second course is too late
     assert row(under("eln_2017_aml", marrow())["ADSL"], "REFRFL") == ("N",)
     assert row(under("eln_2024", two)["ADSL"], "REFRFL") == (None,)  # its table has no such rule
+
+
+LESS = {"intensity": "less_intensive"}
+
+
+@pytest.mark.parametrize(
+    ("rs", "state", "expected", "why"),
+    [  # 180 days after 1 January 2020 is 29 June: 30 + 29 + 31 + 30 + 31 + 29
+        ("28|1|50|0|ABSENT", "N||2020-06-29", "Y", "no CR or CRh or CRi by 180 days after the first dose"),
+        ("28|1|50|0|ABSENT", "N||2020-06-28", None, "last known alive 179 days after the first dose; "),
+        ("28|1|50|0|ABSENT", "Y|2020-06-29|2020-06-29", None, "died 180 days after the first dose; "),
+        ("28|1|50|0|ABSENT", "Y|2020-06-30|2020-06-30", "Y", "no CR or CRh or CRi by 180 days after the first dose"),
+        ("28|1|50|0|ABSENT", "Y||2020-12-31", None, "died, day not known; "),
+        ("28|1|50|0|ABSENT", "N||", None, "last contact not known; "),
+        ("28|1|1|0|ABSENT", "Y|2020-02-28|2020-02-28", "N", "CR or CRh or CRi 27 days after the first dose"),
+        ("28|1||0|ABSENT", "N||2020-12-31", None, "no assessment on treatment that counts"),
+    ],
+)
+def test_refractory_to_less_intensive_treatment_is_told_180_days_after_the_first_dose(
+    rs: str, state: str, expected: str | None, why: str
+) -> None:
+    died, on, alive = state.split("|")
+    status = f"USUBJID|DTHFL|DTHDTC|LKADTC\nP1|{died}|{on}|{alive}"
+    adam = under("eln_2022_aml", f"{HEADER}\nP1|2020-01-{rs}", response=LESS, SS=status)
+    assert row(adam["ADSL"], "REFRFL") == (expected,)
+    asked = "refractory is told after 180 days" if why.endswith("; ") else ""
+    assert because(adam, "ADSL.REFRFL") == [why + asked]
+
+
+def test_a_response_after_the_landmark_is_too_late_and_a_first_look_after_it_tells_nothing() -> None:
+    alive = "USUBJID|LKADTC\nP1|2020-12-31"
+    counts = "USUBJID|LBDTC|LBTESTCD|LBSTRESN\nP1|{0}|ANC|5\nP1|{0}|PLT|300"
+    seen = f"{HEADER}\nP1|2020-01-28|1|50|0|ABSENT\nP1|2020-06-30|6|1|0|ABSENT"
+    late = under("eln_2022_aml", seen, response=LESS, SS=alive, LB=counts.format("2020-06-30"))
+    assert row(late["ADSL"], "BOR", "REFRFL") == ("CR", "Y")
+    unseen = under("eln_2022_aml", f"{HEADER}\nP1|2020-06-30|6|50|0|ABSENT", response=LESS, SS=alive)
+    assert row(unseen["ADSL"], "REFRFL") == (None,)
+    assert because(unseen, "ADSL.REFRFL") == [
+        "first assessed 181 days after the first dose; refractory is told after 180 days"
+    ]
+
+
+def test_eln_2017_tells_refractory_disease_of_intensive_treatment_only() -> None:
+    two = f"{HEADER}\nP1|2020-01-28|1|50|0|ABSENT\nP1|2020-02-28|2|40|0|ABSENT"
+    adam = under("eln_2017_aml", two, response=LESS)
+    assert row(adam["ADSL"], "REFRFL") == (None,)
+    assert because(adam, "ADSL.REFRFL") == [
+        "the rule set ELN 2017 (AML) tells refractory disease of intensive treatment only"
+    ]
+    three = f"{two}\nP1|2020-03-28|3|40|0|ABSENT"
+    assert row(under("ino_vate", three, response=LESS)["ADSL"], "REFRFL") == ("Y",)  # after 3 cycles of any treatment
+
+
+def test_an_open_query_about_the_last_contact_withholds_only_what_a_day_decides() -> None:
+    for intensity, expected in (("intensive", "Y"), ("less_intensive", None)):
+        tables = {"EX": DOSES, "RS": f"{HEADER}\nP1|2020-01-28|2|50|0|ABSENT", "SS": "USUBJID|LKADTC\nP1|2020-12-31"}
+        response = {"criteria": "eln_2022_aml", "intensity": intensity}
+        adam = derive(tables, [block("P1", Topic.FOLLOW_UP)], response=response, response_variants={})
+        assert row(adam["ADSL"], "REFRFL") == (expected,)
 
 
 def test_the_best_that_the_treating_team_recorded_stands_in_the_categories_of_the_rule_set() -> None:

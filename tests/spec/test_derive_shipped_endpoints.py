@@ -279,8 +279,49 @@ def test_chronic_gvhd_relapse_and_death_end_it_and_gvhd_goes_first() -> None:
     treated = "USUBJID|CMCAT|CMTRT|CMSTDTC|CMINDC\nP1|OTHER|Prednisolone|2020-06-29|chronic GVHD"  # 90 days after
     assert time(use, PR=TRANSPLANT, CM=treated) == (90, 0, "cgvhd")
     assert time(use, "Y|2020-06-29|2020-06-29|Y|2020-06-29", PR=TRANSPLANT, CM=treated) == (90, 0, "cgvhd")
-    assert time(use, "Y|2020-06-29|2020-06-29|Y|2020-06-29", PR=TRANSPLANT) == (90, 0, "relapse")
+    assert time(use, "Y|2020-06-29|2020-06-29|Y|2020-06-29", PR=TRANSPLANT) == (90, 0, "relsct")
     assert time(use, "N||2020-06-29|Y|2020-06-29", PR=TRANSPLANT) == (90, 0, "death")
+
+
+BEFORE = "Y|2020-03-01|2020-12-31|N|"  # relapse 30 days before transplantation; alive 275 days after it
+AFTER_TRANSPLANT = [  # marrow and blood blasts, extramedullary disease on 30 April, 30 days after transplantation
+    ("1|0|ABSENT", (275, 1, None)),
+    ("4|0|ABSENT", (275, 1, None)),
+    ("5|0|ABSENT", (30, 0, "relsct")),  # it came back, or it never went away
+    ("1|1|ABSENT", (30, 0, "relsct")),
+    ("1|0|PRESENT", (30, 0, "relsct")),
+    ("1||", (275, 1, None)),  # not known, so no event
+]
+
+
+@pytest.mark.parametrize(("found", "ends"), AFTER_TRANSPLANT)
+def test_a_relapse_before_transplantation_is_no_event_and_leukaemia_after_it_is(
+    found: str, ends: tuple[Any, ...]
+) -> None:
+    rs = f"{REMISSION}P1|2020-03-01|2|40|5|ABSENT|\nP1|2020-04-30|0|{found}|\n"
+    assert time("gvhd_relapse_free_survival", BEFORE, PR=TRANSPLANT, RS=rs) == ends
+
+
+def test_of_a_relapse_recorded_after_transplantation_the_first_day_that_shows_it_counts() -> None:
+    use, seen = "gvhd_relapse_free_survival", f"{REMISSION}P1|2020-05-20|0|30|2|ABSENT|\n"
+    assert time(use, "Y|2020-05-10|2020-12-31|N|", PR=TRANSPLANT, RS=seen) == (40, 0, "relsct")  # 31 March + 40
+    assert time(use, "Y|2020-06-29|2020-12-31|N|", PR=TRANSPLANT, RS=seen) == (50, 0, "relsct")
+    assert time(use, "Y|2020-03-31|2020-12-31|N|", PR=TRANSPLANT) == (275, 1, None)  # on the day of it: not after
+    assert time(use, "Y|2020-04-01|2020-12-31|N|", PR=TRANSPLANT) == (1, 0, "relsct")
+
+
+def test_whether_a_relapse_came_after_transplantation_is_known_only_of_a_dated_one_and_of_the_transplanted() -> None:
+    use = "gvhd_relapse_free_survival"
+    for status, tables, flag in (
+        ("Y|2020-06-29|2020-12-31|N|", {"PR": TRANSPLANT}, "Y"),
+        (BEFORE, {"PR": TRANSPLANT}, "N"),
+        ("Y||2020-12-31|N|", {"PR": TRANSPLANT}, None),
+        ("|||N|", {"PR": TRANSPLANT}, None),
+        (BEFORE, {}, "N"),  # never transplanted
+        ("Y||2020-12-31|N|", {}, "N"),
+        (BEFORE, {"PR": TRANSPLANT.replace("2020-03-31", "")}, None),  # transplanted, day not known
+    ):
+        assert row(study(use, status, **tables)["ADSL"], "RELSCTFL") == (flag,), (status, tables)
 
 
 def test_an_undated_event_of_its_own_is_left_out_and_an_ungraded_one_unknown() -> None:

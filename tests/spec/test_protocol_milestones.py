@@ -68,7 +68,7 @@ def test_a_milestone_of_its_own_may_stand_wherever_another_may(tmp_path: Path) -
         ("no_response_by: {days: 60}", "no_response_by: {days: 60}, from: AE", 8, "declared by one of"),
         ('where: "AETOXGR >= 3", ', "", 6, "`from` and `where` go together"),
         ("after: transplant", "without: {medication: G-CSF}", 6, "`without` goes with rows of LB"),
-        ("unless_after: first_response}", "unless_after: first_response, after: birth}", 7, "`after` goes with `from`"),
+        ("no_response_by: {days: 60}", "no_response_by: {days: 60}, after: transplant", 8, "`after` goes with `from`"),
         ("after: transplant", "dated: landmark", 6, "`dated` goes with `no_response_by`"),
     ],
 )

@@ -317,3 +317,12 @@ def test_the_report_gets_the_labels_of_the_rule_set_best_first() -> None:
     labels = {code: meaning for code, meaning, _ in only.categories}
     assert list(labels) == ["CR", "CRi", "NOCR", "PR/SD", "NR", "NE"]
     assert labels["CRi"] == "Complete remission with incomplete count recovery" and labels["NE"] == "Not evaluable"
+
+
+def test_a_category_that_holds_in_two_ways_has_the_origin_of_both() -> None:
+    (only,) = response_sets(Protocol.model_validate(TINY | {"response": {"criteria": "eln_2024"}}))
+    assert [code for code, *_ in only.categories].count("CR") == 1
+    (origin,) = [origin for code, _, origin in only.categories if code == "CR"]
+    first, second = origin.split("; or: ")
+    assert first.startswith("Table; no blood blasts")
+    assert second.startswith("Table (in the row of PR: CR where MRD is below 1 %)")

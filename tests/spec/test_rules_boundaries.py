@@ -50,7 +50,7 @@ EXPECTED = {
         relapse            | PBBLAST | -                       | N           | N           | Y
     """,
     "eln_2024": """
-        CR                 | BMBLAST | -                       | CR          | PR/SD       | PR/SD
+        CR                 | BMBLAST | -                       | CR          | PR          | PR
         CR                 | PBBLAST | -                       | NOCR        | CR          | NOCR
         CR                 | MRDVAL  | -                       | CR          | FAIL_MRD    | FAIL_MRD
         CRi                | BMBLAST | ANC=0.2                 | CRi         | PR/SD       | PR/SD
@@ -59,12 +59,20 @@ EXPECTED = {
         MLFS               | BMBLAST | ANC=0.2 PLT=20          | MLFS        | PR/SD       | PR/SD
         MLFS               | PBBLAST | ANC=0.2 PLT=20          | NOCR        | MLFS        | NOCR
         MLFS               | MRDVAL  | ANC=0.2 PLT=20          | MLFS        | FAIL_MRD    | FAIL_MRD
-        FAIL_MRD           | BMBLAST | MRDVAL=2                | FAIL_MRD    | PR/SD       | PR/SD
+        FAIL_MRD           | BMBLAST | MRDVAL=2                | FAIL_MRD    | PR          | PR
         FAIL_MRD           | PBBLAST | MRDVAL=2                | NOCR        | FAIL_MRD    | NOCR
         FAIL_MRD           | MRDVAL  | ANC=0.2 PLT=20          | MLFS        | FAIL_MRD    | FAIL_MRD
         NOCR               | BMBLAST | PBBLAST=3               | NOCR        | PR/SD       | PR/SD
-        PR/SD              | BMBLAST | -                       | PR/SD       | PR/SD       | NR
-        PR/SD              | BMBLAST fall | BASE=40            | PR/SD       | PR/SD       | NR
+        CR (2)             | BMBLAST | MRDVAL=0.5              | CR          | CR          | NR
+        CR (2)             | BMBLAST fall | BASE=40 MRDVAL=0.5 | CR          | CR          | NR
+        CR (2)             | PBBLAST | BMBLAST=20 MRDVAL=0.5   | PR/SD       | CR          | PR/SD
+        CR (2)             | MRDVAL  | BMBLAST=20              | CR          | PR          | PR
+        PR                 | BMBLAST >= | -                    | CR          | PR          | PR
+        PR                 | BMBLAST <= | -                    | PR          | PR          | NR
+        PR                 | BMBLAST fall | BASE=40            | PR          | PR          | NR
+        PR                 | PBBLAST | BMBLAST=20              | PR/SD       | PR          | PR/SD
+        PR/SD              | BMBLAST | ANC=0.2                 | PR/SD       | PR/SD       | NR
+        PR/SD              | BMBLAST fall | BASE=40 ANC=0.2    | PR/SD       | PR/SD       | NR
         counts.recovered   | ANC     | -                       | CRi         | CRi         | CR
         counts.recovered   | PLT     | -                       | CRi         | CRi         | CR
         counts.one_lineage | ANC     | PLT=20                  | MLFS        | MLFS        | CRi
@@ -190,6 +198,7 @@ EXPECTED = {
         support            | platelets | -                     | CRi         | CRi         | CR
         early death        | days    | -                       | Early death | Early death | Other
         refractory         | cycles  | -                       | null        | Y           | Y
+        refractory         | days    | -                       | N           | N           | Y
         relapse            | BMBLAST | -                       | N           | Y           | Y
         relapse            | PBBLAST | AGAIN=10                | N           | N           | Y
         relapse            | PBBLAST again | -                 | N           | Y           | Y
@@ -205,9 +214,12 @@ Place = tuple[str, str]  # where, variable
 
 def thresholds(rules: ResponseRules) -> Iterator[tuple[Place, float]]:
     """Every number of a rule set that something is compared with."""
+    told: list[str] = []
     for category in rules.categories:
         measures = [p for r in category.requires for p in (r.any_of if isinstance(r, AnyOf) else (r,))]
-        yield from _numbers(category.code, measures)
+        told.append(category.code)
+        ways = told.count(category.code)  # a category may hold in a second way
+        yield from _numbers(category.code if ways == 1 else f"{category.code} ({ways})", measures)
     for name, listed in rules.counts.items():
         yield from (((f"counts.{name}", c.test), c.threshold) for c in listed if isinstance(c, CountRule))
     if rules.counts_window:
@@ -219,8 +231,11 @@ def thresholds(rules: ResponseRules) -> Iterator[tuple[Place, float]]:
         yield from _numbers("relapse", list(rules.relapse.any_of))
     if rules.durability:
         yield ("durability", "days"), rules.durability.days
-    if rules.refractory:
-        yield ("refractory", "cycles"), rules.refractory.after_cycles
+    for landmark in rules.refractory.landmarks if rules.refractory else ():
+        if landmark.after_days is None:
+            yield ("refractory", "cycles"), landmark.after_cycles
+        else:
+            yield ("refractory", "days"), landmark.after_days
     yield ("early death", "days"), rules.early_death_days
 
 
@@ -286,10 +301,19 @@ def _observed(name: str, numbers: dict[Place, float]) -> dict[tuple[str, str, st
         for domain, row in _patient(subject, place, value, lines(name)[place][0]):
             study[domain].append(row)
     tables = {domain: "\n".join(rows) for domain, rows in study.items()}
-    adsl = derive(tables, response={"criteria": name}, response_variants={})["ADSL"]
-    by_id = {r["USUBJID"]: r for r in adsl.iter_rows(named=True)}
+    by_id = _rows(tables, {"criteria": name})
+    # Only the landmark in days asks how intensive the treatment was.
+    by_day = _rows(tables, {"criteria": name, "intensity": "less_intensive"})
     of = {"relapse": "DRELFL", "refractory": "REFRFL", "early death": "NEREAS"}
-    return {(*place, side): by_id[s][of.get(place[0], "BOR")] or "null" for place, side, s, _ in people}
+    return {
+        (*place, side): (by_day if place == ("refractory", "days") else by_id)[s][of.get(place[0], "BOR")] or "null"
+        for place, side, s, _ in people
+    }
+
+
+def _rows(tables: dict[str, str], response: dict[str, str]) -> dict[str, dict[str, str | None]]:
+    adsl = derive(tables, response=response, response_variants={})["ADSL"]
+    return {r["USUBJID"]: r for r in adsl.iter_rows(named=True)}
 
 
 def _values(name: str, numbers: dict[Place, float]) -> dict[Place, float]:
@@ -316,6 +340,13 @@ def _patient(subject: str, place: Place, value: float, more: dict[str, float]) -
         return
     lost = MARROW + dt.timedelta(days=value) if where == "durability" else ""
     yield "SS", f"{subject}|{'Y' if lost else 'N'}|{lost}|N||2020-12-01"
+    if (where, variable) == ("refractory", "days"):  # no response at first, then one on that day
+        found = FIRST_DOSE + dt.timedelta(days=value)
+        yield "RS", f"{subject}|{MARROW}|1|60|0|ABSENT|||"
+        yield "RS", f"{subject}|{found}|6|1|0|ABSENT|||"
+        for test in ("ANC", "PLT"):
+            yield "LB", f"{subject}|{found}|{test}|{p[test]:g}"
+        return
     if where == "refractory":
         for cycle in range(1, int(value) + 1):
             yield "RS", f"{subject}|{MARROW + dt.timedelta(days=28 * cycle)}|{cycle}|60|0|ABSENT|||"

@@ -99,10 +99,15 @@ def _unsupported(rows: pl.LazyFrame, data: ClinicalData, without: Unsupported) -
 
 
 def _first_of(plan: pl.LazyFrame, name: str, event: DatedEvent) -> pl.LazyFrame:
-    """The first of other milestones, with all that is known of it; not where `unless_after` had happened by then."""
-    day = pl.min_horizontal([pl.col(m) for m in event.first_of])
+    """The first of other milestones, with all that is known of it; not where `unless_after` had happened by then.
+
+    With `after`, only those strictly after that milestone; of those on an unknown day it is unknown.
+    """
+    after = event.after if "after" in event.model_fields_set else None
+    days = {m: pl.col(m) if after is None else pl.when(pl.col(m) > pl.col(after)).then(m) for m in event.first_of}
+    day = pl.min_horizontal(list(days.values()))
     had = pl.lit(False) if event.unless_after is None else (pl.col(event.unless_after) <= day).fill_null(False)
-    is_first = [(pl.col(m) == day) & ~had for m in event.first_of]
+    is_first = [(days[m] == day) & ~had for m in event.first_of]
 
     def of(suffix: str) -> pl.Expr:
         pairs = zip(is_first, event.first_of, strict=True)
@@ -113,17 +118,25 @@ def _first_of(plan: pl.LazyFrame, name: str, event: DatedEvent) -> pl.LazyFrame:
         return pl.coalesce([pl.when(hit).then(source_of(m, suffix)) for hit, m in pairs] + [pl.lit(None, pl.String)])
 
     # One that happened on an unknown day may have been the first, and before or after the other.
-    undated = pl.any_horizontal([pl.col(f"{m}_KNOWN").fill_null(False) & pl.col(m).is_null() for m in event.first_of])
+    undated = pl.any_horizontal([_undated(m) for m in event.first_of])
     unknown = pl.any_horizontal([pl.col(f"{m}_KNOWN").is_null() for m in event.first_of])
+    never = pl.lit(False)
+    if after is not None:  # what is before the milestone, or of who never had it, is none
+        undated = undated | _undated(after)
+        never = pl.col(after).is_null() & ~_undated(after)
     known = (
         pl.when(day.is_not_null() & ~had)
         .then(pl.lit(True))
-        .when(~undated & ~unknown | day.is_not_null())
+        .when(~undated & ~unknown | day.is_not_null() | never)
         .then(pl.lit(False))
     )
     columns = [of(suffix).alias(f"{name}_{suffix}") for suffix in _SUFFIXES]
     columns += [pl.when(~had).then(day).alias(name), known.alias(f"{name}_KNOWN")]
     return plan.with_columns(*columns, source("DOM").alias(f"{name}_DOM"), source("VAR").alias(f"{name}_VAR"))
+
+
+def _undated(milestone: str) -> pl.Expr:
+    return pl.col(f"{milestone}_KNOWN").fill_null(False) & pl.col(milestone).is_null()
 
 
 def _failure(

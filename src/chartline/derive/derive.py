@@ -165,7 +165,8 @@ def derive_subjects(
         "prior_therapy",
         "transplant",
     )
-    topics = keep(adsl_topics, only(protocol, "response.relapse", *declared), compared)
+    of_response = ("response.relapse", "response.criteria", "response.intensity")
+    topics = keep(adsl_topics, only(protocol, *of_response, *declared), compared)
     parts = (details, mrd, transplant, later, relapse, until, safety, regraded, syndromes, own, cycles, prior, status)
     assembled = keep(_assembled, cohort.subjects, exposure, responses, *parts)
     adsl, withheld = keep(_withheld, assembled, topics, queries, responses[""], only(protocol, "response.before"))

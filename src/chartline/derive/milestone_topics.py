@@ -44,7 +44,7 @@ def milestone_topics(milestone: str, protocol: Protocol) -> frozenset[Topic]:
     if event.no_response_by is not None:
         return _FAILURE | first_dose
     named = (*event.first_of, *([event.unless_after] if event.unless_after else ()))
-    if event.source is not None:
-        named = (event.after,)
+    if event.source is not None or "after" in event.model_fields_set:
+        named = (*named, event.after)
     own = _OF_DOMAIN.get(event.source or "", frozenset())
     return own.union(first_dose, *(milestone_topics(m, protocol) for m in named))

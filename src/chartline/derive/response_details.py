@@ -4,7 +4,9 @@ In: the main response, milestones, the protocol's choices. Out per treated subje
 
     TTRESP TTRESPM    first dose to first response, days and months
     NEREAS            of those not evaluable: Early death (so many days, by the rule set) or Other
-    REFRFL            refractory by the rule set's cycles; null where too few cycles were assessed to tell
+    REFRFL            refractory by the rule set's landmark for this intensity of treatment: so many cycles (null where
+                      fewer were assessed), or so many days (null where nobody knows the patient alive that day, or
+                      nothing was assessed by then)
     INVBOR INVRSPFL   best response that the treating team recorded at the assessments that count, in the categories of
                       the rule set, and whether it is a response; null where they recorded none
 """
@@ -19,7 +21,7 @@ from chartline.core.reasons import number_of, reason
 from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
-from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.derive.response_rules import Landmark, ResponseRules, load_rules, responders_of
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Response
 
@@ -35,24 +37,26 @@ def derive_details(
     counted = response.visits.lazy().filter(pl.col("ANL01FL") == "Y")
     dates = milestones.lazy().select(
         *KEY, pl.col(Milestone.FIRST_DOSE).alias("TRTSDT"), pl.col(Milestone.DEATH).alias("DIED"),
-        pl.col(f"{Milestone.DEATH}_SEQ").alias("DIEDSEQ"),
+        pl.col(f"{Milestone.DEATH}_SEQ").alias("DIEDSEQ"), pl.col(Milestone.LAST_ALIVE).alias("ALIVE"),
+        (pl.col(f"{Milestone.DEATH}_KNOWN").fill_null(False) & pl.col(Milestone.DEATH).is_null()).alias("UNDATED"),
     )  # fmt: skip
     best = response.best.lazy().select(*KEY, "BOR", "FRSPDT", "FRSP", "FRSPSEQ")
     rows = best.join(dates, on=KEY, how="left", maintain_order="left")
-    for part in (_recorded(counted, rules), _cycles(counted, rules)):
+    for part in (_recorded(counted, rules), _reached(counted, rules)):
         rows = rows.join(part, on=KEY, how="left", maintain_order="left")
+    landmark = rules.refractory.landmark(choice.intensity) if rules.refractory else None
     days = (pl.col("FRSPDT") - pl.col("TRTSDT")).dt.total_days()
     survived = (pl.col("DIED") - pl.col("TRTSDT")).dt.total_days()
     rows = rows.with_columns(
         days.alias("TTRESP"),
         exactly(days / DAYS_PER_MONTH).alias("TTRESPM"),  # the last bit depends on the place in the column
         _not_evaluable(survived, rules).alias("NEREAS"),
-        _refractory(rules).alias("REFRFL"),
+        _refractory(landmark).alias("REFRFL"),
         _investigator(rules, choice),
         survived.alias("SURVIVED"),
     )
     out = run(rows.with_columns(_yes(pl.col("INVBOR").is_in(responders_of(choice))).alias("INVRSPFL")))
-    return out.select(*KEY, *NAMES), _reasons(out, rules)
+    return out.select(*KEY, *NAMES), _reasons(out, rules, landmark)
 
 
 def _yes(condition: pl.Expr) -> pl.Expr:
@@ -77,18 +81,40 @@ def _investigator(rules: ResponseRules, choice: Response) -> pl.Expr:
     return pl.coalesce("INVCODE", none).alias("INVBOR")
 
 
-def _cycles(counted: pl.LazyFrame, rules: ResponseRules) -> pl.LazyFrame:
-    """LASTCYC, the last cycle after which was assessed, and RESPCYC, the first with one of the categories asked for."""
+def _reached(counted: pl.LazyFrame, rules: ResponseRules) -> pl.LazyFrame:
+    """LASTCYC, the last cycle after which was assessed, and JUDGED, the first day on which was; RESPCYC and RESPDAY,
+    the first cycle and day with one of the categories asked for."""
     without = rules.refractory.without if rules.refractory else ()
-    reached = pl.col("RSCYCLE").filter(pl.col("AVALC").is_in(without)).min()
-    return counted.group_by(KEY).agg(pl.col("RSCYCLE").max().alias("LASTCYC"), reached.alias("RESPCYC"))
+    reached = pl.col("AVALC").is_in(without)
+    return counted.group_by(KEY).agg(
+        pl.col("RSCYCLE").max().alias("LASTCYC"),
+        pl.col("RSCYCLE").filter(reached).min().alias("RESPCYC"),
+        pl.col("ADT").filter(pl.col("AVALC") != rules.not_evaluable).min().alias("JUDGED"),
+        pl.col("ADT").filter(reached).min().alias("RESPDAY"),
+    )
 
 
-def _refractory(rules: ResponseRules) -> pl.Expr:
-    if rules.refractory is None:
+def _days_after_first_dose(day: str) -> pl.Expr:
+    return (pl.col(day) - pl.col("TRTSDT")).dt.total_days()
+
+
+def _refractory(landmark: Landmark | None) -> pl.Expr:
+    if landmark is None:
         return pl.lit(None, dtype=pl.String)
-    cycles = rules.refractory.after_cycles
-    return pl.when(pl.col("RESPCYC") <= cycles).then(pl.lit("N")).when(pl.col("LASTCYC") >= cycles).then(pl.lit("Y"))
+    if landmark.after_days is None:
+        cycles = landmark.after_cycles
+        told = pl.when(pl.col("RESPCYC") <= cycles).then(pl.lit("N"))
+        return told.when(pl.col("LASTCYC") >= cycles).then(pl.lit("Y"))
+    by, judged = _days_after_first_dose("RESPDAY") <= landmark.after_days, _days_after_first_dose("JUDGED")
+    told = pl.when(by).then(pl.lit("N"))
+    return told.when((judged <= landmark.after_days) & _alive_at(landmark)).then(pl.lit("Y"))
+
+
+def _alive_at(landmark: Landmark) -> pl.Expr:
+    """Whether the patient is known to have been alive at a landmark in days, and not to have died that day."""
+    died = (_days_after_first_dose("DIED") <= landmark.after_days).fill_null(False)
+    seen = (_days_after_first_dose("ALIVE") >= landmark.after_days).fill_null(False)
+    return seen & ~died & ~pl.col("UNDATED")
 
 
 def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
@@ -97,7 +123,7 @@ def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
     return pl.when(pl.col("BOR") == rules.not_evaluable).then(reasons)
 
 
-def _reasons(rows: pl.DataFrame, rules: ResponseRules) -> list[pl.LazyFrame]:
+def _reasons(rows: pl.DataFrame, rules: ResponseRules, landmark: Landmark | None) -> list[pl.LazyFrame]:
     day = pl.col("FRSPDT").cast(pl.String)
     came = pl.format("{} on {}, {} after the first dose", "FRSP", day, number_of("TTRESP", "day")).fill_null(
         "no response"
@@ -113,17 +139,41 @@ def _reasons(rows: pl.DataFrame, rules: ResponseRules) -> list[pl.LazyFrame]:
         "SS", pl.when(pl.col("NEREAS").is_not_null()).then("DIEDSEQ"), "DTHDTC",
     )  # fmt: skip
     told = {"TTRESP": (came, response), "TTRESPM": (came, response), "NEREAS": (why, death)}
-    told |= {"REFRFL": (_cycles_sentence(rules), response), "INVBOR": (team, invest), "INVRSPFL": (team, invest)}
+    refractory = _why_refractory(rules, landmark)
+    told |= {"REFRFL": (refractory, response), "INVBOR": (team, invest), "INVRSPFL": (team, invest)}
     return [reason(rows, f"ADSL.{n}", pl.col(n), sentence, where) for n, (sentence, where) in told.items()]
 
 
-def _cycles_sentence(rules: ResponseRules) -> pl.Expr:
+def _why_refractory(rules: ResponseRules, landmark: Landmark | None) -> pl.Expr:
     if rules.refractory is None:
         return pl.lit(f"the rule set {rules.label} has no rule for refractory disease")
-    codes, n = " or ".join(rules.refractory.without), rules.refractory.after_cycles
-    limit = f"{n} cycle{'' if n == 1 else 's'}"
+    if landmark is None:
+        return pl.lit(f"the rule set {rules.label} tells refractory disease of intensive treatment only")
+    codes = " or ".join(rules.refractory.without)
+    told = _why_by_cycles(codes, landmark) if landmark.after_days is None else _why_by_days(codes, landmark)
+    return pl.coalesce(*told, pl.lit("no assessment on treatment that counts"))
+
+
+def _why_by_cycles(codes: str, landmark: Landmark) -> list[pl.Expr]:
+    n = landmark.after_cycles
     reached = pl.format(f"{codes} after cycle {{}}", "RESPCYC")
-    fewer = pl.format(f"no {codes} in {{}} assessed cycles; refractory is told after {limit}", "LASTCYC")
-    enough = pl.when(pl.col("LASTCYC") >= n).then(pl.lit(f"no {codes} after {limit}"))
-    early = pl.when(pl.col("RESPCYC") <= n).then(reached)
-    return pl.coalesce(early, enough, fewer, pl.lit("no assessment on treatment that counts"))
+    fewer = pl.format(f"no {codes} in {{}} assessed cycles; refractory is told after {landmark}", "LASTCYC")
+    enough = pl.when(pl.col("LASTCYC") >= n).then(pl.lit(f"no {codes} after {landmark}"))
+    return [pl.when(pl.col("RESPCYC") <= n).then(reached), enough, fewer]
+
+
+def _why_by_days(codes: str, landmark: Landmark) -> list[pl.Expr]:
+    n, judged = landmark.after_days, _days_after_first_dose("JUDGED")
+    reached = pl.format(f"{codes} {{}} days after the first dose", _days_after_first_dose("RESPDAY"))
+    none, asked = f"no {codes} by {landmark} after the first dose", f"refractory is told after {landmark}"
+    late = pl.format(f"first assessed {{}} days after the first dose; {asked}", judged)
+    died = pl.format(f"died {{}} days after the first dose; {asked}", _days_after_first_dose("DIED"))
+    seen = pl.format(f"last known alive {{}} days after the first dose; {asked}", _days_after_first_dose("ALIVE"))
+    return [
+        pl.when(_days_after_first_dose("RESPDAY") <= n).then(reached),
+        pl.when((judged <= n) & _alive_at(landmark)).then(pl.lit(none)),
+        pl.when(judged > n).then(late),
+        pl.when(judged.is_not_null() & (_days_after_first_dose("DIED") <= n)).then(died),
+        pl.when(judged.is_not_null() & pl.col("UNDATED")).then(pl.lit(f"died, day not known; {asked}")),
+        pl.when(judged.is_not_null()).then(seen.fill_null(f"last contact not known; {asked}")),
+    ]

@@ -145,12 +145,36 @@ class Relapse(Rule):
     origin: str
 
 
+class Landmark(Rule):
+    """By when a response must have been reached: so many cycles, or so many days after the first dose."""
+
+    of: Literal["any", "intensive", "less_intensive"] = Field(
+        "any", description="Intensity of the treatment that it is meant for."
+    )
+    after_cycles: int | None = Field(None, description="The end of this cycle.")
+    after_days: int | None = Field(None, description="So many days after the first dose.")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Landmark:
+        if (self.after_cycles is None) == (self.after_days is None):
+            raise ValueError("a landmark has either `after_cycles` or `after_days`")
+        return self
+
+    def __str__(self) -> str:
+        n, unit = (self.after_days, "day") if self.after_cycles is None else (self.after_cycles, "cycle")
+        return f"{n} {unit}{'' if n == 1 else 's'}"
+
+
 class Refractory(Rule):
-    """Refractory disease: none of some categories by the end of so many cycles."""
+    """Refractory disease: none of some categories by the response landmark."""
 
     without: tuple[str, ...]
-    after_cycles: int
+    landmarks: tuple[Landmark, ...]
     origin: str
+
+    def landmark(self, intensity: str) -> Landmark | None:
+        """Return the landmark for treatment of an intensity; None where the source has none for it."""
+        return next((m for m in self.landmarks if m.of in ("any", intensity)), None)
 
 
 class ResponseRules(RuleSet):
@@ -163,7 +187,9 @@ class ResponseRules(RuleSet):
     counts: dict[str, tuple[CountRule | Unsupported, ...]] = Field(
         {}, description="Lists of count rules by name; the first is the one a sentence tells of."
     )
-    categories: tuple[Category, ...] = Field(description="In the order in which they are tried.")
+    categories: tuple[Category, ...] = Field(
+        description="In the order in which they are tried; two of one code are two ways to reach it."
+    )
     durability: Durability | None = None
     best: tuple[str, ...] = Field(description="Best first.")
     responders: tuple[str, ...] = Field(("CR", "CRi"), description="The categories that are a response, best first.")
@@ -227,6 +253,13 @@ def available_rules() -> tuple[str, ...]:
 def load_rules(name: str) -> ResponseRules:
     """Return a shipped rule set. Raises `ProtocolError` where there is none of that name."""
     return load_rule_set("criteria", name, ResponseRules, "response.criteria")
+
+
+def refractory_by_day(choice: Response) -> bool:
+    """Return whether refractory disease is told by a landmark in days, at which the patient must be known alive."""
+    refractory = load_rules(choice.criteria).refractory
+    landmark = refractory.landmark(choice.intensity) if refractory else None
+    return landmark is not None and landmark.after_days is not None
 
 
 def responders_of(choice: Response) -> tuple[str, ...]:

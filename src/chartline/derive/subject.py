@@ -14,7 +14,7 @@ from chartline.core.query import Topic
 from chartline.core.reasons import reason
 from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
-from chartline.derive.response_rules import counts_window_of
+from chartline.derive.response_rules import counts_window_of, refractory_by_day
 from chartline.derive.safety import flag_topics
 from chartline.derive.syndrome import SEVERITY_TOPICS, SYNDROME_TOPICS, SYNDROME_VARIABLES
 from chartline.derive.syndrome_rules import load_syndrome
@@ -135,6 +135,8 @@ def adsl_topics(protocol: Protocol, mrd: tuple[str, ...] = ()) -> dict[str, froz
         out |= {mrd_variable(name, w): out["MRDNEGFL"] | _MRD_WINDOW.get(w, frozenset()) for w in MRD_WINDOWS}
     if protocol.response.relapse == "derived":
         out |= {name: out[name] | {Topic.RESPONSE} for name in ("RELFL", "RELDT")}
+    if refractory_by_day(protocol.response):  # who was known to be alive that day
+        out["REFRFL"] |= {Topic.DEATH, Topic.FOLLOW_UP}
     out |= {name: frozenset({Topic.BASELINE}) for name in protocol.characteristics}
     out |= {name: _TREATMENT.get(name, _LINES) | first_dose for name in treatment_variables(protocol)}
     out |= dated_event_topics(protocol)

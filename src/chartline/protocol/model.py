@@ -268,6 +268,12 @@ class Response(Declared):
     responders: tuple[str, ...] = Field(
         (), description="Categories that are a response; the rule set's own if not given.", examples=[["CR", "CRi"]]
     )
+    intensity: Literal["intensive", "less_intensive"] = Field(
+        "intensive",
+        description="Intensity of the treatment. It decides by which landmark a rule set for AML calls the disease "
+        "refractory.",
+        examples=["less_intensive"],
+    )
     relapse: Literal["recorded", "derived"] = Field(
         "recorded",
         description="What the milestone `relapse` is: the relapse that the centre recorded, or the first assessment "
@@ -432,7 +438,8 @@ class DatedEvent(Declared):
     )
     after: MilestoneName = Field(
         Milestone.FIRST_DOSE,
-        description="Rows count strictly after this milestone (one declared above it, or one that every study has).",
+        description="Rows, or the milestones of `first_of`, count strictly after this milestone (one declared above it,"
+        " or one that every study has). Of `first_of` there is no such limit if not given.",
         examples=["transplant"],
     )
     without: Unsupported | None = Field(
@@ -468,10 +475,10 @@ class DatedEvent(Declared):
             raise ValueError("a milestone is declared by one of `from`, `first_of` and `no_response_by`")
         if (self.source is None) != (self.where is None):
             raise ValueError("`from` and `where` go together")
-        for key, form in (("after", "from"), ("dated", "no_response_by")):
-            of = self.source if form == "from" else self.no_response_by
-            if key in self.model_fields_set and of is None:
-                raise ValueError(f"`{key}` goes with `{form}`")
+        if "after" in self.model_fields_set and self.no_response_by is not None:
+            raise ValueError("`after` goes with `from` or `first_of`")
+        if "dated" in self.model_fields_set and self.no_response_by is None:
+            raise ValueError("`dated` goes with `no_response_by`")
         if self.without is not None and self.source != "LB":
             raise ValueError("`without` goes with rows of LB")
         if self.unless_after is not None and not self.first_of:

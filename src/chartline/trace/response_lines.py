@@ -62,7 +62,9 @@ def _set(variable: str, choice: Response) -> ResponseSet:
 
 def _categories(rules: ResponseRules) -> tuple[tuple[str, str, str], ...]:
     """The categories best first, with the one that nobody could judge."""
-    origins = {c.code: c.origin.strip() for c in rules.categories} | {rules.not_evaluable: ""}
+    origins = {rules.not_evaluable: ""}
+    for c in rules.categories:  # a category may hold in a second way, each with its origin
+        origins[c.code] = "; or: ".join(filter(None, (origins.get(c.code), c.origin.strip())))
     if rules.durability is not None:
         origins[rules.durability.code] = rules.durability.origin.strip()
     return tuple((code, rules.labels.get(code, "Not evaluable"), origins[code]) for code in rules.best)
