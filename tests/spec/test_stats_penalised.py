@@ -43,6 +43,20 @@ def test_a_group_without_events_has_a_finite_hazard_ratio_and_the_reason_for_the
     assert arm.name == "arm=B" and -10 < arm.lower < arm.coef < 0 and math.isfinite(arm.upper)
 
 
+def test_profile_limits_hold_where_one_patient_outweighs_all_others() -> None:
+    """Far out |information| is a difference of nearly equal numbers, unless each risk set is gone through by itself.
+
+    The limits are those of the same likelihood in 60-digit arithmetic (mpmath 1.4.1): maximised over the other
+    coefficient, twice the distance from the maximum is 3.84145882069 at each of them.
+    """
+    e = Episodes.of(
+        [2, 9, 8, 8, 6, 1, 5], [1, 1, 0, 1, 1, 0, 0], entry=[0, 2, 0, 0, 0, 0, 0], strata=list("bbaaaaa"),
+        count=[1, 1, 1, 1, 2, 1, 1], covariates={"x": [1, 0, 0, 1, 0, 1, 0], "z": [22, 20, 25, 22, 24, 21, 25]},
+    )  # fmt: skip
+    x, z = estimate_firth_cox(e).terms
+    assert (x.lower, z.lower) == pytest.approx((-20.1859908935, -7.6799493161), rel=1e-9)
+
+
 def test_few_events_choose_the_penalty_and_enough_do_not() -> None:
     r = np.random.default_rng(5)
     time, x = r.integers(1, 500, 60), r.integers(0, 2, 60)

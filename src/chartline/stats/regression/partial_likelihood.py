@@ -3,7 +3,9 @@
 In: Episodes (counts, strata and late entry honoured). Out: log-likelihood, score, information, and where asked the
 derivative of log |information|. Ties as Breslow or Efron have them; a count of 3 is three tied subjects in both.
 
-No array has more than rows x covariates numbers. The second moments of all risk sets together need none of them one by
+Where rows and event times are few, each risk set is gone through by itself: covariates less their mean in it lose no
+digits however much one row outweighs the others, where |information| decides (`_at_each`). Else no array has more than
+rows x covariates numbers. The second moments of all risk sets together need none of them one by
 one: the sum over event times of E[x x'] is the sum over rows of w x x' times the hazard that the row lived through.
 The trace that Firth's penalty needs is reduced to such sums in the same way:
 
@@ -29,6 +31,9 @@ from chartline.stats.regression.maximum import log_determinant
 from chartline.stats.statistic import NotEstimable
 
 Ties = Literal["breslow", "efron"]
+
+_EACH = 20_000  # terms x rows x covariates up to which each risk set is gone through by itself
+_SINGULAR = 1e-14  # smallest pivot of the covariates in their risk sets, as a share of their size, that is one
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +108,45 @@ class PartialLikelihood:
 
         Where weights overflow or vanish the value is -inf.
         """
+        eta = self.x @ beta if offset is None else self.x @ beta + offset
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            return self._at(self.x @ beta if offset is None else self.x @ beta + offset, tilt)
+            few = tilt and self.slot.size * self.x.size <= _EACH
+            return self._at_each(eta) if few else self._at(eta, tilt)
+
+    def _at_each(self, eta: Floats) -> Moments:
+        """The likelihood with the tilt, from the rows of each risk set: shares p and distances x - m, terms x rows."""
+        log = np.where(self._share > 0, eta + np.log(self._share * self.count), -np.inf)
+        top = log.max(axis=1)
+        share = np.exp(log - top[:, None])
+        s0 = share.sum(axis=1)
+        share /= s0[:, None]
+        mean = share @ self.x
+        away = self.x - mean[:, None]
+        weight = self.times[:, None] * share
+        died = self.count * self.event
+        value = float(died @ eta - self.times @ (np.log(s0) + top))
+        score = died @ self.x - self.times @ mean
+        rows = (np.sqrt(weight)[:, :, None] * away).reshape(-1, self.x.shape[1])
+        information = rows.T @ rows
+        size = np.sqrt(np.diag(information))
+        if not np.isfinite(value + information.sum()) or not np.all(size > 0):
+            return Moments(-np.inf, score, information, -np.inf)
+        rows = rows[np.argsort(-np.abs(rows / size).max(axis=1), kind="stable")] / size  # long ones first, as QR needs
+        root = np.asarray(np.linalg.qr(rows, mode="r"))
+        pivots = np.abs(np.diag(root))
+        if pivots.min() < _SINGULAR:
+            return Moments(value, score, information, -np.inf)
+        length = np.linalg.solve(root.T, (away / size).reshape(rows.shape).T)  # |length|^2 = (x - m)' A (x - m)
+        squares = np.einsum("kn,kn->n", length, length).reshape(weight.shape)
+        tilt = np.einsum("tn,tn,tnk->k", weight, squares, away)
+        return Moments(value, score, information, float(2 * np.log(pivots * size).sum()), tilt)
+
+    @cached_property
+    def _share(self) -> Floats:
+        """Terms x rows: 1 where the row is at risk, less the fraction where it has its event then; else 0."""
+        slot, last = self.slot[:, None], self.last - 1
+        at_risk = (self.first <= slot) & (slot <= last)
+        return np.where(at_risk, 1 - self.fraction[:, None] * (self.event & (slot == last)), 0.0)
 
     def _at(self, eta: Floats, tilt: bool) -> Moments:
         top = float(eta.max())
