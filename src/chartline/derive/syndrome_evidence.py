@@ -244,11 +244,13 @@ def _measures(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Cha
 def _from_findings(
     fa: pl.LazyFrame, codes: tuple[str, ...], so: pl.Expr, rank: pl.Expr, days: Days, occurrences: pl.LazyFrame
 ) -> pl.LazyFrame:
-    said = fa.filter(pl.col("FATESTCD").is_in(codes) & pl.col("FAORRES").is_not_null())
-    rows = said.with_columns(so.alias("IS"), rank.alias("NEAR"))
+    found = fa.filter(pl.col("FATESTCD").is_in(codes) & pl.col("FAORRES").is_not_null())
+    rows = found.with_columns(so.alias("IS"), rank.alias("NEAR"))
     placed = _between("FADTC", rows, days, occurrences)
-    when = pl.format("recorded as {} on {}", pl.col("FAORRES").str.strip_chars(), "FADTC")
-    text = when.fill_null(pl.format("recorded as {} without a date", pl.col("FAORRES").str.strip_chars()))
+    value = pl.col("FAORRES").str.strip_chars()
+    words = {"Y": "recorded as present", "N": "recorded as absent"}
+    said = value.replace_strict(words, default=pl.format("recorded as {}", value), return_dtype=pl.String)
+    text = pl.format("{} on {}", said, "FADTC").fill_null(pl.format("{} without a date", said))
     return _stated(placed.with_columns(text.alias("TEXT")), pl.col("ADT"), pl.col("NEAR"), ("FA", "FAORRES"))
 
 
