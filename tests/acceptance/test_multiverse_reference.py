@@ -23,15 +23,25 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Multiverse]:
     folder = tmp_path_factory.mktemp("multiverse") / "out"
-    multiverse_study(EXAMPLE, folder)
-    return folder
+    return folder, multiverse_study(EXAMPLE, folder)
 
 
 @pytest.fixture(scope="module")
-def multiverse(answered: StudyRun) -> Multiverse:
-    return estimate_multiverse(answered.study)
+def out(command: tuple[Path, Multiverse]) -> Path:
+    return command[0]
+
+
+@pytest.fixture(scope="module")
+def multiverse(command: tuple[Path, Multiverse]) -> Multiverse:
+    return command[1]
+
+
+@pytest.fixture
+def estimated(multiverse: Multiverse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what becomes of a multiverse: it is not estimated once more."""
+    monkeypatch.setattr("chartline.pipeline._multiverse", lambda *_: multiverse)
 
 
 def found(m: Multiverse, outcome: str, **options: str) -> Any:
@@ -119,7 +129,9 @@ def run_of(data: StudyData) -> Any:
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_any_specification_is_a_run_of_its_protocol(answers: bool, answered: StudyRun, unanswered: StudyRun) -> None:
+def test_any_specification_is_a_run_of_its_protocol(
+    answers: bool, answered: StudyRun, unanswered: StudyRun, multiverse: Multiverse
+) -> None:
     """With open queries too, which withhold others under other choices."""
     from dataclasses import replace
 
@@ -127,7 +139,8 @@ def test_any_specification_is_a_run_of_its_protocol(answers: bool, answered: Stu
     from chartline.derive.response_rules import counts_window_of
 
     study = (answered if answers else unanswered).study
-    m, s = estimate_multiverse(study), Specifications(study.protocol)
+    m = multiverse if answers else estimate_multiverse(study)
+    s = Specifications(study.protocol)
     for i in random.Random(7).sample(range(0, len(m), m.shape[-1]), 3):
         p = s.under(m.choice(i))
         queries = tuple(check_and_close(study.found, study.data, p, counts_window_of(p.response), study.applied))
@@ -159,6 +172,7 @@ def test_the_command_leaves_tables_summary_and_report(out: Path, multiverse: Mul
     assert 'data-result-id="dor/median"' in html
 
 
+@pytest.mark.usefixtures("estimated")
 def test_what_is_interrupted_leaves_the_last_output(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {p.name: p.read_bytes() for p in out.iterdir() if p.is_file()}
 
@@ -172,6 +186,7 @@ def test_what_is_interrupted_leaves_the_last_output(out: Path, monkeypatch: pyte
     assert list(out.parent.iterdir()) == [out]
 
 
+@pytest.mark.usefixtures("estimated")
 def test_a_run_can_have_its_multiverse_in_its_report(tmp_path: Path, study: Path) -> None:
     from chartline.pipeline import run_study
 
