@@ -19,7 +19,7 @@ from chartline.derive.model import Adam
 from chartline.derive.override_file import check_overrides, read_overrides
 from chartline.derive.reviewed import DOMAIN, override_queries
 from chartline.errors import OverrideError
-from derive_cases import because, eligible, protocol, row
+from derive_cases import because, eligible, lean, protocol, row
 from truth_data import tiny
 
 HEADER = "subject,item,date,term,derived,value,by,on,reason"
@@ -43,7 +43,7 @@ def override(item: str, value: str, **more: Any) -> Override:
 
 
 def derive(*overrides: Override, **over: Any) -> Adam:
-    p, data = protocol(**over), replace(DATA, overrides=overrides)
+    p, data = protocol(**lean() | over), replace(DATA, overrides=overrides)
     return derive_all(data, select_cohort(data, p, (), "digest"), p, ())
 
 
