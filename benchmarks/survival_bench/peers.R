@@ -2,7 +2,7 @@
 suppressPackageStartupMessages(library(survival))
 arguments <- commandArgs(trailingOnly = TRUE)
 task <- arguments[1]; folder <- arguments[2]; budget <- as.numeric(arguments[3])
-MOST <- 25; FEWEST <- 3; LONG <- 5; FIVE_YEARS <- 1826
+MOST <- 400; FEWEST <- 3; LONG <- 5; FIVE_YEARS <- 1826
 
 column <- function(name, what, size) {
   file <- file.path(folder, paste0(name, ".bin"))
