@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from chartline.core.study_days import StudyDays
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.derive.model import Adam
 from chartline.derive.syndrome_rules import SyndromeRules, load_syndrome
 from chartline.protocol.model import Protocol, Syndrome
@@ -36,7 +36,7 @@ def _rules(name: str, declared: Syndrome) -> SyndromeRules:
     return load_syndrome(declared.criteria, f"syndromes.{name}.criteria")
 
 
-def syndrome_lines(adam: Adam, study_days: StudyDays) -> tuple[SyndromeLine, ...]:
+def syndrome_lines(adam: Adam, study_days: StudyDays = NO_STUDY_DAYS) -> tuple[SyndromeLine, ...]:
     """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides.
 
     A severity alone that a query hides is left out of its line.
