@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file
 from chartline.core.query import Query, Severity
+from chartline.core.study_days import StudyDays
 from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
@@ -49,7 +51,7 @@ def read_study(
 
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
-    from chartline.derive.override_file import check_overrides, read_overrides
+    from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
     from chartline.mapping.amendments import apply_amendments, read_amendments
@@ -74,7 +76,7 @@ def read_study(
     inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
     inputs["protocol"] = digest_file(protocol_file(study))
     signatures: dict[str, str] = {}
-    days_from: dict[str, None] = {}
+    events: dict[str, dict[str, date]] = {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
         mapping_file, folder = home / centre.mapping, home / centre.folder
@@ -98,19 +100,22 @@ def read_study(
         applied += done
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
-        days_from |= dict.fromkeys(event.label for event in mapping.days_from.values())
+        if mapping.days_from:
+            events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
         queries += _unsigned(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
-    data = replace(combine(parts), overrides=overrides)
-    check_overrides(overrides, data)
+    said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
+    data = replace(combine(parts), study_days=StudyDays(events, tuple(said)))
+    data = replace(data, overrides=dated_overrides(overrides, data))
+    check_overrides(data.overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
     asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(days_from), tuple(queries),
+        tuple(queries),
     )  # fmt: skip
 
 
@@ -196,15 +201,17 @@ def _estimated(study: StudyData, out: Path) -> StudyRun:
     from chartline.derive.reviewed import DOMAIN, override_queries
     from chartline.results.headline import build_headline
     from chartline.stats.estimate import estimate_curves
+    from chartline.trace.told_days import told_adam, told_cohort, told_verdicts
 
     cohort, adam, counts = derive_study(study)
+    asserted = told_verdicts(assert_study(adam, counts, study.protocol), adam, study.data.study_days)
+    cohort, adam = told_cohort(cohort, study.data.study_days), told_adam(adam, study.data.study_days)
     if DOMAIN in adam.tables:
         asked = [*study.queries, *override_queries(adam[DOMAIN])]
         study = replace(study, queries=tuple(_in_order(asked)))
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
-    asserted = assert_study(adam, counts, study.protocol)
     return StudyRun(study, cohort, adam, counts, results, curves, headline, out, asserted)
 
 

@@ -35,19 +35,23 @@ def write_run(run: StudyRun, folder: Path) -> None:
     from chartline.trace.adam import labels_of, published_tables
     from chartline.trace.build import build_trace
     from chartline.trace.definitions import definitions_of
+    from chartline.trace.told_days import SENTENCES
 
     write_queries(run.study, folder)
     (folder / "counts.json").write_text(counts_to_json(run.counts), encoding="utf-8")
     (folder / "headline.json").write_text(
         json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    definitions = json.dumps(definitions_of(run.study.protocol, run.adam), indent=2, ensure_ascii=False)
+    definitions = json.dumps(
+        definitions_of(run.study.protocol, run.adam, run.study.data.study_days), indent=2, ensure_ascii=False
+    )
     (folder / "definitions.json").write_text(definitions + "\n", encoding="utf-8")
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
     _write_parquet(rows, folder / "results.parquet")
     rows.write_csv(folder / "results.csv")
     (folder / "adam").mkdir()
-    for name, table in published_tables(run.study.data, run.adam, run.study.protocol.mrd).items():
+    for name, computed in published_tables(run.study.data, run.adam, run.study.protocol.mrd).items():
+        table = run.study.data.study_days.texts(computed, *SENTENCES)  # ADMRD is made here
         labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
         file = folder / "adam" / f"{name.lower()}.parquet"
         _write_parquet(table, file, metadata={"labels": labels, "dataset": name})

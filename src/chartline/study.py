@@ -33,7 +33,6 @@ class StudyData:
     applied: tuple[Applied, ...]
     inputs: dict[str, str]  # path relative to the study -> sha256
     signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
-    days_from: tuple[str, ...] = ()  # events from which days were counted where the files hold no dates
     found: tuple[Query, ...] = ()  # the queries of reading and mapping, before any check
 
     @property

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from chartline.errors import OutputError
 from chartline.outputs import staged, write_whole
-from chartline.trace.timeline.course import known_subjects, read_course, read_courses, read_definitions
+from chartline.trace.timeline.course import known_subjects, no_day_0, read_course, read_courses, read_definitions
 from chartline.trace.timeline.page import render_index, render_page
 from chartline.trace.timeline.picture import draw_course
 
@@ -29,7 +29,7 @@ def write_timeline(out: Path, subject: str, to: Path | None = None) -> Path:
     course = read_course(out, subject)
     if file.suffix.lower() == ".svg" and not course.findings:
         raise OutputError(
-            f"There is nothing to draw of {subject}: no dose of the index treatment", where=str(file),
+            f"There is nothing to draw of {subject}. {no_day_0(course)}", where=str(file),
             do="ask for the page (.html), which lists the derived values",
         )  # fmt: skip
     write_whole(file, draw_course(course) + "\n" if file.suffix.lower() == ".svg" else render_page(course))

@@ -7,16 +7,19 @@ The data are not part of the project: the tests copy the study beside the file o
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from chartline.pipeline import run_study
 from chartline.results.model import Results
 from chartline.study import StudyRun
+from chartline.timelines import write_timeline
 
 pytestmark = pytest.mark.shared
 ROOT = Path(__file__).parents[2]
@@ -209,3 +212,18 @@ def test_no_report_speaks_of_what_the_study_has_not(study: str, request: pytest.
         assert word not in html, word
     assert "times are days from diagnosis" in html
     assert "calendar dates are not known" in html
+
+
+@pytest.mark.parametrize("study", ["aml", "children"])
+def test_no_reader_meets_a_fictitious_date(study: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Days run from 2000-01-01; both studies followed their patients for less than 25 years."""
+    run: StudyRun = request.getfixturevalue(study)[0]
+    fictitious = r"(1999|20[01]\d|202[0-4])-\d\d-\d\d"
+    trace = pl.read_parquet(run.out / "trace.parquet")
+    for name, kind in trace.schema.items():
+        if kind == pl.String:
+            assert not trace[name].str.contains(fictitious).any(), name
+    assert trace["BECAUSE"].str.contains(r"diagnosis on day 0").any()
+    timeline = write_timeline(run.out, str(trace["USUBJID"][0]), tmp_path / "p.html")
+    for file in (run.out / "queries.csv", run.out / "report.html", run.out / "assertions.csv", timeline):
+        assert not re.search(fictitious, file.read_text(encoding="utf-8")), file.name

@@ -84,7 +84,7 @@ def test_the_response_is_the_recorded_one(aml: StudyRun) -> None:
     cr = aml.results["cr/proportion"]
     assert (cr.n, cr.N) == (4, 5)
     why = aml.adam.trace.filter(pl.col("USUBJID") == "P1", pl.col("ITEM") == "ADSL.BOR")
-    assert why["BECAUSE"].to_list() == ["Counted as CR: recorded by the treating team as CR on 2000-01-31"]
+    assert why["BECAUSE"].to_list() == ["Counted as CR: recorded by the treating team as CR on day 30"]
     none = aml.adam.trace.filter(pl.col("USUBJID") == "P4", pl.col("ITEM") == "ADSL.BOR")
     assert none["BECAUSE"].to_list() == ["not evaluable: no response recorded"]
 

@@ -96,3 +96,17 @@ def test_a_constant_that_is_no_number_of_days_is_a_fault_of_the_mapping() -> Non
     }
     with pytest.raises(MappingError, match="`soon` of MHSTDTC is not a number of days"):
         mapped("id | dx\nP1 | ALL", [block], days_from=FROM)
+
+
+def test_a_date_beside_days_is_refused() -> None:
+    born = [*ALIVE, {"domain": "DM", "variables": {"BRTHDTC": "born"}}]
+    with pytest.raises(MappingError, match="BRTHDTC is a date, and this centre counts days"):
+        mapped("id | last | born\nP1 | 3 | 1980-01-01", born, days_from=FROM)
+    fixed = [*ALIVE, {"domain": "MH", "variables": {"MHTERM": "dx", "MHSTDTC": {"constant": "2019-01-01"}}}]
+    with pytest.raises(MappingError, match="MHSTDTC is a date"):
+        mapped("id | last | dx\nP1 | 3 | ALL", fixed, days_from=FROM)
+
+
+def test_two_events_have_two_labels() -> None:
+    with pytest.raises(ValueError, match="two events have one label"):
+        mapped("id | last\nP1 | 3", ALIVE, days_from=FROM | {"relapse": FROM["diagnosis"]})

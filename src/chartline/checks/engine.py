@@ -49,7 +49,7 @@ def check_data(data: ClinicalData, protocol: Protocol, counts_window: tuple[int,
     queries: dict[str, Query] = {}
     for rule, find in rules().values():
         if rule.id in settings:
-            for query in queries_of(rule, find(context, **settings[rule.id]), data.origins):
+            for query in queries_of(rule, find(context, **settings[rule.id]), data.origins, data.study_days):
                 queries.setdefault(query.id, query)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 

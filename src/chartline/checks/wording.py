@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from chartline.checks.model import Cell, Finding, Rule
 from chartline.core.clinical import Origins, variables
 from chartline.core.query import Query, Severity
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 
 _RANK = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 _FALLBACK = {"LBSTRESN": "LBORRES"}  # where only the reported text of a result has a column of its own
@@ -59,14 +60,21 @@ def all_places(origins: Origins, cells: Iterable[Cell]) -> tuple[str, ...]:
     return found or tuple(origins.blocks[c.block][0].address(c.row, "") for c in cells[:1])
 
 
-def quotation(origins: Origins, cell: Cell) -> str:
-    """Return 'Date of relapse: 10-Jun-2020 (read as 2020-06-10)'."""
+def quotation(origins: Origins, cell: Cell, centre: str = "", study_days: StudyDays = NO_STUDY_DAYS) -> str:
+    """Return 'Date of relapse: 10-Jun-2020 (read as 2020-06-10)'; 'Date of relapse: day 35' where days were counted."""
     label = cell.label or variables()[cell.domain][cell.variable].label
     ours = value_words(cell.value, cell.unit)
+    if _is_date(cell):
+        ours = study_days.text(centre, ours)
     raw = _raw(origins, cell)
-    if raw in ("", ours) or _same(raw, cell.value):
+    if raw in ("", ours) or _same(raw, cell.value) or ours == f"day {raw}":
         return f"{label}: {ours}"
     return f"{label}: {raw} (read as {ours})"
+
+
+def _is_date(cell: Cell) -> bool:
+    variable = variables()[cell.domain].get(cell.variable)
+    return variable is not None and variable.type == "date"
 
 
 def _same(raw: str, value: object) -> bool:
@@ -90,7 +98,9 @@ def _unique(items: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(i for i in items if i))
 
 
-def queries_of(rule: Rule, findings: Sequence[Finding], origins: Origins) -> list[Query]:
+def queries_of(
+    rule: Rule, findings: Sequence[Finding], origins: Origins, study_days: StudyDays = NO_STUDY_DAYS
+) -> list[Query]:
     """Return the queries of one rule. Findings of one subject that share an address become one query."""
     home: dict[tuple[str, str, str], list[Finding]] = {}
     groups: dict[int, list[Finding]] = {}
@@ -102,21 +112,25 @@ def queries_of(rule: Rule, findings: Sequence[Finding], origins: Origins) -> lis
         joined.append(finding)
         groups[id(joined)] = joined
         home.update({(*k[:2], p): joined for k in keys for f in joined for p in all_places(origins, f.cells)})
-    return [_query(rule, group, origins) for group in groups.values()]
+    return [_query(rule, group, origins, study_days) for group in groups.values()]
 
 
-def _query(rule: Rule, group: Sequence[Finding], origins: Origins) -> Query:
+def _query(rule: Rule, group: Sequence[Finding], origins: Origins, study_days: StudyDays) -> Query:
     cells = list(dict.fromkeys(c for f in group for c in f.cells))
     severity = max((f.severity or rule.severity for f in group), key=_RANK.__getitem__)
     topics = frozenset().union(*(rule.topics if f.topics is None else f.topics for f in group))
+    centre = group[0].centre
+    asked = _unique(f.asks or rule.asks for f in group)
+    if centre in study_days.events and any(map(_is_date, cells)):
+        asked = (*asked, "A date is answered as a number of days, as the file has it.")
     return Query(
         rule=rule.id,
         severity=severity,
-        centre=group[0].centre,
+        centre=centre,
         subject=group[0].subject,
         addresses=all_places(origins, cells),
-        saw="; ".join(_unique(quotation(origins, c) for c in cells)),
-        message=" ".join(_unique(f.message for f in group)),
-        ask=" ".join(_unique(f.asks or rule.asks for f in group)),
+        saw="; ".join(_unique(quotation(origins, c, centre, study_days) for c in cells)),
+        message=study_days.text(centre, " ".join(_unique(f.message for f in group))),
+        ask=" ".join(asked),
         topics=topics,
     )

@@ -36,6 +36,7 @@ from typing import TypeVar
 import polars as pl
 
 from chartline.core.overrides import Override
+from chartline.core.study_days import StudyDays
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 KEYS: dict[str, pl.DataType] = {
@@ -151,6 +152,7 @@ class ClinicalData:
     domains: Mapping[str, pl.DataFrame]
     origins: Origins = field(default_factory=Origins)
     overrides: tuple[Override, ...] = ()  # what reviewers set in place of derived values
+    study_days: StudyDays = field(default_factory=StudyDays)  # the centres whose dates are fictitious
 
     def __getitem__(self, domain: str) -> pl.DataFrame:
         return self.domains[domain]

@@ -9,7 +9,8 @@ Columns: subject, item, date, term, derived, value, by, on, reason.
     AEREL         of the event as recorded  of the event     Y or N
     AETOXGR       of the event as recorded  of the event     1 to 5
 
-`derived` is what the reviewer saw; a run asks again where it has changed.
+`derived` is what the reviewer saw; a run asks again where it has changed. Where a centre counts days and gives no
+dates, a date of its subjects is written as the run tells it: `day 35`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import difflib
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -27,6 +30,7 @@ from chartline.derive.response_rules import load_rules
 from chartline.errors import OverrideError
 from chartline.protocol.model import Protocol
 
+_COUNTED = re.compile(r"day -?\d")
 COLUMNS = ("subject", "item", "date", "term", "derived", "value", "by", "on", "reason")
 _INSTEAD = {  # what follows from something else, and from what
     **dict.fromkeys(
@@ -91,7 +95,7 @@ def _override(row: dict[str, str | None], path: Path, line: int, protocol: Proto
         _expect(fields["value"], load_rules(rules).best, f"category of {load_rules(rules).label}", where)
         _need(fields, where, date=True, term=False)
     elif item == RELAPSE:
-        if fields["value"] != NO_RELAPSE and not _is_day(fields["value"]):
+        if fields["value"] != NO_RELAPSE and not (_is_day(fields["value"]) or _COUNTED.match(fields["value"])):
             raise OverrideError(
                 f"The relapse is `{fields['value']}`", where=where, expected=f"yyyy-mm-dd, or {NO_RELAPSE}"
             )
@@ -120,7 +124,7 @@ def _expect(value: str, known: tuple[str, ...], what: str, where: str) -> None:
 
 def _need(fields: dict[str, str], where: str, *, date: bool | None, term: bool) -> None:
     """A date or term that must be there (True), must not (False), or may (None)."""
-    if date is True and not _is_day(fields["date"]):
+    if date is True and not (_is_day(fields["date"]) or _COUNTED.match(fields["date"])):
         raise OverrideError(f"{fields['item']} needs the date of its assessment", where=where, expected="yyyy-mm-dd")
     if date is False and fields["date"]:
         raise OverrideError(f"{fields['item']} takes no date", where=where, do="leave `date` empty")
@@ -136,6 +140,34 @@ def _is_day(text: str) -> bool:
         return dt.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def dated_overrides(overrides: tuple[Override, ...], data: ClinicalData) -> tuple[Override, ...]:
+    """Return overrides whose study days are dates, as everything is computed.
+
+    Raises `OverrideError` for a date where the subject's centre counts days, and for days where it gives dates.
+    """
+    centres = {s: c for d in ("EX", "DM") for s, c in data[d].select("USUBJID", "CENTRE").unique().iter_rows()}
+    return tuple(_dated(o, centres.get(o.subject), data) for o in overrides)
+
+
+def _dated(o: Override, centre: str | None, data: ClinicalData) -> Override:
+    if centre is None:  # an unknown subject, which has its own message
+        return o
+    days, told = data.study_days, {"date": o.date} | ({"value": o.value} if o.item == RELAPSE else {})
+    for name, text in told.items():
+        counted = _COUNTED.match(text) is not None
+        if not counted and (centre not in days.events or not _is_day(text)):
+            continue
+        date = days.date(centre, text) if counted else None
+        if date is None:
+            raise OverrideError(
+                f"`{name}` of {o.subject} is `{text}`", where=f"{o.file}, line {o.line}",
+                expected="`day 35`, as the run tells it: the centre counts days and gives no dates"
+                if centre in days.events else "yyyy-mm-dd: the centre gives dates",
+            )  # fmt: skip
+        told[name] = date.isoformat()
+    return replace(o, date=told["date"], value=told.get("value", o.value))
 
 
 def check_overrides(overrides: tuple[Override, ...], data: ClinicalData) -> None:
@@ -170,7 +202,9 @@ def _find(
         )  # fmt: skip
     if hits.is_empty():
         there = of.select(pl.col(told) if isinstance(told, str) else told).to_series().drop_nulls().unique().sort()
+        centre, days = next(iter(of["CENTRE"]), ""), data.study_days
+        day = days.text(centre, o.date or "no date")
         raise OverrideError(
-            f"{o.subject} has no {what} of {o.date or 'no date'}{f' `{o.term}`' if o.term else ''}", where=where,
-            expected="; ".join(there.to_list()[:12]) or f"no {what} is recorded",
+            f"{o.subject} has no {what} of {day}{f' `{o.term}`' if o.term else ''}", where=where,
+            expected="; ".join(days.text(centre, t) for t in there.to_list()[:12]) or f"no {what} is recorded",
         )  # fmt: skip

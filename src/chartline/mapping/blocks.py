@@ -233,6 +233,7 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
 def _counted_in_days(mapping: Mapping, variable: Variable, spec: ValueSpec, reading: Reading, place: str) -> Reading:
     """Say from which day a date is counted, where the column holds days and not dates."""
     if spec.days_after is None:
+        _refuse_date(mapping, variable, place)
         return reading
     if variable.type != "date":
         raise MappingError(f"{variable.name} is not a date.", where=place, do="remove `days_after`")
@@ -240,6 +241,17 @@ def _counted_in_days(mapping: Mapping, variable: Variable, spec: ValueSpec, read
         raise _unknown("event", spec.days_after, list(mapping.days_from), place, " in `days_from`")
     day_zero = mapping.days_from[spec.days_after].day
     return replace(reading, day_zero=day_zero, decimal=spec.decimal or mapping.decimal)
+
+
+def _refuse_date(mapping: Mapping, variable: Variable, place: str) -> None:
+    """A date of the calendar has no distance from one of a fictitious calendar."""
+    if variable.type == "date" and mapping.days_from:
+        raise MappingError(
+            f"{variable.name} is a date, and this centre counts days: nothing lies between them.",
+            where=place,
+            expected="`days_after` for every date, because the mapping has `days_from`",
+            do="say from which event it is counted, leave it out, or map what is wanted of it (an age, a year) as such",
+        )
 
 
 def _codes(
@@ -291,6 +303,7 @@ def _constant(mapping: Mapping, variable: Variable, spec: ValueSpec, value: str,
         if day is None:
             raise MappingError(f"The constant `{value}` of {variable.name} is not a number of days.", where=place)
         return str(day)
+    _refuse_date(mapping, variable, place)
     closed = terms(variable.domain, variable.name, variable.type)
     if closed is not None and value not in closed:
         raise _unknown("term", value, list(closed), place, f" of {variable.name}")

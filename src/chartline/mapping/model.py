@@ -116,7 +116,7 @@ class DayZero(_Declared):
 
     label: str = Field(min_length=1, description="The event, as a reader sees it.", examples=["diagnosis"])
     day: dt.date = Field(
-        description="The day that stands for the event of every subject. It is fictitious, and the report says so: "
+        description="The day that stands for the event of every subject. It is fictitious, and no reader meets it: "
         "only differences between days counted from the same event mean anything.",
         examples=["2000-01-01"],
     )
@@ -467,6 +467,13 @@ class Mapping(_Declared):
         description="Table of the source -> what it holds. Every table and every column is mapped or ignored.",
         examples=[{"Patients": {"subject": "Patient ID", "records": [{"domain": "DM", "variables": {"SEX": "Sex"}}]}}],
     )
+
+    @field_validator("days_from")
+    @classmethod
+    def _told_apart(cls, value: dict[str, DayZero]) -> dict[str, DayZero]:
+        if len({event.label for event in value.values()}) < len(value):
+            raise ValueError("two events have one label, so that no reader could tell their days apart")
+        return value
 
     @field_validator("subject_pattern")
     @classmethod

@@ -64,7 +64,7 @@ def _otherwise(
 ) -> pl.DataFrame:
     """The subjects of the other centres who are judged otherwise without this one."""
     there = pl.col("CENTRE") != centre
-    rest = ClinicalData({d: f.filter(there) for d, f in data.domains.items()}, data.origins, data.overrides)
+    rest = replace(data, domains={d: f.filter(there) for d, f in data.domains.items()})
     subjects = select_cohort(rest, protocol, [q for q in queries if q.centre != centre], "").subjects
     return subjects.join(cohort.subjects, on=subjects.columns, how="anti", nulls_equal=True, maintain_order="left")
 
@@ -90,7 +90,7 @@ def _with_copies(data: ClinicalData, moved: dict[str, pl.DataFrame]) -> Clinical
         for o in data.overrides
         if o.subject in set(r["USUBJID"])
     ]
-    return ClinicalData(domains, data.origins, (*data.overrides, *copied))
+    return replace(data, domains=domains, overrides=(*data.overrides, *copied))
 
 
 def _copied(queries: Sequence[Query], moved: dict[str, pl.DataFrame]) -> list[Query]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chartline.core.dates import PartialPolicy
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import AeComponent, Endpoint, LabComponent, Protocol
@@ -41,22 +42,22 @@ def describe_protocol(
     grading: str,
     mrd: str,
     recorded: bool = False,
-    days_from: Iterable[str] = (),
+    study_days: StudyDays = NO_STUDY_DAYS,
     recovery: str = "",
 ) -> MethodsText:
     """Return the methods section as (heading, sentences).
 
     `endpoints` are the study's endpoints with the defaults of shipped ones filled in; `criteria`, `grading` and `mrd`
     name the response rule set, the grading scale and the MRD definition with version and source; `recorded` says that
-    the rule set takes the response as the treating team recorded it; `days_from` are the events from which days were
-    counted where there were no dates; `recovery` says when blood counts prove recovery, where the rule set asks for
+    the rule set takes the response as the treating team recorded it; `study_days` are the centres that counted days
+    and gave no dates; `recovery` says when blood counts prove recovery, where the rule set asks for
     them. What a study does not use is not described.
     """
     endpoints = list(endpoints)
     has_mrd = uses_mrd(p)
     response = _response(p, criteria, recovery, recorded) if uses_response(p) or _from_response(endpoints) else []
     text = [
-        ("Design and setting", _design(p, list(days_from))),
+        ("Design and setting", _design(p, study_days)),
         ("Patients", _patients(p)),
         ("Treatment" if p.treatment else "Day 0", _treatment(p)),
         (
@@ -123,16 +124,19 @@ def _sentence(text: str) -> str:
     return text if not text or text.endswith(".") else text + "."
 
 
-def _design(p: Protocol, days_from: list[str]) -> list[str]:
+def _design(p: Protocol, study_days: StudyDays) -> list[str]:
     centres = len(p.data.centres)
     out = [_sentence(t) for t in (p.study.design, p.study.setting, p.study.objective, p.study.ethics)]
     until = f"; no value later than {p.data.cut_off:%-d %B %Y} was accepted" if p.data.cut_off else ""
     read = "as each centre keeps them" if centres > 1 else "as the centre keeps them"
     out.append(f"Charts of {_count(centres, 'centre')} were read {read}{until}.")
-    if days_from:
+    if study_days.events:
+        whose = [c.label or c.id for c in p.data.centres if c.id in study_days.events]
+        times = "Times" if len(whose) == centres else f"The times of {_join(whose)}"
+        events = list(dict.fromkeys(e for of in study_days.events.values() for e in of))
         out.append(
-            f"Times are days from {_join(days_from)}, as the data give them; calendar dates are not known. Where a "
-            "date is printed, a fictitious day stands for that event, the same for every patient."
+            f"{times} are days from {_join(events)}, as the data give them; calendar dates are not known. The derived "
+            "tables hold dates in their place, counted from a fictitious day that is the same for every patient."
         )
     return [s for s in out if s]
 

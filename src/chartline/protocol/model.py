@@ -96,8 +96,8 @@ class Data(Declared):
         description="File with what reviewers set in place of derived values, relative to the protocol. Columns: "
         "subject, item, date, term, derived (what the reviewer saw), value, by, on, reason. Items: `OVR` (category of "
         "the assessment of `date`; `OVR_<name>` of a variant), `RELDT` (a day, or none), `AEREL` and `AETOXGR` (of the "
-        "adverse event `term` of `date`). All that follows from them is derived again; the derived values stay in "
-        "`overrides.csv` of the output.",
+        "adverse event `term` of `date`). Dates are yyyy-mm-dd, or `day 35` where the subject's centre counts days. "
+        "All that follows from them is derived again; the derived values stay in `overrides.csv` of the output.",
         examples=["overrides.csv"],
     )
 

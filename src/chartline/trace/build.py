@@ -18,7 +18,6 @@ import polars as pl
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
 from chartline.core.condition import parse_condition
-from chartline.core.overrides import Override
 from chartline.counts.members import Roster, all_members, as_counted, pattern_of, table_names
 from chartline.counts.model import STATE
 from chartline.derive.model import TRACE_SCHEMA, Adam
@@ -42,7 +41,7 @@ def build_trace(
     derived = [t.select(*TRACE_SCHEMA) for t in (cohort.trace, adam.trace)]
     values = pl.concat(derived).unique(maintain_order=True)
     members = _members(values, adam, protocol)
-    located = _with_overrides(locate(data, values), data.overrides)
+    located = _with_overrides(locate(data, values), data)
     placed = located.join(_answered(applied), on="ADDRESS", how="left", maintain_order="left")
     return pl.concat([placed, members], how="diagonal").select(COLUMNS)
 
@@ -89,12 +88,15 @@ def locate(data: ClinicalData, refs: pl.DataFrame) -> pl.DataFrame:
     return refs.join(known, on=key, how="left", maintain_order="left")
 
 
-def _with_overrides(placed: pl.DataFrame, overrides: Sequence[Override]) -> pl.DataFrame:
-    """Give the rows that lead to a reviewer's override the line it stands in."""
+def _with_overrides(placed: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
+    """Give the rows that lead to a reviewer's override the line it stands in, and the value as the line has it."""
+    overrides = data.overrides
     if not overrides:
         return placed
     ours = pl.col("SRCDOM") == DOMAIN
-    lines = ({o.line: o.where for o in overrides}, {o.line: o.value for o in overrides})
+    centres = dict(placed.filter(ours).select("SRCSEQ", "CENTRE").unique().iter_rows())
+    written = {o.line: data.study_days.text(centres.get(o.line, ""), o.value) for o in overrides}
+    lines = ({o.line: o.where for o in overrides}, written)
     return placed.with_columns(
         pl.when(ours)
         .then(pl.col("SRCSEQ").replace_strict(to, default=None, return_dtype=pl.String))

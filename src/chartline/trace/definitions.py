@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from chartline.core.query import Topic
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.derive.grading_scale import describe_scale
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
@@ -23,13 +24,15 @@ _TOXIC = frozenset({Topic.LIVER, Topic.BLOOD_COUNTS, Topic.ADVERSE_EVENTS})
 _SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "="}
 
 
-def definitions_of(protocol: Protocol, adam: Adam) -> dict[str, Any]:
+def definitions_of(protocol: Protocol, adam: Adam, study_days: StudyDays = NO_STUDY_DAYS) -> dict[str, Any]:
     """Return the definitions of a run as plain data (JSON)."""
     rules, mrd = load_rules(protocol.response.criteria), load_mrd_rules(protocol.mrd.definition)
     return {
         "study": {"id": protocol.study.id, "title": protocol.study.title, "notice": protocol.study.notice},
         "cut_off": protocol.data.cut_off.isoformat() if protocol.data.cut_off else None,
         "centres": {c.id: c.label or c.id for c in protocol.data.centres},
+        "days_from": {c: {e: day.isoformat() for e, day in of.items()} for c, of in study_days.events.items()},
+        "day_0": protocol.index_rows.event,
         "drug": protocol.treatment.label if protocol.treatment else None,
         "response": {
             "rules": named(rules),

@@ -10,6 +10,7 @@ import polars as pl
 
 from chartline.core.condition import parse_condition
 from chartline.core.query import Query
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.counts.members import Roster, all_members, as_counted, endpoint_of, table_names
 from chartline.counts.model import Counts
 from chartline.derive.describe_response import recovery_sentences
@@ -58,7 +59,7 @@ def report_source(run: StudyRun) -> ReportSource:
         results=run.results,
         counts=run.counts,
         curves=run.curves,
-        methods=methods_text(study.protocol, study.days_from),
+        methods=methods_text(study.protocol, study.data.study_days),
         attrition=run.cohort.attrition,
         patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
         queries=tuple(query_line(q) for q in study.queries),
@@ -66,7 +67,7 @@ def report_source(run: StudyRun) -> ReportSource:
         overrides=override_lines(run.adam),
         withheld=withheld_lines(run.adam, run.counts, study.protocol),
         regraded=regraded_lines(run.adam, study.protocol),
-        syndromes=syndrome_lines(run.adam),
+        syndromes=syndrome_lines(run.adam, study.data.study_days),
         syndrome_labels=syndrome_labels(study.protocol),
         liver=liver_points(run.adam),
         assertions=assertion_lines(run.assertions),
@@ -128,7 +129,7 @@ def origin_words(protocol: Protocol) -> dict[str, str]:
     return {e.id: words[resolve_endpoint(e, protocol).origin] for e in protocol.endpoints}
 
 
-def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def methods_text(protocol: Protocol, study_days: StudyDays = NO_STUDY_DAYS) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the methods section, with the defaults of shipped endpoints and rule sets filled in."""
     rules, mrd = load_rules(protocol.response.criteria), load_mrd_rules(protocol.mrd.definition)
     endpoints = []
@@ -143,7 +144,7 @@ def methods_text(protocol: Protocol, days_from: tuple[str, ...] = ()) -> tuple[t
         describe_scale(protocol.laboratory.grading),
         f"{mrd.reference}: {in_sentence(mrd.definition.strip()).removesuffix('.')}",
         rules.recorded,
-        days_from,
+        study_days,
         recovery_sentences(protocol.response),
     )
     treated = describe_treatment(protocol)

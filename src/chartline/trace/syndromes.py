@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.derive.model import Adam
 from chartline.derive.syndrome_rules import SyndromeRules, load_syndrome
 from chartline.protocol.model import Protocol, Syndrome
@@ -35,7 +36,7 @@ def _rules(name: str, declared: Syndrome) -> SyndromeRules:
     return load_syndrome(declared.criteria, f"syndromes.{name}.criteria")
 
 
-def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
+def syndrome_lines(adam: Adam, study_days: StudyDays = NO_STUDY_DAYS) -> tuple[SyndromeLine, ...]:
     """Return a line an eligible subject and set, by set and subject; without those whose verdict a query hides.
 
     A severity alone that a query hides is left out of its line.
@@ -44,20 +45,20 @@ def syndrome_lines(adam: Adam) -> tuple[SyndromeLine, ...]:
     rows = adam["ADSYN"].join(_eligible(adam), on="USUBJID", how="semi")
     rows = rows.sort("PARAMCD", "USUBJID", maintain_order=True)
     return tuple(
-        _line(r, graded=(r["USUBJID"], f"{r['PARAMCD']}_SEV") not in hidden)
+        _line(r, study_days, graded=(r["USUBJID"], f"{r['PARAMCD']}_SEV") not in hidden)
         for r in rows.iter_rows(named=True)
         if (r["USUBJID"], r["PARAMCD"]) not in hidden
     )
 
 
-def _line(row: dict[str, Any], graded: bool) -> SyndromeLine:
+def _line(row: dict[str, Any], study_days: StudyDays, graded: bool) -> SyndromeLine:
     severity = row["SYNSEV"] or ""
     because = row["BECAUSE"].removeprefix(f"met ({row['SYNCAT']}), ")
     return SyndromeLine(
         subject=row["USUBJID"],
         syndrome=row["PARAMCD"],
         verdict=row["AVALC"],
-        day=str(row["ADT"] or ""),
+        day=study_days.day(row["CENTRE"], row["ADT"]) if row["ADT"] else "",
         how=row["SYNCAT"] or "",
         severity=severity if graded else "",
         missing=tuple(m for m in (row["SYNMISS"] or "").split("; ") if m),

@@ -11,12 +11,13 @@ import datetime as dt
 import difflib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from chartline.core.study_days import StudyDays
 from chartline.protocol.names import level_words
 from chartline.trace.explain import ExplainError
 from chartline.trace.override_lines import value_words, words_of
@@ -34,12 +35,12 @@ _BLASTS = {"BMBLAST": "Marrow", "PBBLAST": "Blood"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing on the timeline. `day` counts from the first dose (day 0)."""
+    """One thing on the timeline. `day` counts from the first dose, or the event that is day 0."""
 
     lane: str  # dose, blasts, ANC, PLT, mrd, response, recorded, toxicity, event
     series: str  # "Marrow", "Cycle 1", "Febrile neutropenia", ...
     day: int
-    date: dt.date
+    date: dt.date | None  # none where the centre counted days
     shown: str  # as printed: "0.8 mg/m2", "< 0.01 %", "CRi", "grade 3"
     because: str
     address: str
@@ -68,11 +69,12 @@ class Course:
 
     subject: str
     centre: str
-    start: dt.date | None  # first dose: day 0
+    start: dt.date | None  # first dose, or the event that is day 0
     facts: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...] = ()
     values: tuple[Value, ...] = ()
     definitions: dict[str, Any] = field(default_factory=dict, compare=False)
+    days_from: tuple[str, ...] = ()  # the events from which the centre counted days, where it gave no dates
 
     def of(self, *lanes: str) -> list[Finding]:
         """Return the findings of some lanes."""
@@ -143,6 +145,9 @@ def _course(rows: dict[str, list[dict[str, Any]]], trace: list[dict[str, Any]], 
         for make in (_doses, _blasts, _counts, _mrd, _responses, _toxicities):
             findings += make(rows, start)
         findings += _events(adsl, because, start)
+    days_from = tuple(definitions.get("days_from", {}).get(adsl["CENTRE"], ()))
+    if days_from:
+        findings = [replace(f, date=None) for f in findings]
     return Course(
         subject=adsl["USUBJID"],
         centre=definitions["centres"].get(adsl["CENTRE"], adsl["CENTRE"]),
@@ -151,6 +156,7 @@ def _course(rows: dict[str, list[dict[str, Any]]], trace: list[dict[str, Any]], 
         findings=tuple(sorted(findings, key=lambda f: f.day)),
         values=values,
         definitions=definitions,
+        days_from=days_from,
     )
 
 
@@ -274,18 +280,35 @@ def _values(trace: list[dict[str, Any]], adsl: dict[str, Any], definitions: dict
         yield Value(item, said["label"], shown, "; ".join(sentences), said["rules"], tuple(cells))
 
 
+def day_0(definitions: dict[str, Any]) -> str:
+    """Return what day 0 is, in words."""
+    return str(definitions.get("day_0", "first dose"))
+
+
+def no_day_0(course: Course) -> str:
+    """Return why there is nothing to draw of a patient."""
+    event = day_0(course.definitions)
+    return "This patient had no dose of the index treatment" if event == "first dose" else f"No day of {event} is known"
+
+
+def _study_days(definitions: dict[str, Any]) -> StudyDays:
+    told = definitions.get("days_from", {}).items()
+    return StudyDays({centre: {e: dt.date.fromisoformat(d) for e, d in of.items()} for centre, of in told})
+
+
 def _plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _facts(adsl: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a reader wants to know before the picture."""
+    event = day_0(definitions)
     if adsl["AGE"] is not None:
-        yield "Age at first dose", f"{adsl['AGE']} years"
+        yield f"Age at {event}", f"{adsl['AGE']} years"
     if adsl["SEX"] is not None:
         yield "Sex", level_words(adsl["SEX"])
     if adsl["TRTSDT"] is not None:
-        yield "First dose", adsl["TRTSDT"].isoformat()
+        yield f"{event[:1].upper()}{event[1:]}", _study_days(definitions).day(adsl["CENTRE"], adsl["TRTSDT"])
     if adsl["NDOSE"]:
         yield "Given", f"{_plural(adsl['NDOSE'], 'dose')}, {_plural(adsl['NCYC'], 'cycle')}"
     if adsl["BOR"] is not None:

@@ -57,7 +57,7 @@ def told(finding: Finding, inner: str) -> str:
 
 def title_of(finding: Finding) -> str:
     """Return the words about a finding: what, when, why, from which cell."""
-    when = f"{finding.date.isoformat()}, day {finding.day}"
+    when = f"day {finding.day}" if finding.date is None else f"{finding.date.isoformat()}, day {finding.day}"
     imputed = " (date imputed)" if finding.lane == "event" and not finding.sure else ""
     where = f"\nCell: {finding.address}" if finding.address else ""
     return f"{finding.because}\n{when}{imputed}{where}"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from chartline.trace.timeline.course import Course, Finding, Value
+from chartline.trace.timeline.course import Course, Finding, Value, day_0, no_day_0
 from chartline.trace.timeline.picture import draw_course, title_of
 
 _LANES = {
@@ -70,7 +70,7 @@ def _document(title: str, notice: str, body: str, *, script: bool = False) -> st
 
 def _figure(course: Course) -> str:
     if not course.findings:
-        return "<p>This patient had no dose of the index treatment, so there is no day 0 and no timeline.</p>"
+        return f"<p>{escape(no_day_0(course))}, so there is no day 0 and no timeline.</p>"
     return (
         f'<figure><div class="scroll">{draw_course(course)}</div>'
         '<p id="said" aria-live="polite">Point at a mark, or reach it with the tab key: what it says and the cell it '
@@ -81,8 +81,9 @@ def _figure(course: Course) -> str:
 def _caption(course: Course) -> str:
     of = course.definitions
     rules = of["response"]["rules"]
+    event = _with_article(day_0(of))
     told = [
-        "Days from the first dose (day 0); where a zigzag line crosses the picture, the scale of time changes.",
+        f"Days from {event} (day 0); where a zigzag line crosses the picture, the scale of time changes.",
         f"Response by {rules}; full colour from an assessment to the next one, pale after the last; * not counted.",
         "Broken red lines are the thresholds of that rule set and the sensitivity of the MRD rule.",
         "Blasts and counts are on a square-root scale.",
@@ -98,8 +99,15 @@ def _caption(course: Course) -> str:
         told.append("Toxicities by CTCAE grade; a broken edge was not related to the treatment.")
     early = [f for f in course.findings if f.day < -56]
     if early:
-        told.append(f"{len(early)} earlier than eight weeks before the first dose are in the table only.")
+        told.append(f"{len(early)} earlier than eight weeks before {event} are in the table only.")
+    if course.days_from:
+        told.append(f"No dates are known: the sentences tell days from {' or '.join(course.days_from)}.")
     return " ".join(told)
+
+
+def _with_article(event: str) -> str:
+    """Return "the first dose", but "diagnosis"."""
+    return f"the {event}" if event == "first dose" else event
 
 
 def _values(course: Course) -> str:
@@ -119,7 +127,7 @@ def _value(v: Value) -> str:
 def _findings(course: Course) -> str:
     if not course.findings:
         return ""
-    names = ("Day", "Date", "Lane", "What", "Value", "Because", "Cell")
+    names = ("Day", *(() if course.days_from else ("Date",)), "Lane", "What", "Value", "Because", "Cell")
     head = "".join('<th class="num">Day</th>' if n == "Day" else f"<th>{n}</th>" for n in names)
     rows = "".join(_line(f) for f in course.findings)
     table = f'<table class="wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
@@ -128,9 +136,10 @@ def _findings(course: Course) -> str:
 
 def _line(f: Finding) -> str:
     imputed = " (imputed)" if f.lane == "event" and not f.sure else ""
+    date = () if f.date is None else (("Date", "date", f.date.isoformat() + imputed),)
     cells = (
         ("Day", "num", str(f.day)),
-        ("Date", "date", f.date.isoformat() + imputed),
+        *date,
         ("Lane", "", _LANES[f.lane]),
         ("What", "", f.series),
         ("Value", "", f"grade {f.shown}" if f.lane == "toxicity" else "" if f.lane == "event" else f.shown),

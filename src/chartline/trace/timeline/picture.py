@@ -68,7 +68,8 @@ def _axis(course: Course) -> Axis:
 
 
 def _grid(course: Course, axis: Axis, bottom: float) -> str:
-    out = text(0, 14, "Day", "soft small") + text(0, bottom + 17, "Date", "soft small")
+    out = text(0, 14, "Day", "soft small")
+    out += "" if course.days_from else text(0, bottom + 17, "Date", "soft small")
     reached = -1e9
     for day in axis.ticks():
         x = axis.x(day)
@@ -76,7 +77,7 @@ def _grid(course: Course, axis: Axis, bottom: float) -> str:
         out += text(x, 14, str(day), "small" if day else "lane", "middle")
         assert course.start is not None
         date = date_of(course.start, day)
-        if x - 28 > reached:
+        if x - 28 > reached and not course.days_from:
             out += text(x, bottom + 17, date, "soft small", "middle")
             reached = x + 30
     if axis.fold is not None:
