@@ -58,6 +58,7 @@ def read_study(
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.mapping.load import load_mapping
+    from chartline.mapping.possible import check_remission
     from chartline.sources.read import read_centre
 
     tell("Reading the protocol")
@@ -65,6 +66,8 @@ def read_study(
     check_endpoints(protocol, str(protocol_file(study)))
     check_rule_sets(protocol, str(protocol_file(study)))
     home = protocol_file(study).parent
+    mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()
     parts: list[ClinicalData] = []
@@ -80,7 +83,7 @@ def read_study(
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
         mapping_file, folder = home / centre.mapping, home / centre.folder
-        mapping = load_mapping(mapping_file)
+        mapping = mappings[centre.id]
         if mapping.centre != centre.id:
             raise MappingError(
                 f"The mapping is for centre {mapping.centre}, the protocol names it for centre {centre.id}",

@@ -154,6 +154,16 @@ def assessments(data: ClinicalData) -> pl.DataFrame:
     return data["RS"].group_by("CENTRE", "USUBJID", "RSDTC").agg(pl.col(n).drop_nulls().first() for n in names)
 
 
+def test_mrd_of_d_and_e_is_by_flow_in_marrow_as_their_codes_say(ours: ClinicalData) -> None:
+    """D codes MRD-FLOW, "MRD by flow cytometry, bone marrow"; E the concept "MRD flow bone marrow"."""
+    sampled = pl.col("MRDCLASS").is_not_null() | pl.col("MRDVAL").is_not_null()
+    found = ours["RS"].filter(sampled & pl.col("CENTRE").is_in(["D", "E"]))
+    assert set(found.select("CENTRE", "MRDASSAY", "MRDSPEC").iter_rows()) == {
+        ("D", "FLOW", "MARROW"),
+        ("E", "FLOW", "MARROW"),
+    }
+
+
 def test_marrows_and_mrd(ours: ClinicalData, truth: ClinicalData) -> None:
     """B kept only blasts at baseline, and only blasts, response and MRD result in follow-up."""
     a, b = assessments(ours), assessments(truth)

@@ -115,6 +115,16 @@ def test_an_answer_about_another_file_is_refused(bad: Amendment, told: str) -> N
     assert told in str(e.value)
 
 
+def test_an_answer_about_a_file_that_has_only_its_headings_says_that_it_has_no_rows() -> None:
+    empty = source(table("S", TEXT.splitlines()[0]))
+    with pytest.raises(AmendmentError) as e:
+        apply_amendments(empty, [amend("B2", "03/04/2020", value="2020-04-03")])
+    assert e.value.what == "book.xlsx!S has no rows, only its headings."
+    assert e.value.where.endswith(": book.xlsx!S!B2")
+    assert e.value.expected == "the rows that it had when the answer was given"
+    assert e.value.do == "put the centre's whole file back, or take the answer out of answers.csv"
+
+
 def test_the_later_of_two_answers_wins_and_the_earlier_says_so() -> None:
     first = amend("D2", "7.0", value="0.8", name="A1")
     second = amend("D2", "7.0", value="0.7", name="A2")

@@ -14,6 +14,7 @@ from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
 from chartline.protocol.resolve import resolve
+from chartline.trace.response_lines import response_lines
 from derive_cases import because, derive, protocol, row
 from truth_data import tiny
 
@@ -122,6 +123,48 @@ def test_mrd_at_transplantation(sample: str, status: str | None) -> None:
     rs = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD|MRDVAL|MRDSENS|MRDCLASS\nP1|2020-01-28|1|2|0|ABSENT|||"
     adam = transplanted(RS=f"{rs}\nP1|{day}|1|2|0|ABSENT|{level}|{limit}|{said}")
     assert row(adam["ADSL"], "HSCTMRD") == (status,)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "blasts", "differ"),
+    [
+        ("CR/CRi", 2, "N"),
+        ("CR2", 2, "N"),
+        ("Active disease", 40, "N"),
+        ("Active disease", 2, "Y"),  # the marrow of 28 January says CRi
+        ("CR/CRi", 40, "Y"),  # and here NR
+        ("Relapsed, refractory", 2, "Y"),
+        ("CR2 after relapse", 2, None),  # says both
+        ("not in CR", 2, None),  # words that are not declared: not read as CR
+        ("", 2, None),
+    ],
+)
+def test_the_recorded_status_is_set_beside_the_derived_one(recorded: str, blasts: int, differ: str | None) -> None:
+    pr = "USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC|PRSTATUS\nP1|ALLOGENEIC HSCT|Y|AFTER|2020-03-01|" + recorded
+    rs = f"USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2020-01-28|1|{blasts}|0|ABSENT"
+    assert row(transplanted(PR=pr, RS=rs)["ADSL"], "HSCTREC", "HSCTDIS") == (recorded or None, differ)
+
+
+def test_a_status_that_differs_is_listed_with_both_sentences() -> None:
+    pr = "USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC|PRSTATUS\nP1|ALLOGENEIC HSCT|Y|AFTER|2020-03-01|ACTIVE DISEASE"
+    adam = transplanted(PR=pr)
+    (line,) = response_lines(adam, protocol())["discordant"]["HSCTSTAT"]
+    assert (line.subject, line.derived, line.recorded) == ("P1", "CRi", "ACTIVE DISEASE")
+    assert line.why_derived.startswith("transplanted on 2020-03-01; last assessment before: CRi (marrow 2020-01-28")
+    assert line.why_recorded == "transplanted on 2020-03-01; recorded status ACTIVE DISEASE"
+    (beside,) = because(adam, "ADSL.HSCTDIS")
+    assert beside == f"{line.why_derived}; recorded status ACTIVE DISEASE, no remission"
+    agreed = transplanted(PR=pr.replace("ACTIVE DISEASE", "CRi"))
+    assert response_lines(agreed, protocol())["discordant"]["HSCTSTAT"] == ()
+
+
+def test_a_partial_remission_that_the_study_counts_as_a_response_is_one_in_the_record_too() -> None:
+    pr = "USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC|PRSTATUS\nP1|ALLOGENEIC HSCT|Y|AFTER|2020-03-01|PR"
+    rs = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2020-01-28|1|2|0|ABSENT"
+    assert row(transplanted(PR=pr, RS=rs)["ADSL"], "HSCTSTAT", "HSCTDIS") == ("CRi", "Y")
+    wide = {"criteria": "eln_2024", "assessments": "RSCYCLE >= 1", "responders": ["CR", "CRi", "MLFS", "PR"]}
+    adam = derive({"EX": EX, "PR": pr, "RS": rs}, response=wide, response_variants={})
+    assert row(adam["ADSL"], "HSCTSTAT", "HSCTDIS") == ("MLFS", "N")  # blasts below 5 %, no counts
 
 
 def test_who_was_not_transplanted_has_nothing_of_it() -> None:
@@ -263,6 +306,7 @@ def test_a_study_without_lines_or_transplantation_has_nothing_of_them() -> None:
         ("prior_therapy", {"first_remission": "STATUS"}, "number among the characteristics"),
         ("prior_therapy", {"recorded": {"CR1GRP": "CR1DUR"}}, "variable of earlier therapy"),
         ("transplant", {"interval_days": [60, 28]}, "groups of days end at 60, 28"),
+        ("transplant", {"recorded_active": ["cr"]}, "means a remission and no remission"),
         ("transplant", {"other_conditioning": ["bu"]}, "names two things"),
     ],
 )

@@ -33,6 +33,17 @@ def test_the_digest_is_of_the_meaning_not_of_the_writing(tmp_path: Path) -> None
     assert protocol_digest(load_protocol(other)) != protocol_digest(load_protocol(EXAMPLE))
 
 
+def test_a_missing_study_is_told_with_the_folder_it_was_looked_for_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for study, missing in ((Path("nowhere"), "nowhere"), (Path(), "protocol.yaml")):
+        with pytest.raises(ProtocolError) as e:
+            load_protocol(study)
+        assert e.value.what == f"There is no file {missing}"
+        assert e.value.where == str(tmp_path)  # "." would say nothing
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

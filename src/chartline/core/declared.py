@@ -34,7 +34,7 @@ def read_text(path: Path, error: type[StudyError]) -> str:
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise error(
             f"There is no file {path.name}",
-            where=str(path.parent),
+            where=str(path.parent.resolve()),
             expected=f"one of: {', '.join(near)}" if near else "a YAML file",
             do="check the name, or name the folder that holds it",
         ) from None

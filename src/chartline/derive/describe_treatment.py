@@ -64,6 +64,11 @@ def _transplant(t: Transplant, protocol: Protocol) -> list[str]:
         f"status.{interval} Bilirubin is the last value in the {t.bilirubin_days} days before, against the "
         "laboratory's upper limit."
     ]
+    if t.source == "PR":
+        out.append(
+            "The disease status recorded with the procedure was set beside it, as far as its words say whether it is a "
+            f"remission ({', '.join(t.recorded_remission)}) or not ({', '.join(t.recorded_active)})."
+        )
     if t.alkylators:
         out.append(
             f"Alkylating agents of conditioning were told by their names ({', '.join(t.alkylators)}); where the text "

@@ -34,7 +34,8 @@ and <NAME>FL <NAME>DT of every milestone that the protocol declares under `miles
 Where the protocol declares a schedule, earlier therapy, a transplantation (`protocol/treatment_names.py`):
     RDI NCYRED NCYDLY NCYFLAT NOMIT CUMCUTFL            cycles against their plan (cycles.py)
     SALVAGE RRSTAT CR1GRP PRHSCTFL, a flag an agent     earlier therapy (prior_therapy.py)
-    HSCTBRFL HSCTINTG HSCTSTAT HSCTMRD HSCTDON HSCTCOND HSCTALK2 HSCTTHIO HSCTBILI (transplant_status.py)
+    HSCTBRFL HSCTINTG HSCTSTAT HSCTREC HSCTDIS HSCTMRD HSCTDON HSCTCOND HSCTALK2 HSCTTHIO HSCTBILI
+                                                        (transplant_status.py)
 A date variable has `<name>F` beside it, 'D'/'M'/'Y' where the day was imputed from a partial date (as ADaM's --DTF).
 `topics` says for each ADSL variable which query topics it rests on.
 """

@@ -111,6 +111,7 @@ _TREATMENT = (
         "CUMCUTFL": frozenset({Topic.EXPOSURE}),
         "PRHSCTFL": frozenset({Topic.BASELINE, Topic.TRANSPLANT}),
         "HSCTSTAT": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.COUNTS, Topic.RELAPSE}),
+        "HSCTDIS": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.COUNTS, Topic.RELAPSE}),
         "HSCTBRFL": frozenset({Topic.TRANSPLANT, Topic.RESPONSE, Topic.RELAPSE, Topic.NEW_THERAPY}),
         "HSCTINTG": frozenset({Topic.TRANSPLANT, Topic.EXPOSURE}),
         "HSCTMRD": frozenset({Topic.TRANSPLANT, Topic.MRD}),

@@ -4,6 +4,9 @@ In: the transplantation of each subject (`transplant.py`), response, MRD samples
 procedure. Out per transplanted subject (null: not known, or not transplanted)
 
     HSCTSTAT  response category of the last assessment before it, or RELAPSE where one lies between
+    HSCTREC   the disease status that the chart gives with the procedure (PRSTATUS), as it stands there
+    HSCTDIS   whether HSCTSTAT and HSCTREC differ: a response in one of them, none in the other; null where either is
+              not known, or the words of HSCTREC do not say which
     HSCTBRFL  bridged: in a response then, and no new therapy since day 0
     HSCTINTG  days from the last dose, grouped as the protocol says
     HSCTMRD   the last MRD sample before it: negative, not negative, or not sensitive enough to say
@@ -31,7 +34,7 @@ from chartline.derive.milestones import KEY
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.mrd_samples import judged
 from chartline.derive.response import Assessed
-from chartline.derive.response_rules import responders_of
+from chartline.derive.response_rules import load_rules, responders_of
 from chartline.protocol.model import Mrd, Protocol, Transplant
 from chartline.protocol.treatment_names import (
     MRD_NEGATIVE,
@@ -76,7 +79,8 @@ def derive_transplant_status(
         rows = rows.join(part, on=KEY, how="left", maintain_order="left")
     rows = rows.join(_procedure(data, declared), on=[*KEY, "transplant_SEQ"], how="left", maintain_order="left")
     names = [n for n in TRANSPLANT_VARIABLES if n in treatment_variables(protocol)]
-    out = run(_with_status(rows, responders_of(protocol.response)).with_columns(_flags(declared, protocol)))
+    rows = _with_status(rows, responders_of(protocol.response)).with_columns(_flags(declared, protocol))
+    out = run(rows.with_columns(_recorded_responds(declared, protocol).alias("SAID")).with_columns(_differs(protocol)))
     return out.select(*KEY, *names), _reasons(out, declared, names)
 
 
@@ -141,9 +145,9 @@ def _last_bilirubin(data: ClinicalData, rows: pl.LazyFrame, declared: Transplant
 
 
 def _procedure(data: ClinicalData, declared: Transplant) -> pl.LazyFrame:
-    """Donor and conditioning of each procedure; only PR has them."""
+    """Donor, conditioning and recorded status of each procedure; only PR has them."""
     rows = data["PR"].lazy() if declared.source == "PR" else data["PR"].lazy().clear()
-    return rows.select(*KEY, pl.col("SEQ").alias("transplant_SEQ"), "PRDONOR", "PRCOND").unique(
+    return rows.select(*KEY, pl.col("SEQ").alias("transplant_SEQ"), "PRDONOR", "PRCOND", "PRSTATUS").unique(
         [*KEY, "transplant_SEQ"], keep="first", maintain_order=True
     )
 
@@ -166,6 +170,27 @@ def _with_status(rows: pl.LazyFrame, responders: tuple[str, ...]) -> pl.LazyFram
     return rows.with_columns(pl.when(known).then(_yes(bridged)).alias("HSCTBRFL"))
 
 
+def _recorded_responds(declared: Transplant, protocol: Protocol) -> pl.Expr:
+    """Whether the recorded status is a response; null where a word of it is not declared, or it says both."""
+    responders = {r.lower() for r in responders_of(protocol.response)}
+    remission = [*declared.recorded_remission, *responders]
+    active = [w for w in declared.recorded_active if w.lower() not in responders]
+    read, good, bad = (
+        names_only("PRSTATUS", [*remission, *active]),
+        names_any("PRSTATUS", remission),
+        names_any("PRSTATUS", active),
+    )
+    return pl.when(read & (good != bad)).then(good)
+
+
+def _differs(protocol: Protocol) -> pl.Expr:
+    not_evaluable = load_rules(protocol.response.criteria).not_evaluable
+    derived = pl.when(pl.col("HSCTSTAT") != not_evaluable).then(
+        pl.col("HSCTSTAT").is_in(responders_of(protocol.response))
+    )
+    return _yes(derived != pl.col("SAID")).alias("HSCTDIS")
+
+
 def _yes(holds: pl.Expr) -> pl.Expr:
     return pl.when(holds).then(pl.lit("Y")).when(~holds).then(pl.lit("N"))
 
@@ -183,6 +208,7 @@ def _flags(declared: Transplant, protocol: Protocol) -> list[pl.Expr]:
         pl.coalesce(groups).alias("HSCTINTG"),
         pl.col("PRDONOR").alias("HSCTDON"),
         pl.col("PRCOND").alias("HSCTCOND"),
+        pl.col("PRSTATUS").alias("HSCTREC"),
         pl.when(many >= 2).then(pl.lit("Y")).when(read).then(pl.lit("N")).alias("HSCTALK2"),
         pl.when(named.get(THIOTEPA, pl.lit(False))).then(pl.lit("Y")).when(read).then(pl.lit("N")).alias("HSCTTHIO"),
         read.alias("READ"),
@@ -213,6 +239,11 @@ def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[
     mrd = pl.format("{}; last MRD sample before it on {}: {}", on, pl.col("MRDDT").cast(pl.String),
         pl.col("HSCTMRD").str.to_lowercase()).fill_null(pl.format("{}; no MRD sample before it", on))  # fmt: skip
     donor = pl.format("{}; donor {}", on, "HSCTDON").fill_null(pl.format("{}; donor not recorded", on))
+    recorded = pl.format("{}; recorded status {}", on, "HSCTREC").fill_null(pl.format("{}; status not recorded", on))
+    said = pl.when(pl.col("SAID")).then(pl.lit(", a remission")).when(~pl.col("SAID")).then(pl.lit(", no remission"))
+    unsaid = pl.when(pl.col("HSCTREC").is_not_null()).then(pl.lit(", which the words of the protocol do not read"))
+    beside = pl.coalesce(pl.format("recorded status {}", "HSCTREC"), pl.lit("status not recorded"))
+    beside = pl.format("{}; {}{}", status, beside, pl.coalesce(said, unsaid, pl.lit("")))
     conditioned = pl.format("{}; conditioning {}", on, "HSCTCOND")
     conditioning = conditioned.fill_null(pl.format("{}; conditioning not recorded", on))
     agents = pl.when(pl.col("AGENTS") == "").then(pl.lit("no alkylating agent")).otherwise(pl.col("AGENTS"))
@@ -227,6 +258,8 @@ def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[
     of_row = pl.col("transplant_SEQ")
     told: dict[str, tuple[pl.Expr, str, pl.Expr, str | pl.Expr]] = {
         "HSCTSTAT": (status, "RS", pl.col("STATUSSEQ"), "BMBLAST"),
+        "HSCTREC": (recorded, declared.source, of_row, "PRSTATUS"),
+        "HSCTDIS": (beside, declared.source, of_row, "PRSTATUS"),
         "HSCTBRFL": (pl.format("{}; {}", status, therapy), "RS", pl.col("STATUSSEQ"), "BMBLAST"),
         "HSCTINTG": (interval, declared.source, of_row, "PRSTDTC"),
         "HSCTMRD": (mrd, "RS", pl.col("MRDSEQ"), pl.col("MRDVAR")),

@@ -228,6 +228,13 @@ class _Overlay:
         for table in self._data.tables.values():
             column = a.address.rsplit("!", 1)[-1]
             place = _within(table, a.address)
+            if place is not None and table.frame.is_empty():
+                return AmendmentError(
+                    f"{table.sheet} has no rows, only its headings.",
+                    where=where,
+                    expected="the rows that it had when the answer was given",
+                    do="put the centre's whole file back, or take the answer out of answers.csv",
+                )
             if place is None or table.grid or self._cell(table, place.rpartition("!")[0]) is None:
                 continue
             columns = list(table.places.values())

@@ -391,6 +391,17 @@ class Transplant(EventSource):
         "not known how many there were.",
         examples=[["flu", "tbi"]],
     )
+    recorded_remission: tuple[str, ...] = Field(
+        ("CR", "CRi", "CRh", "CR1", "CR2", "CR3", "complete remission", "remission"),
+        description="Words of the recorded disease status (PRSTATUS) that mean a remission, as every response of the "
+        "rule set does. It is set beside the derived status; with any other word, or with both kinds, it is not.",
+        examples=[["CR", "CR1", "CR2"]],
+    )
+    recorded_active: tuple[str, ...] = Field(
+        ("active", "active disease", "relapse", "relapsed", "refractory", "PR", "NR", "SD", "PD", "no response"),
+        description="Words of the recorded disease status that mean no remission.",
+        examples=[["active disease", "relapse"]],
+    )
 
 
 class Unsupported(Declared):

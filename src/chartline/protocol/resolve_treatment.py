@@ -55,6 +55,13 @@ def _transplant(transplant: Transplant, place: Place) -> None:
             expected="whole days, each more than the one before",
             do="put them in order",
         )
+    if both := {w.lower() for w in transplant.recorded_remission} & {w.lower() for w in transplant.recorded_active}:
+        raise ProtocolError(
+            f"`{min(both)}` means a remission and no remission",
+            where=str(place.at("recorded_active")),
+            expected="each word of the recorded status in one of recorded_remission, recorded_active",
+            do="take it out of one of them",
+        )
     owners: dict[str, str] = dict.fromkeys(transplant.other_conditioning, "other_conditioning")
     for name, words in _named(transplant.alkylators).items():
         if owners.setdefault(name, words) != words:

@@ -30,6 +30,8 @@ TRANSPLANT_VARIABLES: dict[str, tuple[str, str]] = {
     "HSCTBRFL": ("Bridged to transplantation", "flag"),
     "HSCTINTG": ("Last dose to transplantation, grouped", "text"),
     "HSCTSTAT": ("Response at transplantation", "text"),
+    "HSCTREC": ("Disease status at transplantation as recorded", "text"),
+    "HSCTDIS": ("Status at transplantation: derived and recorded differ", "flag"),
     "HSCTMRD": ("MRD at transplantation", "text"),
     "HSCTDON": ("Donor", "text"),
     "HSCTCOND": ("Conditioning", "text"),
@@ -55,6 +57,7 @@ def treatment_variables(p: Protocol) -> dict[str, tuple[str, str]]:
     if p.transplant:
         out |= TRANSPLANT_VARIABLES
         absent = [] if p.treatment else ["HSCTINTG"]
+        absent += [] if p.transplant.source == "PR" else ["HSCTREC", "HSCTDIS"]  # only PR records a status
         absent += [] if p.transplant.alkylators else ["HSCTALK2"]
         absent += [] if THIOTEPA in p.transplant.alkylators else ["HSCTTHIO"]
         out = {name: variable for name, variable in out.items() if name not in absent}

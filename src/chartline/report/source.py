@@ -239,7 +239,9 @@ class ReportSource:
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once
     responses: tuple[ResponseLine, ...] = ()  # patients whose best response differs between them
-    discordant: Mapping[str, tuple[DiscordantLine, ...]] = field(default_factory=dict)  # "INVBOR", "DRELFL" -> lines
+    discordant: Mapping[str, tuple[DiscordantLine, ...]] = field(
+        default_factory=dict
+    )  # INVBOR, DRELFL, HSCTSTAT -> lines
     origins: Mapping[str, str] = field(default_factory=dict)  # endpoint -> what its times are counted from, in words
     levels: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict

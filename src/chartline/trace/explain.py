@@ -50,7 +50,7 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
     """
     headline = _headline(out)
     results = pl.read_parquet(out / "results.parquet")
-    result = _find_result(what, headline, results)
+    result = _find_result(what, headline, results, out / "results.parquet")
     yield from _number(result, headline, what)
     trace = pl.read_parquet(out / "trace.parquet")
     own, whole = (f"RESULT.{result['analysis']}/{result['group']}", f"RESULT.{result['analysis']}")
@@ -124,9 +124,15 @@ def _rules(out: Path) -> dict[str, str]:
     return {item: said["rules"] for item, said in values.items()}
 
 
-def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame) -> dict[str, Any]:
+def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame, file: Path) -> dict[str, Any]:
+    """Return the row of `results` (read from `file`) that is meant; raise ExplainError where there is none."""
     if not what:
-        raise ExplainError("Say which number to explain", expected=f"one of {', '.join(headline)}, or a result id")
+        raise ExplainError(
+            "Say which number to explain",
+            where=str(file),
+            expected=f"one of {', '.join(headline)}, or a result id",
+            do="see headline.json or results.csv for the names",
+        )
     wanted = headline[what]["result_id"] if what in headline else what
     hit = results.filter(pl.col("result_id") == wanted)
     if hit.is_empty():  # an analysis: its own number, not the first of its rows
@@ -138,6 +144,7 @@ def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFra
         near = [by_small[k] for k in difflib.get_close_matches(what.lower(), by_small, n=3)]
         raise ExplainError(
             f"There is no result `{what}`",
+            where=str(file),
             expected=f"did you mean {', '.join(near)}?" if near else f"one of {', '.join(headline)}, or a result id",
             do="see headline.json or results.csv for the names",
         )
@@ -239,7 +246,11 @@ def _items(out: Path, of: pl.DataFrame, what: str) -> list[str]:
         if item in known:
             via = of.filter(pl.col("ITEM") == item)["VIA"][0] or ""
             return [item, *(v for v in via.split(";") if v in known)]
-        raise ExplainError(f"The subject does not belong to the population of {what}")
+        raise ExplainError(
+            f"The subject does not belong to the population of {what}",
+            where=str(out / "trace.parquet"),
+            do="`chartline explain` without --subject lists who does",
+        )
     near = difflib.get_close_matches(what, [k.split(".", 1)[1] for k in known], n=3)
     raise ExplainError(
         f"There is no value `{what}` for this subject",

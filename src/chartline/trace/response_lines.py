@@ -31,8 +31,9 @@ def response_lines(adam: Adam, protocol: Protocol) -> dict[str, Any]:
         "response_sets": sets,
         "responses": _changing(adsl, [s.variable for s in sets]),
         "discordant": {
-            "INVBOR": _discordant(adsl, adam, ("BOR", "INVBOR"), ("BOR", "INVBOR")),
-            "DRELFL": _discordant(adsl, adam, ("DRELFL", "RECRELFL"), ("DRELDT", "RECRELDT")),
+            "INVBOR": _discordant(_differing(adsl, "BOR", "INVBOR"), adam, ("BOR", "INVBOR")),
+            "DRELFL": _discordant(_differing(adsl, "DRELFL", "RECRELFL"), adam, ("DRELDT", "RECRELDT")),
+            "HSCTSTAT": _discordant(_status_differs(adsl), adam, ("HSCTSTAT", "HSCTREC")),
         },
         "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"]),
     }
@@ -78,12 +79,20 @@ def _changing(adsl: pl.DataFrame, variables: list[str]) -> tuple[ResponseLine, .
     return tuple(line for line in lines if len(set(line.best.values())) > 1)
 
 
-def _discordant(
-    adsl: pl.DataFrame, adam: Adam, names: tuple[str, str], told: tuple[str, str]
-) -> tuple[DiscordantLine, ...]:
-    """Lines of those whose two variables `names` are both known and differ; the sentences are those of `told`."""
-    derived, recorded = names
-    differ = adsl.filter(pl.col(derived) != pl.col(recorded)).select("USUBJID", derived, recorded)
+def _differing(adsl: pl.DataFrame, derived: str, recorded: str) -> pl.DataFrame:
+    """USUBJID and the two variables of those of whom both are known and differ."""
+    return adsl.filter(pl.col(derived) != pl.col(recorded)).select("USUBJID", derived, recorded)
+
+
+def _status_differs(adsl: pl.DataFrame) -> pl.DataFrame:
+    """The same of the status at transplantation, whose two variables are not in the same words: HSCTDIS says it."""
+    if "HSCTDIS" not in adsl.columns:
+        return pl.DataFrame(schema={"USUBJID": pl.String, "HSCTSTAT": pl.String, "HSCTREC": pl.String})
+    return adsl.filter(pl.col("HSCTDIS") == "Y").select("USUBJID", "HSCTSTAT", "HSCTREC")
+
+
+def _discordant(differ: pl.DataFrame, adam: Adam, told: tuple[str, str]) -> tuple[DiscordantLine, ...]:
+    """Lines of USUBJID, derived, recorded; the sentences are those of the variables `told`."""
     items = [f"ADSL.{n}" for n in told]
     whose = adam.trace.filter(pl.col("USUBJID").is_in(differ["USUBJID"].to_list()), pl.col("ITEM").is_in(items))
     why = {(s, i): because for s, i, because in whose.select("USUBJID", "ITEM", "BECAUSE").rows()}

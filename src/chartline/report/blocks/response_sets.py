@@ -1,7 +1,8 @@
 """The response under each rule set that the protocol derives by, and where the charts disagree with the rules.
 
 What each category means and where it comes from; best responses side by side with the patients who change; the treating
-team's response and the recorded relapse beside the derived ones, with every patient of whom they differ.
+team's response, the recorded relapse and the recorded status at transplantation beside the derived ones, with every
+patient of whom they differ.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ def build(source: ReportSource) -> list[Block]:
         out += _concordance(source, analysis)
     out += _listed(source, "INVBOR", "Patients whose response differs between the rules and the treating team.")
     out += _listed(source, "DRELFL", "Patients whose relapse differs between the assessments and the record.")
+    out += _listed(
+        source, "HSCTSTAT", "Patients whose status at transplantation differs between the assessments and the record."
+    )
     return [Heading("Response criteria"), Paragraph(_named(source)), *out]
 
 
