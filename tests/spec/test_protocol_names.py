@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from chartline.derive.response_rules import load_rules
-from chartline.protocol.model import Characteristic
 from chartline.protocol.names import in_sentence, level_label, level_words
+from chartline.protocol.reporting import Characteristic
 from counts_cases import tiny_protocol
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from chartline.derive.describe_response import recovery_sentences
 from chartline.derive.response_rules import CountsWindow, ResponseRules, load_rules
 from chartline.derive.subject import adsl_labels
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 from derive_cases import because, derive, protocol, row
 
 DOSES = """

@@ -8,7 +8,7 @@ import pytest
 
 from chartline.counts.count import count_analyses
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Headline
+from chartline.protocol.reporting import Headline
 from chartline.results.headline import build_headline
 from chartline.results.model import RESULT_COLUMNS, Result, Results
 from chartline.results.serialise import result_rows, results_from_rows

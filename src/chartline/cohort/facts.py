@@ -18,7 +18,8 @@ from chartline.core.dates import PartialPolicy, age_in_years, first_day, is_part
 from chartline.core.index import index_days
 from chartline.core.plans import run
 from chartline.core.reasons import number_text, reason
-from chartline.protocol.model import Characteristic, Protocol
+from chartline.protocol.model import Protocol
+from chartline.protocol.reporting import Characteristic
 
 KEY = ["CENTRE", "USUBJID"]
 

@@ -26,7 +26,7 @@ from chartline.core.reasons import number_of, number_text, reason
 from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.schedule_rules import Limit, Plan, ScheduleRules, load_schedule
-from chartline.protocol.model import Treatment
+from chartline.protocol.treatment import Treatment
 
 CYCLE = [*KEY, "CYCLE"]
 _DECIMALS = 6  # sums of decimal doses: 0.8 + 0.5 + 0.5 is 1.8

@@ -25,8 +25,10 @@ from chartline.derive.milestone_topics import milestone_topics
 from chartline.derive.milestones import KEY, bounds_of, day_of, first_row_after, source_of
 from chartline.derive.response_rules import load_rules
 from chartline.protocol.base import Milestone, own_variables
-from chartline.protocol.model import DatedEvent, Protocol, ResponseLandmark, Unsupported
+from chartline.protocol.events import DatedEvent
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import in_sentence
+from chartline.protocol.response import ResponseLandmark, Unsupported
 
 _SUFFIXES = ("DTC", "SEQ", "LO", "HI", "F", *map(str, PartialPolicy))
 

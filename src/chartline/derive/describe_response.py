@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chartline.derive.response_counts import TESTS
 from chartline.derive.response_rules import CountRule, ResponseRules, counts_window_of, free_days_of, load_rules
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 
 
 def recovery_sentences(choice: Response) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chartline.derive.schedule_rules import Limit, Plan, ScheduleRules, load_schedule
-from chartline.protocol.model import PriorTherapy, Protocol, Transplant
+from chartline.protocol.model import Protocol
+from chartline.protocol.treatment import PriorTherapy, Transplant
 from chartline.protocol.treatment_names import interval_groups
 
 _WORDS = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least", "==": "exactly"}

@@ -18,7 +18,7 @@ from chartline.core.query import Topic
 from chartline.derive.milestone_topics import milestone_topics
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Endpoint as Declared
+from chartline.protocol.events import Endpoint as Declared
 from chartline.protocol.model import Protocol
 from chartline.protocol.place import Place
 

@@ -14,7 +14,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, number_text, reason
-from chartline.protocol.model import CycleRule, Treatment
+from chartline.protocol.treatment import CycleRule, Treatment
 
 KEY = ["CENTRE", "USUBJID"]
 

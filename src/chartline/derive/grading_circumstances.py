@@ -13,7 +13,7 @@ from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.derive.grading_scale import DIRECTIONS, grade, load_scale
 from chartline.derive.milestones import KEY
-from chartline.protocol.model import Laboratory
+from chartline.protocol.toxicity import Laboratory
 
 _UNTOLD = "the grade depends on symptoms or treatment, which are not recorded with it"
 

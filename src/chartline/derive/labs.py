@@ -33,7 +33,7 @@ from chartline.core.reasons import reason
 from chartline.derive.grading_circumstances import grade_under
 from chartline.derive.milestones import KEY, stop_day, stop_word
 from chartline.protocol.lab_terms import usual_directions
-from chartline.protocol.model import Laboratory
+from chartline.protocol.toxicity import Laboratory
 
 _TEST = [*KEY, "LBTESTCD"]
 

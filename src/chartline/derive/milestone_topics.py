@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chartline.core.query import Topic
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import DatedEvent, Protocol
+from chartline.protocol.events import DatedEvent
+from chartline.protocol.model import Protocol
 
 _SHIPPED: dict[str, frozenset[Topic]] = {
     str(m): frozenset({topic})

@@ -28,8 +28,9 @@ from chartline.core.index import START_OF, index_days
 from chartline.core.plans import run
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import EventSource, Protocol
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import in_sentence
+from chartline.protocol.treatment import EventSource
 
 KEY = ["CENTRE", "USUBJID"]
 SOURCES: dict[Milestone, tuple[str, str]] = {

@@ -18,7 +18,7 @@ from chartline.derive.mrd_rules import MrdRules, load_mrd_rules
 from chartline.derive.mrd_samples import judged, relapsed
 from chartline.derive.mrd_windows import derive_windows
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Mrd
+from chartline.protocol.response import Mrd
 
 
 def derive_mrd(

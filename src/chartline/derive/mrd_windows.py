@@ -21,8 +21,8 @@ from chartline.core.reasons import reason
 from chartline.derive.milestones import KEY
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.mrd_samples import judged
-from chartline.protocol.model import Mrd
 from chartline.protocol.names import MRD_WINDOWS, mrd_variable
+from chartline.protocol.response import Mrd
 
 
 def derive_windows(

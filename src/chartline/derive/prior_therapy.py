@@ -24,7 +24,8 @@ from chartline.core.reasons import number_of, number_text, reason
 from chartline.core.words import names_any
 from chartline.derive.milestones import KEY
 from chartline.errors import ProtocolError
-from chartline.protocol.model import PriorTherapy, Protocol, Transplant
+from chartline.protocol.model import Protocol
+from chartline.protocol.treatment import PriorTherapy, Transplant
 from chartline.protocol.treatment_names import REFRACTORY, RELAPSED, first_remission_groups
 
 _CELL = ["SRCDOM", "SRCSEQ", "SRCVAR"]

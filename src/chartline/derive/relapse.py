@@ -18,7 +18,7 @@ from chartline.derive.findings import verdict, visit_findings
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import Finding, Measure, ResponseRules, load_rules
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 
 _RELAPSE = Milestone.RELAPSE
 

@@ -28,7 +28,8 @@ from chartline.derive.response_counts import count_evidence, recovery
 from chartline.derive.response_rules import ResponseRules, counts_window_of, load_rules, responders_of
 from chartline.derive.reviewed import with_reviewed_categories
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Protocol, Response
+from chartline.protocol.model import Protocol
+from chartline.protocol.response import Response
 
 _INPUTS = ("BMBLAST", "PBBLAST", "EMD", "INVRESP", "RSCYCLE", "RSVISIT", "MRDVAL")
 

@@ -23,7 +23,7 @@ from chartline.derive.response_rules import (
     counts_window_of,
     free_days_of,
 )
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 
 TESTS = {"ANC": "neutrophils", "PLT": "platelets", "HB": "haemoglobin", "WBC": "white cells"}
 _DAY = [*KEY, "ADT", "CNTDT"]

@@ -23,7 +23,7 @@ from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import Landmark, ResponseRules, load_rules, responders_of
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 
 NAMES = ("TTRESP", "TTRESPM", "NEREAS", "REFRFL", "INVBOR", "INVRSPFL")
 EARLY, OTHER = "Early death", "Other"

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from chartline.derive.rule_set import Operator, Rule, RuleSet, available_rule_sets, load_rule_set
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Response
+from chartline.protocol.response import Response
 
 
 class CountsWindow(Rule):

@@ -12,9 +12,11 @@ from chartline.derive.syndrome_rules import available_syndromes, load_syndrome
 from chartline.protocol.analyses import MrdRates
 from chartline.protocol.base import Milestone
 from chartline.protocol.describe import uses_grading, uses_mrd, uses_response
-from chartline.protocol.model import Laboratory, Protocol, Response
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import mrd_compared
 from chartline.protocol.place import Place, check_known
+from chartline.protocol.response import Response
+from chartline.protocol.toxicity import Laboratory
 
 
 def rule_sets_of(protocol: Protocol) -> tuple[RuleSet, ...]:

@@ -20,7 +20,7 @@ from chartline.derive.adverse_events import in_group
 from chartline.derive.milestones import KEY
 from chartline.mapping import words
 from chartline.protocol.lab_terms import terms_of
-from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
+from chartline.protocol.toxicity import AeComponent, LabComponent, SafetyFlag
 
 _LIVER = {"ALT", "AST", "BILI", "ALP", "GGT"}
 _BLOOD = {"ANC", "PLT", "HB", "WBC"}

@@ -14,7 +14,7 @@ from chartline.core.plans import run
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import derive_safety
 from chartline.mapping import words
-from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
+from chartline.protocol.toxicity import AeComponent, LabComponent, SafetyFlag
 
 ADCOMP_SCHEMA: dict[str, pl.DataType] = {
     "CENTRE": pl.String(), "USUBJID": pl.String(), "PARAMCD": pl.String(), "COMP": pl.String(), "COMPN": pl.Int64(),

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from chartline.derive.compare import exactly
 from chartline.derive.rule_set import Operator, Rule, RuleSet, load_rule_set
 from chartline.errors import ProtocolError
-from chartline.protocol.model import Treatment
+from chartline.protocol.treatment import Treatment
 
 
 class PlannedDose(Rule):

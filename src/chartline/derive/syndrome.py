@@ -33,7 +33,7 @@ from chartline.derive.syndrome_logic import day_of, truth_of
 from chartline.derive.syndrome_rules import Pathway
 from chartline.derive.syndrome_units import BESIDE, GRADING, DeclaredSet, declared_sets
 from chartline.derive.syndrome_words import sentence_of
-from chartline.protocol.model import Syndrome
+from chartline.protocol.toxicity import Syndrome
 
 MET, NOT_MET, NOT_ASSESSABLE = "MET", "NOT MET", "NOT ASSESSABLE"
 SYNDROME_TOPICS = frozenset({Topic.FIRST_DOSE, Topic.LIVER, Topic.BLOOD_COUNTS, Topic.ADVERSE_EVENTS, Topic.TRANSPLANT})

@@ -12,7 +12,7 @@ from chartline.derive.syndrome_evidence import Unit
 from chartline.derive.syndrome_rules import Days, Requirement, SyndromeRules, load_syndrome, names_in
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import Syndrome
+from chartline.protocol.toxicity import Syndrome
 
 GRADING, BESIDE = -1, -2  # in the place of a pathway: items of the severity, items told beside the result
 

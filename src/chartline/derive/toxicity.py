@@ -22,7 +22,7 @@ from chartline.core.plans import run
 from chartline.derive.adverse_events import in_group
 from chartline.derive.milestones import KEY
 from chartline.derive.safety import Groups, all_unrelated, graded_rows, with_judge
-from chartline.protocol.model import AeComponent, LabComponent, SafetyFlag
+from chartline.protocol.toxicity import AeComponent, LabComponent, SafetyFlag
 
 ADTOX_SCHEMA: dict[str, pl.DataType] = {
     **dict.fromkeys((*KEY, "FLAG", "SRC"), pl.String()),

@@ -35,7 +35,9 @@ from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.mrd_samples import judged
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import load_rules, responders_of
-from chartline.protocol.model import Mrd, Protocol, Transplant
+from chartline.protocol.model import Protocol
+from chartline.protocol.response import Mrd
+from chartline.protocol.treatment import Transplant
 from chartline.protocol.treatment_names import (
     MRD_NEGATIVE,
     MRD_NOT_NEGATIVE,

@@ -17,7 +17,8 @@ from chartline.derive.rule_sets import check_rule_sets
 from chartline.errors import ProtocolError
 from chartline.multiverse.centres import WHOLE
 from chartline.multiverse.patients import count_specification, is_simple
-from chartline.protocol.model import Headline, Protocol
+from chartline.protocol.model import Protocol
+from chartline.protocol.reporting import Headline
 from chartline.protocol.specify import NONE_LEFT_OUT, Choice, Specifications, outcome_of
 from chartline.results.model import Result
 from chartline.results.multiverse import Multiverse, Outcome, Sway, SwitchOptions

@@ -10,8 +10,10 @@ from chartline.core.dates import PartialPolicy
 from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
 from chartline.protocol.base import Milestone
-from chartline.protocol.model import AeComponent, Endpoint, LabComponent, Protocol
+from chartline.protocol.events import Endpoint
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, mrd_compared, shipped_labels
+from chartline.protocol.toxicity import AeComponent, LabComponent
 
 MethodsText = list[tuple[str, list[str]]]
 

@@ -30,11 +30,14 @@ from chartline.protocol.analyses import (
     Toxicity,
 )
 from chartline.protocol.base import DATED, ORIGINS, Milestone, own_variables
+from chartline.protocol.events import DatedEvent, Endpoint
 from chartline.protocol.lab_terms import lab_terms
-from chartline.protocol.model import AeComponent, DatedEvent, Endpoint, Headline, LabComponent, Protocol, Published
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
+from chartline.protocol.reporting import Headline, Published
 from chartline.protocol.resolve_treatment import resolve_treatment
+from chartline.protocol.toxicity import AeComponent, LabComponent
 from chartline.protocol.treatment_names import treatment_variables
 
 # What each list of the report can print.

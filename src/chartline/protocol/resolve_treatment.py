@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 
 from chartline.errors import ProtocolError
-from chartline.protocol.model import PriorTherapy, Protocol, Transplant
+from chartline.protocol.model import Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES
 from chartline.protocol.place import Place, check_known
+from chartline.protocol.treatment import PriorTherapy, Transplant
 from chartline.protocol.treatment_names import CYCLE_VARIABLES, PRIOR_VARIABLES, TRANSPLANT_VARIABLES
 
 # What a chart may state besides its list of lines; the other variables are groups of ours.

@@ -19,9 +19,10 @@ from pydantic import BaseModel, ValidationError
 
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import DateBounds, EValue, LeaveOneOut, Multiplicity, Power, Precision
-from chartline.protocol.model import Headline, Protocol
+from chartline.protocol.model import Protocol
 from chartline.protocol.multiverse import Multiverse
 from chartline.protocol.place import Place, check_known, unknown
+from chartline.protocol.reporting import Headline
 from chartline.protocol.resolve import resolve
 
 LIMIT = 50_000  # specifications; no reader takes in more, and a slip of the pen soon makes millions

@@ -28,7 +28,8 @@ from chartline.results.model import Result, Results
 from chartline.results.multiverse import Multiverse
 
 if TYPE_CHECKING:
-    from chartline.protocol.model import Headline, Protocol, Published
+    from chartline.protocol.model import Protocol
+    from chartline.protocol.reporting import Headline, Published
 
 
 class CurveLike(Interface):

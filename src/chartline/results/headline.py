@@ -18,7 +18,8 @@ from chartline.results.model import Result, Results
 from chartline.results.wording import title_in
 
 if TYPE_CHECKING:
-    from chartline.protocol.model import Headline, Protocol
+    from chartline.protocol.model import Protocol
+    from chartline.protocol.reporting import Headline
 
 
 def build_headline(results: Results, protocol: Protocol) -> dict[str, Any]:

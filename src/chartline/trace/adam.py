@@ -12,7 +12,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.reviewed import DOMAIN
-from chartline.protocol.model import Mrd
+from chartline.protocol.response import Mrd
 from chartline.trace.build import locate
 from chartline.trace.mrd_table import mrd_table
 

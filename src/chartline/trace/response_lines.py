@@ -12,7 +12,8 @@ import polars as pl
 
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
-from chartline.protocol.model import Protocol, Response
+from chartline.protocol.model import Protocol
+from chartline.protocol.response import Response
 from chartline.report.source import DiscordantLine, ResponseLine, ResponseSet
 
 

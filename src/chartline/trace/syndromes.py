@@ -9,7 +9,8 @@ import polars as pl
 from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.derive.model import Adam
 from chartline.derive.syndrome_rules import SyndromeRules, load_syndrome
-from chartline.protocol.model import Protocol, Syndrome
+from chartline.protocol.model import Protocol
+from chartline.protocol.toxicity import Syndrome
 from chartline.report.source import LiverPoint, SyndromeLine
 
 

@@ -22,7 +22,7 @@ from chartline.core.dates import DAYS_PER_MONTH, first_day, last_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 from chartline.core.words import names_any
-from chartline.protocol.model import PriorTherapy
+from chartline.protocol.treatment import PriorTherapy
 
 RULE = Rule(
     id="history_discordant",
