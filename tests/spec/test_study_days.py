@@ -82,6 +82,11 @@ def test_a_sentence_tells_the_day_that_stands_in_the_file(run: StudyRun) -> None
     assert because(run, "P1", "ADTTE.OS") == "Event: death on day 230, 230 days after diagnosis on day 0"
 
 
+def test_days_are_counted_from_what_day_0_is(run: StudyRun) -> None:
+    assert because(run, "P1", "ADSL.TTRESP") == "CR on day 30, 30 days after the diagnosis"
+    assert because(run, "P1", "ADSL.HSCTSTAT") == "no transplantation recorded after the diagnosis"
+
+
 def test_the_other_centre_keeps_its_dates(run: StudyRun) -> None:
     assert because(run, "E1", "ADSL.BOR") == "Counted as CR: recorded by the treating team as CR on 2019-03-31"
     assert because(run, "E1", "ADTTE.OS") == "Event: death on 2019-10-17, 230 days after diagnosis on 2019-03-01"

@@ -2,7 +2,7 @@
 
 In: the main response, milestones, the protocol's choices. Out per treated subject
 
-    TTRESP TTRESPM    first dose to first response, days and months
+    TTRESP TTRESPM    first dose (or what day 0 is) to first response, days and months
     NEREAS            of those not evaluable: Early death (so many days, by the rule set) or Other
     REFRFL            refractory by the rule set's landmark for this intensity of treatment: so many cycles (null where
                       fewer were assessed), or so many days (null where nobody knows the patient alive that day, or
@@ -16,6 +16,7 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.dates import DAYS_PER_MONTH
+from chartline.core.index import IndexRows
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, reason
 from chartline.derive.compare import exactly
@@ -30,7 +31,7 @@ EARLY, OTHER = "Early death", "Other"
 
 
 def derive_details(
-    response: Assessed, milestones: pl.DataFrame, choice: Response
+    response: Assessed, milestones: pl.DataFrame, choice: Response, index: IndexRows
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (KEY and NAMES, one row a treated subject; trace)."""
     rules = load_rules(choice.criteria)
@@ -56,7 +57,7 @@ def derive_details(
         survived.alias("SURVIVED"),
     )
     out = run(rows.with_columns(_yes(pl.col("INVBOR").is_in(responders_of(choice))).alias("INVRSPFL")))
-    return out.select(*KEY, *NAMES), _reasons(out, rules, landmark)
+    return out.select(*KEY, *NAMES), _reasons(out, rules, landmark, index.event)
 
 
 def _yes(condition: pl.Expr) -> pl.Expr:
@@ -123,12 +124,12 @@ def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
     return pl.when(pl.col("BOR") == rules.not_evaluable).then(reasons)
 
 
-def _reasons(rows: pl.DataFrame, rules: ResponseRules, landmark: Landmark | None) -> list[pl.LazyFrame]:
+def _reasons(rows: pl.DataFrame, rules: ResponseRules, landmark: Landmark | None, event: str) -> list[pl.LazyFrame]:
     day = pl.col("FRSPDT").cast(pl.String)
-    came = pl.format("{} on {}, {} after the first dose", "FRSP", day, number_of("TTRESP", "day")).fill_null(
+    came = pl.format(f"{{}} on {{}}, {{}} after the {event}", "FRSP", day, number_of("TTRESP", "day")).fill_null(
         "no response"
     )
-    late = pl.format("not evaluable; died {} after the first dose", number_of("SURVIVED", "day"))
+    late = pl.format(f"not evaluable; died {{}} after the {event}", number_of("SURVIVED", "day"))
     why = pl.when(pl.col("NEREAS").is_not_null()).then(late.fill_null("not evaluable; not dead")).otherwise(
         pl.format("evaluable: {}", "BOR")
     )  # fmt: skip
@@ -139,18 +140,18 @@ def _reasons(rows: pl.DataFrame, rules: ResponseRules, landmark: Landmark | None
         "SS", pl.when(pl.col("NEREAS").is_not_null()).then("DIEDSEQ"), "DTHDTC",
     )  # fmt: skip
     told = {"TTRESP": (came, response), "TTRESPM": (came, response), "NEREAS": (why, death)}
-    refractory = _why_refractory(rules, landmark)
+    refractory = _why_refractory(rules, landmark, event)
     told |= {"REFRFL": (refractory, response), "INVBOR": (team, invest), "INVRSPFL": (team, invest)}
     return [reason(rows, f"ADSL.{n}", pl.col(n), sentence, where) for n, (sentence, where) in told.items()]
 
 
-def _why_refractory(rules: ResponseRules, landmark: Landmark | None) -> pl.Expr:
+def _why_refractory(rules: ResponseRules, landmark: Landmark | None, event: str) -> pl.Expr:
     if rules.refractory is None:
         return pl.lit(f"the rule set {rules.label} has no rule for refractory disease")
     if landmark is None:
         return pl.lit(f"the rule set {rules.label} tells refractory disease of intensive treatment only")
     codes = " or ".join(rules.refractory.without)
-    told = _why_by_cycles(codes, landmark) if landmark.after_days is None else _why_by_days(codes, landmark)
+    told = _why_by_cycles(codes, landmark) if landmark.after_days is None else _why_by_days(codes, landmark, event)
     return pl.coalesce(*told, pl.lit("no assessment on treatment that counts"))
 
 
@@ -162,13 +163,13 @@ def _why_by_cycles(codes: str, landmark: Landmark) -> list[pl.Expr]:
     return [pl.when(pl.col("RESPCYC") <= n).then(reached), enough, fewer]
 
 
-def _why_by_days(codes: str, landmark: Landmark) -> list[pl.Expr]:
+def _why_by_days(codes: str, landmark: Landmark, event: str) -> list[pl.Expr]:
     n, judged = landmark.after_days, _days_after_first_dose("JUDGED")
-    reached = pl.format(f"{codes} {{}} days after the first dose", _days_after_first_dose("RESPDAY"))
-    none, asked = f"no {codes} by {landmark} after the first dose", f"refractory is told after {landmark}"
-    late = pl.format(f"first assessed {{}} days after the first dose; {asked}", judged)
-    died = pl.format(f"died {{}} days after the first dose; {asked}", _days_after_first_dose("DIED"))
-    seen = pl.format(f"last known alive {{}} days after the first dose; {asked}", _days_after_first_dose("ALIVE"))
+    reached = pl.format(f"{codes} {{}} days after the {event}", _days_after_first_dose("RESPDAY"))
+    none, asked = f"no {codes} by {landmark} after the {event}", f"refractory is told after {landmark}"
+    late = pl.format(f"first assessed {{}} days after the {event}; {asked}", judged)
+    died = pl.format(f"died {{}} days after the {event}; {asked}", _days_after_first_dose("DIED"))
+    seen = pl.format(f"last known alive {{}} days after the {event}; {asked}", _days_after_first_dose("ALIVE"))
     return [
         pl.when(_days_after_first_dose("RESPDAY") <= n).then(reached),
         pl.when((judged <= n) & _alive_at(landmark)).then(pl.lit(none)),

@@ -61,7 +61,7 @@ def derive_transplant_status(
 ) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
     """Return (one row a subject with a day 0, trace); both empty where the protocol declares no transplantation.
 
-    Reads of the protocol `transplant`, `mrd`, `response`, and whether there are an index drug and lines.
+    Reads of the protocol `transplant`, `mrd`, `response`, whether there are an index drug and lines, and what day 0 is.
     """
     declared = protocol.transplant
     if declared is None:
@@ -83,7 +83,7 @@ def derive_transplant_status(
     names = [n for n in TRANSPLANT_VARIABLES if n in treatment_variables(protocol)]
     rows = _with_status(rows, responders_of(protocol.response)).with_columns(_flags(declared, protocol))
     out = run(rows.with_columns(_recorded_responds(declared, protocol).alias("SAID")).with_columns(_differs(protocol)))
-    return out.select(*KEY, *names), _reasons(out, declared, names)
+    return out.select(*KEY, *names), _reasons(out, declared, names, protocol.index_rows.event)
 
 
 def _last_response(response: Assessed, rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -224,7 +224,7 @@ def _flags(declared: Transplant, protocol: Protocol) -> list[pl.Expr]:
     ]
 
 
-def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[pl.LazyFrame]:
+def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str], event: str) -> list[pl.LazyFrame]:
     done = run(out.lazy().filter(pl.col("HSCTFL") == "Y"))
     day = pl.col("HSCTDT").cast(pl.String)
     on = pl.format("transplanted on {}", day).fill_null("transplanted, date not recorded")
@@ -272,7 +272,7 @@ def _reasons(out: pl.DataFrame, declared: Transplant, names: list[str]) -> list[
         "HSCTBILI": (pl.format("{}; {}", on, bilirubin), "LB", pl.col("BILISEQ"), "LBSTRESN"),
     }
     absent = run(out.lazy().filter(pl.col("HSCTFL") != "Y"))
-    none = pl.lit("no transplantation recorded after the first dose")
+    none = pl.lit(f"no transplantation recorded after the {event}")
     return [
         part
         for name in names
