@@ -113,6 +113,7 @@ def test_a_query_and_its_workbook_tell_days(run: StudyRun) -> None:
     assert q["saw"] == "Date of death: day 425; Last known alive: day 425; Relapse: day 500"
     assert "day 425" in q["message"]
     assert "A date is answered as a number of days, as the file has it." in q["ask"]
+    assert "day, month and year" not in q["ask"]
     assert not FICTITIOUS.search("".join(q.values()))
     with zipfile.ZipFile(run.out / "queries" / "AMLSG.xlsx") as book:
         words = book.read("xl/sharedStrings.xml").decode()

@@ -16,6 +16,7 @@ from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 _RANK = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 _FALLBACK = {"LBSTRESN": "LBORRES"}  # where only the reported text of a result has a column of its own
 _UNITS = {"umol/L": "µmol/L", "10^9/L": "× 10⁹/L", "mg/m2": "mg/m²", "m2": "m²"}
+_CALENDAR = " (day, month and year)"  # what rules ask of a date, which a centre that counts days has not
 
 
 def unit_words(unit: str) -> str:
@@ -122,7 +123,10 @@ def _query(rule: Rule, group: Sequence[Finding], origins: Origins, study_days: S
     centre = group[0].centre
     asked = _unique(f.asks or rule.asks for f in group)
     if centre in study_days.events and any(map(_is_date, cells)):
-        asked = (*asked, "A date is answered as a number of days, as the file has it.")
+        asked = (
+            *(a.replace(_CALENDAR, "") for a in asked),
+            "A date is answered as a number of days, as the file has it.",
+        )
     return Query(
         rule=rule.id,
         severity=severity,
