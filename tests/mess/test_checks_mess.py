@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chartline.checks.engine import check_data
+from chartline.cohort.select import select_cohort
 from chartline.core.clinical import ClinicalData, clinical_data, schema, variables
 from chartline.protocol.model import Protocol
 from truth_data import tiny
@@ -38,6 +39,18 @@ def test_numbers_that_are_none(reference_protocol: Protocol, value: str) -> None
     ex = "USUBJID | EXSTDTC | EXDOSM2\nP1 | 2020-01-01 | 0.8"
     data = tiny(DM="USUBJID | SEX | BSA\nP1 | F | 0", EX=ex, LB=lb, SS="USUBJID | LKADTC\nP1 | 2021-01-01")
     assert [q.rule for q in check_data(data, reference_protocol)] == ["lab_implausible"]
+
+
+@pytest.mark.parametrize("age", ["1e30", "inf"])
+def test_an_age_that_no_whole_number_holds(reference_protocol: Protocol, age: str) -> None:
+    data = tiny(
+        DM=f"USUBJID | BRTHDTC | AGE\nP1 | 1980-05-01 | {age}\nP2 |  | {age}",
+        EX="USUBJID | EXSTDTC | EXDOSM2\nP1 | 2020-01-01 | 0.8\nP2 | 2020-01-01 | 0.8",
+    )
+    [asked] = [q for q in check_data(data, reference_protocol) if q.rule == "age_mismatch"]
+    assert asked.subject == "P1" and "gives an age of 39 at first dose" in asked.message
+    of = dict(select_cohort(data, reference_protocol, (), "").subjects.select("USUBJID", "AGE").iter_rows())
+    assert of == {"P1": 39, "P2": None}
 
 
 def test_a_test_that_the_vocabulary_does_not_know(reference_protocol: Protocol) -> None:
@@ -104,6 +117,7 @@ def anything(draw: st.DrawFn) -> ClinicalData:
     return clinical_data(frames)
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # which hides what failed
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=anything())
 def test_whatever_is_in_the_data(reference_protocol: Protocol, data: ClinicalData) -> None:

@@ -100,7 +100,7 @@ def _age() -> list[pl.Expr]:
     oldest = age_in_years(first_day("BRTHDTC"), "TRTSDT")
     youngest = age_in_years(last_day("BRTHDTC"), "TRTSDT")
     certain = pl.when(oldest == youngest).then(oldest)
-    recorded = pl.col("AGEREC").floor().cast(pl.Int64)
+    recorded = pl.col("AGEREC").floor().cast(pl.Int64, strict=False)
     allowed = pl.col("BRTHDTC").is_null() | recorded.is_between(youngest, oldest)
     age = pl.coalesce(certain, pl.when(allowed).then(recorded))
     seq = pl.when(certain.is_not_null()).then("BRTHDTC__SEQ").otherwise("AGEREC__SEQ")
@@ -164,7 +164,7 @@ def _typed(name: str, c: Characteristic, policy: PartialPolicy) -> list[pl.Expr]
     typed = {
         "text": number if c.groups else raw,
         "number": number,
-        "integer": pl.when(number == number.floor()).then(number).cast(pl.Int64),
+        "integer": pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False),
         "flag": pl.when(raw.is_in(["Y", "N"])).then(raw),
     }[c.type]
     return [typed.alias(name)]

@@ -33,8 +33,8 @@ def find(context: Context) -> list[Finding]:
         .join(context.first_dose, on=SUBJECT, suffix="_DOSE", maintain_order="left")
         .with_columns(age_in_years("HI", "LO_DOSE").alias("YOUNGEST"), age_in_years("LO", "LO_DOSE").alias("OLDEST"))
     )
-    recorded = pl.col("VALUE_AGE").floor().cast(pl.Int64)
-    nearest = recorded.clip(pl.col("YOUNGEST"), pl.col("OLDEST"))
+    recorded = pl.col("VALUE_AGE").floor()  # a mistyped one may be larger than any whole number of eight bytes
+    nearest = recorded.clip(pl.col("YOUNGEST"), pl.col("OLDEST")).cast(pl.Int64)
     rows = rows.with_columns(recorded.alias("RECORDED"), nearest.alias("FROM_BIRTH"))
     rows = rows.filter(pl.col("RECORDED") != pl.col("FROM_BIRTH"))
     decides = context.age_decides(rows, "RECORDED", "FROM_BIRTH")
@@ -46,7 +46,7 @@ def _finding(context: Context, r: dict[str, Any], decides: bool) -> Finding:
     dose, event = context.day_zero(r, "_DOSE"), context.protocol.index_rows.event
     years = abs(r["RECORDED"] - r["FROM_BIRTH"])
     message = (
-        f"The date of birth gives an age of {r['FROM_BIRTH']} at {event}, {years} year{'s' * (years > 1)} from the "
+        f"The date of birth gives an age of {r['FROM_BIRTH']} at {event}, {years:.0f} year{'s' * (years > 1)} from the "
         f"recorded {value_words(r['VALUE_AGE'])}."
     )
     if not decides:
