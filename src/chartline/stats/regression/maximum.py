@@ -171,7 +171,11 @@ def _halved(model: Model, here: Point, step: Floats) -> Point | None:
 
 
 def profile_limit(model: Model, top: Point, k: int, side: int, level: float) -> float:
-    """Return the profile limit of coefficient `k` below (`side` -1) or above (+1) its estimate, or -inf or inf."""
+    """Return the profile limit of coefficient `k` below (`side` -1) or above (+1) its estimate, or -inf or inf.
+
+    A penalised likelihood of very few patients may have two maxima over the other coefficients; the limit is that of
+    the one that is followed from the estimate.
+    """
     z, inside, outside, last = interval_z(level), float(top.beta[k]), math.nan, top
     se = math.sqrt(float(np.linalg.inv(top.information)[k, k]))
     edge = inside + side * max(FARTHEST, FARTHEST * se)
