@@ -33,7 +33,7 @@ from chartline.stats.statistic import NotEstimable
 Ties = Literal["breslow", "efron"]
 
 _EACH = 20_000  # terms x rows x covariates up to which each risk set is gone through by itself
-_SINGULAR = 1e-14  # smallest pivot of the covariates in their risk sets, as a share of their size, that is one
+_SINGULAR = 1e-14  # spread of a covariate in its risk sets, or what others leave of it, that is rounding alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class PartialLikelihood:
         rows = (np.sqrt(weight)[:, :, None] * away).reshape(-1, self.x.shape[1])
         information = rows.T @ rows
         size = np.sqrt(np.diag(information))
-        if not np.isfinite(value + information.sum()) or not np.all(size > 0):
+        if not np.isfinite(value + information.sum()) or size.min() <= _SINGULAR * np.sqrt(self.times.sum()):
             return Moments(-np.inf, score, information, -np.inf)
         rows = rows[np.argsort(-np.abs(rows / size).max(axis=1), kind="stable")] / size  # long ones first, as QR needs
         root = np.asarray(np.linalg.qr(rows, mode="r"))
