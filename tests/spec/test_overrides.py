@@ -100,6 +100,11 @@ def test_other_headings_are_an_error(tmp_path: Path) -> None:
         read(tmp_path, header=HEADER.replace("reason", "why"))
 
 
+def test_a_file_saved_with_semicolons_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(OverrideError, match="separated by ';'"):
+        read(tmp_path, GOOD.replace(",", ";"), header=HEADER.replace(",", ";"))
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

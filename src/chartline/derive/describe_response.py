@@ -6,6 +6,7 @@ set's own where the protocol set others.
 
 from __future__ import annotations
 
+from chartline.core.sentences import counted, joined
 from chartline.derive.response_counts import TESTS
 from chartline.derive.response_rules import CountRule, ResponseRules, counts_window_of, free_days_of, load_rules
 from chartline.protocol.response import Response
@@ -42,8 +43,8 @@ def _without(rules: ResponseRules, choice: Response) -> str:
             support = rules.support[rule.without]
             of = f" ({TESTS[rule.test]})" if isinstance(rule, CountRule) else ""
             by_days.setdefault(free_days_of(choice, support), []).append(f"{support.label}{of}")
-    parts = [f"{_or(names)} in the {_days(n)} before" for n, names in by_days.items()]
-    return f", without {_or(parts)}" if parts else ""
+    parts = [f"{joined(names, 'or')} in the {_days(n)} before" for n, names in by_days.items()]
+    return f", without {joined(parts, 'or')}" if parts else ""
 
 
 def _set_by_protocol(rules: ResponseRules, choice: Response) -> list[str]:
@@ -60,8 +61,4 @@ def _set_by_protocol(rules: ResponseRules, choice: Response) -> list[str]:
 
 
 def _days(n: int) -> str:
-    return "1 day" if n == 1 else f"{n} days"
-
-
-def _or(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} or {items[-1]}"
+    return counted(n, "day")

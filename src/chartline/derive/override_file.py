@@ -15,8 +15,6 @@ dates, a date of its subjects is written as the run tells it: `day 35`.
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
 import difflib
 import re
 from dataclasses import replace
@@ -25,6 +23,7 @@ from pathlib import Path
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.decisions import is_day, read_decisions
 from chartline.core.overrides import ASSESSMENT, EVENT_ITEMS, NO_RELAPSE, RELAPSE, Override
 from chartline.derive.response_rules import load_rules
 from chartline.errors import OverrideError
@@ -45,22 +44,8 @@ _INSTEAD = {  # what follows from something else, and from what
 
 def read_overrides(path: Path, protocol: Protocol) -> tuple[Override, ...]:
     """Return the overrides of a file, each checked by itself. Raises `OverrideError` with the line of a fault."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise OverrideError(
-            f"The overrides cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8"
-        ) from None
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    if set(reader.fieldnames or ()) != set(COLUMNS):
-        raise OverrideError(
-            "The overrides do not have the columns they must have", where=f"{path}, line 1",
-            expected=", ".join(COLUMNS), do="correct the headings",
-        )  # fmt: skip
-    try:
-        out = [_override(row, path, reader.line_num, protocol) for row in reader]
-    except csv.Error as e:
-        raise OverrideError(f"Not a valid CSV file: {e}", where=f"{path}, line {reader.line_num}") from None
+    rows = read_decisions(path, COLUMNS, OverrideError, "overrides")
+    out = [_override(fields, path, line, protocol) for line, fields in rows]
     seen: dict[tuple[str, ...], int] = {}
     for o in out:
         first = seen.setdefault((o.subject, o.item, o.date, o.term), o.line)
@@ -72,18 +57,13 @@ def read_overrides(path: Path, protocol: Protocol) -> tuple[Override, ...]:
     return tuple(out)
 
 
-def _override(row: dict[str, str | None], path: Path, line: int, protocol: Protocol) -> Override:
+def _override(fields: dict[str, str], path: Path, line: int, protocol: Protocol) -> Override:
     where = f"{path}, line {line}"
-    if None in row or None in row.values():
-        raise OverrideError(
-            "The line does not have one value for each heading", where=where, do="quote values with a comma"
-        )
-    fields = {k: (v or "").strip() for k, v in row.items()}
     for must, why in (("subject", "whose"), ("item", "which value"), ("value", "to what"), ("by", "who"),
                       ("on", "when"), ("reason", "why")):  # fmt: skip
         if not fields[must]:
             raise OverrideError(f"The line has no `{must}`: nobody can tell {why}", where=where, do=f"fill in {must}")
-    if not _is_day(fields["on"]):
+    if not is_day(fields["on"]):
         raise OverrideError(f"`on` is `{fields['on']}`, which is no date", where=where, expected="yyyy-mm-dd")
     item = fields["item"]
     choices = {ASSESSMENT: protocol.response} | {
@@ -95,7 +75,7 @@ def _override(row: dict[str, str | None], path: Path, line: int, protocol: Proto
         _expect(fields["value"], load_rules(rules).best, f"category of {load_rules(rules).label}", where)
         _need(fields, where, date=True, term=False)
     elif item == RELAPSE:
-        if fields["value"] != NO_RELAPSE and not (_is_day(fields["value"]) or _COUNTED.match(fields["value"])):
+        if fields["value"] != NO_RELAPSE and not (is_day(fields["value"]) or _COUNTED.match(fields["value"])):
             raise OverrideError(
                 f"The relapse is `{fields['value']}`", where=where, expected=f"yyyy-mm-dd, or {NO_RELAPSE}"
             )
@@ -124,7 +104,7 @@ def _expect(value: str, known: tuple[str, ...], what: str, where: str) -> None:
 
 def _need(fields: dict[str, str], where: str, *, date: bool | None, term: bool) -> None:
     """A date or term that must be there (True), must not (False), or may (None)."""
-    if date is True and not (_is_day(fields["date"]) or _COUNTED.match(fields["date"])):
+    if date is True and not (is_day(fields["date"]) or _COUNTED.match(fields["date"])):
         raise OverrideError(f"{fields['item']} needs the date of its assessment", where=where, expected="yyyy-mm-dd")
     if date is False and fields["date"]:
         raise OverrideError(f"{fields['item']} takes no date", where=where, do="leave `date` empty")
@@ -133,13 +113,6 @@ def _need(fields: dict[str, str], where: str, *, date: bool | None, term: bool) 
             f"{fields['item']} {'needs' if term else 'takes no'} `term`", where=where,
             do="give the term of the adverse event as it is recorded" if term else "leave `term` empty",
         )  # fmt: skip
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def dated_overrides(overrides: tuple[Override, ...], data: ClinicalData) -> tuple[Override, ...]:
@@ -157,7 +130,7 @@ def _dated(o: Override, centre: str | None, data: ClinicalData) -> Override:
     days, told = data.study_days, {"date": o.date} | ({"value": o.value} if o.item == RELAPSE else {})
     for name, text in told.items():
         counted = _COUNTED.match(text) is not None
-        if not counted and (centre not in days.events or not _is_day(text)):
+        if not counted and (centre not in days.events or not is_day(text)):
             continue
         date = days.date(centre, text) if counted else None
         if date is None:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from chartline.core.sentences import counted
 from chartline.derive.rule_set import Operator, Rule, RuleSet, available_rule_sets, load_rule_set
 from chartline.errors import ProtocolError
 from chartline.protocol.response import Response
@@ -161,8 +162,9 @@ class Landmark(Rule):
         return self
 
     def __str__(self) -> str:
-        n, unit = (self.after_days, "day") if self.after_cycles is None else (self.after_cycles, "cycle")
-        return f"{n} {unit}{'' if n == 1 else 's'}"
+        if self.after_cycles is not None:
+            return counted(self.after_cycles, "cycle")
+        return counted(self.after_days or 0, "day")
 
 
 class Refractory(Rule):

@@ -11,16 +11,15 @@ Actions: `set` (to `value`, in `unit` if given), `clear` (no value), `confirm` (
 
 from __future__ import annotations
 
-import csv
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
 import polars as pl
 
+from chartline.core.decisions import is_day, read_decisions
 from chartline.errors import AmendmentError
 from chartline.sources.base import Kind, SourceData, SourceTable
 
@@ -76,35 +75,8 @@ class Applied:
 
 def read_amendments(path: Path) -> tuple[Amendment, ...]:
     """Read answers.csv; raise AmendmentError with the line of the first fault."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as e:
-        raise AmendmentError(
-            f"The answers cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8"
-        ) from None
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
-    names = tuple(reader.fieldnames or ())
-    if len(names) == 1 and len(names[0].split(";")) == len(COLUMNS):
-        raise AmendmentError(
-            "The answers seem to be separated by ';'.",
-            where=f"{path}, line 1",
-            expected="columns separated by ','",
-            do="save the file as CSV with commas",
-        )
-    if set(names) != set(COLUMNS):
-        odd = sorted(set(names) ^ set(COLUMNS))
-        raise AmendmentError(
-            f"The answers do not have the columns they must have: {', '.join(odd)}.",
-            where=f"{path}, line 1",
-            expected=", ".join(COLUMNS),
-            do="correct the headings",
-        )
-    try:
-        out = tuple(_amendment(row, path, reader.line_num) for row in reader)
-    except csv.Error as e:
-        raise AmendmentError(
-            f"The answers are not a valid CSV file: {e}", where=f"{path}, line {reader.line_num}"
-        ) from None
+    rows = read_decisions(path, COLUMNS, AmendmentError, "answers")
+    out = tuple(_amendment(fields, path, line) for line, fields in rows)
     seen: dict[str, int] = {}
     for a in out:
         if a.amendment_id in seen:
@@ -117,13 +89,8 @@ def read_amendments(path: Path) -> tuple[Amendment, ...]:
     return out
 
 
-def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
+def _amendment(fields: dict[str, str], path: Path, line: int) -> Amendment:
     where = f"{path}, line {line}"
-    if None in row or None in row.values():
-        raise AmendmentError(
-            "The line does not have one value for each heading.", where=where, do="quote values that contain a comma"
-        )
-    fields = {k: (v or "").strip() for k, v in row.items()}
     if fields["action"] not in list(Action):
         raise AmendmentError(f"`{fields['action']}` is not an action.", where=where, expected=", ".join(Action))
     for must in ("amendment_id", "centre", "address"):
@@ -138,7 +105,7 @@ def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
         raise AmendmentError(
             "`delete_row` must quote what stands in the row.", where=where, expected="column=content; column=content"
         )
-    if fields["answered_on"] and not _is_day(fields["answered_on"]):
+    if fields["answered_on"] and not is_day(fields["answered_on"]):
         raise AmendmentError(
             f"answered_on is `{fields['answered_on']}`, which is not a date.",
             where=where,
@@ -146,13 +113,6 @@ def _amendment(row: dict[str, str | None], path: Path, line: int) -> Amendment:
             do="write the day as yyyy-mm-dd",
         )
     return Amendment(**fields, action=action, line=line, file=str(path))
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> tuple[SourceData, list[Applied]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chartline.core.dates import PartialPolicy
+from chartline.core.sentences import joined
 from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.protocol.analyses import FollowUp, Proportion, Survival
 from chartline.protocol.base import Milestone
@@ -458,8 +459,7 @@ def _data(p: Protocol) -> list[str]:
 
 
 def _join(items: Iterable[str], last: str = "and") -> str:
-    parts = list(items)
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else "none"
+    return joined(list(items), last) or "none"
 
 
 def _count(n: int, noun: str) -> str:

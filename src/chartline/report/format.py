@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from chartline.core.sentences import joined as joined
 from chartline.results.model import Result
 from chartline.results.multiverse import Multiverse, Outcome
 
@@ -158,13 +159,6 @@ def with_interval(result: Result) -> str:
 def months(days: float) -> float:
     """Return days as months of 30.4375 days."""
     return days / DAYS_PER_MONTH
-
-
-def joined(words: list[str] | tuple[str, ...], last: str = "and") -> str:
-    """Return "A, B and C"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def plural(n: int, one: str, many: str = "") -> str:

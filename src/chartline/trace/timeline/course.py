@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.core.sentences import counted
 from chartline.core.study_days import StudyDays
 from chartline.protocol.names import level_words
 from chartline.trace.explain import ExplainError
@@ -296,10 +297,6 @@ def _study_days(definitions: dict[str, Any]) -> StudyDays:
     return StudyDays({centre: {e: dt.date.fromisoformat(d) for e, d in of.items()} for centre, of in told})
 
 
-def _plural(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
 def _facts(adsl: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What a reader wants to know before the picture."""
     event = day_0(definitions)
@@ -310,7 +307,7 @@ def _facts(adsl: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[
     if adsl["TRTSDT"] is not None:
         yield f"{event[:1].upper()}{event[1:]}", _study_days(definitions).day(adsl["CENTRE"], adsl["TRTSDT"])
     if adsl["NDOSE"]:
-        yield "Given", f"{_plural(adsl['NDOSE'], 'dose')}, {_plural(adsl['NCYC'], 'cycle')}"
+        yield "Given", f"{counted(adsl['NDOSE'], 'dose')}, {counted(adsl['NCYC'], 'cycle')}"
     if adsl["BOR"] is not None:
         yield "Best response", definitions["response"]["categories"].get(adsl["BOR"], level_words(adsl["BOR"]))
     eligible = {"Y": "Yes", "N": f"No: {adsl['ELIGREAS'] or ''}".rstrip(": ")}.get(adsl["ELIGFL"], "Cannot be decided")
@@ -320,5 +317,5 @@ def _facts(adsl: dict[str, Any], definitions: dict[str, Any]) -> Iterator[tuple[
     if last is not None and adsl["TRTSDT"] is not None:
         yield (
             "Followed for",
-            f"{_plural((last - adsl['TRTSDT']).days, 'day')}, {'died' if died else 'alive at last contact'}",
+            f"{counted((last - adsl['TRTSDT']).days, 'day')}, {'died' if died else 'alive at last contact'}",
         )
