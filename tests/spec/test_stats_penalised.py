@@ -57,6 +57,23 @@ def test_profile_limits_hold_where_one_patient_outweighs_all_others() -> None:
     assert (x.lower, z.lower) == pytest.approx((-20.1859908935, -7.6799493161), rel=1e-9)
 
 
+def test_of_two_maxima_of_a_profile_the_higher_one_counts() -> None:
+    """With z at 1.857 the likelihood has a maximum at x = 0.772 that is as low as a limit, and a higher one at 3.455.
+
+    In 60-digit arithmetic (mpmath 1.4.1) twice the distance from the maximum is 3.84145882069 at z = 2.10963045513.
+    """
+    x, z = [1, 0, 1, 0, 0, 0, 1, 0], [22, 20, 23, 25, 25, 21, 22, 25]
+    time, event, strata = [2, 1, 1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 1, 0, 1, 1], list("abaaaaba")
+    counted = Episodes.of(time, event, strata=strata, count=[1] * 7 + [2], covariates={"x": x, "z": z})
+    again = [*range(8), 7][::-1]
+    columns = {name: [values[i] for i in again] for name, values in (("x", x), ("z", z))}
+    repeated = Episodes.of(
+        [time[i] for i in again], [event[i] for i in again], strata=[strata[i] for i in again], covariates=columns
+    )
+    for e in (counted, repeated):
+        assert estimate_firth_cox(e).terms[1].upper == pytest.approx(2.10963045513, rel=1e-9)
+
+
 def test_few_events_choose_the_penalty_and_enough_do_not() -> None:
     r = np.random.default_rng(5)
     time, x = r.integers(1, 500, 60), r.integers(0, 2, 60)

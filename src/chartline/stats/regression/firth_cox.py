@@ -45,6 +45,7 @@ STATISTICS = (
         paper="Heinze G, Schemper M. Biometrics 2001;57:114-119; Firth D. Biometrika 1993;80:27-38",
     ),
 )
+_SEVERAL = 20  # events up to which a profile is looked through for a second maximum
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,9 @@ def estimate_firth_cox(
     check_information(likelihood.at(start).information, names, 1e-12 * likelihood.events)
     top = maximise(model, start)
     covariance = np.linalg.inv(top.information) / np.outer(likelihood.scale, likelihood.scale)
-    terms = profiled(model, top, names, likelihood.scale, level, covariance)
+    terms = profiled(
+        model, top, names, likelihood.scale, level, covariance, several=likelihood.few and likelihood.events <= _SEVERAL
+    )
     chisq, p = ratio_test(model, top, range(len(names)))
     # |information| was taken per standard deviation of the covariates; in their own units it is this much more
     value = top.value + float(np.sum(np.log(likelihood.scale)))

@@ -25,6 +25,7 @@ from chartline.stats.statistic import NotEstimable
 
 MAX_STEPS = 100
 _LOOKS = 60  # at a profile, for one limit
+_ASIDE = (-3.0, -1.5, -0.75, 0.75, 1.5, 3.0)  # where other maxima are looked for, as `LONGEST`
 _CLOSE = 1e-10  # the last step of a limit; Newton's next would be of the square of it
 _STALLED = 4  # steps in a row that raise the value by less than rounding
 _FLAT = 1e-14
@@ -170,21 +171,32 @@ def _halved(model: Model, here: Point, step: Floats) -> Point | None:
     return None
 
 
-def profile_limit(model: Model, top: Point, k: int, side: int, level: float) -> float:
+def profile_limit(model: Model, top: Point, k: int, side: int, level: float, *, several: bool = False) -> float:
     """Return the profile limit of coefficient `k` below (`side` -1) or above (+1) its estimate, or -inf or inf.
 
-    A penalised likelihood of very few patients may have two maxima over the other coefficients; the limit is that of
-    the one that is followed from the estimate.
+    The maximum over the other coefficients is followed outwards from the estimate. A penalised likelihood of very few
+    patients may have `several` maxima: then at the limit others are looked for, and a higher one is followed further.
     """
-    z, inside, outside, last = interval_z(level), float(top.beta[k]), math.nan, top
+    limit, at = _followed(model, top, top, k, side, level)
+    while several and math.isfinite(limit):
+        higher = _higher(model, at, k)
+        if higher is None:
+            break
+        limit, at = _followed(model, top, higher, k, side, level)
+    return limit
+
+
+def _followed(model: Model, top: Point, begin: Point, k: int, side: int, level: float) -> tuple[float, Point]:
+    """The limit of the profile that goes through `begin`, which lies inside it, and the last point on it."""
+    z, inside, outside, last = interval_z(level), float(begin.beta[k]), math.nan, begin
     se = math.sqrt(float(np.linalg.inv(top.information)[k, k]))
-    edge = inside + side * max(FARTHEST, FARTHEST * se)
+    edge = float(top.beta[k]) + side * max(FARTHEST, FARTHEST * se)
     b = inside + side * z * se
     for _ in range(_LOOKS):
         point = _profile(model, last.beta + (b - last.beta[k]) * _tangent(last, k), k)
         gap = math.inf if point is None else math.sqrt(max(0.0, 2 * (top.value - point.value))) - z
         if gap <= 0 and b == edge:
-            return side * math.inf
+            return side * math.inf, last
         inside, outside = (inside, b) if gap > 0 else (b, outside)
         new = math.nan
         if point is not None:
@@ -195,9 +207,21 @@ def profile_limit(model: Model, top: Point, k: int, side: int, level: float) -> 
         new = _kept(new, inside, outside, side, se)
         new = new if side * (edge - new) > 0 else edge
         if abs(new - b) <= _CLOSE * max(1.0, abs(b)):
-            return new
+            return new, last
         b = new
-    return b
+    return b, last
+
+
+def _higher(model: Model, at: Point, k: int) -> Point | None:
+    """A maximum with coefficient `k` where it is that is higher than `at`; None where none is found."""
+    found = []
+    for j in (j for j in range(at.beta.size) if j != k):
+        for far in _ASIDE:
+            point = _profile(model, at.beta + far * (np.arange(at.beta.size) == j), k)
+            if point is not None:
+                found.append(point)
+    best = max(found, key=lambda p: p.value, default=at)
+    return best if best.value > at.value + 1e-6 else None
 
 
 def _profile(model: Model, start: Floats, k: int) -> Point | None:
@@ -245,13 +269,17 @@ def wald(name: str, coef: float, se: float, level: float) -> Term:
 
 
 def profiled(
-    model: Model, top: Point, names: Sequence[str], scale: Floats, level: float, covariance: Floats
-) -> tuple[Term, ...]:
-    """Every coefficient with profile limits and likelihood-ratio p, in units of its covariate, `scale` units each."""
+    model: Model, top: Point, names: Sequence[str], scale: Floats, level: float, covariance: Floats,
+    *, several: bool = False,
+) -> tuple[Term, ...]:  # fmt: skip
+    """Every coefficient with profile limits and likelihood-ratio p, in units of its covariate, `scale` units each.
+
+    `several` looks for other maxima at each limit (see `profile_limit`).
+    """
     out = []
     for k, name in enumerate(names):
         unit, se = float(scale[k]), math.sqrt(float(covariance[k, k]))
-        lower, upper = (profile_limit(model, top, k, side, level) / unit for side in (-1, 1))
+        lower, upper = (profile_limit(model, top, k, side, level, several=several) / unit for side in (-1, 1))
         chisq, p = ratio_test(model, top, (k,))
         out.append(Term(name, float(top.beta[k]) / unit, se, lower, upper, chisq, p))
     return tuple(out)

@@ -95,6 +95,11 @@ class PartialLikelihood:
     def events(self) -> int:
         return int(self.count[self.event].sum())
 
+    @property
+    def few(self) -> bool:
+        """Whether rows and event times are few enough for each risk set to be gone through by itself."""
+        return self.slot.size * self.x.size <= _EACH
+
     @cached_property
     def n_slots(self) -> int:
         return int(self.bounds[-1])
@@ -110,8 +115,7 @@ class PartialLikelihood:
         """
         eta = self.x @ beta if offset is None else self.x @ beta + offset
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            few = tilt and self.slot.size * self.x.size <= _EACH
-            return self._at_each(eta) if few else self._at(eta, tilt)
+            return self._at_each(eta) if tilt and self.few else self._at(eta, tilt)
 
     def _at_each(self, eta: Floats) -> Moments:
         """The likelihood with the tilt, from the rows of each risk set: shares p and distances x - m, terms x rows."""
