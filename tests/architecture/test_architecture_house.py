@@ -48,16 +48,18 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
         ),
         *("trace", "publish.py", "pipeline.py", "multiverse"),
     ),
+    "rapidfuzz": ("draft",),
+    "redcap": ("sources/redcap_api.py",),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
     "python_calamine": ("sources/workbook.py",),
-    "rich": ("cli.py",),
+    "rich": ("cli",),
     "ruamel": ("core/declared.py",),
     "scipy": ("stats",),
-    "typer": ("cli.py",),
+    "typer": ("cli",),
     "typst": ("report",),
     "xlsxwriter": ("trace/query_workbook.py",),
 }
-DISTRIBUTIONS = {"python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
+DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
     "polars",
     "duckdb",
@@ -70,6 +72,9 @@ HEAVY = (
     "xlsxwriter",
     "python_calamine",
     "rich.console",
+    "rapidfuzz",
+    "redcap",
+    "requests",
 )
 
 
