@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 
 def write_queries(study: StudyData, folder: Path) -> None:
-    from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
+    from chartline.mapping.amendments import Places
+    from chartline.queries.workbook import write_queries_csv, write_query_workbooks
 
     write_queries_csv(study.queries, folder / "queries.csv")
     (folder / "queries").mkdir()
-    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id)
+    places = {centre: Places(source) for centre, source in study.sources.items()}
+    known = study.standing.queries
+    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id, places, known)
 
 
 def write_run(run: StudyRun, folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from chartline.core.query import Query, Severity, Topic
-from chartline.trace.query_workbook import readable_places, write_queries_csv, write_query_workbooks
+from chartline.queries.workbook import readable_places, write_queries_csv, write_query_workbooks
 
 
 def query(subject: str = "A-01", severity: Severity = Severity.WARN, centre: str = "A", **change: object) -> Query:
