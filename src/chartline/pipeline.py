@@ -21,7 +21,14 @@ from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file
 from chartline.core.query import Query, Severity
 from chartline.core.study_days import StudyDays
-from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
+from chartline.errors import (
+    AmendmentError,
+    BlockingQueries,
+    MappingError,
+    OutputError,
+    ProtocolError,
+    StateError,
+)
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
 from chartline.study import StudyData, StudyRun
@@ -298,9 +305,11 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
     from dataclasses import replace
 
+    from chartline.queries.board import board
     from chartline.trace.listings import report_source
 
-    return replace(report_source(run), multiverse=multiverse)
+    centres = [c.id for c in run.study.protocol.data.centres]
+    return replace(report_source(run), multiverse=multiverse, board=board(run.study.standing, centres))
 
 
 def export_queries(
@@ -350,7 +359,7 @@ def import_answers(
             answers, replace(data, standing=log.standing), lambda more: read_study(study, more=more), log.today
         )
         enter(judged, log)
-        record_seen(judged.after, log, {t.query.id for t in judged.taken})
+        record_seen(judged.after, log, {t.query.id for t in judged.taken}, judged.follows)
         refused = [r for _, _, faults in read for r in faults]
         again = enter_workbooks([path for path, _, _ in read], judged, refused, log)
         done = imported(judged, refused, again, log)
@@ -384,7 +393,7 @@ def lock_study(study: Path, *, by: str, reason: str, tell: Tell = _silent) -> St
         refuse_change(log.standing.lock, "it is locked already", do="unlock it first, if its files may change")
         data = read_study(study, tell=tell)
         record_seen(data, log)
-        paths = {name: home / name for name in data.inputs}
+        paths = {name: home / name for name in data.inputs if name != "amendments"}  # those are in the log itself
         paths["protocol"] = protocol_file(study)
         declared = data.protocol.data
         paths |= {n: home / f for n, f in (("answers", declared.answers), ("overrides", declared.overrides)) if f}
@@ -426,17 +435,22 @@ def _entered(data: StudyData, study: Path) -> StudyData:
     """
     from dataclasses import replace
 
-    from chartline.queries.seen import record_seen
+    from chartline.queries.seen import record_seen, seen_words
     from chartline.state.store import has_state, login, writing
 
     home = protocol_file(study).parent
     if not data.own_answers or not has_state(home) or data.standing.lock is not None:
         return data
-    with writing(home, login()) as log:
-        if log.standing.head == data.standing.head:
-            record_seen(data, log)
-            data = replace(data, standing=log.standing)
-    return data
+    try:
+        with writing(home, login()) as log:
+            if log.standing.head != data.standing.head:
+                return replace(
+                    data, entered="Not entered in the study's log: it has moved on since the files were read."
+                )
+            said = seen_words(record_seen(data, log))
+    except (StateError, OutputError) as e:  # the study was read all the same
+        return replace(data, entered=f"Not entered in the study's log: {e.what}")
+    return replace(data, standing=log.standing, entered=said)
 
 
 def declaration_schema(what: str) -> dict[str, Any]:

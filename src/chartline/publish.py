@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -96,13 +96,18 @@ def write_multiverse(multiverse: Multiverse, folder: Path) -> None:
 def write_lock(study: StudyData, folder: Path) -> None:
     import json
 
-    lock = {
+    lock: dict[str, Any] = {
         "chartline": version("chartline"),
         "study": study.protocol.study.id,
         "protocol_digest": study.protocol_digest,
         "data_digest": study.data_digest,
         "inputs": dict(sorted(study.inputs.items())),
     }
+    if study.standing.entries:
+        lock["log"] = {"entries": study.standing.entries, "digest": study.standing.head}
+    if study.standing.lock is not None:
+        held = study.standing.lock
+        lock["locked"] = {"by": held.by, "at": held.at, "reason": held.body["reason"], "digest": held.digest}
     (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
 
 

@@ -41,6 +41,7 @@ class StudyData:
     outdated: tuple[Outdated, ...] = ()  # amendments that the study keeps and the files no longer hold the cell of
     standing: Standing = field(default_factory=Standing)  # what the study's log said when it was read
     own_answers: bool = True  # the protocol's answers and the study's amendments were laid over it, and no others
+    entered: str = ""  # what this reading entered in the study's log, in words
 
     @property
     def data_digest(self) -> str:
@@ -56,7 +57,7 @@ class StudyData:
             if of:
                 by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
-        return out
+        return [*out, *([self.entered] if self.entered else [])]
 
     def listing(self) -> list[str]:
         """Return a line a query that asks something, the blocking ones first."""

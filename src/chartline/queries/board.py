@@ -7,32 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from statistics import median_low
 
 from chartline.core.query import Severity
+from chartline.report.source import BoardLine
 from chartline.state.standing import QueryStanding, QueryState, Standing
-
-
-@dataclass(frozen=True)
-class BoardLine:
-    """The queries of one centre ("" for all). `middle` and `oldest` are the days (yyyy-mm-dd) since which those wait
-    that wait: the middle one and the first; "" where none does."""
-
-    centre: str
-    blocking: int
-    checking: int
-    reopened: int  # of the two before
-    answered: int
-    accepted: int
-    closed_true: int
-    closed_data: int
-    middle: str
-    oldest: str
-
-    @property
-    def waiting(self) -> int:
-        return self.blocking + self.checking + self.answered
 
 
 def board(standing: Standing, centres: Sequence[str]) -> tuple[BoardLine, ...]:
@@ -65,15 +44,7 @@ def _of(queries: Iterable[QueryStanding], state: QueryState) -> int:
 
 
 _HEAD = (
-    "centre",
-    "holds back",
-    "to check",
-    "(reopened)",
-    "answered",
-    "accepted",
-    "as true",
-    "by data",
-    "median age",
+    *("centre", "holds back", "to check", "(again)", "answered", "accepted", "as true", "by data", "middle age"),
     "oldest",
 )
 
@@ -81,28 +52,22 @@ _HEAD = (
 def board_text(lines: Sequence[BoardLine], today: str) -> list[str]:
     """Return the board for a terminal, with ages in days."""
     if not lines:
-        return ["No query was ever asked."]
-    rows = [_HEAD] + [
-        (
-            line.centre or "all",
-            *(str(n) if n else "." for n in (line.blocking, line.checking, line.reopened, line.answered)),
-            *(str(n) if n else "." for n in (line.accepted, line.closed_true, line.closed_data)),
-            *(age(day, today) for day in (line.middle, line.oldest)),
-        )
-        for line in lines
-    ]
+        return ["No query was ever asked: `chartline queries export` asks."]
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for line in lines:
+        numbers = [line.blocking, line.checking, line.reopened, line.answered, line.accepted]
+        numbers += [line.closed_true, line.closed_data]
+        ages = (age(day, today) if day else "." for day in (line.middle, line.oldest))
+        rows.append((line.centre or "all", *(str(n) if n else "." for n in numbers), *ages))
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
-    return [
-        "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return ["  ".join(_padded(row, widths)).rstrip() for row in rows]
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
 
 
 def age(day: str, today: str) -> str:
-    """Return how long ago a day was, in words; "" where there is none."""
-    if not day:
-        return "."
+    """Return how long ago a day was, in words."""
     n = (dt.date.fromisoformat(today) - dt.date.fromisoformat(day)).days
-    return "1 day" if n == 1 else f"{n} days"
+    return "today" if n <= 0 else "1 day" if n == 1 else f"{n} days"

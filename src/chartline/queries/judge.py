@@ -23,6 +23,7 @@ from chartline.state.standing import QueryState, Standing
 from chartline.study import StudyData
 
 Reread = Callable[[Sequence[Amendment]], StudyData]
+_OTHER_ROW = "Another row of this query cannot be taken up, so this one is not either."
 _ACTIONS = {Says.CORRECT: Action.SET, Says.UNKNOWN: Action.CLEAR, Says.LEAVE_OUT: Action.DELETE_ROW}
 
 
@@ -52,6 +53,7 @@ class Judged:
     refused: list[Refusal] = field(default_factory=list)
     known: int = 0  # answers that were taken up before
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    follows: dict[str, str] = field(default_factory=dict)  # new query -> the answered one that it asks again
 
 
 def judge(answers: Sequence[Answer], study: StudyData, reread: Reread, today: str = "") -> Judged:
@@ -73,14 +75,34 @@ def judge(answers: Sequence[Answer], study: StudyData, reread: Reread, today: st
     else:
         out.after = study
     out.taken = taken
-    out.verdicts = {t.query.id: verdict(t, out.after) for t in taken}
+    before = {q.id for q in study.queries if q.asks}
+    new = [q for q in out.after.queries if q.asks and q.id not in before]
+    for t in taken:
+        out.verdicts[t.query.id] = verdict(t, out.after, successor(t.query, new))
+        out.follows |= {q.id: t.query.id for q in new if _asks_again(q, t.query)}
     return out
 
 
-def verdict(taken: Taken, after: StudyData) -> Verdict:
-    """Return where a query stands once its answers are laid over the data."""
+def successor(query: Query, new: Sequence[Query]) -> Query | None:
+    """Return the new query by which the same rule asks again about a patient and cell of `query`.
+
+    A query's id is made of its cells. Where a corrected death no longer contradicts the last contact, but still the
+    last dose, the rule asks about fewer cells, and so by another id.
+    """
+    return next((q for q in new if _asks_again(q, query)), None)
+
+
+def _asks_again(q: Query, query: Query) -> bool:
+    same = (q.rule, q.centre, q.subject) == (query.rule, query.centre, query.subject)
+    return same and not {*q.addresses}.isdisjoint(query.addresses)
+
+
+def verdict(taken: Taken, after: StudyData, follower: Query | None = None) -> Verdict:
+    """Return where a query stands once its answers are laid over the data; `follower` asks it again by another id."""
     still = next((q for q in after.queries if q.id == taken.query.id and q.asks), None)
     said = {a.says for a in taken.answers}
+    if still is None and follower is not None:
+        return Verdict(QueryState.DATA, f"The answer does not settle it: asked again as {follower.id}.")
     if still is None:
         if said <= {Says.RIGHT, Says.NO_PROBLEM}:
             return Verdict(QueryState.TRUE, _quoted(taken))
@@ -120,15 +142,35 @@ def _matched(
             out.refused += faults
             named = {f.place for f in faults}
             out.refused += [
-                refuse(
-                    a, "Another row of this query cannot be taken up, so this one is not either.", "Correct that row."
-                )
+                refuse(a, _OTHER_ROW, "Correct that row.")
                 for a in rows
                 if a.place not in named and a.value_place not in named
             ]
             continue
         matched.append((query, [(replace(a, on=a.on or today), lines[a.number]) for a in rows]))
-    return matched
+    return _without_contradictions(matched, out)
+
+
+def _without_contradictions(
+    matched: list[tuple[Query, list[tuple[Answer, Line]]]], out: Judged
+) -> list[tuple[Query, list[tuple[Answer, Line]]]]:
+    """Refuse the queries of which one cell is answered for in two ways: nobody can say which of them was meant."""
+    said: dict[tuple[str, str], set[tuple[str, str, str]]] = defaultdict(set)
+    for query, rows in matched:
+        for a, line in rows:
+            if line.is_cell and a.says is not Says.NO_PROBLEM:
+                said[query.centre, line.address].add((a.says.value, a.value, a.unit))
+    torn = {place for place, ways in said.items() if len(ways) > 1}
+    kept = []
+    for query, rows in matched:
+        faults = [(query.centre, line.address) in torn and a.says is not Says.NO_PROBLEM for a, line in rows]
+        if not any(faults):
+            kept.append((query, rows))
+            continue
+        for (a, line), fault in zip(rows, faults, strict=True):
+            why = f"{line.address} is answered for in two ways, in the rows of two queries." if fault else _OTHER_ROW
+            out.refused.append(refuse(a, why, "Give the same answer for the same cell."))
+    return kept
 
 
 def _fresh(answers: Sequence[Answer], standing: Standing, out: Judged) -> list[Answer]:
@@ -162,7 +204,7 @@ def _fault(a: Answer, lines: Mapping[int, Line], rows: Sequence[Answer]) -> Refu
         return refuse(a, f"The query has no cell {a.number}.", "See that the reference is as it was sent.")
     if any(b.number == a.number and b.digest != a.digest for b in rows):
         return refuse(a, "The cell is answered in two ways.", "Leave one of the rows.")
-    if a.seal != line.seal and any(replace(line, asked=n).seal == a.seal for n in range(line.asked)):
+    if a.seal != line.seal and line.asked:
         return refuse(a, "The query was asked again after this workbook was written.", "Answer the newest export.")
     if a.seal != line.seal:
         why = f"{line.address or 'The question'} has changed since the workbook was written"
@@ -243,7 +285,7 @@ def _unfit(taken: Taken, before: StudyData, after: StudyData, refused: list[Refu
     for answer in taken.answers:
         faults = [w for n, w in why.items() if n.partition("#")[0] in (f"{answer.query}.{answer.number}", answer.query)]
         if why and not faults:
-            faults = ["Another row of this query cannot be taken up, so this one is not either."]
+            faults = [_OTHER_ROW]
         refused += [refuse(answer, f, "Correct the value and import again.", value=True) for f in faults[:1]]
     return bool(why)
 

@@ -79,23 +79,6 @@ def place_words(address: str) -> str:
     return f"{file}, {_readable(file, place.split('!'))}" if place else file
 
 
-def readable_places(addresses: Sequence[str]) -> str:
-    """Return a line for each file and under it one for each place, in the order of the addresses.
-
-    `Book.xlsx!Follow up!C13` becomes 'Book.xlsx' and '  sheet Follow up, cell C13'.
-    """
-    lines: list[str] = []
-    file = ""
-    for address in addresses:
-        here, _, place = address.partition("!")
-        if here != file:
-            lines.append(here)
-        file = here
-        if place:
-            lines.append(f"  {_readable(here, place.split('!'))}")
-    return "\n".join(lines)
-
-
 def _readable(file: str, place: list[str]) -> str:
     if len(place) == 2 and file.lower().endswith(_SPREADSHEETS):
         cell = f"cell {place[1]}" if re.fullmatch(r"[A-Z]{1,3}\d+", place[1]) else place[1]

@@ -25,7 +25,12 @@ from chartline.state.standing import QueryStanding, QueryState, Standing, amendm
 from chartline.state.store import Writer
 from chartline.study import StudyData
 
-_VERDICTS = {QueryState.ACCEPTED: Event.ACCEPTED, QueryState.TRUE: Event.CLOSED, QueryState.REOPENED: Event.REOPENED}
+_VERDICTS = {
+    QueryState.ACCEPTED: Event.ACCEPTED,
+    QueryState.TRUE: Event.CLOSED,
+    QueryState.DATA: Event.CLOSED,
+    QueryState.REOPENED: Event.REOPENED,
+}
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,13 @@ class Imported:
         done += [f"{self.known} known from before"] if self.known else []
         done += [f"{len(self.refused)} refused"] if self.refused else []
         out.append(f"{', '.join(done)}; {self.waiting} {'query waits' if self.waiting == 1 else 'queries wait'}.")
+        told: set[str] = set()
         for t in self.taken:
             state, why = self.states[t.query.id]
             out.append(f"  {t.query.id}  {t.query.subject or t.query.centre:<8} {state}: {why}")
             for a in t.amendments:
-                if a.action is not Action.CONFIRM:
+                if a.action is not Action.CONFIRM and a.address not in told:
+                    told.add(a.address)
                     out.append(f"      {a.address}: {a.was or '(blank)'} -> {_becomes(a)}")
         out += ["Refused:"] if self.refused else []
         for r in self.refused:
@@ -146,7 +153,8 @@ def enter(judged: Judged, log: Writer) -> None:
         v = judged.verdicts[t.query.id]
         event = _VERDICTS.get(v.state)
         if event is not None:
-            log.add(event, t.query.id, {"reason": v.reason, **({"as": "true"} if event is Event.CLOSED else {})})
+            how = {QueryState.TRUE: {"as": "true"}, QueryState.DATA: {"as": "data"}}.get(v.state, {})
+            log.add(event, t.query.id, {"reason": v.reason, **how})
 
 
 def enter_workbooks(workbooks: Sequence[Path], judged: Judged, refused: Sequence[Refusal], log: Writer) -> list[str]:

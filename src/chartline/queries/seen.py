@@ -6,7 +6,7 @@ nothing the second time.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from chartline.state.log import Event
 from chartline.state.standing import query_record
@@ -16,8 +16,13 @@ from chartline.study import StudyData
 _AGAIN = "The data ask it again."
 
 
-def record_seen(study: StudyData, log: Writer, answered: Collection[str] = ()) -> dict[Event, int]:
-    """Add what has changed since the log was last written, but for queries just `answered`; return how many of each."""
+def record_seen(
+    study: StudyData, log: Writer, answered: Collection[str] = (), follows: Mapping[str, str] | None = None
+) -> dict[Event, int]:
+    """Add what has changed since the log was last written, but for queries just `answered`; return how many of each.
+
+    `follows` are new queries that ask again what an answer did not settle, each with the query that was answered.
+    """
     before = log.standing.entries
     _record_signatures(study, log)
     asked = {q.id: q for q in study.queries if q.asks}
@@ -26,7 +31,9 @@ def record_seen(study: StudyData, log: Writer, answered: Collection[str] = ()) -
         known = log.standing.queries.get(name)
         record = query_record(q)
         if known is None:
-            log.add(Event.OPENED, name, {"query": record})
+            old = (follows or {}).get(name)
+            again = {"follows": old, "reason": f"An answer to {old} does not settle it."} if old else {}
+            log.add(Event.OPENED, name, {"query": record, **again})
         elif not known.state.waits and name not in answered:
             log.add(Event.REOPENED, name, {"query": record, "reason": _AGAIN})
         elif query_record(known.query) != record:
@@ -51,3 +58,10 @@ def _record_signatures(study: StudyData, log: Writer) -> None:
     overrides = study.inputs.get("overrides", "")
     if overrides and overrides != log.standing.overrides:
         log.add(Event.OVERRIDES_READ, study.protocol.data.overrides or "", {"sha256": overrides})
+
+
+def seen_words(counts: Mapping[Event, int]) -> str:
+    """Return what a reading has entered, as a line; "" where nothing was new."""
+    said = {Event.OPENED: "opened", Event.REOPENED: "asked again", Event.CLOSED: "closed"}
+    parts = [f"{n} {said[e]}" for e, n in counts.items() if n]
+    return f"Entered in the study's log: {', '.join(parts)}." if parts else ""

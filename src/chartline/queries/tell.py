@@ -39,7 +39,7 @@ def show_lines(s: QueryStanding, today: str) -> list[str]:
     out += textwrap.wrap(f"{q.message} {q.ask}", _WIDTH)
     out += ["", "What stands there:", f"  {q.saw}", "Where:", *(f"  {place_words(a)}" for a in q.addresses[:20])]
     out += [f"  and {len(q.addresses) - 20} more"] if len(q.addresses) > 20 else []
-    out += ["", f"{s.state.value.capitalize()} since {s.since}; first asked {age(s.opened, today)} ago, on {s.opened}."]
+    out += ["", f"{s.state.value.capitalize()} since {s.since}; first asked on {s.opened} ({age(s.opened, today)})."]
     return [*out, "", "History:", *(f"  {line}" for e in s.history for line in entry_lines(e))]
 
 

@@ -82,7 +82,8 @@ def take_up(s: Standing, e: Entry) -> None:
     """Add one entry to a standing."""
     s.head, s.entries = e.digest, e.number
     if e.event is Event.OPENED:
-        s.queries[e.about] = QueryStanding(query_of(e.body["query"]), QueryState.OPEN, e.day, e.day)
+        state = QueryState.REOPENED if e.body.get("follows") else QueryState.OPEN
+        s.queries[e.about] = QueryStanding(query_of(e.body["query"]), state, e.day, e.day)
     elif e.event is Event.EXPORTED:
         s.exports[e.about] = e
         s.written.add(e.body["sha256"])
