@@ -121,7 +121,7 @@ def test_a_log_rewritten_with_a_chain_of_its_own_is_not_that_of_the_text(tmp_pat
     spoilt.execute("DELETE FROM log WHERE number > 1")
     spoilt.commit()
     spoilt.close()
-    with pytest.raises(StateError, match="Entry 1 of state/log.ndjson is not the same"):
+    with pytest.raises(StateError, match=r"Entry 1 of state/log.ndjson is not the same"):
         read_log(tmp_path)
 
 

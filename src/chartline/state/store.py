@@ -136,6 +136,8 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
             entries = _entries(db, file)
             check_chain(entries, str(file))
             writer = Writer(standing_of(entries), by, clock)
+            if entries and _text_is_behind(home, entries):  # a crash between the database and the texts
+                write_texts(home, list(entries), writer.standing)
             yield writer
             with _told(file):
                 for entry in writer.added:
@@ -148,6 +150,11 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
     write_texts(home, [*entries, *writer.added], writer.standing)
 
 
+def _text_is_behind(home: Path, entries: tuple[Entry, ...]) -> bool:
+    text = home / FOLDER / LOG
+    return not text.exists() or len(_text_log(text)) < len(entries)
+
+
 def write_texts(home: Path, entries: list[Entry], standing: Standing) -> None:
     """Bring the plain texts beside the database up to date; each is there whole or as it was."""
     folder = home / FOLDER
@@ -155,8 +162,8 @@ def write_texts(home: Path, entries: list[Entry], standing: Standing) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as e:
         raise StateError(f"The folder {FOLDER} cannot be made: {e.strerror}", where=str(folder)) from e
-    wanted = {LOG: "".join(f"{e.line()}\n" for e in entries)}
-    wanted |= {name: text(standing) for name, text in TEXTS.items()}
+    wanted = {name: text(standing) for name, text in TEXTS.items()}
+    wanted |= {LOG: "".join(f"{e.line()}\n" for e in entries)}  # last: while it is behind, so may be the others
     for name, said in wanted.items():
         file = folder / name
         if said and not (file.exists() and file.read_text(encoding="utf-8") == said):
