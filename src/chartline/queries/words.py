@@ -33,6 +33,14 @@ class Says(StrEnum):
     LEAVE_OUT = "Leave this row out"
 
 
+MEANING: dict[Says, str] = {
+    Says.RIGHT: "The chart confirms the cell. A query is closed as true when every cell that it names is confirmed.",
+    Says.CORRECT: "The chart has another value: it is read in place of the cell from now on.",
+    Says.UNKNOWN: "The chart does not tell: the value is missing from now on. Where that settles nothing, the query "
+    "waits for the study team.",
+    Says.NO_PROBLEM: "The values are right and the rule does not apply, for the reason given. Settles the whole query.",
+    Says.LEAVE_OUT: "The row of this cell was entered twice or belongs to nobody: it is not read from now on.",
+}
 NEEDS_REASON = (Says.NO_PROBLEM, Says.LEAVE_OUT)
 _ALSO = {  # as people type it
     Says.RIGHT: ("right", "confirmed", "confirm"),

@@ -22,19 +22,36 @@ START = "0" * 64  # what the first entry has for the digest before it
 class Event(StrEnum):
     """What an entry says happened; `about` is what it happened to."""
 
-    OPENED = "opened"  # a query: the data ask it
-    RESTATED = "restated"  # an open query: the same cells, other words or weight
-    EXPORTED = "exported"  # a centre: its workbook was written
-    ANSWERED = "answered"  # a query: what the centre said
-    AMENDED = "amended"  # an amendment: a cell has another value, or is confirmed, from now on
-    ACCEPTED = "accepted"  # a query: the answer settles it
-    REOPENED = "reopened"  # a query: asked again, by the data or by a person
-    CLOSED = "closed"  # a query: as true, or by the data
-    IMPORTED = "imported"  # a workbook
-    MAPPING_SIGNED = "mapping signed"  # a mapping: a signature that was not seen before
-    OVERRIDES_READ = "overrides read"  # the file of overrides, where it has changed
-    LOCKED = "locked"  # the study
-    UNLOCKED = "unlocked"  # the study
+    OPENED = "opened"
+    RESTATED = "restated"
+    EXPORTED = "exported"
+    ANSWERED = "answered"
+    AMENDED = "amended"
+    ACCEPTED = "accepted"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    IMPORTED = "imported"
+    MAPPING_SIGNED = "mapping signed"
+    OVERRIDES_READ = "overrides read"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+
+
+MEANING: dict[Event, str] = {
+    Event.OPENED: "The data ask a query that they never asked before.",
+    Event.RESTATED: "An open query asks the same in other words, or with another weight.",
+    Event.EXPORTED: "A centre's workbook was written, with these queries.",
+    Event.ANSWERED: "A centre answered a query: what, who, when, and in which row of which file.",
+    Event.AMENDED: "An amendment was made: a cell has another value, or is confirmed, from now on.",
+    Event.ACCEPTED: "A query is settled by its answer, or by a person.",
+    Event.REOPENED: "A query is asked again, by the data or by a person.",
+    Event.CLOSED: "A query is closed, as true or by the data.",
+    Event.IMPORTED: "A workbook was imported: how many answers were taken up and refused.",
+    Event.MAPPING_SIGNED: "A mapping was read whose signature or content was not seen before.",
+    Event.OVERRIDES_READ: "Reviewers' overrides were read that were not seen before.",
+    Event.LOCKED: "The study was locked: by whom, why, and the digest of every input.",
+    Event.UNLOCKED: "The lock was lifted: by whom, and why.",
+}
 
 
 @dataclass(frozen=True)

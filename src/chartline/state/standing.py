@@ -36,6 +36,16 @@ class QueryState(StrEnum):
         return self.asks or self is QueryState.ANSWERED
 
 
+MEANING: dict[QueryState, str] = {
+    QueryState.OPEN: "The data ask it, and nobody has answered.",
+    QueryState.REOPENED: "It is asked again: an answer did not settle it, the data ask it anew, or a person asks.",
+    QueryState.ANSWERED: "The centre does not know; the study team decides. Until then it goes on withholding.",
+    QueryState.ACCEPTED: "The answer settles it: the data do not ask it any more, or the study team accepts them.",
+    QueryState.TRUE: "The values are right as they stand, or the rule does not apply; the values are used.",
+    QueryState.DATA: "The data do not ask it any more: a new file, another answer, or other cells in question.",
+}
+
+
 @dataclass
 class QueryStanding:
     """One query: its words when last asked, its state and why, and its days (`yyyy-mm-dd`; "" for never)."""
