@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types docs benchmark bench-survival clean
+.PHONY: demo test coverage docs benchmark bench-survival clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -12,7 +12,11 @@ test: $(VENV)/.ready-test
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# How much of the code the tests run; it makes them a third slower.
+coverage: $(VENV)/.ready-test
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
