@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ class Episodes:
     `status` is 0 for censored and k for `causes[k - 1]`. `values` are the covariates (patterns x covariates), read as
     `design`; `pattern` is the row of it, so that a covariate row is `design[pattern]`. `group`, `stratum` and `cluster`
     index `groups`, `strata` and 0, 1, ... `paired` is False where entries and exits are known as totals only, so that
-    which entry belongs to which exit is not: all but robust variances are the same either way.
+    which entry belongs to which exit is not: all but robust variances are the same either way. `last` is the last exit;
+    `whole` are the exits as whole numbers, for who has looked already that they are.
     """
 
     entry: Floats
@@ -60,26 +61,33 @@ class Episodes:
     covariates: tuple[str, ...] = ()
     cluster: Ints | None = None
     paired: bool = field(default=True)
+    last: float = field(init=False, repr=False)
+    whole: InitVar[Ints | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, whole: Ints | None) -> None:
         n = self.exit.shape[0]
         for name in ("entry", "status", "count", "group", "stratum", "pattern"):
             if getattr(self, name).shape != (n,):
                 raise ValueError(f"{name} has {getattr(self, name).shape[0]} rows, the times have {n}")
         if self.cluster is not None and self.cluster.shape != (n,):
             raise ValueError(f"cluster has {self.cluster.shape[0]} rows, the times have {n}")
-        low, high = self.ends
-        if not (low >= 0 and high < math.inf) or math.isnan(_range(self.entry)[0]):
+        object.__setattr__(self, "last", _last(self.exit if whole is None else whole))
+        if math.isnan(self.last):
             raise ValueError("a time is missing, infinite or negative")
+        if whole is not None:
+            vars(self)["days"] = whole if self._near else None
         if self.late:
-            entered = np.isfinite(self.entry)
+            entered = self.entry != -math.inf
+            if not np.all(self.entry[entered] < math.inf):
+                raise ValueError("a time is missing, infinite or negative")
             if np.any(self.entry[entered] < 0) or np.any(self.entry[entered] >= self.exit[entered]):
                 raise ValueError("an entry is negative, or not before its exit")
-        low, high = _range(self.status)
-        if low < 0 or high > len(self.causes) or _range(self.count)[0] < 0:
+        if _highest(self.status) > len(self.causes) or _range(self.count)[0] < 0:
             raise ValueError(f"a status is not one of 0 to {len(self.causes)}, or a count is negative")
         if len(self.values.shape) != 2 or self.values.shape[1] != len(self.covariates):
             raise ValueError(f"the design has shape {self.values.shape} for {len(self.covariates)} covariates")
+        if not self.covariates:
+            return
         parts = (self.values.few, *self.values.own) if isinstance(self.values, MixedColumns) else (self.values,)
         if not all(_finite(part) for part in parts):
             raise ValueError("a covariate is missing or infinite")
@@ -105,10 +113,11 @@ class Episodes:
         `covariates` are numbers, or texts, which become indicators against the level in `reference` (the first in
         order if not named). Raises `ValueError` for a missing value or lengths that differ: nothing is dropped.
         """
-        exit_, start = _times(time, entry)
-        status = _whole(event, "event")
+        exit_, start, whole = _times(time, entry)
+        ended = np.asarray(event)
+        status = _whole(ended, "event")
         n = exit_.shape[0]
-        kinds = int(status.max(initial=0))
+        kinds = 1 if ended.dtype == bool else int(status.max(initial=0))
         names = tuple(causes) if causes else ("event",) if kinds <= 1 else tuple(f"cause {k + 1}" for k in range(kinds))
         columns, design = design_matrix(covariates or {}, reference or {}, n)
         group_index, groups = factor(group, n)
@@ -118,7 +127,7 @@ class Episodes:
             count=constant(1, n) if count is None else _whole(count, "count"),
             pattern=np.arange(n, dtype=np.int64) if columns else constant(0, n),
             values=design, causes=names, groups=groups, strata=levels, covariates=columns,
-            cluster=None if cluster is None else factor(cluster, n)[0],
+            cluster=None if cluster is None else factor(cluster, n)[0], whole=whole,
         )  # fmt: skip
 
     @classmethod
@@ -176,7 +185,7 @@ class Episodes:
         if columns.own:
             pattern = None
         return cls(
-            entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
+            entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64), whole=_whole(columns.exit, "exit"),
             status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
             stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
             values=values, causes=columns.causes, groups=groups, strata=strata, covariates=names,
@@ -211,14 +220,9 @@ class Episodes:
         return self if self.singly else self.select(self.count > 0)
 
     @cached_property
-    def ends(self) -> tuple[float, float]:
-        """The first and the last exit."""
-        return _range(self.exit)
-
-    @cached_property
     def late(self) -> bool:
         """True where somebody enters after the start."""
-        return _range(self.entry)[1] > -math.inf
+        return _range(self.entry)[1] != -math.inf
 
     @cached_property
     def singly(self) -> bool:
@@ -243,10 +247,11 @@ class Episodes:
 
         Whatever is looked up by day in a table takes a tenth of the time of sorting.
         """
-        if not self.exit.size or self.ends[1] >= max(4 * self.exit.size, 1000):
-            return None
-        days = self.exit.astype(np.int64)
-        return days if (days == self.exit).all() else None
+        return _as_whole(self.exit) if self._near else None
+
+    @property
+    def _near(self) -> bool:
+        return bool(self.exit.size) and self.last < max(4 * self.exit.size, 1000)
 
     @cached_property
     def risk(self) -> RiskTable:
@@ -280,8 +285,29 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     if not values.size:
         return 0, 0
     if _is_constant(values):
-        return values[0].item(), values[0].item()
+        return (values[0].item(),) * 2
     return values.min().item(), values.max().item()
+
+
+def _highest(values: Ints) -> int:
+    """The highest of whole numbers (int64), 2^63 or more where one is negative: in one pass, as the sign is a bit."""
+    return int(values.view(np.uint64).max(initial=0))
+
+
+def _last(times: Floats | Ints) -> float:
+    """The last of the times, NaN where one is missing, infinite or negative."""
+    if times.dtype.kind == "i":
+        last = _highest(times)
+        return last if last < 1 << 63 else math.nan
+    low, high = _range(times)
+    return high if low >= 0 and high < math.inf else math.nan
+
+
+def _as_whole(times: Floats) -> Ints | None:
+    """The times as whole numbers, where all are."""
+    with np.errstate(invalid="ignore"):
+        whole = times.astype(np.int64)
+    return whole if (whole == times).all() else None
 
 
 def _finite(values: Floats) -> bool:
@@ -313,17 +339,19 @@ def _from_start(entry: npt.NDArray[Any] | None, n: int) -> Floats:
     return constant(-math.inf, n) if entry is None else np.where(entry == 0, -math.inf, entry)
 
 
-def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Floats, Ints | None]:
+    """Exits, entries, and the exits as whole numbers where all are."""
     exit_ = np.asarray(time, np.float64)
     if exit_.ndim != 1:
         raise ValueError("times are one column")
     if entry is None:
-        return _merge_near(exit_), constant(-math.inf, exit_.size)
+        whole = _as_whole(exit_)
+        return exit_ if whole is not None else _merge_near(exit_), constant(-math.inf, exit_.size), whole
     start = np.asarray(entry, np.float64)
     if start.shape != exit_.shape:
         raise ValueError(f"entry has {start.shape[0]} rows, the times have {exit_.shape[0]}")
     both = _merge_near(np.concatenate([start, exit_]))
-    return both[exit_.size :], _from_start(both[: exit_.size], exit_.size)
+    return both[exit_.size :], _from_start(both[: exit_.size], exit_.size), None
 
 
 def _merge_near(times: Floats) -> Floats:

@@ -120,14 +120,14 @@ class RiskTable:
     def leaving(self) -> Leaving:
         """Each column at the times at which somebody leaves it."""
         events, censored = self.events.transpose(2, 1, 0), self.censored.T
-        gone = together(events) + censored
-        width, t = gone.shape
-        cells = (gone > 0).reshape(-1).nonzero()[0]
+        width, t = censored.shape
+        cells = (together(events) + censored > 0).reshape(-1).nonzero()[0]
         bounds = cells.searchsorted([g * t for g in range(width + 1)]).tolist()
         runs = Runs(tuple(slice(a, b) for a, b in pairwise(bounds)))
         at_risk, censored = (table.reshape(-1).take(cells) for table in (self.at_risk.T, censored))
         events = events.reshape(len(events), -1).take(cells, axis=1)
-        return Leaving(runs, self.times.take(cells % max(t, 1)), at_risk, events, together(events), censored)
+        times = self.times.take(cells, mode="wrap")  # the columns have the same times, one after the other
+        return Leaving(runs, times, at_risk, events, together(events), censored)
 
 
 def together(tables: Ints) -> Ints:
@@ -141,7 +141,7 @@ def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:
     days = episodes.days
     if days is None:
         return *distinct(episodes.exit), False
-    highest = int(episodes.ends[1])
+    highest = int(episodes.last)
     if highest < days.size // 4:
         return np.arange(highest + 1, dtype=np.float64), days, True
     return *_looked_up(days, highest), False

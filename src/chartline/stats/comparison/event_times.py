@@ -1,7 +1,8 @@
 """What every test of curves reads: at each time with an event, who is at risk and who has it, by group.
 
-In: Episodes. Out: one row a distinct time of an event in each stratum, with numbers at risk and events a group. A time
-at which nobody has the event adds nothing to any of the tests, so it is not kept. The work is one sort of the rows.
+In: Episodes. Out: one row a distinct time of an event in each stratum, with numbers at risk and events a group. Times
+at which somebody leaves without the event may be among them: with no event they add nothing to any of the tests, and
+to pick them out takes longer. The work is one sort of the rows.
 
 Conventions as in `stats/episodes.py`: at risk at t are those with entry < t <= exit, each row counting `count` times.
 """
@@ -60,9 +61,8 @@ class EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
         events = together(risk.events.transpose(2, 1, 0)[kinds])
-        kept = np.flatnonzero(events.any(axis=0))
-        at_risk, had_it = (table.take(kept, axis=1).astype(np.float64) for table in (risk.at_risk.T, events))
-        return cls(constant(0, kept.size), risk.times[kept], at_risk.T, had_it.T)
+        at_risk, had_it = risk.at_risk.T.astype(np.float64), events.astype(np.float64)
+        return cls(constant(0, risk.times.size), risk.times, at_risk.T, had_it.T)
 
     @cached_property
     def n(self) -> Floats:
@@ -73,6 +73,11 @@ class EventTimes:
     def d(self) -> Floats:
         """Events in all groups."""
         return np.asarray(self.events.T.sum(axis=0))
+
+    @cached_property
+    def expected(self) -> Floats:
+        """The events that each group would have if all had its hazard in common, R x groups."""
+        return (self.d * self.shares.T).T
 
     @cached_property
     def spread(self) -> Floats:

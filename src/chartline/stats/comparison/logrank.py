@@ -126,8 +126,9 @@ def logrank_test(
     table = EventTimes.of(episodes, cause=cause, stratified=stratified)
     _refuse(episodes, table)
     w = weights_of(table, weights)
-    observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    excess = (table.events.T - table.d * table.shares.T) @ w  # exactly 0 at a time at which a group is alone
+    strata = episodes.strata if stratified else ("",)
+    observed, expected = table.events.T @ w, table.expected.T @ w
+    excess = (table.events.T - table.expected.T) @ w  # exactly 0 at a time at which a group is alone
     variance = variance_of(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
@@ -139,10 +140,11 @@ def logrank_test(
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
-        events=tuple(table.events.T.sum(axis=1).astype(np.int64).tolist()),
-        observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
-        strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
-        scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
+        events=tuple(map(int, observed if weights == "logrank" else table.events.T.sum(axis=1))),
+        observed=observed, expected=expected, variance=variance, strata=strata,
+        observed_by_stratum=_by_stratum(table, w, table.events, observed, len(strata)),
+        expected_by_stratum=_by_stratum(table, w, table.expected, expected, len(strata)),
+        scores=scores, method=_method(weights, len(strata), scores, cause),
         warnings=_warnings(episodes, table, variance, weights),
     )  # fmt: skip
 
@@ -175,28 +177,27 @@ def variance_of(table: EventTimes, w: Floats) -> Floats:
     The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
     were at risk together), so that the diagonal is had without taking a difference.
     """
-    out = -(table.shares.T * (w * w * table.spread)) @ table.shares
-    diagonal = np.einsum("ii->i", out)  # a view
+    out = (table.shares.T * (w * w * table.spread)) @ table.shares
+    diagonal = out.reshape(-1)[:: len(out) + 1]  # a view
     diagonal[:] = 0
     diagonal[:] = -out.sum(axis=1)
-    return np.asarray(out + 0.0)
+    return np.asarray(0.0 - out)
 
 
 def _refuse(episodes: Episodes, table: EventTimes) -> None:
     if len(episodes.groups) < 2:
         raise NotEstimable("there is one group only")
-    if not table.d.size:
+    if not table.d.any():
         raise NotEstimable("no events")
 
 
-def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floats]:
-    """Weighted observed and expected numbers, strata x groups."""
+def _by_stratum(table: EventTimes, w: Floats, numbers: Floats, total: Floats, strata: int) -> Floats:
+    """Weighted numbers of events, strata x groups, of which `total` is known."""
     if strata == 1:
-        return (w @ table.events)[None], ((w * table.d) @ table.shares)[None]
-    observed, expected = np.zeros((2, strata, table.events.shape[1]))
-    np.add.at(observed, table.stratum, w[:, None] * table.events)
-    np.add.at(expected, table.stratum, (w * table.d)[:, None] * table.shares)
-    return observed, expected
+        return total[None]
+    out = np.zeros((strata, total.size))
+    np.add.at(out, table.stratum, w[:, None] * numbers)
+    return out
 
 
 def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
@@ -209,7 +210,7 @@ def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
     chisq, df = 0.0, 0
     for i, row in enumerate(joins):
         others = range(i + 1, len(u))
-        spread = sum(row[j] for j in others)
+        spread = sum(row[i + 1 :])
         if not spread:
             continue
         chisq, df = chisq + u[i] * u[i] / spread, df + 1
@@ -266,7 +267,8 @@ def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: 
         if v == 0
     ]
     of_survival = not isinstance(weights, str) or weights == "peto"
-    if of_survival and np.any(table.survival_before == 0):
-        day = float(table.time[int(np.argmax(table.survival_before == 0))])
+    too_late = (table.survival_before == 0) & (table.d > 0) if of_survival else None
+    if too_late is not None and too_late.any():
+        day = float(table.time[int(np.argmax(too_late))])
         out.append(f"everyone at risk had the event before time {day:g}, so that later events have weight 0")
     return tuple(out)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
-from chartline.stats.episodes import Episodes, Floats
+from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.risk import Runs
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
@@ -266,7 +266,16 @@ def estimate_curves_by_group(
     variance: VarianceKind = "greenwood",
 ) -> Mapping[str, Curve]:
     """Return the Kaplan-Meier curve of each group of `episodes`, in the order of its groups."""
-    curves = _curves(Exits.by_group(episodes), interval, level, variance, 0)
+    groups = Exits.by_group(episodes)
+    if episodes.late:
+        curves = [curve_of_exits(exits, interval, level, variance=variance) for exits in groups]
+    else:  # all in one array
+        all_ = episodes.risk.leaving
+        steps = _steps(all_.at_risk, all_.all_events, all_.runs, variance)
+        curves = [
+            Curve(exits, *(x[at] for x in steps), level, interval)
+            for exits, at in zip(groups, all_.runs.of, strict=True)
+        ]
     return dict(zip(episodes.groups, curves, strict=True))
 
 
@@ -279,24 +288,17 @@ def curve_of_exits(
     start: float = 0,
 ) -> Curve:
     """Return the product-limit curve of `exits`, 1 at `start`."""
-    return _curves([exits], interval, level, variance, start)[0]
+    steps = _steps(exits.at_risk, exits.events, Runs.of_sizes([exits.times.size]), variance)
+    return Curve(exits, *steps, level, interval, start)
 
 
-def _curves(
-    groups: Sequence[Exits], interval: IntervalKind, level: float, variance: VarianceKind, start: float
-) -> list[Curve]:
-    """The curves of several groups, one after the other in one array: a small group costs no more than its times."""
-    n = np.concatenate([exits.at_risk for exits in groups], dtype=np.float64)
-    d = np.concatenate([exits.events for exits in groups], dtype=np.float64)
-    runs = Runs.of_sizes([exits.times.size for exits in groups])
+def _steps(at_risk: Ints, events: Ints, runs: Runs, variance: VarianceKind) -> tuple[Floats, Floats]:
+    """S after each time and the standard error of its logarithm, of the curves of `runs`, one after the other."""
+    n, d = at_risk.astype(np.float64), events.astype(np.float64)
     left = n - d
     with np.errstate(divide="ignore"):  # Greenwood's is infinite once nobody is left
         adds = d / (n * (left if variance == "greenwood" else n))
-    survival, log_error = runs.products(left / n), np.sqrt(runs.sums(adds))
-    return [
-        Curve(exits, survival[at], log_error[at], level, interval, start)
-        for exits, at in zip(groups, runs.of, strict=True)
-    ]
+    return runs.products(left / n), np.sqrt(runs.sums(adds))
 
 
 def survival_interval(
