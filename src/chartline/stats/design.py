@@ -42,7 +42,7 @@ def factor(values: npt.ArrayLike | Sequence[str] | Factor | None, n: int) -> tup
         raise ValueError("a group, stratum or cluster is missing")
     distinct, at = _distinct(given)
     if given.dtype.kind in "iuf" and not isinstance(values, Factor):  # in order already
-        return at, tuple(_level(v) for v in distinct.tolist())
+        return at, tuple(map(str if given.dtype.kind in "iu" else _level, distinct.tolist()))
     names = [values.levels[i] if isinstance(values, Factor) else _level(i) for i in distinct.tolist()]
     ordered = in_order(names)
     if ordered == names:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from chartline.counts.model import EventTable
 from chartline.stats.design import Floats as Floats
 from chartline.stats.design import Ints as Ints
 from chartline.stats.design import MixedColumns, constant, design_matrix, factor, mixed_columns
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -185,7 +185,8 @@ class Episodes:
         if columns.own:
             pattern = None
         return cls(
-            entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64), whole=_whole(columns.exit, "exit"),
+            entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
+            whole=columns.exit.astype(np.int64, copy=False),
             status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
             stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
             values=values, causes=columns.causes, groups=groups, strata=strata, covariates=names,
@@ -196,7 +197,7 @@ class Episodes:
         """Subjects that entered (a subject cut into several rows counts once for each)."""
         return int(self.count.sum())
 
-    @cached_property
+    @lazy
     def design(self) -> Floats:
         """The covariates of each pattern, patterns x covariates."""
         return self.values.matrix() if isinstance(self.values, MixedColumns) else self.values
@@ -219,29 +220,29 @@ class Episodes:
         """Return the rows that count somebody."""
         return self if self.singly else self.select(self.count > 0)
 
-    @cached_property
+    @lazy
     def late(self) -> bool:
         """True where somebody enters after the start."""
         return _range(self.entry)[1] != -math.inf
 
-    @cached_property
+    @lazy
     def singly(self) -> bool:
         """True where every row is one subject."""
         return _range(self.count) == (1, 1)
 
-    @cached_property
+    @lazy
     def by_row(self) -> bool:
         """True where row i has the covariates `design[i]`."""
         n = self.pattern.size
         ends = n and self.values.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
         return bool(ends) and bool(np.all(self.pattern[1:] > self.pattern[:-1]))
 
-    @cached_property
+    @lazy
     def mixed(self) -> MixedColumns | None:
         """The covariates of the rows, where they came as mixed columns and are those of the rows still."""
         return self.values if isinstance(self.values, MixedColumns) and self.by_row else None
 
-    @cached_property
+    @lazy
     def days(self) -> Ints | None:
         """The exits as whole numbers, where they are and are not much larger than their number; else None.
 
@@ -253,7 +254,7 @@ class Episodes:
     def _near(self) -> bool:
         return bool(self.exit.size) and self.last < max(4 * self.exit.size, 1000)
 
-    @cached_property
+    @lazy
     def risk(self) -> RiskTable:
         """The numbers at risk by group, counted once for all who read them."""
         from chartline.stats.risk import RiskTable

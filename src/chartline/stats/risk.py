@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class RiskTable:
             times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
         return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
 
-    @cached_property
+    @lazy
     def leaving(self) -> Leaving:
         """Each column at the times at which somebody leaves it."""
         events, censored = self.events.transpose(2, 1, 0), self.censored.T

@@ -10,13 +10,13 @@ Conventions as in `stats/episodes.py`: at risk at t are those with entry < t <= 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.risk import distinct, together
 
 
@@ -64,37 +64,37 @@ class EventTimes:
         at_risk, had_it = risk.at_risk.T.astype(np.float64), events.astype(np.float64)
         return cls(constant(0, risk.times.size), risk.times, at_risk.T, had_it.T)
 
-    @cached_property
+    @lazy
     def n(self) -> Floats:
         """At risk in all groups."""
-        return np.asarray(self.at_risk.T.sum(axis=0))
+        return self.at_risk.T.sum(axis=0)
 
-    @cached_property
+    @lazy
     def d(self) -> Floats:
         """Events in all groups."""
-        return np.asarray(self.events.T.sum(axis=0))
+        return self.events.T.sum(axis=0)
 
-    @cached_property
+    @lazy
     def expected(self) -> Floats:
         """The events that each group would have if all had its hazard in common, R x groups."""
         return (self.d * self.shares.T).T
 
-    @cached_property
+    @lazy
     def spread(self) -> Floats:
-        """d (n - d) / (n - 1), the hypergeometric variance without the shares of the groups; 0 where one is left."""
-        return self.d * (self.n - self.d) / np.maximum(self.n - 1, 1)
+        """(n - d) / (n - 1), by which the hypergeometric variance is less than that of d draws; 0 where one is left."""
+        return (self.n - self.d) / np.maximum(self.n - 1, 1)
 
-    @cached_property
+    @lazy
     def shares(self) -> Floats:
         """The share of each group in those at risk, R x groups."""
         return (self.at_risk.T / self.n).T
 
-    @cached_property
+    @lazy
     def survival_before(self) -> Floats:
         """Kaplan-Meier estimate of everyone in the stratum just before each time, S(t-), as R `survdiff` has it."""
         return self._running(1 - self.d / self.n, before=True)
 
-    @cached_property
+    @lazy
     def survival_peto(self) -> Floats:
         """Peto and Peto's estimate: the product of 1 - d / (n + 1) up to and with each time."""
         return self._running(1 - self.d / (self.n + 1), before=False)

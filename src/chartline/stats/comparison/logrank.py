@@ -123,24 +123,29 @@ def logrank_test(
     or by the group's name). With `cause`, ends by other causes are censored. Raises `ValueError` for a wrong call,
     `NotEstimable` where no event happened while two groups were at risk.
     """
+    if len(episodes.groups) < 2:
+        raise NotEstimable("there is one group only")
     table = EventTimes.of(episodes, cause=cause, stratified=stratified)
-    _refuse(episodes, table)
     w = weights_of(table, weights)
     strata = episodes.strata if stratified else ("",)
     observed, expected = table.events.T @ w, table.expected.T @ w
     excess = (table.events.T - table.expected.T) @ w  # exactly 0 at a time at which a group is alone
-    variance = variance_of(table, w)
+    joins = _joins(table, w)
+    variance = np.array([[0.0 - x if g != h else sum(row) for h, x in enumerate(row)] for g, row in enumerate(joins)])
     scores = _scores(trend, episodes.groups)
     if scores is None:
-        chisq, df = _quadratic_form(excess, variance)
-        z = float(excess[1] / math.sqrt(variance[1, 1])) if len(episodes.groups) == 2 else None
+        chisq, df = _quadratic_form(excess, joins)
+        z = float(excess[1] / math.sqrt(variance[1, 1])) if df and len(episodes.groups) == 2 else None
     else:
-        z = _trend_z(excess, variance, scores)
-        chisq, df = z * z, 1
+        z = _trend_z(excess, joins, scores)
+        chisq, df = (z * z, 1) if z is not None else (0.0, 0)
+    if not df:
+        what = "two groups" if scores is None else "two groups with different scores"
+        raise NotEstimable(f"no event happened while patients of {what} were at risk" if table.d.any() else "no events")
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
-        events=tuple(map(int, observed if weights == "logrank" else table.events.T.sum(axis=1))),
+        events=tuple(map(int, (observed if weights == "logrank" else table.events.T.sum(axis=1)).tolist())),
         observed=observed, expected=expected, variance=variance, strata=strata,
         observed_by_stratum=_by_stratum(table, w, table.events, observed, len(strata)),
         expected_by_stratum=_by_stratum(table, w, table.expected, expected, len(strata)),
@@ -171,24 +176,16 @@ def weights_of(table: EventTimes, weights: Weights) -> Floats:
     raise ValueError(f"not weights: {weights}; there are {', '.join(NAMES)} (the last with rho and gamma)")
 
 
-def variance_of(table: EventTimes, w: Floats) -> Floats:
-    """Return the variance of observed - expected, groups x groups.
+def _joins(table: EventTimes, w: Floats) -> list[list[float]]:
+    """What joins each two groups: minus the covariance of their observed - expected; 0 of a group with itself.
 
-    The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
-    were at risk together), so that the diagonal is had without taking a difference.
+    It is never negative, and a variance is the sum of what joins the group to the others (a weighted graph whose edges
+    join groups that were at risk together), so that it is had without taking a difference.
     """
-    out = (table.shares.T * (w * w * table.spread)) @ table.shares
-    diagonal = out.reshape(-1)[:: len(out) + 1]  # a view
-    diagonal[:] = 0
-    diagonal[:] = -out.sum(axis=1)
-    return np.asarray(0.0 - out)
-
-
-def _refuse(episodes: Episodes, table: EventTimes) -> None:
-    if len(episodes.groups) < 2:
-        raise NotEstimable("there is one group only")
-    if not table.d.any():
-        raise NotEstimable("no events")
+    out: list[list[float]] = ((table.expected.T * (w * w * table.spread)) @ table.shares).tolist()
+    for g, row in enumerate(out):
+        row[g] = 0.0
+    return out
 
 
 def _by_stratum(table: EventTimes, w: Floats, numbers: Floats, total: Floats, strata: int) -> Floats:
@@ -200,27 +197,24 @@ def _by_stratum(table: EventTimes, w: Floats, numbers: Floats, total: Floats, st
     return out
 
 
-def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
+def _quadratic_form(excess: Floats, joins: list[list[float]]) -> tuple[float, int]:
     """U' V^- U and the rank of V, by leaving out one group after the other as Gaussian elimination does.
 
-    What joins two groups (minus their covariance) is never negative and the rows sum to 0, so that no difference need
-    be taken: of groups that are joined the last is found to have nothing left, exactly.
+    What joins two groups is never negative and no difference need be taken: of groups that are joined the last is found
+    to have nothing left, exactly.
     """
-    u, joins = excess.tolist(), (-variance).tolist()
+    u, joins = excess.tolist(), [row[:] for row in joins]
     chisq, df = 0.0, 0
     for i, row in enumerate(joins):
-        others = range(i + 1, len(u))
         spread = sum(row[i + 1 :])
         if not spread:
             continue
         chisq, df = chisq + u[i] * u[i] / spread, df + 1
-        for j in others:
+        for j in range(i + 1, len(u)):
             share = row[j] / spread
             u[j] += share * u[i]
-            for k in others:
+            for k in range(i + 1, len(u)):
                 joins[j][k] += share * row[k]
-    if not df:
-        raise NotEstimable("no event happened while patients of two groups were at risk")
     return chisq, df
 
 
@@ -239,13 +233,13 @@ def _scores(trend: Trend, groups: tuple[str, ...]) -> tuple[float, ...] | None:
     return scores
 
 
-def _trend_z(excess: Floats, variance: Floats, scores: tuple[float, ...]) -> float:
-    """sum a (O - E) over its standard error; the scores may be moved and stretched, nothing changes."""
+def _trend_z(excess: Floats, joins: list[list[float]], scores: tuple[float, ...]) -> float | None:
+    """sum a (O - E) over its standard error; the scores may be moved and stretched, nothing changes. None without
+    anything that joins groups with different scores.
+    """
     a = np.asarray(scores)
-    spread = float(-(np.triu(variance, 1) * (a[:, None] - a) ** 2).sum())
-    if spread <= 0:
-        raise NotEstimable("no event happened while patients of two groups with different scores were at risk")
-    return float((a - a.mean()) @ excess / math.sqrt(spread))
+    spread = float((np.triu(joins, 1) * (a[:, None] - a) ** 2).sum())
+    return float((a - a.mean()) @ excess / math.sqrt(spread)) if spread > 0 else None
 
 
 def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cause: str | int | None) -> str:

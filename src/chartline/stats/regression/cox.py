@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.regression.ascent import Maximum, maximise
 from chartline.stats.regression.likelihood import Evaluation
 from chartline.stats.regression.patterns import standardise
@@ -96,7 +96,7 @@ class CoxFit:
     def hazard_ratios(self) -> Floats:
         return _ratio(self.coefficients)
 
-    @cached_property
+    @lazy
     def std_errors(self) -> Floats:
         return np.sqrt(np.diag(self.variance))
 

@@ -9,11 +9,11 @@ running sums at two places, before and after the d.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import square
 from chartline.stats.regression.likelihood import LEAST, Evaluation, Likelihood
 from chartline.stats.regression.risk_sets import FEW, RiskSets
@@ -107,11 +107,11 @@ class FewRowsLikelihood(Likelihood):
         less = np.add.reduceat(q[terms.untied :] * terms.share, terms.starts)
         return np.concatenate((upto, upto[terms.ends] - less))
 
-    @cached_property
+    @lazy
     def _room(self) -> Floats:
         return np.empty_like(self.rows)
 
-    @cached_property
+    @lazy
     def _terms(self) -> _Terms:
         return _Terms.of(self.sets, self.tied)
 

@@ -16,7 +16,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ import numpy.typing as npt
 from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.risk import Runs
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
@@ -98,42 +98,42 @@ class Curve:
     def high(self) -> Floats:
         return self._limits[1]
 
-    @cached_property
+    @lazy
     def times_days(self) -> tuple[Any, ...]:
         return tuple(self.exits.times.tolist())
 
-    @cached_property
+    @lazy
     def survival(self) -> tuple[float, ...]:
         return tuple(self.steps.tolist())
 
-    @cached_property
+    @lazy
     def lower(self) -> tuple[float | None, ...]:
         return _optional(self.low)
 
-    @cached_property
+    @lazy
     def upper(self) -> tuple[float | None, ...]:
         return _optional(self.high)
 
-    @cached_property
+    @lazy
     def std_error(self) -> tuple[float | None, ...]:
         """Of S; with Greenwood's variance None where S = 0."""
         with np.errstate(invalid="ignore"):
             return _optional(self.steps * self.log_error)
 
-    @cached_property
+    @lazy
     def at_risk(self) -> tuple[int, ...]:
         """At each of `times_days`."""
         return tuple(self.exits.at_risk.tolist())
 
-    @cached_property
+    @lazy
     def events(self) -> tuple[int, ...]:
         return tuple(self.exits.events.tolist())
 
-    @cached_property
+    @lazy
     def censored(self) -> tuple[int, ...]:
         return tuple(self.exits.censored.tolist())
 
-    @cached_property
+    @lazy
     def entries(self) -> tuple[tuple[Any, int], ...]:
         """(Day, patients entering), ascending."""
         return tuple(zip(self.exits.entry_times.tolist(), self.exits.entered.tolist(), strict=True))
@@ -218,11 +218,11 @@ class Curve:
         a, b = (self.exits.times[i - 1].item() if i else self.start for i in steps)
         return float((a + b) / 2)
 
-    @cached_property
+    @lazy
     def _limits(self) -> tuple[Floats, Floats]:
         return survival_interval(self.steps, self.log_error, self.interval, self.level)
 
-    @cached_property
+    @lazy
     def _bands(self) -> list[tuple[Floats, Any, float]]:
         """Of S and its limits: the shares with the event, ascending, with their steps; and the share at the end."""
         out = []
@@ -233,11 +233,11 @@ class Curve:
             out.append((y[order], order, float(y[-1])))
         return out
 
-    @cached_property
+    @lazy
     def _entered(self) -> tuple[list[float], list[int]]:
         return self.exits.entry_times.tolist(), [0, *np.cumsum(self.exits.entered).tolist()]
 
-    @cached_property
+    @lazy
     def _cumulative(self) -> tuple[list[int], list[int]]:
         """Events and exits, each with a leading 0."""
         events, censored = self.exits.events, self.exits.censored
