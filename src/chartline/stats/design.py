@@ -61,8 +61,12 @@ def _distinct(given: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
                 codes -= low
             there = np.zeros(high - low + 1, bool)
             there[codes] = True
-            distinct = (there.nonzero()[0] + low).astype(given.dtype)
-            return distinct, codes if distinct.size == there.size else (np.cumsum(there) - 1)[codes]
+            distinct = there.nonzero()[0]
+            if distinct.size < there.size:
+                codes = (np.cumsum(there) - 1)[codes]
+            if low:
+                distinct += low
+            return distinct.astype(bool) if given.dtype == bool else distinct, codes
     distinct, at = np.unique(given, return_inverse=True)
     return distinct, at.reshape(-1)
 

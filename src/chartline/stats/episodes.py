@@ -66,12 +66,11 @@ class Episodes:
 
     def __post_init__(self, whole: Ints | None) -> None:
         n = self.exit.shape[0]
-        for name in ("entry", "status", "count", "group", "stratum", "pattern"):
-            if getattr(self, name).shape != (n,):
-                raise ValueError(f"{name} has {getattr(self, name).shape[0]} rows, the times have {n}")
-        if self.cluster is not None and self.cluster.shape != (n,):
-            raise ValueError(f"cluster has {self.cluster.shape[0]} rows, the times have {n}")
-        object.__setattr__(self, "last", _last(self.exit if whole is None else whole))
+        for name in ("entry", "status", "count", "group", "stratum", "pattern", "cluster"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise ValueError(f"{name} has {column.shape[0]} rows, the times have {n}")
+        object.__setattr__(self, "last", _last(self.exit, whole))
         if math.isnan(self.last):
             raise ValueError("a time is missing, infinite or negative")
         if whole is not None:
@@ -295,12 +294,12 @@ def _highest(values: Ints) -> int:
     return int(values.view(np.uint64).max(initial=0))
 
 
-def _last(times: Floats | Ints) -> float:
+def _last(exits: Floats, whole: Ints | None) -> float:
     """The last of the times, NaN where one is missing, infinite or negative."""
-    if times.dtype.kind == "i":
-        last = _highest(times)
+    if whole is not None:
+        last = _highest(whole)
         return last if last < 1 << 63 else math.nan
-    low, high = _range(times)
+    low, high = _range(exits)
     return high if low >= 0 and high < math.inf else math.nan
 
 
@@ -308,7 +307,7 @@ def _as_whole(times: Floats) -> Ints | None:
     """The times as whole numbers, where all are."""
     with np.errstate(invalid="ignore"):
         whole = times.astype(np.int64)
-    return whole if (whole == times).all() else None
+    return None if np.count_nonzero(whole != times) else whole
 
 
 def _finite(values: Floats) -> bool:

@@ -1,7 +1,8 @@
 """Values of an object that are computed when first asked for, and kept: `functools.cached_property` without its lock.
 
 The lock, which Python 3.11 takes at each first look, costs as much as the sum of a hundred numbers, and the statistics
-of few patients are a hundred such looks and sums. Two threads that look at the same time both compute, and get the same.
+of few patients are a hundred such looks and sums. Two threads that look at the same time both compute, and get the
+same.
 """
 
 from __future__ import annotations

@@ -60,19 +60,18 @@ class EventTimes:
     def _of_risk(cls, episodes: Episodes, cause: str | int | None) -> EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
-        events = together(risk.events.transpose(2, 1, 0)[kinds])
-        at_risk, had_it = risk.at_risk.T.astype(np.float64), events.astype(np.float64)
-        return cls(constant(0, risk.times.size), risk.times, at_risk.T, had_it.T)
+        numbers = risk.numbers.astype(np.float64)
+        return cls(constant(0, risk.times.size), risk.times, numbers[-1].T, together(numbers[1:-1][kinds]).T)
 
     @lazy
     def n(self) -> Floats:
         """At risk in all groups."""
-        return self.at_risk.T.sum(axis=0)
+        return np.asarray(self.at_risk.T.sum(axis=0))
 
     @lazy
     def d(self) -> Floats:
         """Events in all groups."""
-        return self.events.T.sum(axis=0)
+        return np.asarray(self.events.T.sum(axis=0))
 
     @lazy
     def expected(self) -> Floats:

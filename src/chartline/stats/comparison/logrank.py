@@ -162,7 +162,7 @@ def weights_of(table: EventTimes, weights: Weights) -> Floats:
             raise ValueError(f"not weights: {weights}; rho and gamma of fleming_harrington are 0 or more")
         return np.asarray(table.survival_before**rho * (1 - table.survival_before) ** gamma)
     if weights == "logrank":
-        return np.ones_like(table.n)
+        return np.ones(table.n.size)
     if weights == "gehan":
         return table.n
     if weights == "tarone_ware":

@@ -269,13 +269,11 @@ def estimate_curves_by_group(
     groups = Exits.by_group(episodes)
     if episodes.late:
         curves = [curve_of_exits(exits, interval, level, variance=variance) for exits in groups]
-    else:  # all in one array
+    else:  # all in one array: a small group costs no more than its times
         all_ = episodes.risk.leaving
-        steps = _steps(all_.at_risk, all_.all_events, all_.runs, variance)
-        curves = [
-            Curve(exits, *(x[at] for x in steps), level, interval)
-            for exits, at in zip(groups, all_.runs.of, strict=True)
-        ]
+        steps, error = _steps(all_.at_risk, all_.all_events, all_.runs, variance)
+        each = zip(groups, all_.runs.of, strict=True)
+        curves = [Curve(exits, steps[at], error[at], level, interval) for exits, at in each]
     return dict(zip(episodes.groups, curves, strict=True))
 
 
