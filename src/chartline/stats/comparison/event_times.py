@@ -22,7 +22,8 @@ from chartline.stats.risk import distinct, together
 
 @dataclass(frozen=True, eq=False)
 class EventTimes:
-    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, whole numbers as floats.
+    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, `n` and `d` the same of all groups
+    together, whole numbers as floats.
 
     As in a `RiskTable` a group is in one piece of memory, so that tables are worked on the other way round.
     """
@@ -31,6 +32,8 @@ class EventTimes:
     time: Floats
     at_risk: Floats
     events: Floats
+    n: Floats
+    d: Floats
 
     @classmethod
     def of(cls, episodes: Episodes, *, cause: str | int | None = None, stratified: bool = True) -> EventTimes:
@@ -52,26 +55,19 @@ class EventTimes:
             row[hits] * groups + episodes.group[hits], weights=episodes.count[hits], minlength=keys.size * groups
         ).reshape(keys.size, groups)
         at_risk = np.cumsum(entered, axis=0) - np.cumsum(left, axis=0) + left
-        kept = events.sum(axis=1) > 0
+        n, d = at_risk.sum(axis=1), events.sum(axis=1)
+        kept = d > 0
         stratum_of, time_of = np.divmod(keys[kept], max(times.size, 1))
-        return cls(stratum_of, times[time_of], at_risk[kept], events[kept])
+        return cls(stratum_of, times[time_of], at_risk[kept], events[kept], n[kept], d[kept])
 
     @classmethod
     def _of_risk(cls, episodes: Episodes, cause: str | int | None) -> EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
         numbers = risk.numbers.astype(np.float64)
-        return cls(constant(0, risk.times.size), risk.times, numbers[-1].T, together(numbers[1:-1][kinds]).T)
-
-    @lazy
-    def n(self) -> Floats:
-        """At risk in all groups."""
-        return np.asarray(self.at_risk.T.sum(axis=0))
-
-    @lazy
-    def d(self) -> Floats:
-        """Events in all groups."""
-        return np.asarray(self.events.T.sum(axis=0))
+        both = numbers.sum(axis=1)
+        events, d = together(numbers[1:-1][kinds]), together(both[1:-1][kinds])
+        return cls(constant(0, risk.times.size), risk.times, numbers[-1].T, events.T, both[-1], d)
 
     @lazy
     def expected(self) -> Floats:

@@ -150,7 +150,7 @@ def logrank_test(
         observed_by_stratum=_by_stratum(table, w, table.events, observed, len(strata)),
         expected_by_stratum=_by_stratum(table, w, table.expected, expected, len(strata)),
         scores=scores, method=_method(weights, len(strata), scores, cause),
-        warnings=_warnings(episodes, table, variance, weights),
+        warnings=_warnings(episodes, table, joins, weights),
     )  # fmt: skip
 
 
@@ -254,11 +254,11 @@ def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cau
     return out if cause is None else f"{out}, other causes than {cause} censored"
 
 
-def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: Weights) -> tuple[str, ...]:
+def _warnings(episodes: Episodes, table: EventTimes, joins: list[list[float]], weights: Weights) -> tuple[str, ...]:
     out = [
         f"group {name} is not compared: at no event was it at risk together with another group"
-        for name, v in zip(episodes.groups, variance.diagonal().tolist(), strict=True)
-        if v == 0
+        for name, row in zip(episodes.groups, joins, strict=True)
+        if not any(row)
     ]
     of_survival = not isinstance(weights, str) or weights == "peto"
     too_late = (table.survival_before == 0) & (table.d > 0) if of_survival else None

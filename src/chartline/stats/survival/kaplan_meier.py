@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
 from chartline.stats.lazy import lazy
-from chartline.stats.risk import Runs
+from chartline.stats.risk import Leaving, Runs
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
 
@@ -244,6 +244,33 @@ class Curve:
         return [0, *np.cumsum(events).tolist()], [0, *np.cumsum(events + censored).tolist()]
 
 
+@dataclass(frozen=True, eq=False)
+class _Curves(Mapping[str, Curve]):
+    """Curves of groups, one after the other in arrays as those of `leaving`, so that a small group costs no more than
+    its times; a curve is cut out when it is asked for.
+    """
+
+    groups: tuple[str, ...]
+    leaving: Leaving
+    steps: Floats
+    log_error: Floats
+    level: float
+    interval: IntervalKind
+
+    def __getitem__(self, group: str) -> Curve:
+        if group not in self.groups:
+            raise KeyError(group)
+        at = self.leaving.runs.of[self.groups.index(group)]
+        exits = Exits.of_column(self.leaving, at)
+        return Curve(exits, self.steps[at], self.log_error[at], self.level, self.interval)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.groups)
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+
 def estimate_curve(
     data: EventTable | Episodes,
     interval: IntervalKind = "log-log",
@@ -266,15 +293,14 @@ def estimate_curves_by_group(
     variance: VarianceKind = "greenwood",
 ) -> Mapping[str, Curve]:
     """Return the Kaplan-Meier curve of each group of `episodes`, in the order of its groups."""
-    groups = Exits.by_group(episodes)
+    _refuse(interval, level)
     if episodes.late:
-        curves = [curve_of_exits(exits, interval, level, variance=variance) for exits in groups]
-    else:  # all in one array: a small group costs no more than its times
-        all_ = episodes.risk.leaving
-        steps, error = _steps(all_.at_risk, all_.all_events, all_.runs, variance)
-        each = zip(groups, all_.runs.of, strict=True)
-        curves = [Curve(exits, steps[at], error[at], level, interval) for exits, at in each]
-    return dict(zip(episodes.groups, curves, strict=True))
+        parts = (Exits.of(episodes.select(episodes.group == g)) for g in range(len(episodes.groups)))
+        curves = (curve_of_exits(part, interval, level, variance=variance) for part in parts)
+        return dict(zip(episodes.groups, curves, strict=True))
+    leaving = episodes.risk.leaving
+    steps = _steps(leaving.at_risk, leaving.all_events, leaving.runs, variance)
+    return _Curves(episodes.groups, leaving, *steps, level, interval)
 
 
 def curve_of_exits(
