@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from itertools import accumulate, pairwise
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
@@ -151,7 +150,10 @@ class RiskTable:
 
 def together(tables: Numbers) -> Numbers:
     """Return the sum of tables of the same shape, the first axis; itself where there is one."""
-    return cast(Numbers, reduce(np.add, tables))
+    out: Numbers = tables[0]
+    for table in tables[1:]:
+        out = out + table
+    return out
 
 
 def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:

@@ -130,8 +130,7 @@ def logrank_test(
     strata = episodes.strata if stratified else ("",)
     observed, expected = table.events.T @ w, table.expected.T @ w
     excess = (table.events.T - table.expected.T) @ w  # exactly 0 at a time at which a group is alone
-    joins = _joins(table, w)
-    variance = np.array([[0.0 - x if g != h else sum(row) for h, x in enumerate(row)] for g, row in enumerate(joins)])
+    variance, joins = _variance(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
         chisq, df = _quadratic_form(excess, joins)
@@ -176,16 +175,18 @@ def weights_of(table: EventTimes, weights: Weights) -> Floats:
     raise ValueError(f"not weights: {weights}; there are {', '.join(NAMES)} (the last with rho and gamma)")
 
 
-def _joins(table: EventTimes, w: Floats) -> list[list[float]]:
-    """What joins each two groups: minus the covariance of their observed - expected; 0 of a group with itself.
+def _variance(table: EventTimes, w: Floats) -> tuple[Floats, list[list[float]]]:
+    """The variance of observed - expected, and what joins each two groups: minus their covariance, 0 with themselves.
 
-    It is never negative, and a variance is the sum of what joins the group to the others (a weighted graph whose edges
-    join groups that were at risk together), so that it is had without taking a difference.
+    What joins two groups is never negative, and the variance of a group is the sum of what joins it to the others (a
+    weighted graph whose edges join groups that were at risk together), so that it is had without taking a difference.
     """
-    out: list[list[float]] = ((table.expected.T * (w * w * table.spread)) @ table.shares).tolist()
-    for g, row in enumerate(out):
+    of_two = (table.expected.T * (w * w * table.spread)) @ table.shares
+    variance, joins = 0.0 - of_two, of_two.tolist()
+    for g, row in enumerate(joins):
         row[g] = 0.0
-    return out
+        variance[g, g] = sum(row)
+    return variance, joins
 
 
 def _by_stratum(table: EventTimes, w: Floats, numbers: Floats, total: Floats, strata: int) -> Floats:
