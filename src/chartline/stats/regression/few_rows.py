@@ -87,9 +87,11 @@ class FewRowsLikelihood(Likelihood):
             risk[:n] *= self.sets.count
         sums = _running(np.multiply(rows, risk, out=self._room)).take(terms.places, axis=1)
         u, tied, without = sums[:, : terms.n], sums[:, terms.untied : terms.n], sums[:, terms.n :]
-        tied += (without - tied) * terms.share
+        without -= tied
+        without *= terms.share
+        tied += without
         s0, s1 = u[0], u[1:]
-        if not (s0.min() > LEAST and s0.max() < 1 / LEAST):
+        if not (s0[terms.by_time[-1]] > LEAST and s0[terms.by_time[0]] < 1 / LEAST):  # the least and the largest
             return Evaluation.nowhere(beta)
         q = 1 / s0
         risk[:n] *= self._worth(q)[terms.of_row]
@@ -120,6 +122,7 @@ def _running(values: Floats) -> Floats:
     """Sums along each row from each place on; `values` are spoilt. `np.cumsum` takes twice the time, as each of its
     sums waits for the one before.
     """
-    runs = values.reshape(values.shape[0], -1, _RUN)
-    runs[:, :-1, -1] += (runs @ _FROM[:, 0])[:, :0:-1].cumsum(axis=1)[:, ::-1]
-    return np.asarray(np.matmul(runs, _FROM).reshape(values.shape))
+    runs = values.reshape(-1, _RUN)
+    totals = (runs @ _FROM[:, 0]).reshape(values.shape[0], -1)
+    values[:, _RUN - 1 : -1 : _RUN] += totals[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return np.asarray((runs @ _FROM).reshape(values.shape))

@@ -258,15 +258,15 @@ def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     key, event = key[order], event[order]
     new = event.copy()
     new[1:] &= key[1:] != key[:-1]  # the first event of its day
-    begin = np.flatnonzero(new)
+    begin = new.nonzero()[0]
     order, event = order[begin[0] :], event[begin[0] :]
     slot = new[begin[0] :].cumsum()
     slot *= 2
     slot -= 1
     slot -= event
     count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
-    died = event.astype(np.float64) if episodes.singly else count * event
-    deaths = np.add.reduceat(died, begin - begin[0])
+    by_slot = np.bincount(slot, None if episodes.singly else count, 2 * begin.size)
+    deaths = by_slot[::2].astype(np.float64)
     return RiskSets(
         key[begin] / 2, constant(0, begin.size), deaths, lambda: (order, constant(0, order.size), slot, count)
     )
