@@ -146,6 +146,11 @@ class RiskSets:
         return Runs.of(self.slot, 2 * self.times.size)
 
     @lazy
+    def cells(self) -> Runs:
+        """The rows by cell."""
+        return Runs.of(self.cell, 2 * self.times.size * self.kinds)
+
+    @lazy
     def late(self) -> Ints:
         """The rows that enter after the first event time of their stratum, ascending in `first`."""
         if self.first.strides == (0,):  # all from the first
