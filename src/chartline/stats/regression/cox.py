@@ -254,7 +254,7 @@ def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats
 
 def _unscaled(found: Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
     """Coefficients and variance of the covariates as they were given."""
-    beta, variance = found.beta / scale, found.covariance / np.outer(scale, scale)
+    beta, variance = found.beta / scale, found.covariance / (scale[:, None] * scale)
     if kept.size < scale.size or found.infinite.any():
         missing = np.ones(scale.size, bool)
         missing[kept] = found.infinite[kept] != 0

@@ -52,25 +52,22 @@ class _Terms:
     @classmethod
     def of(cls, sets: RiskSets, tied: Ints) -> _Terms:
         events, n = sets.deaths.astype(np.int64), int(sets.events)
-        last, d = events.cumsum() - 1, events[tied]
+        last, d = events.cumsum() - 1, events.take(tied)
         starts = d.cumsum() - d
+        time = np.arange(events.size).repeat(events)
         several = np.zeros(events.size, bool)
         several[tied] = True
-        time = np.arange(events.size).repeat(events)
-        is_tied = several[time]
-        by_kind = np.concatenate(((~is_tied).nonzero()[0], is_tied.nonzero()[0]))
+        by_kind = several.take(time).argsort(kind="stable")
         by_time = np.empty_like(by_kind)
         by_time[by_kind] = np.arange(n)
-        untied, slot = n - int(d.sum()), 2 * time[by_kind]
-        rank = np.arange(n - untied) - starts.repeat(d)
+        untied, slot = n - int(d.sum()), 2 * time.take(by_kind)
+        share = (np.arange(n - untied) - starts.repeat(d)) / d.repeat(d)
         leaving = np.bincount(sets.slot, minlength=2 * events.size)
         place = leaving.cumsum() - leaving
         of_slot = last.repeat(2)
         of_slot[2 * tied] = np.arange(n, n + tied.size)
-        return cls(
-            place[np.concatenate((slot, slot[untied:] + 1))], n, untied, rank / d.repeat(d), starts, by_time,
-            last[tied], of_slot[sets.slot],
-        )  # fmt: skip
+        places = place.take(np.concatenate((slot, slot[untied:] + 1)))
+        return cls(places, n, untied, share, starts, by_time, last.take(tied), of_slot.take(sets.slot))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +91,7 @@ class FewRowsLikelihood(Likelihood):
         if not (s0[terms.by_time[-1]] > LEAST and s0[terms.by_time[0]] < 1 / LEAST):  # the least and the largest
             return Evaluation.nowhere(beta)
         q = 1 / s0
-        risk[:n] *= self._worth(q)[terms.of_row]
+        risk[:n] *= self._worth(q).take(terms.of_row)
         gram = square(np.multiply(rows, risk, out=self._room), rows)
         x, _ = self._events
         loglik = float(x @ beta - np.log(s0).sum())
@@ -103,11 +100,11 @@ class FewRowsLikelihood(Likelihood):
     def _worth(self, q: Floats) -> Floats:
         """q summed up to each term by time, then what each tied time is worth to those who have the event then."""
         terms = self._terms
-        upto = q[terms.by_time].cumsum()
+        upto = q.take(terms.by_time).cumsum()
         if not terms.starts.size:
             return upto
         less = np.add.reduceat(q[terms.untied :] * terms.share, terms.starts)
-        return np.concatenate((upto, upto[terms.ends] - less))
+        return np.concatenate((upto, upto.take(terms.ends) - less))
 
     @lazy
     def _room(self) -> Floats:

@@ -74,7 +74,7 @@ def _gathered(columns: tuple[Floats, ...], sets: RiskSets) -> tuple[Floats, Floa
 
     Both sums are taken about the mean of the first rows while a piece is in the cache: a pass over memory costs more.
     """
-    n, total = sets.row.size, sets.count.sum()
+    n, total = sets.row.size, sets.row.size if sets.singly else sets.count.sum()
     xt, mean, square, about = np.empty((len(columns), n)), *np.zeros((3, len(columns)))
     for j, (x, column) in enumerate(zip(xt, columns, strict=True)):  # one at a time: the cache holds one, not all
         for at in slices(n):
@@ -110,8 +110,8 @@ def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
 
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Take mean and standard deviation off, in place (1 for what does not vary); return them."""
-    pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
-    alike = weight.strides == (0,) and weight[0] == 1
+    pieces, alike = slices(xt.shape[1], _PIECE), weight.strides == (0,) and weight[0] == 1
+    total = weight.size if alike else weight.sum()
 
     def add(at: slice) -> Floats:
         return xt[:, at].sum(axis=1) if alike else xt[:, at] @ weight[at]

@@ -257,10 +257,10 @@ def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """As `_of_days`, by sorting the rows by day, and those of a day by whether they have the event."""
     key = 2 * days
     key += ~event
-    order = np.argsort(key.astype(_narrow(int(key.max()) + 1)), kind="stable")
+    order = key.astype(_narrow(2 * int(episodes.last) + 2)).argsort(kind="stable")
     if not episodes.singly:
         order = order[episodes.count[order] > 0]
-    key, event = key[order], event[order]
+    key, event = key.take(order), event.take(order)
     new = event.copy()
     new[1:] &= key[1:] != key[:-1]  # the first event of its day
     begin = new.nonzero()[0]
