@@ -62,9 +62,9 @@ class Episodes:
     cluster: Ints | None = None
     paired: bool = field(default=True)
     last: float = field(init=False, repr=False)
-    whole: InitVar[Ints | None] = None
+    whole: InitVar[npt.NDArray[np.integer] | None] = None
 
-    def __post_init__(self, whole: Ints | None) -> None:
+    def __post_init__(self, whole: npt.NDArray[np.integer] | None) -> None:
         n = self.exit.shape[0]
         for name in ("entry", "status", "count", "group", "stratum", "pattern", "cluster"):
             column = getattr(self, name)
@@ -185,7 +185,7 @@ class Episodes:
             pattern = None
         return cls(
             entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
-            whole=columns.exit.astype(np.int64, copy=False),
+            whole=columns.exit if columns.exit.dtype == np.int32 else columns.exit.astype(np.int64),
             status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
             stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
             values=values, causes=columns.causes, groups=groups, strata=strata, covariates=names,
@@ -289,16 +289,16 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     return values.min().item(), values.max().item()
 
 
-def _highest(values: Ints) -> int:
-    """The highest of whole numbers (int64), 2^63 or more where one is negative: in one pass, as the sign is a bit."""
-    return int(values.view(np.uint64).max(initial=0))
+def _highest(values: npt.NDArray[np.integer]) -> int:
+    """The highest of whole numbers; beyond all of their type where one is negative, as the sign is the highest bit."""
+    return int(values.view(f"u{values.itemsize}").max(initial=0))
 
 
-def _last(exits: Floats, whole: Ints | None) -> float:
+def _last(exits: Floats, whole: npt.NDArray[np.integer] | None) -> float:
     """The last of the times, NaN where one is missing, infinite or negative."""
     if whole is not None:
         last = _highest(whole)
-        return last if last < 1 << 63 else math.nan
+        return last if last <= np.iinfo(whole.dtype).max else math.nan
     low, high = _range(exits)
     return high if low >= 0 and high < math.inf else math.nan
 
