@@ -2,8 +2,8 @@
 
 In: files in any capitals (`MEASUREMENT.csv`, `person.parquet`), or a folder `person` with files `part-*.parquet`, as
 Spark writes them. Out: one table per CDM table, names and columns in lower case, all values text. CSV is read as it is
-written, except that ids which a program saved as decimals ('8507.0') lose the '.0', with a note. From Parquet and DuckDB:
-integers without point, numbers in shortest form, dates ISO, a time stamp at midnight as its date, else
+written, except that ids which a program saved as decimals ('8507.0') lose the '.0', with a note. From Parquet and
+DuckDB: integers without point, numbers in shortest form, dates ISO, a time stamp at midnight as its date, else
 '2020-04-03T08:30:00'. A row is labelled by its primary key (`measurement_id=619`; death: `person_id=3`) where that is
 there and unique, else by its row ('row 12'; in CSV the headings are row 1). Inside a database the table comes first:
 `cdm.duckdb!measurement!measurement_id=619!value_as_number`. A time stamp with a time zone is given in UTC.
