@@ -261,6 +261,22 @@ def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource
     return replace(report_source(run), multiverse=multiverse)
 
 
+def simulate_database(
+    number: int, seed: int, out: Path, *, treated: float, processes: int, tell: Tell = _silent
+) -> None:
+    """Put a synthetic OMOP database, its study and its truth at `out`, all or nothing. See `simulate/omop.py`."""
+    from chartline.outputs import staged
+    from chartline.simulate.omop import simulate_omop
+    from chartline.simulate.truth import Truth
+
+    with staged(out, "truth.json") as folder:
+        simulate_omop(
+            number, seed, folder, truth=Truth(treated=treated), processes=processes,
+            tell=lambda done: tell(f"{done:,} of {number:,} persons"),
+        )  # fmt: skip
+    tell("")
+
+
 def declaration_schema(what: str) -> dict[str, Any]:
     """Return the JSON Schema of `protocol` or `mapping`."""
     if what == "protocol":

@@ -29,6 +29,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "jinja2": ("report/html.py",),
     "numpy": (
         "stats",
+        "simulate",
         "counts/columns.py",
         "counts/scan.py",
         "verify",
@@ -46,7 +47,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/syndromes.py",
             "counts/toxicity.py",
         ),
-        *("trace", "publish.py", "pipeline.py", "multiverse"),
+        *("trace", "publish.py", "pipeline.py", "multiverse", "simulate"),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
