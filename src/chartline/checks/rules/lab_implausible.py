@@ -24,12 +24,13 @@ from chartline.checks.laboratory import (
     likely_slips,
     value_cells,
 )
-from chartline.checks.model import Finding, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="lab_implausible",
+    group=Group.LABORATORY,
     sentence="A laboratory value lies within the bounds of the possible.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),
