@@ -168,7 +168,19 @@ class Context:
         """
         rows = self.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
         value = pl.col("LBSTRESN").alias("VALUE")
-        kept = ("LBTESTCD", value, "LBSTRESN_OP", "LBORRESU", "LBSUMM", "LBDTC", "LBGCSF", "LBPLTTX", "BLOCK", "ROW")
+        kept = (
+            "LBTESTCD",
+            value,
+            "LBSTRESN_OP",
+            "LBORRES",
+            "LBORRESU",
+            "LBSUMM",
+            "LBDTC",
+            "LBGCSF",
+            "LBPLTTX",
+            "BLOCK",
+            "ROW",
+        )
         dated = rows.select(*SUBJECT, *kept, first_day("LBDTC").alias("LO"), last_day("LBDTC").alias("HI"))
         bounded = dated.join(_bounds().lazy(), on="LBTESTCD", how="left", maintain_order="left")
         believable = pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True)
