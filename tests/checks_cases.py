@@ -10,6 +10,7 @@ from typing import Any
 
 from chartline.checks.engine import check_data, rules
 from chartline.core.query import Query
+from chartline.derive.graded_values import grade_by
 from derive_cases import protocol
 from truth_data import tiny
 
@@ -37,5 +38,6 @@ def asked(rule: str, /, *, parameters: dict[str, Any] | None = None, **tables: s
     """
     assert rule in rules()
     declared = protocol(checks={rule: parameters} if parameters else {})
-    queries = check_data(tiny(**{"DM": PEOPLE, "EX": DOSES, "SS": ALIVE, **tables}), declared, (0, 14))
+    data = tiny(**{"DM": PEOPLE, "EX": DOSES, "SS": ALIVE, **tables})
+    queries = check_data(data, declared, (0, 14), grade_by(declared))
     return [q for q in queries if q.rule == rule]

@@ -51,6 +51,7 @@ def read_study(
 
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.graded_values import grade_by
     from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
@@ -115,7 +116,8 @@ def read_study(
     check_overrides(data.overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
-    asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    asked = check_and_close(queries, data, protocol, window, applied, grade)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
         tuple(queries),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from chartline.checks.context import Grade
 from chartline.checks.engine import check_data
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity
@@ -19,9 +20,10 @@ def check_and_close(
     protocol: Protocol,
     counts_window: tuple[int, int] | None,
     applied: Sequence[Applied],
+    grade: Grade | None = None,
 ) -> list[Query]:
     """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
-    return close_confirmed([*found, *check_data(data, protocol, counts_window)], applied)
+    return close_confirmed([*found, *check_data(data, protocol, counts_window, grade)], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:

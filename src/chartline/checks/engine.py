@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from chartline.checks import rules as rules_folder
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Grade
 from chartline.checks.model import Finding, Rule
 from chartline.checks.wording import queries_of
 from chartline.core.clinical import ClinicalData
@@ -37,15 +37,21 @@ def rules() -> dict[str, tuple[Rule, Find]]:
     return {m.RULE.id: (m.RULE, m.find) for m in modules}
 
 
-def check_data(data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None = None) -> list[Query]:
+def check_data(
+    data: ClinicalData,
+    protocol: Protocol,
+    counts_window: tuple[int, int] | None = None,
+    grade: Grade | None = None,
+) -> list[Query]:
     """Run every rule that the protocol leaves on.
 
     `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
-    its response rule set; None where that asks for no counts.
+    its response rule set; None where that asks for no counts. `grade` gives the grades of laboratory values under the
+    protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
-    context = Context(data, protocol, counts_window)
+    context = Context(data, protocol, counts_window, grade)
     queries: dict[str, Query] = {}
     for rule, find in rules().values():
         if rule.id in settings:
