@@ -9,7 +9,7 @@ import pytest
 
 from chartline.checks.laboratory import other_units
 from chartline.core.query import Query, Severity, Topic
-from checks_cases import asked
+from rule_cases import asked
 
 WARN, BLOCK = Severity.WARN, Severity.BLOCK
 COLUMNS = ("USUBJID", "LBTESTCD", "LBDTC", "LBORRES", "LBSTRESN")
@@ -194,14 +194,14 @@ def panel(who: str, day: str, **other: float) -> list[tuple[str, str, str, objec
 def test_a_panel_that_is_that_of_another_day() -> None:
     sound = [*panel("P1", "2020-01-02", HB=99), *panel("P1", "2020-01-09", HB=98)]
     odd = [*panel("P2", "2020-01-02"), *panel("P2", "2020-01-09")]
-    (q,) = asked("panel_copied", LB=labs(*sound, *odd))
+    (q,) = asked("panel_repeated", LB=labs(*sound, *odd))
     assert q.message == "All 5 laboratory values of 2020-01-09 are those of 2020-01-02."
     # ALT, AST, BILI, HB, PLT of the later day, then of the earlier
     assert q.addresses == tuple(value(19, 20, 21, 17, 18, 14, 15, 16, 12, 13))
 
 
 def test_a_panel_that_is_that_of_another_patient_of_the_centre() -> None:
-    (q,) = asked("panel_copied", LB=labs(*panel("P1", "2020-01-02"), *panel("P2", "2020-01-09")))
+    (q,) = asked("panel_repeated", LB=labs(*panel("P1", "2020-01-02"), *panel("P2", "2020-01-09")))
     assert (q.subject, q.message) == (
         "P2",
         "All 5 laboratory values of 2020-01-09 are those of patient P1 of 2020-01-02.",
@@ -211,7 +211,7 @@ def test_a_panel_that_is_that_of_another_patient_of_the_centre() -> None:
         + "\n"
         + labs(*panel("P2", "2020-01-09"), CENTRE="B").partition("\n")[2]
     )
-    assert asked("panel_copied", LB=at_another) == []
+    assert asked("panel_repeated", LB=at_another) == []
 
 
 # --- results of one day

@@ -9,8 +9,8 @@ import pytest
 
 from chartline.checks.engine import check_data
 from chartline.core.query import Query, Severity
-from checks_cases import asked
 from derive_cases import protocol
+from rule_cases import asked
 from truth_data import tiny
 
 WARN, BLOCK = Severity.WARN, Severity.BLOCK
@@ -332,7 +332,7 @@ def test_a_site_of_relapse_that_the_marrow_contradicts(site: str, marrow: str, w
     )
 
 
-# --- several records of one day, and their order
+# --- several records of one day
 
 
 def test_two_records_of_one_day_that_contradict_each_other() -> None:
@@ -356,37 +356,4 @@ def test_two_records_of_one_day_that_contradict_each_other() -> None:
         "Records of 2020-01-25 differ in response recorded by the treating team: CR and CRi.",
         "rs.csv!row 5!INVRESP",
         "rs.csv!row 6!INVRESP",
-    )
-
-
-def test_an_assessment_before_that_of_the_cycle_before() -> None:
-    rs = """
-        USUBJID | RSDTC      | RSCYCLE | BMBLAST
-        P1      | 2020-01-25 | 1       | 8
-        P1      | 2020-01    | 2       | 8
-        P2      | 2020-01-25 | 1       | 8
-        P2      | 2020-01-24 | 2       | 2
-    """
-    one(
-        asked("assessment_cycle_order", RS=rs),
-        "The assessment after cycle 2 is dated 2020-01-24, before that after cycle 1 (2020-01-25).",
-        "rs.csv!row 5!RSDTC",
-        "rs.csv!row 5!RSCYCLE",
-        "rs.csv!row 4!RSDTC",
-    )
-
-
-def test_an_assessment_after_a_cycle_and_before_the_first_dose() -> None:
-    rs = """
-        USUBJID | RSDTC      | RSCYCLE | BMBLAST
-        P1      | 2019-12-25 | 0       | 80
-        P1      | 2020-01    | 1       | 8
-        P2      | 2019-01-25 | 1       | 8
-    """
-    one(
-        asked("assessment_cycle_order", RS=rs),
-        "The assessment after cycle 1 is dated 2019-01-25, before the first dose.",
-        "rs.csv!row 4!RSDTC",
-        "rs.csv!row 4!RSCYCLE",
-        "ex.csv!row 3!EXSTDTC",
     )

@@ -13,10 +13,24 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity, Topic
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
-from checks_cases import ALIVE, DOSES, PEOPLE
 from truth_data import tiny
 
 BLOCK, WARN = Severity.BLOCK, Severity.WARN
+DOSES = """
+    USUBJID | EXSTDTC    | EXCYCLE | EXCYDAY | EXDOSM2 | EXDOSE
+    P1      | 2020-01-01 | 1       | 1       | 0.8     | 1.6
+    P2      | 2020-01-01 | 1       | 1       | 0.8     | 1.6
+"""
+PEOPLE = """
+    USUBJID | BRTHDTC    | SEX | AGE | BSA
+    P1      | 1980-06-01 | F   | 39  | 2.0
+    P2      | 1980-06-01 | M   | 39  | 2.0
+"""
+ALIVE = """
+    USUBJID | LKADTC     | DTHFL
+    P1      | 2021-01-01 | N
+    P2      | 2021-01-01 | N
+"""
 
 
 @pytest.fixture

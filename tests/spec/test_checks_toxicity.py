@@ -15,8 +15,9 @@ from chartline.checks.adverse_events import laboratory_events
 from chartline.checks.engine import check_data
 from chartline.core.query import Query, Severity
 from chartline.derive.grading_scale import available_scales, load_scale
-from checks_cases import ALIVE, DOSES, PEOPLE, asked
+from checks_cases import ALIVE, DOSES, PEOPLE
 from derive_cases import protocol
+from rule_cases import asked
 from truth_data import tiny
 
 NOTE, WARN, BLOCK = Severity.NOTE, Severity.WARN, Severity.BLOCK

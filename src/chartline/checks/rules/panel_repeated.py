@@ -1,9 +1,10 @@
-"""The laboratory values of one day are not, to the last digit, those of another day or another patient of the centre.
+"""The laboratory values of one day are not, to the last digit, those of another day, of any patient of the centre.
 
 A day on which `tests` (5) or more tests were measured has a panel; two panels with just the same tests and values are
-one that was copied (a row filled down, a form saved twice). Five values of two digits that all agree by chance would
-need some ten thousand million pairs of panels if each digit were free, and far more than a centre has if they are not
-(ours; Buyse et al., Stat Med 1999;18:3435, on repeated records as a sign of copied data).
+one that was copied (a row filled down, a form saved twice). Two patients on *one* day are `panel_copied`'s. Five
+values of two digits that all agree by chance would need some ten thousand million pairs of panels if each digit were
+free, and far more than a centre has if they are not (ours; Buyse et al., Stat Med 1999;18:3435, on repeated records as
+a sign of copied data).
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
-    id="panel_copied",
+    id="panel_repeated",
     group=Group.LABORATORY,
-    sentence="The laboratory values of one day are not all those of another day or patient.",
+    sentence="The laboratory values of one day are not all those of another day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),
     asks="Please check the results of both days against the laboratory reports.",
@@ -48,7 +49,7 @@ def find(context: Context, *, tests: float) -> list[Finding]:
         .with_columns(
             *(pl.col(c).shift(1).over("CENTRE", "PANEL").alias(f"{c}_WAS") for c in ("USUBJID", "LO", "BLOCK", "ROW"))
         )
-        .filter(pl.col("LO_WAS").is_not_null())
+        .filter(pl.col("LO_WAS") != pl.col("LO"))
     )  # fmt: skip
     return [_finding(r) for r in run(panels).iter_rows(named=True)]
 
