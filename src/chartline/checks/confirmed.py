@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from chartline.checks.context import Grade
@@ -12,6 +12,7 @@ from chartline.core.query import Query, Severity
 from chartline.mapping.amendments import Action, Applied
 from chartline.mapping.problems import UNREADABLE
 from chartline.protocol.model import Protocol
+from chartline.protocol.own_checks import OwnCheck
 
 
 def check_and_close(
@@ -21,9 +22,10 @@ def check_and_close(
     counts_window: tuple[int, int] | None,
     applied: Sequence[Applied],
     grade: Grade | None = None,
+    centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
 ) -> list[Query]:
     """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
-    return close_confirmed([*found, *check_data(data, protocol, counts_window, grade)], applied)
+    return close_confirmed([*found, *check_data(data, protocol, counts_window, grade, centre_checks)], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:
