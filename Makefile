@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage docs benchmark bench-survival clean
+.PHONY: demo test coverage docs benchmark bench-survival bench-checks clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -24,6 +24,10 @@ docs: $(VENV)/.ready
 benchmark: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas lifelines matplotlib
 	$(BIN)/python benchmarks/run.py
+
+# False alarms of the data checks on sound charts; needs ../shared.
+bench-checks: $(VENV)/.ready-test
+	$(BIN)/python benchmarks/checks.py
 
 # R's survival and cmprsk are measured too, where Rscript is on the path. BENCH="--sizes 1e3,1e5" passes options on.
 bench-survival: $(VENV)/.ready-test

@@ -1,4 +1,4 @@
-"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/; docs/rules/
+"""Write docs/protocol.md, mapping.md, checks.md, cli.md and tutorial.md from the code and docs/parts/, and docs/rules/
 from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
@@ -27,7 +27,7 @@ from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
-PAGES = (*DECLARATIONS, "cli", "tutorial")
+PAGES = (*DECLARATIONS, "checks", "cli", "tutorial")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
@@ -227,15 +227,21 @@ def grading() -> list[str]:
 
 
 def checks() -> list[str]:
-    """Every registered data check."""
+    """Every registered data check: a table a group."""
     from chartline.checks.engine import rules
+    from chartline.checks.model import Group
 
-    rows = []
-    for rule, _ in rules().values():
-        topics = ", ".join(sorted(rule.topics)) or "-"
-        parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
-        rows.append((f"`{rule.id}`", rule.sentence, rule.severity, topics, parameters))
-    return table(("check", "what holds in sound data", "severity", "topics", "parameters"), rows)
+    out: list[str] = []
+    for group in Group:
+        rows = []
+        for rule in (r for r, _ in rules().values() if r.group is group):
+            topics = ", ".join(sorted(rule.topics)) or "-"
+            parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
+            rows.append((f"`{rule.id}`", rule.sentence, rule.asks, rule.severity, topics, parameters))
+        if rows:
+            head = ("check", "what holds in sound data", "what is asked", "severity", "topics", "parameters")
+            out += [f"### {group}", "", *table(head, rows), ""]
+    return out[:-1]
 
 
 def severities() -> list[str]:

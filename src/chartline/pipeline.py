@@ -50,7 +50,9 @@ def read_study(
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
+    from chartline.checks.engine import check_settings
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.graded_values import grade_by
     from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
@@ -67,6 +69,8 @@ def read_study(
     check_rule_sets(protocol, str(protocol_file(study)))
     home = protocol_file(study).parent
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    own = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
+    check_settings(protocol, str(protocol_file(study)), own)
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()
@@ -115,10 +119,12 @@ def read_study(
     check_overrides(data.overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
-    asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    centre_checks = {centre: mapping.own_checks for centre, mapping in mappings.items() if mapping.own_checks}
+    asked = check_and_close(queries, data, protocol, window, applied, grade, centre_checks)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(queries),
+        tuple(queries), centre_checks,
     )  # fmt: skip
 
 

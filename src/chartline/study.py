@@ -13,11 +13,14 @@ from chartline.core.query import Query, Severity
 from chartline.protocol.model import Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chartline.assertions.model import Verdict
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
+    from chartline.protocol.own_checks import OwnCheck
     from chartline.results.model import Results
     from chartline.stats.survival.kaplan_meier import Curve
 
@@ -34,6 +37,7 @@ class StudyData:
     inputs: dict[str, str]  # path relative to the study -> sha256
     signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
     found: tuple[Query, ...] = ()  # the queries of reading and mapping, before any check
+    centre_checks: Mapping[str, tuple[OwnCheck, ...]] = field(default_factory=dict)  # what mappings check themselves
 
     @property
     def data_digest(self) -> str:

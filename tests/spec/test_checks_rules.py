@@ -525,7 +525,7 @@ def test_a_subject_that_demographics_do_not_know(ask) -> None:
 @pytest.mark.parametrize("grade", ["0", "6", "-1", "8"])
 def test_a_grade_that_does_not_exist(ask, grade: str) -> None:
     day = "2020-01-05"
-    ae = f"USUBJID | AETERM | AESTDTC | AETOXGR\nP1 | Nausea | {day} | 5\nP1 | Nausea | {day} |\n"
+    ae = f"USUBJID | AETERM | AESTDTC | AETOXGR\nP1 | Nausea | {day} | 4\nP1 | Rash | {day} |\n"
     ae += f"P2 | Nausea | {day} | {grade}"
     assert only(ask(AE=ae), "grade_out_of_range", WARN, Topic.ADVERSE_EVENTS).addresses == ("ae.csv!row 4!AETOXGR",)
 

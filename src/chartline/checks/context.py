@@ -1,19 +1,21 @@
 """Context: what every check looks at, computed once.
 
-In: ClinicalData, the protocol, and the window of blood counts of its response rules. Out: frames of *dated or
-stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as chartline reads it),
-BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can mean; rules compare
-LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean would do.
+In: ClinicalData, the protocol, the window of blood counts of its response rules and the grading of its scale. Out:
+frames of *dated or stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as
+chartline reads it), BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can
+mean; rules compare LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean
+would do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from chartline.checks.adverse_events import adverse_events
 from chartline.checks.laboratory import laboratory_tests
 from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
@@ -26,6 +28,9 @@ from chartline.protocol.model import Protocol
 SUBJECT = ["CENTRE", "USUBJID"]
 _REMISSIONS = ("CR", "CRh", "CRi")
 _CELL = ["CENTRE", "USUBJID", "VALUE", "BLOCK", "ROW"]
+
+
+Grade = Callable[[ClinicalData], pl.DataFrame]  # see `derive/graded_values.py`: CENTRE, USUBJID, SEQ, ATOXGRL, ATOXGRH
 
 
 def _bounds() -> pl.DataFrame:
@@ -42,8 +47,10 @@ def days(frame: Frame) -> Frame:
 class Context:
     """The data of a study as the checks see them."""
 
-    def __init__(self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None) -> None:
-        self.data, self.protocol, self.counts_window = data, protocol, counts_window
+    def __init__(
+        self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None, grade: Grade | None = None
+    ) -> None:
+        self.data, self.protocol, self.counts_window, self.grade = data, protocol, counts_window, grade
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 
@@ -168,11 +175,28 @@ class Context:
         """
         rows = self.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
         value = pl.col("LBSTRESN").alias("VALUE")
-        kept = ("LBTESTCD", value, "LBORRESU", "LBSUMM", "LBDTC", "BLOCK", "ROW")
+        kept = (
+            "LBTESTCD",
+            value,
+            "LBSTRESN_OP",
+            "LBORRES",
+            "LBORRESU",
+            "LBSUMM",
+            "LBDTC",
+            "LBGCSF",
+            "LBPLTTX",
+            "BLOCK",
+            "ROW",
+        )
         dated = rows.select(*SUBJECT, *kept, first_day("LBDTC").alias("LO"), last_day("LBDTC").alias("HI"))
         bounded = dated.join(_bounds().lazy(), on="LBTESTCD", how="left", maintain_order="left")
         believable = pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True)
         return run(bounded.with_columns(believable.alias("BELIEVABLE")))
+
+    @cached_property
+    def adverse_events(self) -> pl.DataFrame:
+        """AE rows that name an event, with the days they can mean and what the outcome says."""
+        return adverse_events(self.data)
 
     @cached_property
     def subjects(self) -> pl.DataFrame:

@@ -63,6 +63,16 @@ class Condition:
                 out += [(node.left.id, _literal(i)) for i in items if not isinstance(i, ast.Name)]
         return tuple(out)
 
+    @cached_property
+    def compared(self) -> frozenset[str]:
+        """The variables that are compared with a value or with each other, not only asked whether they are there."""
+        names: set[str] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare):
+                sides = [n.id for n in (node.left, *node.comparators) if isinstance(n, ast.Name)]
+                names |= set(sides) - ({sides[0]} if {_MISSING, _PRESENT} & set(sides) else set())
+        return frozenset(names - _WORDS)
+
     def expr(self, dtypes: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
         """Return the Polars boolean expression; null means unknown. `dtypes` lets ISO text meet dates."""
         return _to_expr(self._tree, dtypes or {})

@@ -12,12 +12,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="after_cut_off",
+    group=Group.DATES,
     sentence="No date is after the data cut-off.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="before_birth",
+    group=Group.DATES,
     sentence="No record of a subject is dated before birth.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

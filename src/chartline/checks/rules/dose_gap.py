@@ -13,12 +13,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="dose_gap",
+    group=Group.TREATMENT,
     sentence="Consecutive doses are as far apart as the protocol expects.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),
