@@ -38,7 +38,7 @@ def test_numbers_that_are_none(reference_protocol: Protocol, value: str) -> None
     lb = f"USUBJID | LBTESTCD | LBDTC | LBORRES | LBSTRESN\nP1 | PLT | 2020-01-02 | x | {value}"
     ex = "USUBJID | EXSTDTC | EXDOSM2\nP1 | 2020-01-01 | 0.8"
     data = tiny(DM="USUBJID | SEX | BSA\nP1 | F | 0", EX=ex, LB=lb, SS="USUBJID | LKADTC\nP1 | 2021-01-01")
-    assert [q.rule for q in check_data(data, reference_protocol)] == ["lab_implausible"]
+    assert [q.rule for q in check_data(data, reference_protocol)] == ["bsa_implausible", "lab_implausible"]
 
 
 @pytest.mark.parametrize("age", ["1e30", "inf"])

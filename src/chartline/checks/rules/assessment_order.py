@@ -8,6 +8,7 @@ cycle. Cycles are those the source recorded. Compared by the days that partial d
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import polars as pl
 
@@ -69,7 +70,7 @@ def _marrows(context: Context) -> pl.LazyFrame:
     )
 
 
-def _finding(context: Context, rows: list[dict[str, object]]) -> Finding:
+def _finding(context: Context, rows: list[dict[str, Any]]) -> Finding:
     r = rows[0]
     event = context.protocol.index_rows.event
     which = f"The assessment after cycle {r['RSCYCLE']}" if r["RSCYCLE"] is not None else "An assessment on treatment"
@@ -89,6 +90,6 @@ def _finding(context: Context, rows: list[dict[str, object]]) -> Finding:
     return Finding(str(r["CENTRE"]), str(r["USUBJID"]), tuple(cells), message)
 
 
-def _zero(context: Context, r: dict[str, object]) -> list[Cell]:
+def _zero(context: Context, r: dict[str, Any]) -> list[Cell]:
     mine = (pl.col("CENTRE") == r["CENTRE"]) & (pl.col("USUBJID") == r["USUBJID"])
     return [context.day_zero(d) for d in context.first_dose.filter(mine).to_dicts()]

@@ -8,6 +8,8 @@ to two years after it were they 1,462 days away. The share and the spans are our
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from chartline.checks.columns import DATE, column_finding, dates_of
@@ -49,8 +51,8 @@ def find(context: Context, *, share: float, patients: float) -> list[Finding]:
     return [_finding(context, r) for r in run(rows).iter_rows(named=True)]
 
 
-def _finding(context: Context, r: dict[str, object]) -> Finding:
-    side = "before" if float(r["EARLY"]) > float(r["LATE"]) else "after"  # type: ignore[arg-type]
+def _finding(context: Context, r: dict[str, Any]) -> Finding:
+    side = "before" if float(r["EARLY"]) > float(r["LATE"]) else "after"
     words = dates_of(r, int(str(r["N"])))
     message = (
         f"{words.capitalize()} lie about {_SHIFT:,} days {side} the {context.protocol.index_rows.event}, the "

@@ -9,6 +9,7 @@ asked.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import polars as pl
 
@@ -60,7 +61,7 @@ def _treatments(context: Context) -> pl.LazyFrame:
     return pl.concat([f.select(kept) for f in (zero, lines, transplants)])
 
 
-def _finding(r: dict[str, object]) -> Finding:
+def _finding(r: dict[str, Any]) -> Finding:
     at = list(zip(*(r[c] for c in ("WHAT", "DOMAIN", "VARIABLE", "VALUE_AT", "BLOCK_AT", "ROW_AT")), strict=True))
     said = ", ".join(f"{what} {value}" for what, _, _, value, _, _ in at[:_SHOWN])
     more = f" and {len(at) - _SHOWN} more" if len(at) > _SHOWN else ""

@@ -7,6 +7,8 @@ say nothing. Whether a line began before the diagnosis is asked by `diagnosis_or
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
@@ -35,14 +37,14 @@ def find(context: Context) -> list[Finding]:
     return [_finding(r) for r in run(pairs).iter_rows(named=True)]
 
 
-def _finding(r: dict[str, object]) -> Finding:
+def _finding(r: dict[str, Any]) -> Finding:
     domain, start = str(r["DOMAIN"]), str(r["START_AT"])
     named = [
         f"Line {r['NUMBER' + s]} ({r['NAME' + s]})" if r["NAME" + s] else f"Line {r['NUMBER' + s]}"
         for s in ("", "_OLD")
     ]
     cells = [
-        Cell(domain, start, r["BLOCK" + s], r["ROW" + s], r["VALUE" + s], label=f"Start of line {r['NUMBER' + s]}")  # type: ignore[arg-type]
+        Cell(domain, start, r["BLOCK" + s], r["ROW" + s], r["VALUE" + s], label=f"Start of line {r['NUMBER' + s]}")
         for s in ("", "_OLD")
     ]
     later = named[1][:1].lower() + named[1][1:]

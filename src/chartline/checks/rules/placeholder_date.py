@@ -9,6 +9,7 @@ birth it is left alone, for people were born that day. A centre that counts days
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import polars as pl
 
@@ -43,7 +44,7 @@ def find(context: Context) -> list[Finding]:
     return [_finding(r) for r in run(first).iter_rows(named=True)]
 
 
-def _finding(r: dict[str, object]) -> Finding:
+def _finding(r: dict[str, Any]) -> Finding:
     domain, variable = str(r["DOMAIN"]), str(r["VARIABLE"])
     severity, topics = at_stake(domain, variable)
     more = f" The patient has {r['N']} such dates here." if r["N"] != 1 else ""
