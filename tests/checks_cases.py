@@ -29,7 +29,18 @@ ALIVE = """
     P1      | 2021-01-01 | N
     P2      | 2021-03-01 | N
 """
+# What is not in these small tables is not asked where a test is about something else.
+COMPLETENESS = (
+    *("eligibility_unknown", "baseline_missing", "assessment_incomplete", "assessment_absent", "counts_absent"),
+    *("baseline_laboratory_absent", "laboratory_gap", "lines_absent", "follow_up_short", "dose_unquantified"),
+    "status_unstated",
+)
 SOUND = {"DM": PEOPLE, "EX": DOSES, "SS": ALIVE}
+
+
+def of_small_tables(protocol: Protocol) -> Protocol:
+    """Return a protocol without the checks of completeness, for tables that hold only what a test is about."""
+    return protocol.model_copy(update={"checks": dict.fromkeys(COMPLETENESS, False)})
 
 
 def asked(protocol: Protocol, rule: str, /, counting_days: bool = False, **tables: str) -> list[Query]:

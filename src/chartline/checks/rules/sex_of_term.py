@@ -7,13 +7,14 @@ speaks of a test or a donor says nothing of the patient's body.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Rule, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
-from chartline.core.words import names_any
 
 RULE = Rule(
     id="sex_of_term",
@@ -46,8 +47,8 @@ def find(context: Context) -> list[Finding]:
         for domain, variable in _WHERE
     )
     sex = context.stated("DM", "SEX").lazy()
-    known = texts.filter(~names_any("VALUE", _NOT)).join(sex, on=SUBJECT, suffix="_SEX", maintain_order="left")
-    other = pl.any_horizontal((pl.col("VALUE_SEX") == s) & names_any("VALUE", words) for s, words in _OF.items())
+    known = texts.filter(~_names(_NOT)).join(sex, on=SUBJECT, suffix="_SEX", maintain_order="left")
+    other = pl.any_horizontal((pl.col("VALUE_SEX") == s) & _names(words) for s, words in _OF.items())
     return [
         Finding(
             r["CENTRE"],
@@ -57,3 +58,7 @@ def find(context: Context) -> list[Finding]:
         )
         for r in run(known.filter(other)).iter_rows(named=True)
     ]
+
+
+def _names(words: Iterable[str]) -> pl.Expr:
+    return pl.col("VALUE").str.contains(rf"(?i)\b(?:{'|'.join(words)})\b")
