@@ -52,7 +52,7 @@ def test_a_diagnosis_after_the_lines_it_was_treated_with_names_them_and_the_slip
     assert (q.subject, q.severity, q.topics) == ("P2", WARN, frozenset({Topic.BASELINE}))
     assert q.addresses == ("mh.csv!row 4!MHSTDTC", "mh.csv!row 5!MHSTDTC")
     assert q.message == (
-        "The diagnosis is dated 2019-09-03, after treatment had begun: start of Hyper-CVAD 2019-03-12. "
+        "The diagnosis is dated 2019-09-03, after treatment had begun: Hyper-CVAD 2019-03-12. "
         "It would fit if day and month were swapped (2019-03-09)."
     )
 

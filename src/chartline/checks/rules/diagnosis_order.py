@@ -34,9 +34,8 @@ def find(context: Context, *, days: float) -> list[Finding]:
     """Return one finding a subject with a treatment that ended before the diagnosis, by more than `days`."""
     late = pl.col("LO") - pl.duration(days=int(days))
     diagnosis = context.diagnosis.lazy().select(*SUBJECT, late.alias("FROM"))
-    early = (
-        _treatments(context).join(diagnosis, on=SUBJECT, maintain_order="left").filter(pl.col("HI") < pl.col("FROM"))
-    )
+    begun = _treatments(context).join(diagnosis, on=SUBJECT, maintain_order="left")
+    early = run(begun.filter(pl.col("HI") < pl.col("FROM"))).lazy()
     columns = ("WHAT", "DOMAIN", "VARIABLE", "VALUE", "BLOCK", "ROW")
     listed = early.sort("HI", maintain_order=True).group_by(SUBJECT, maintain_order=True)
     of_subject = listed.agg(*columns, pl.col("HI").min().alias("EARLIEST"))
@@ -51,9 +50,7 @@ def _treatments(context: Context) -> pl.LazyFrame:
     zero = context.first_dose.lazy().with_columns(**where, WHAT=pl.lit(context.protocol.index_rows.event))
     if context.protocol.treatment is None:
         zero = zero.filter(pl.lit(False))
-    lines = context.lines.lazy().with_columns(
-        VARIABLE="START_AT", WHAT=pl.format("start of {}", pl.col("NAME").fill_null("a line of therapy"))
-    )
+    lines = context.lines.lazy().with_columns(VARIABLE="START_AT", WHAT="NAME")
     transplants = context.transplants.lazy().with_columns(
         DOMAIN=pl.lit("PR"), VARIABLE=pl.lit("PRSTDTC"), WHAT=pl.lit("transplantation")
     )
@@ -63,7 +60,7 @@ def _treatments(context: Context) -> pl.LazyFrame:
 
 def _finding(r: dict[str, Any]) -> Finding:
     at = list(zip(*(r[c] for c in ("WHAT", "DOMAIN", "VARIABLE", "VALUE_AT", "BLOCK_AT", "ROW_AT")), strict=True))
-    said = ", ".join(f"{what} {value}" for what, _, _, value, _, _ in at[:_SHOWN])
+    said = ", ".join(f"{what or 'a line of therapy'} {value}" for what, _, _, value, _, _ in at[:_SHOWN])
     more = f" and {len(at) - _SHOWN} more" if len(at) > _SHOWN else ""
     earliest = r["EARLIEST"]
     assert isinstance(earliest, dt.date)
