@@ -1,5 +1,5 @@
-"""Write docs/protocol.md, mapping.md, checks.md, cli.md and tutorial.md from the code and docs/parts/, and docs/rules/
-from the rule files (`rule_pages.py`).
+"""Write docs/protocol.md, mapping.md, checks.md, cli.md, tutorial.md and queries.md from the code and docs/parts/, and
+docs/rules/ from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -27,7 +27,7 @@ from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
-PAGES = (*DECLARATIONS, "checks", "cli", "tutorial")
+PAGES = (*DECLARATIONS, "checks", "cli", "tutorial", "queries")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
@@ -339,9 +339,8 @@ def commands() -> list[str]:
 
     from chartline.cli import app
 
-    verbs = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
     out: list[str] = []
-    for words in ([], *([v] for v in verbs)):
+    for words in _commands_below(typer.main.get_command(app)):
         done = CliRunner().invoke(
             app, [*words, "--help"], prog_name="chartline", env={"COLUMNS": "100", "TERM": "dumb"}
         )
@@ -355,6 +354,33 @@ def commands() -> list[str]:
             "",
         ]
     return out[:-1]
+
+
+def _commands_below(command: Any, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the words of a command and of every command below it, in the order of its help."""
+    below = getattr(command, "commands", {})
+    return [words, *(w for name, c in below.items() for w in _commands_below(c, (*words, name)))]
+
+
+def answer_words() -> list[str]:
+    """What a centre can answer, and what follows."""
+    from chartline.queries.words import MEANING
+
+    return table(("answer", "what it says, and what follows"), [(f"`{a.value}`", text) for a, text in MEANING.items()])
+
+
+def query_states() -> list[str]:
+    """Every state of a query."""
+    from chartline.state.standing import MEANING
+
+    return table(("state", "meaning"), [(f"`{s.value}`", text) for s, text in MEANING.items()])
+
+
+def log_events() -> list[str]:
+    """Every event of the log."""
+    from chartline.state.log import MEANING
+
+    return table(("event", "what happened"), [(f"`{e.value}`", text) for e, text in MEANING.items()])
 
 
 def exit_codes() -> list[str]:
@@ -376,6 +402,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     for f in (
         *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
         *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
+        *(answer_words, query_states, log_events),
     )
 }
 

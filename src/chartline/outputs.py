@@ -47,16 +47,22 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all; a device or pipe is written as it is.
+    """Write a text file (UTF-8) that is there whole or not at all; a device or pipe is written as it is.
 
     Raises `OutputError` where it cannot be written.
     """
+    write_bytes_whole(file, text.encode("utf-8"))
+
+
+def write_bytes_whole(file: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, as `write_whole` does."""
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
     try:
+        _clear_left(file.absolute())
         if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(data)
         else:
-            new.write_text(text, encoding="utf-8")
+            new.write_bytes(data)
             new.replace(file)
     except OSError as e:
         full = e.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -80,9 +86,18 @@ def recover(out: Path) -> None:
                 shutil.rmtree(old)
             else:
                 old.rename(out)
-        for left in out.parent.glob(f".{out.name}.new-*"):
-            if not _alive(left.name.rsplit("-", 1)[1]):
-                shutil.rmtree(left, ignore_errors=True)
+        for left in _left(out):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _left(out: Path) -> list[Path]:
+    """Return what runs that are dead have left beside an output."""
+    return [p for p in out.parent.glob(f".{out.name}.new-*") if not _alive(p.name.rsplit("-", 1)[1])]
+
+
+def _clear_left(file: Path) -> None:
+    for left in _left(file):
+        left.unlink(missing_ok=True)
 
 
 def _aside(out: Path) -> Path:

@@ -21,7 +21,14 @@ from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file
 from chartline.core.query import Query, Severity
 from chartline.core.study_days import StudyDays
-from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
+from chartline.errors import (
+    AmendmentError,
+    BlockingQueries,
+    MappingError,
+    OutputError,
+    ProtocolError,
+    StateError,
+)
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
 from chartline.study import StudyData, StudyRun
@@ -30,11 +37,15 @@ if TYPE_CHECKING:
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
-    from chartline.mapping.amendments import Applied
+    from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping
+    from chartline.queries.loop import Exported, Imported
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse
+    from chartline.sources.base import SourceData
+    from chartline.state.log import Entry
+    from chartline.state.standing import QueryStanding, Standing
 
 Tell = Callable[[str], None]
 
@@ -44,40 +55,56 @@ def _silent(step: str) -> None:
 
 
 def read_study(
-    study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
+    study: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    more: Sequence[Amendment] = (),
+    tell: Tell = _silent,
 ) -> StudyData:
-    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults.
+
+    Laid over the data, in this order: the answers that the protocol names, the amendments that the study's state keeps,
+    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. Raises `LockError`
+    where the study is locked and is not what it was.
+    """
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
     from chartline.checks.engine import check_settings
+    from chartline.checks.outdated import outdated_queries
     from chartline.derive.endpoint import check_endpoints
     from chartline.derive.graded_values import grade_by
     from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
-    from chartline.mapping.amendments import apply_amendments, read_amendments
-    from chartline.mapping.answered_subjects import check_subjects
-    from chartline.mapping.apply import check_fit, map_centre
+    from chartline.mapping.amendments import digest_amendments, read_amendments
     from chartline.mapping.load import load_mapping
     from chartline.mapping.possible import check_remission
-    from chartline.sources.read import read_centre
+    from chartline.state.lock import check_files, check_inputs
+    from chartline.state.store import read_standing
 
+    home = protocol_file(study).parent
+    standing = read_standing(home)
+    check_files(standing.lock, home, own_answers=use_answers and answers is None)
     tell("Reading the protocol")
     protocol = load_protocol(study)
     check_endpoints(protocol, str(protocol_file(study)))
     check_rule_sets(protocol, str(protocol_file(study)))
-    home = protocol_file(study).parent
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
-    own = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
-    check_settings(protocol, str(protocol_file(study)), own)
+    checked = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
+    check_settings(protocol, str(protocol_file(study)), checked)
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
-    amendments = read_amendments(answers_file) if answers_file else ()
+    kept = tuple(standing.amendments.values()) if use_answers and answers is None else ()
+    amendments = (*(read_amendments(answers_file) if answers_file else ()), *kept, *more)
     parts: list[ClinicalData] = []
     queries: list[Query] = []
     applied: list[Applied] = []
+    outdated: list[Outdated] = []
+    sources: dict[str, SourceData] = {}
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs |= {"amendments": digest_amendments(kept)} if kept else {}
     overrides_file = home / protocol.data.overrides if protocol.data.overrides else None
     overrides = read_overrides(overrides_file, protocol) if overrides_file else ()
     inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
@@ -94,17 +121,13 @@ def read_study(
                 where=str(mapping_file),
                 do="name the right mapping in the protocol",
             )
-        source = read_centre(folder, mapping.sources, mapping.ignore_files)
-        try:
-            source, done = apply_amendments(source, [a for a in amendments if a.centre == centre.id])
-        except AmendmentError:
-            check_fit(source, mapping)  # a renamed column is the mapping's fault, not the answer's
-            raise
-        data, found = map_centre(source, mapping)
-        check_subjects(done, source, data, mapping)
+        own = [a for a in amendments if a.centre == centre.id]
+        data, found, source, done, old = _read_one(folder, mapping, own)
+        sources[centre.id] = source
         parts.append(data)
-        queries += found
+        queries += [*found, *outdated_queries(old, done)]
         applied += done
+        outdated += old
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
         if mapping.days_from:
@@ -112,6 +135,7 @@ def read_study(
         queries += _unsigned(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
+    check_inputs(standing.lock, inputs, home)
     queries += _answers_left_over(amendments, protocol)
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
     data = replace(combine(parts), study_days=StudyDays(events, tuple(said)))
@@ -124,8 +148,34 @@ def read_study(
     asked = check_and_close(queries, data, protocol, window, applied, grade, centre_checks)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(queries), centre_checks,
+        tuple(queries), centre_checks, sources, tuple(outdated), standing,
+        own_answers=use_answers and answers is None and not more,
     )  # fmt: skip
+
+
+def _read_one(
+    folder: Path, mapping: Mapping, amendments: Sequence[Amendment]
+) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
+    """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
+    from chartline.mapping.amendments import apply_amendments
+    from chartline.mapping.answered_subjects import check_subjects
+    from chartline.mapping.apply import check_fit, map_centre
+    from chartline.sources.read import read_centre
+
+    unamended = read_centre(folder, mapping.sources, mapping.ignore_files)
+    try:
+        source, applied, outdated = apply_amendments(unamended, amendments)
+    except AmendmentError:
+        check_fit(unamended, mapping)  # a renamed column is the mapping's fault, not the answer's
+        raise
+    data, found = map_centre(source, mapping)
+    misplaced = check_subjects(applied, source, data, mapping)
+    if misplaced:
+        outdated += misplaced
+        left = {o.amendment.amendment_id for o in outdated}
+        source, applied, _ = apply_amendments(unamended, [a for a in amendments if a.amendment_id not in left])
+        data, found = map_centre(source, mapping)
+    return data, found, source, applied, outdated
 
 
 def check_study(
@@ -138,7 +188,7 @@ def check_study(
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
-    done = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+    done = _entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
     if out is not None:
         from chartline.outputs import staged
         from chartline.publish import write_lock, write_queries
@@ -187,7 +237,7 @@ def run_study(
     from chartline.report.worker import ReportWorker
 
     with staged(out) as folder, ReportWorker() as reporter:
-        data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+        data = _entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
         _stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
         done = _estimated(data, out)
@@ -262,9 +312,152 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
     from dataclasses import replace
 
+    from chartline.queries.board import board
     from chartline.trace.listings import report_source
 
-    return replace(report_source(run), multiverse=multiverse)
+    centres = [c.id for c in run.study.protocol.data.centres]
+    return replace(report_source(run), multiverse=multiverse, board=board(run.study.standing, centres))
+
+
+def export_queries(
+    study: Path, out: Path, *, centre: str | None = None, by: str, tell: Tell = _silent
+) -> list[Exported]:
+    """Write what each centre (or one) is asked, as a workbook and on paper, into `out`, and enter it in the log."""
+    from chartline.queries.loop import export
+    from chartline.queries.seen import record_seen
+    from chartline.state.store import writing
+
+    with writing(protocol_file(study).parent, by) as log:
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        done = export(data, log, out, centre)
+    tell("")
+    return done
+
+
+def import_answers(
+    study: Path,
+    workbooks: Sequence[Path],
+    *,
+    by: str,
+    answered_by: str = "",
+    answered_on: str = "",
+    tell: Tell = _silent,
+) -> Imported:
+    """Read answered workbooks, make amendments of their corrections, and say where each query stands; all in one entry
+    of the log or nothing. `answered_by` and `answered_on` speak for rows that do not say it."""
+    from dataclasses import replace
+
+    from chartline.queries.answers import read_answers
+    from chartline.queries.judge import judge
+    from chartline.queries.loop import enter, enter_workbooks, imported
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import refuse_change
+    from chartline.state.store import writing
+
+    read = [(path, *read_answers(path, answered_by, answered_on)) for path in workbooks]
+    with writing(protocol_file(study).parent, by) as log:
+        refuse_change(log.standing.lock, "an answer would change its data")
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        tell("Laying the answers over the data")
+        answers = [a for _, said, _ in read for a in said]
+        judged = judge(
+            answers, replace(data, standing=log.standing), lambda more: read_study(study, more=more), log.today
+        )
+        enter(judged, log)
+        record_seen(judged.after, log, {t.query.id for t in judged.taken}, judged.follows)
+        refused = [r for _, _, faults in read for r in faults]
+        again = enter_workbooks([path for path, _, _ in read], judged, refused, log)
+        done = imported(judged, refused, again, log)
+    tell("")
+    return done
+
+
+def decide_query(study: Path, query: str, *, by: str, reason: str, accept: bool) -> QueryStanding:
+    """Accept a query as it stands, or ask it again, by a person and with the reason."""
+    from chartline.queries.loop import decide
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import refuse_change
+    from chartline.state.store import writing
+
+    with writing(protocol_file(study).parent, by) as log:
+        refuse_change(log.standing.lock, "the decision would change its data")
+        data = read_study(study)
+        record_seen(data, log)
+        return decide(query, log, data, accept=accept, reason=reason)
+
+
+def lock_study(study: Path, *, by: str, reason: str, tell: Tell = _silent) -> Standing:
+    """Freeze what the study is made from; every later run refuses anything else until it is unlocked."""
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import frozen, refuse_change
+    from chartline.state.log import Event
+    from chartline.state.store import writing
+
+    home = protocol_file(study).parent
+    with writing(home, by) as log:
+        refuse_change(log.standing.lock, "it is locked already", do="unlock it first, if its files may change")
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        paths = {name: home / name for name in data.inputs if name != "amendments"}  # those are in the log itself
+        paths["protocol"] = protocol_file(study)
+        declared = data.protocol.data
+        paths |= {n: home / f for n, f in (("answers", declared.answers), ("overrides", declared.overrides)) if f}
+        digests = {"protocol_digest": data.protocol_digest, "data_digest": data.data_digest}
+        log.add(Event.LOCKED, data.protocol.study.id, {"reason": reason, **frozen(paths, data.inputs, home, digests)})
+        tell("")
+        return log.standing
+
+
+def unlock_study(study: Path, *, by: str, reason: str) -> Entry:
+    """Lift the lock, and keep who did and why. Raises `LockError` where the study is not locked."""
+    from chartline.errors import LockError
+    from chartline.state.log import Event
+    from chartline.state.store import writing
+
+    home = protocol_file(study).parent
+    with writing(home, by) as log:
+        lock = log.standing.lock
+        if lock is None:
+            raise LockError("The study is not locked.", where=str(home), do="nothing")
+        return log.add(Event.UNLOCKED, lock.about, {"reason": reason})
+
+
+def check_lock(study: Path, tell: Tell = _silent) -> Entry | None:
+    """Return the lock of a study after checking that everything is as it was locked; None where it is not locked."""
+    from chartline.state.store import read_standing
+
+    lock = read_standing(protocol_file(study).parent).lock
+    if lock is not None:
+        read_study(study, tell=tell)
+        tell("")
+    return lock
+
+
+def _entered(data: StudyData, study: Path) -> StudyData:
+    """Enter in the study's log what this reading says of its queries, where the study has a log and is not locked.
+
+    Nothing is entered where other answers were read than the study's own, or where the log has moved on meanwhile.
+    """
+    from dataclasses import replace
+
+    from chartline.queries.seen import record_seen, seen_words
+    from chartline.state.store import has_state, login, writing
+
+    home = protocol_file(study).parent
+    if not data.own_answers or not has_state(home) or data.standing.lock is not None:
+        return data
+    try:
+        with writing(home, login()) as log:
+            if log.standing.head != data.standing.head:
+                return replace(
+                    data, entered="Not entered in the study's log: it has moved on since the files were read."
+                )
+            said = seen_words(record_seen(data, log))
+    except (StateError, OutputError) as e:  # the study was read all the same
+        return replace(data, entered=f"Not entered in the study's log: {e.what}")
+    return replace(data, standing=log.standing, entered=said)
 
 
 def simulate_database(

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
@@ -57,6 +58,24 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
             notes.extend(_hidden_sheet(file, book, name))
             notes.extend(reader.notes)
     return SourceData(tables, tuple(notes))
+
+
+def read_grids(path: Path) -> dict[str, list[list[CellText]]]:
+    """Return every sheet of a spreadsheet as rows of (text, kind), from its first row and column on.
+
+    Raises SourceError where the file is not a readable spreadsheet.
+    """
+    file = SourceFile(path.name, path)
+    data = file.read()
+    book = _open(file, data)
+    facts = _facts(file, data, [])
+    out = {}
+    for sheet in book.sheets_metadata:
+        if sheet.typ is SheetTypeEnum.WorkSheet:
+            grid = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
+            _SheetReader(path.name, sheet.name, SheetSpec(), facts.get(sheet.name, SheetFacts())).lay_over(grid)
+            out[sheet.name] = [[cell_text(value) for value in row] for row in grid]
+    return out
 
 
 def _open(file: SourceFile, data: bytes) -> CalamineWorkbook:
@@ -142,7 +161,7 @@ class _SheetReader:
     def read(self, sheet: CalamineSheet) -> SourceTable:
         grid = sheet.to_python(skip_empty_area=False)
         merged = sheet.merged_cell_ranges or []
-        self._lay_over(grid)
+        self.lay_over(grid)
         first = self.spec.data_row - 1
         rows = _without_blank_tail(grid[first:])
         headings = self._headings(grid, rows, merged)
@@ -159,7 +178,7 @@ class _SheetReader:
             hidden_rows=frozenset(i for i in range(len(rows)) if first + i in self.facts.hidden_rows),
         )
 
-    def _lay_over(self, grid: list[list[Any]]) -> None:
+    def lay_over(self, grid: list[list[Any]]) -> None:
         """Put error texts, formulas without a value and per cent numbers over calamine's values."""
         overlay = {**self.facts.errors, **self.facts.formulas}
         height = max([len(grid), *(row + 1 for row, _ in overlay)])
