@@ -283,6 +283,15 @@ def _with_unit(u: Used) -> Any:
     return {**spec, "unit": u.unit}
 
 
+def fold_blocks(blocks: Iterable[Mapping[str, Any]]) -> list[Spec]:
+    """Return records given as {domain, variables, where} with what repeats folded into `for_each`."""
+    made = [
+        _Block(b["domain"], b["variables"], {}, i, b.get("where", {}), tuple(b.get("anchor", ())))
+        for i, b in enumerate(blocks)
+    ]
+    return [_record(b, names) for b, names in _folded(made)]
+
+
 # folding ------------------------------------------------------------------------------------------------------------
 
 _NAME_OF = {
@@ -311,8 +320,8 @@ def _folded(blocks: list[_Block]) -> Iterable[tuple[_Block, list[dict[str, str]]
 
 
 def _fixed(b: _Block) -> Any:
-    """What must be equal for two blocks to be one pattern: all but items of one kind of finding."""
-    if b.domain in ("LB", "FA", "MH"):
+    """What must be equal for two blocks to be one pattern: all but the cycle, or all but items of one kind of finding."""
+    if not b.names and b.domain in ("LB", "FA", "MH"):
         return tuple(sorted(v["constant"] for k, v in b.variables.items() if k in ("LBSUMM", "FAOBJ")))
     return repr(b.variables)
 
@@ -342,18 +351,7 @@ def _fold(same: list[_Block]) -> tuple[_Block, list[dict[str, str]]]:
     filled = {path: "{" + vectors[tuple(one[path] for one in leaves)] + "}" for path in differ}
     variables = _put(first.variables, filled, ("variables",))
     where = _put(first.where, filled, ("where",))
-    keyed = [_expand(n) for n in names]
-    return _Block(first.domain, variables, first.names, first.order, where, first.anchor), keyed
-
-
-def _expand(names: dict[str, str]) -> dict[str, str]:
-    """Fill names inside names: `{column}` that is `C{cycle} ANC` would be filled too early by some readers."""
-    out = dict(names)
-    for key, value in out.items():
-        for other, text in names.items():
-            if other != key and "{" + other + "}" in value:
-                out[key] = out[key].replace("{" + other + "}", text)
-    return out
+    return _Block(first.domain, variables, first.names, first.order, where, first.anchor), names
 
 
 def _name(path: tuple[str, ...]) -> str:

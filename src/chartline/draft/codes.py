@@ -22,7 +22,7 @@ from chartline.mapping.blocks import RANGE_VARIABLES
 from chartline.mapping.words import terms, tests
 
 _NEAR = 80.0
-_SIGNS = re.compile(r"[-+<>]")
+_SIGNS = re.compile(r"[<>+]|-(?![A-Za-z0-9])")  # signs that mean something: `MRD-`, `<0.01`, `Ph+`
 # Variables whose words are those of another: the best response to a line is a response.
 _SAME_WORDS = {("MH", "MHBESTRSP"): ("RS", "INVRESP")}
 

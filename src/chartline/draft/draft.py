@@ -16,7 +16,7 @@ from chartline.draft.dates import Verdict
 from chartline.draft.discover import Found, discover
 from chartline.draft.flat import Centre, draft_table, find_subject, id_pattern, note_ids, profile_table
 from chartline.draft.known import Known
-from chartline.draft.model import Draft
+from chartline.draft.model import OPEN, Draft
 from chartline.draft.study import Study
 from chartline.errors import SourceError
 from chartline.mapping.model import DateOrder, Mapping
@@ -92,7 +92,15 @@ def _take_order(verdict: Verdict, centre: Centre) -> None:
 
 
 def _structured(found: Found, centre: Centre) -> dict[str, dict[str, Any]]:
-    return {}
+    from chartline.draft.fhir import draft_fhir
+    from chartline.draft.omop import draft_omop
+
+    out: dict[str, dict[str, Any]] = {}
+    for dialect, make in (("fhir", draft_fhir), ("omop", draft_omop)):
+        mine = {n: t for n, t in found.tables.items() if found.kind_of[n] == dialect}
+        if mine:
+            out |= make(mine, centre)
+    return out
 
 
 def _mapping(found: Found, centre: Centre, tables: dict[str, dict[str, Any]], protocol: Protocol) -> dict[str, Any]:
@@ -102,7 +110,8 @@ def _mapping(found: Found, centre: Centre, tables: dict[str, dict[str, Any]], pr
     out |= {"signed_by": "", "sources": found.sources}
     if found.ignore_files:
         out["ignore_files"] = found.ignore_files
-    unused = {n: "open question: nothing in it was recognised" for n, t in tables.items() if not _read(t)}
+    nothing = f"{OPEN}nothing in it was recognised"
+    unused = {n: nothing for n, t in tables.items() if not t.get("records")} | centre.draft.unused
     looked_up = {s["lookup"]["table"] for t in tables.values() if isinstance(s := t.get("subject"), dict) and "lookup" in s}
     unused = {n: why for n, why in unused.items() if n not in looked_up}
     kept = {n: t for n, t in tables.items() if n not in unused}
@@ -117,7 +126,3 @@ def _mapping(found: Found, centre: Centre, tables: dict[str, dict[str, Any]], pr
         out["subject_pattern"] = centre.pattern
     out["tables"] = kept
     return out
-
-
-def _read(table: dict[str, Any]) -> bool:
-    return bool(table.get("records"))

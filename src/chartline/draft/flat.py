@@ -390,7 +390,8 @@ def code_list(c: Column, target: Target, centre: Centre, labels: dict[str, str] 
     for w in words:
         if w.sure:
             sure.setdefault(w.term, []).append(w.word)
-    if not sure:
+    as_they_stand = all(w == term for term, ws in sure.items() for w in ws)
+    if not sure or (as_they_stand and target.variable in ("LBTESTCD", "TESTCD", "CMCAT")):
         return ""
     return put_list(list_name(target, centre), sure, centre.lists)
 

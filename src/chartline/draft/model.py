@@ -123,6 +123,7 @@ class Draft:
     coded: list[Coded] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)  # place, what a reader saw or could not read
+    unused: dict[str, str] = field(default_factory=dict)  # table -> why nothing of it is read
     dates: str = ""  # the verdict over all date columns of the centre
 
     def ask(self, table: str, column: str, text: str, proposal: str = "") -> None:

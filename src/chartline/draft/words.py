@@ -94,6 +94,7 @@ class Words:
             if row["domain"] != "#" and row["variable"]:
                 target = Target(row["domain"], row["item"], row["variable"])
                 out.setdefault(target, []).extend(self.canonical(w) for w in listed(row["words"]))
+                out[target].append(self.canonical(target.item if _named_by_item(target) else target.variable))
         for target, phrases in self._more.items():
             out.setdefault(target, []).extend(self.canonical(w) for w in phrases)
         return out
@@ -163,6 +164,11 @@ class Words:
             if best > 0:
                 out[context] = best
         return out
+
+
+def _named_by_item(target: Target) -> bool:
+    """Whether chartline's own name of a target is its item: `WTGAIN`, `CR1DUR`, `ANC`."""
+    return target.variable in ("MHORRES", "FAORRES", "LBORRES") and bool(target.item)
 
 
 def _singular(token: str) -> str:
