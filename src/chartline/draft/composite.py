@@ -28,6 +28,7 @@ class Part:
     values: Counter[str]
     place: int
     optional: bool = False
+    constant: bool = False  # the same in every text: it says what the row is, and is no value
     kind: str = ""  # dose_cycle, dose_day, dose_m2: shapes that name themselves
 
 
@@ -68,7 +69,7 @@ def _part(name: str, pattern: str, texts: Sequence[str], counts: dict[str, int],
             values[found[1].strip()] += counts[t]
         else:
             missing = True
-    return Part(name, pattern, values, place, missing, kind)
+    return Part(name, pattern, values, place, missing, kind=kind)
 
 
 def _separated(texts: Sequence[str], counts: dict[str, int], mark: str) -> list[Part]:
@@ -82,11 +83,11 @@ def _separated(texts: Sequence[str], counts: dict[str, int], mark: str) -> list[
     width = Counter(map(len, rows)).most_common(1)[0][0]
     for i in range(width):
         column = [row[i] for row in rows if len(row) > i]
-        if len(set(column)) == 1 and len(texts) > 1:
-            continue  # the same in every text: it says what the row is
         if sum(bool(_PAIR.match(p)) for p in column) > 0.5 * len(column):
             continue
-        out.append(_place(column, i, mark, texts, counts))
+        part = _place(column, i, mark, texts, counts)
+        part.constant = len(set(column)) == 1 and len(texts) > 1
+        out.append(part)
     return sorted(out, key=lambda p: p.place)
 
 

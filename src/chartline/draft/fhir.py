@@ -76,7 +76,9 @@ def _plain(k: KeyedTable, rows: pl.Series, domain: str, item: str = "") -> dict[
     """Return the variables that the structure itself gives, for columns with a value in these rows."""
     out: dict[str, Any] = {}
     for name, target in known_columns(k.dialect, k.table.name):
-        if target.domain != domain or (item and target.item != item) or not k.has(name) or not k.filled(name, rows):
+        if target.domain != domain or (item and target.item != item) or not k.has(name):
+            continue
+        if not k.filled(name, rows) and not target.variable.endswith("ENDTC"):
             continue
         if target.variable in out:
             continue

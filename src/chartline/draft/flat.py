@@ -301,6 +301,9 @@ def _use(c: Column, target: Target, flat: FlatTable, centre: Centre, order: int)
     if c.name in flat.box and target.item == "EMD SITE":
         used.extra |= {"codes": {flat.box[c.name]: ["1"]}, "where": {c.name: {"not": "0"}}}
         return used
+    if c.name in flat.box and type_of(target) == "text":  # ticked or not, whatever text the item may hold elsewhere
+        used.extra["codes"] = put_list("yes_no", {"Y": ["1"], "N": ["0"]}, centre.lists)
+        return used
     if centre.codes.coded(target):
         name = code_list(c, target, centre, flat.choices.get(c.name))
         if name:

@@ -194,7 +194,7 @@ class KeyedTable:
 
     def name_part(self, part: Part, context: str, about: str = "") -> tuple[Target, float, str] | None:
         """Return what a named part of a text means in a context; `about` is said before it (`cells` of an MRD sample)."""
-        if not part.name:
+        if not part.name or part.constant:
             return None
         best: tuple[float, Target, str] | None = None
         canonical = self.centre.study.words.canonical

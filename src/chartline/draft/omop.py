@@ -585,7 +585,7 @@ def _source_parts(k: KeyedTable, kind: Kind, source: str, mrd: bool) -> dict[str
     parts = k.parts(source, kind.rows)
     for part in parts:
         found = k.name_part(part, "RS", "mrd" if mrd else "")
-        if found is None and not part.name:
+        if found is None and (not part.name or part.constant):
             found = _unnamed(part, mrd)
         if found is None or found[0].variable in out:
             continue
