@@ -67,7 +67,8 @@ class Codes:
         """Return the words of a target -> term, its own before those of every flag."""
         own: dict[str, str] = {}
         domain, variable = _SAME_WORDS.get((target.domain, target.variable), (target.domain, target.variable))
-        for key in ((domain, target.item, variable), (domain, "", variable)):
+        item = next((v for v, p in self.study.renamed.items() if p == target.item), target.item)
+        for key in ((domain, item, variable), (domain, "", variable)):
             for word, term in self._tables.get(key, {}).items():
                 own.setdefault(word, term)
         if type_of(target) == "flag" or self.study.words.kinds.get(target) == "flag":
@@ -123,7 +124,7 @@ class Codes:
             return Word(word, count, signed[0], 0.97, f"as {signed[1]}")
         if labels is not None and word not in labels:
             return Word(word, count, "", 0.2, "the data dictionary has no such code")
-        said = labels[word] if labels else word
+        said = labels[word] if labels else _unnumbered(word)
         by = f"the dictionary calls it `{said}`" if labels else ""
         term = known.get(_tidy(said))
         if term is not None:
@@ -141,7 +142,7 @@ class Codes:
 
     def recognised(self, target: Target, values: Mapping[str, int], labels: Mapping[str, str] | None = None) -> float:
         """Return the share of the different values that the vocabulary knows for a target."""
-        said = [labels.get(v, v) for v in values] if labels else list(values)
+        said = [labels.get(v, v) for v in values] if labels else [_unnumbered(v) for v in values]
         if not said:
             return 0.0
         known = self._known(target)
@@ -159,6 +160,11 @@ def _one_sense(words: list[Word]) -> list[Word]:
         if w.sure and senses.setdefault(w.word.strip().lower(), w.term) != w.term:
             w.term, w.confidence, w.reason = "", 0.2, "the same word in other letters has another meaning"
     return words
+
+
+def _unnumbered(word: str) -> str:
+    """`1:DECEASED` and `2 = female` carry their code before the word."""
+    return re.sub(r"^\d{1,2} ?[:=] ?(?=[A-Za-z])", "", word.strip())
 
 
 def _tidy(text: str) -> str:

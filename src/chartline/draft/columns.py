@@ -27,6 +27,7 @@ from chartline.mapping.words import tests
 _LEAST = 0.42  # words that fit less are not mentioned
 _WEIGHT_CONTEXT, _WEIGHT_VALUES = 0.15, 0.10
 _MOST_BY_CONTEXT = 0.88  # the words alone do not decide, so this is never certain
+_NEEDS_COMPANY = frozenset({"MH PRIOR LINE", "CM", "AE", "EX"})  # contexts that one column alone does not make
 _EMPTY = 0.8  # of a column without any value
 
 
@@ -67,6 +68,7 @@ class _Proposer:
     def __init__(self, table: FlatTable, study: Study, codes: Codes, known: Known) -> None:
         self.table, self.study, self.codes, self.known = table, study, codes, known
         self.words = study.words
+        self._named: dict[str, float] = {}
         heads = take_apart([c.heading for c in table.columns], self.words)
         table.heads = {c.name: h for c, h in zip(table.columns, heads, strict=True)}
         for name, unit in table.stated_units.items():
@@ -177,12 +179,13 @@ class _Proposer:
     ) -> dict[str, float]:
         """Return context -> how much a group of columns is about it, from 0 to 1."""
         named = self.words.context_of(stem) if stem and not stem.startswith(("cycle", "n")) else {}
-        if "day" in stem.split():
+        if {"cycle", "day"} <= set(stem.split()):
             named = {"EX": 1.0}
         if "line" in stem.split():
             named = {"MH PRIOR LINE": 1.0}
         if not stem:
             named = self.words.context_of(self.table.name)
+        self._named = named
         evidence: dict[str, float] = defaultdict(float)
         for key in keys:
             contexts = {c.target.context for c in found[key] if c.fit >= 0.85}
@@ -231,6 +234,11 @@ class _Proposer:
         if c.target.domain == "RANGE":
             there = {o.target.variable for key in keys for o in found[key] if o.fit >= 0.85}
             return "TESTCD" in there and bool(there & {"LO", "HI"})
+        if c.target.context in _NEEDS_COMPANY and not title.get(c.target.context):
+            there = sum(any(o.target.context == c.target.context and o.fit >= 0.85 for o in found[k]) for k in keys)
+            named = self._named.get(c.target.context, 0.0)
+            if there < 2 and named < 0.5:  # `Protocol` alone is no line of therapy
+                return False
         if c.target.domain == "FA" and any(o.target.context != "FA" and o.fit >= 0.85 for o in rivals):
             most = max(weights.values(), default=0.0)
             return "vod" in c.phrase or title.get("FA", 0) > 0.5 or 0 < most <= weights.get("FA", 0.0)
@@ -304,7 +312,7 @@ def _kind_fit(target: Target, p: Profile, recognised: float, kind: str) -> float
             return 1.0
         years = number and all(1900 <= n <= 2100 for n in p.numbers)
         serial = number and all(20_000 <= n <= 60_000 for n in p.numbers)
-        return 0.9 if (years and target.variable == "BRTHDTC") or serial else 0.7 if years else 0.2
+        return 0.9 if (years and target.variable == "BRTHDTC") or serial else 0.7 if years else 0.5 if number else 0.2
     if p.kind == "date":
         return 0.2
     if of in ("number", "integer") or kind == "number":
@@ -313,13 +321,13 @@ def _kind_fit(target: Target, p: Profile, recognised: float, kind: str) -> float
     if of == "flag" or kind == "flag":
         if recognised >= 0.5:
             return 1.0
-        return 0.7 if number and set(p.values) <= {"0", "1", "2"} else 0.35
+        return 0.75 if number and len(p.counts) <= 3 else 0.35
     if of == "code" or kind == "words":
         if recognised >= 0.5:
             return 1.0
         if target.variable in ("CMCAT", "EXTRT", "PRTRT", "MHCAT", "LBTESTCD", "TESTCD"):
             return 0.85 if not number else 0.3
-        return 0.45 if number else 0.85 if recognised > 0 or kind == "words" else 0.6
+        return (0.75 if len(p.counts) <= 3 else 0.45) if number else 0.85 if recognised > 0 or kind == "words" else 0.6
     return 0.6 if number and target.domain != "FA" else 1.0
 
 
@@ -328,7 +336,9 @@ def _confidence(best: _Candidate, others: Sequence[_Candidate], also: Mapping[Ta
     said = f"the heading is `{best.phrase}`" if best.words >= 0.95 else f"the heading resembles `{best.phrase}`"
     sure = 0.97 * best.fit
     rival = next((o for o in others if also.get(best.target) != o.target and also.get(o.target) != best.target), None)
-    if best.values < 1:
+    if best.values < 1 and type_of(best.target) == "date":
+        said += "; its cells are numbers: days counted from an event (see `days_from`), or day numbers of a spreadsheet?"
+    elif best.values < 1:
         said += "; its values are not quite of that kind"
     if rival is None or rival.fit < 0.9 * best.fit:
         return round(min(sure, 0.97), 2), said

@@ -16,7 +16,7 @@ from chartline.draft.dates import Verdict
 from chartline.draft.discover import Found, discover
 from chartline.draft.flat import Centre, draft_table, find_subject, id_pattern, note_ids, profile_table
 from chartline.draft.known import Known
-from chartline.draft.model import OPEN, Draft
+from chartline.draft.model import Draft
 from chartline.draft.study import Study
 from chartline.errors import SourceError
 from chartline.mapping.model import DateOrder, Mapping
@@ -110,13 +110,8 @@ def _mapping(found: Found, centre: Centre, tables: dict[str, dict[str, Any]], pr
     out |= {"signed_by": "", "sources": found.sources}
     if found.ignore_files:
         out["ignore_files"] = found.ignore_files
-    nothing = f"{OPEN}nothing in it was recognised"
-    unused = {n: nothing for n, t in tables.items() if not t.get("records")} | centre.draft.unused
-    looked_up = {s["lookup"]["table"] for t in tables.values() if isinstance(s := t.get("subject"), dict) and "lookup" in s}
-    unused = {n: why for n, why in unused.items() if n not in looked_up}
-    kept = {n: t for n, t in tables.items() if n not in unused}
-    if unused:
-        out["ignore_tables"] = unused
+    if centre.draft.unused:
+        out["ignore_tables"] = centre.draft.unused
     if centre.missing_seen:
         out["missing"] = sorted(centre.missing_seen)
     out["dates"] = {"order": centre.order.value, "partial": True}
@@ -124,5 +119,5 @@ def _mapping(found: Found, centre: Centre, tables: dict[str, dict[str, Any]], pr
         out["code_lists"] = centre.lists
     if centre.pattern:
         out["subject_pattern"] = centre.pattern
-    out["tables"] = kept
+    out["tables"] = tables
     return out

@@ -123,6 +123,8 @@ def find_subject(flat: FlatTable, centre: Centre) -> str | None:
         score = 1.0 if words in named else 0.0
         if not score and c.name != c.heading and centre.study.words.canonical(c.name) in named:
             score = 0.9
+        if not score and c.profile.kind == "id" and c.name.lower().endswith(("id", "no", "nr", "code", "key")):
+            score = 0.5  # called an id of something, and different in every row
         if c.profile.kind in ("date", "empty") or not c.profile.counts:
             continue
         known = sum(v in centre.ids for v in c.profile.counts) / len(c.profile.counts) if centre.ids else 0.0
@@ -308,6 +310,9 @@ def _use(c: Column, target: Target, flat: FlatTable, centre: Centre, order: int)
         name = code_list(c, target, centre, flat.choices.get(c.name))
         if name:
             used.extra["codes"] = name
+        elif c.profile.counts and target.variable not in ("CMCAT", "LBTESTCD", "TESTCD"):
+            c.role, c.reason = "open", f"{target.label}, but none of its words is known ({', '.join(c.profile.samples)})"
+            return None
     return used
 
 

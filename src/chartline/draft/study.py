@@ -31,6 +31,7 @@ class Study:
     rxnorm: str = ""
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)  # item of the vocabulary -> what the protocol calls it
     words: Words = field(default_factory=Words)
 
     @classmethod
@@ -61,9 +62,23 @@ class Study:
                 more.setdefault(Target("MH", item, c.value), []).append(c.label)
             if c.categories:
                 out.categories[item] = tuple(c.categories)
-        out.words = Words([n for n in dict.fromkeys(names) if n], more)
+        drug = [n for n in dict.fromkeys(names) if n]
+        out.renamed = _renamed({t.item for t in more} | set(out.categories), Words(drug))
+        out.words = Words(drug, more, out.renamed)
         return out
 
     def label(self, item: str) -> str:
         """Return what readers see for a history item."""
         return self.labels.get(item) or DIAGNOSIS_LABEL.get(item) or item.capitalize()
+
+
+def _renamed(items: set[str], words: Words) -> dict[str, str]:
+    """Find items of the vocabulary that the protocol has under another name: `BCR-ABL1` for BCRABL1."""
+    known = {t.item: set(phrases) for t, phrases in words.phrases.items() if t.domain == "MH" and t.variable == "MHORRES"}
+    out: dict[str, str] = {}
+    for item in sorted(items - set(known)):
+        mine = words.canonical(item)
+        ours = [k for k, phrases in known.items() if mine in phrases and k not in items]
+        if len(ours) == 1:
+            out[ours[0]] = item
+    return out

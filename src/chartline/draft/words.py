@@ -47,8 +47,15 @@ def plain(text: str) -> list[str]:
 class Words:
     """The vocabulary, with the words of one study's drug in it."""
 
-    def __init__(self, drug: Iterable[str] = (), more: Mapping[Target, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        drug: Iterable[str] = (),
+        more: Mapping[Target, Sequence[str]] | None = None,
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
+        """`drug`: names of the study's drug; `more`: further phrases; `renamed`: items that the protocol calls otherwise."""
         self._more = dict(more or {})
+        self._renamed = dict(renamed or {})
         self._spellings: dict[tuple[str, ...], tuple[str, ...]] = {}
         for row in vocabulary("spellings.csv"):
             word = tuple(plain(row["word"]))
@@ -84,7 +91,7 @@ class Words:
 
     @cached_property
     def _rows(self) -> list[dict[str, str]]:
-        return vocabulary("synonyms.csv")
+        return [r | {"item": self._renamed.get(r["item"], r["item"])} for r in vocabulary("synonyms.csv")]
 
     @cached_property
     def phrases(self) -> dict[Target, list[tuple[str, ...]]]:
@@ -187,7 +194,7 @@ def _fit(words: tuple[str, ...], phrase: tuple[str, ...], about: frozenset[str])
     if "".join(words) == "".join(phrase):
         return 0.93
     if theirs <= mine:
-        return 0.45 + 0.4 * len(theirs) / len(mine)
+        return 0.35 + 0.4 * len(theirs) / len(mine)
     if len("".join(words)) >= 5:
         ratio = fuzz.ratio(" ".join(words), " ".join(phrase))
         if ratio >= _FUZZY:
