@@ -46,17 +46,18 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all; a device or pipe is written as it is.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file that is there whole or not at all; a device or pipe is written as it is. Text is UTF-8.
 
     Raises `OutputError` where it cannot be written.
     """
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
+    data = content.encode() if isinstance(content, str) else content
     try:
         if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(data)
         else:
-            new.write_text(text, encoding="utf-8")
+            new.write_bytes(data)
             new.replace(file)
     except OSError as e:
         full = e.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -5,6 +5,7 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
+    draft_mapping    a centre's files -> a proposed mapping, which a person signs
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -44,9 +45,17 @@ def _silent(step: str) -> None:
 
 
 def read_study(
-    study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
+    study: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    unsigned: bool = False,
+    tell: Tell = _silent,
 ) -> StudyData:
-    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults.
+
+    `unsigned` looks at mappings that nobody signed as well, with a query; without it they are refused.
+    """
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
@@ -59,6 +68,7 @@ def read_study(
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.mapping.load import load_mapping
     from chartline.mapping.possible import check_remission
+    from chartline.mapping.signed import require_signature, unsigned_queries
     from chartline.sources.read import read_centre
 
     tell("Reading the protocol")
@@ -67,6 +77,8 @@ def read_study(
     check_rule_sets(protocol, str(protocol_file(study)))
     home = protocol_file(study).parent
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    for centre in () if unsigned else protocol.data.centres:
+        require_signature(mappings[centre.id], str(home / centre.mapping))
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
     amendments = read_amendments(answers_file) if answers_file else ()
@@ -105,7 +117,7 @@ def read_study(
         signatures[centre.mapping] = mapping.signature
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
-        queries += _unsigned(mapping, centre.mapping)
+        queries += unsigned_queries(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     queries += _answers_left_over(amendments, protocol)
@@ -132,7 +144,7 @@ def check_study(
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
-    done = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+    done = read_study(study, answers=answers, use_answers=use_answers, unsigned=True, tell=tell)
     if out is not None:
         from chartline.outputs import staged
         from chartline.publish import write_lock, write_queries
@@ -261,6 +273,30 @@ def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource
     return replace(report_source(run), multiverse=multiverse)
 
 
+def draft_mapping(
+    files: Sequence[Path],
+    study: Path,
+    *,
+    centre: str | None = None,
+    out: Path | None = None,
+    anew: bool = False,
+    tell: Tell = _silent,
+) -> list[str]:
+    """Draft the mapping of a centre's files, or say how they differ from the mapping it has; return what to tell.
+
+    Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
+    """
+    from chartline.draft.verb import draft_files
+    from chartline.outputs import write_whole
+
+    tell("Reading the files")
+    done = draft_files(files, study, centre=centre, out=out, anew=anew)
+    tell("")
+    for file, content in done.files.items():
+        write_whole(file, content)
+    return done.lines
+
+
 def declaration_schema(what: str) -> dict[str, Any]:
     """Return the JSON Schema of `protocol` or `mapping`."""
     if what == "protocol":
@@ -281,24 +317,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _unsigned(mapping: Mapping, file: str) -> list[Query]:
-    """A mapping that no person has confirmed is used, and that is said."""
-    if mapping.signed_by:
-        return []
-    return [
-        Query(
-            rule="mapping_unsigned",
-            severity=Severity.WARN,
-            centre=mapping.centre,
-            subject="",
-            addresses=(file,),
-            saw="signed_by: (blank)",
-            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
-            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
-        )
-    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:

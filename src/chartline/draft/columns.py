@@ -255,14 +255,14 @@ class _Proposer:
         signed = self.known.target_of(self.words.canonical(group[0].heading))
         free = [c for c in ranked if (c.target, c.modifiers, head.stem) not in taken or _many(c.target)]
         if not free:
-            why = f"would be {ranked[0].target.label}, which column `{taken[ranked[0].target, ranked[0].modifiers, head.stem]}` is" if ranked else "no word of the heading is known"  # fmt: skip
+            why = f"would be {ranked[0].target.said}, which column `{taken[ranked[0].target, ranked[0].modifiers, head.stem]}` is" if ranked else "no word of the heading is known"  # fmt: skip
             for c in group:
                 c.role, c.reason, c.confidence = "open", why, 0.3 if ranked else 0.0
             return
         best = free[0]
         confidence, why = _confidence(best, free[1:], self.words.also)
         if best is not ranked[0]:
-            confidence, why = min(confidence, 0.55), f"{why}; {ranked[0].target.label} is another column"
+            confidence, why = min(confidence, 0.55), f"{why}; {ranked[0].target.said} is another column"
         if signed and signed[0] == best.target:
             confidence, why = max(confidence, 0.93), f"as {signed[1]}"
         taken[best.target, best.modifiers, head.stem] = group[0].heading
@@ -344,4 +344,4 @@ def _confidence(best: _Candidate, others: Sequence[_Candidate], also: Mapping[Ta
         return round(min(sure, 0.97), 2), said
     gap = best.score - rival.score
     sure = min(sure, _MOST_BY_CONTEXT, 0.5 + 2.5 * gap)
-    return round(sure, 2), f"{said}; {rival.target.label} is called so too, and the columns around it decide"
+    return round(sure, 2), f"{said}; {rival.target.said} is called so too, and the columns around it decide"

@@ -18,6 +18,7 @@ _PARTS = re.compile(r"(\d{1,4})[-/. ](\d{1,2})(?:[-/. ](\d{1,4}))?(?:[T ].*)?")
 _NAMED = re.compile(r"[A-Za-zäéû]{3,}")
 _SHORT_YEAR = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{2})")
 _SHORT_NAMED = re.compile(r"\d{1,2}[-/. ]?[A-Za-z]{3,9}[-/. ,]+\d{2}")
+_CHANCE = 0.01
 _COMPACT = re.compile(r"(19|20)\d{6}")
 
 
@@ -63,7 +64,18 @@ class Verdict:
     def mangled(self) -> bool:
         """True dates with days up to 12 beside text with days above 12: the trace of another locale."""
         text = self.dmy + self.mdy
-        return self.true > 0 and self.true == self.true_low and text > 0 and self.either == 0
+        alike = self.true > 0 and self.true == self.true_low and text > 0 and self.either == 0
+        return alike and self.by_chance < _CHANCE
+
+    @property
+    def by_chance(self) -> float:
+        """How often days of the month would fall so by chance: 12 of 30 days are 12 or less."""
+        return 0.4**self.true * 0.6 ** (self.dmy + self.mdy)
+
+    @property
+    def mixed(self) -> bool:
+        """True dates beside dates as text, which is how a file looks that was opened under two locales."""
+        return self.true > 0 and self.dmy + self.mdy + self.either > 0
 
     def sentence(self) -> str:
         """Say it in words: `27 of 32 unambiguous day/month; 3 ambiguous; 0 impossible`."""

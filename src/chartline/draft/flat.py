@@ -251,7 +251,7 @@ def _range_table(flat: FlatTable) -> bool:
 def _no_subject(flat: FlatTable, centre: Centre) -> None:
     for c in flat.columns:
         if c.role == "value":
-            c.role, c.reason = "open", f"{c.proposals[0].target.label}, but no column says whose the row is"
+            c.role, c.reason = "open", f"{c.proposals[0].target.said}, but no column says whose the row is"
     centre.draft.ask(flat.name, "", "no column holds the patient's id: which one is it?")
 
 
@@ -311,7 +311,7 @@ def _use(c: Column, target: Target, flat: FlatTable, centre: Centre, order: int)
         if name:
             used.extra["codes"] = name
         elif c.profile.counts and target.variable not in ("CMCAT", "LBTESTCD", "TESTCD"):
-            c.role, c.reason = "open", f"{target.label}, but none of its words is known ({', '.join(c.profile.samples)})"
+            c.role, c.reason = "open", f"{target.said}, but none of its words is known ({', '.join(c.profile.samples)})"
             return None
     return used
 
@@ -340,7 +340,7 @@ def _read_lab(c: Column, used: Used, flat: FlatTable, centre: Centre) -> bool:
         return True
     c.unit = unit_of_test(test, head.unit, c.profile.numbers, beside)
     if not c.unit.unit:
-        c.role, c.reason = "open", f"{used.target.label}: {c.unit.reason}"
+        c.role, c.reason = "open", f"{used.target.said}: {c.unit.reason}"
         return False
     if c.unit.confidence < 0.85:
         centre.draft.ask(c.table, c.name, f"unit of {tests()[test][0]}: {c.unit.reason}", c.unit.unit)
@@ -361,12 +361,15 @@ def _read_dates(c: Column, used: Used, centre: Centre) -> None:
         centre.draft.ask(
             c.table,
             c.name,
-            f"{v.true} true date cells, all with a day up to 12, beside {v.dmy + v.mdy} dates as text with a day above "
-            "12: the trace of a file opened under another locale. Are day and month of the true dates swapped? Read as "
-            "swapped until you decide; `true_dates: as_is` reads them as they stand",
+            f"{v.true} true date cells, all with a day up to 12, beside {v.dmy + v.mdy} dates as text with a day above 12: "
+            f"the trace of a file opened under another locale (by chance 1 in {1 / v.by_chance:.0f}). Are day and month of "
+            "the true dates swapped? They are read so; `true_dates: as_is` reads them as they stand",
             "true_dates: swap_day_month",
         )
         patch["true_dates"] = "swap_day_month"
+    elif v.mixed:
+        centre.draft.ask(c.table, c.name, f"true dates and dates as text in one column ({v.sentence()}): are day and month of "
+                         "the true dates right? They are read as they stand")  # fmt: skip
     if v.dmy and v.mdy:
         centre.draft.ask(c.table, c.name, f"day and month stand in both orders in one column ({v.sentence()})")
     if v.short_year:
@@ -441,7 +444,7 @@ def _ignored(flat: FlatTable, records: list[dict[str, Any]]) -> dict[str, str]:
             key = "redcap_*" if c.name.startswith("redcap_") else c.name
             out[key] = c.reason
         elif c.role == "open":
-            said = f" (perhaps {c.proposals[0].target.label}, confidence {c.confidence:.2f})" if c.proposals else ""
+            said = f" (perhaps {c.proposals[0].target.said}, confidence {c.confidence:.2f})" if c.proposals else ""
             out[c.name] = f"{OPEN}{c.reason}{said}"
     return out
 

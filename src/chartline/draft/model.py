@@ -10,10 +10,42 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from chartline.core.clinical import variables
 from chartline.draft.profile import Profile
+from chartline.mapping.blocks import RANGE_VARIABLES
+from chartline.mapping.signed import OPEN_QUESTION as OPEN
+from chartline.mapping.words import tests
+
+__all__ = ["IDENTIFIER", "OPEN", "SURE", "Coded", "Column", "Draft", "Proposal", "Question", "Target", "Unit", "Word"]
 
 SURE = 0.6
-OPEN = "open question: "  # what the reason of a column begins with that nothing reads until a person decides
+# Items that are abbreviations or longer than their name, as a reader knows them.
+_ITEMS = {
+    "DIAGNOSIS": "Diagnosis",
+    "PHENOTYPE": "Immunophenotype",
+    "BCRABL1": "BCR::ABL1",
+    "EMD": "Extramedullary disease before treatment",
+    "EMD SITE": "Site of extramedullary disease",
+    "KARYOTYPE": "Karyotype",
+    "STATUS": "Disease status",
+    "CR1DUR": "Duration of first remission",
+    "LINES": "Number of earlier lines",
+    "PRIOR HSCT": "Earlier transplantation",
+    "PRIOR BLINATUMOMAB": "Earlier blinatumomab",
+    "PRIOR LINE": "Earlier line",
+    "BEFORE": "Transplantation before the index treatment",
+    "AFTER": "Transplantation after the index treatment",
+    "BILI_MGDL": "Bilirubin at VOD/SOS",
+    "HEPATOMEG": "Hepatomegaly",
+    "RUQPAIN": "Right upper quadrant pain",
+    "WTGAIN": "Weight gain",
+    "ASCITES": "Ascites",
+    "DOPPLER": "Reversed portal flow",
+    "DAYS_HSCT": "Days from transplantation to VOD/SOS",
+    "DAYS_INO": "Days from the last dose to VOD/SOS",
+    "SETTING": "Setting of VOD/SOS",
+    "DEFIBROTIDE": "Defibrotide",
+}
 IDENTIFIER = "direct identifier"
 
 
@@ -27,6 +59,18 @@ class Target(NamedTuple):
     @property
     def label(self) -> str:
         return " ".join(x for x in self if x)
+
+    @property
+    def said(self) -> str:
+        """Return it in words, with chartline's names behind: `Date of birth [DM BRTHDTC]`."""
+        known = RANGE_VARIABLES if self.domain == "RANGE" else variables()[self.domain]
+        what = known[self.variable].label
+        about = tests()[self.item][0] if self.item in tests() else _ITEMS.get(self.item, self.item)
+        facts = ("MHORRES", "MHTERM", "FAORRES", "LBORRES")
+        words = about if self.variable in facts and self.item not in ("", "PRIOR LINE") else what
+        if self.item and words != about:
+            words = f"{about}: {what[:1].lower()}{what[1:]}"
+        return f"{words} [{self.label}]"
 
     @property
     def context(self) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from chartline.draft.model import Column, Draft, Question
+from chartline.draft.replay import Difference
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+-]*(?: [A-Za-z0-9_./+(][A-Za-z0-9_./+()-]*)*")
@@ -77,7 +79,7 @@ def _column(c: Column) -> str:
     held = f"{p.filled} of {p.rows} filled, {p.kind}{f' ({shown})' if shown else ''}"
     named = f"{c.name}" + (f" [{c.heading}]" if c.heading != c.name else "")
     what = {"subject": "the patient's id", "ignored": "not read", "open": "OPEN", "selector": "says what the row is"}
-    said = what.get(c.role) or " and ".join(dict.fromkeys(q.target.label for q in c.proposals))
+    said = what.get(c.role) or " and ".join(dict.fromkeys(q.target.said for q in c.proposals))
     why = f": {c.reason}" if c.reason and c.role != "subject" else ""
     return f"{named}: {held}; {said} ({c.confidence:.2f}){why}{f'; {c.verdict}' if c.verdict else ''}"
 
@@ -138,3 +140,46 @@ def scalar(value: Any) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     return json.dumps(text, ensure_ascii=False)
+
+
+# differences --------------------------------------------------------------------------------------------------------
+
+
+def difference_text(present: str, draft: Draft, found: Sequence[Difference]) -> str:
+    """Return the present mapping, unsigned again, with the differences before it and what is proposed for them after it."""
+    lines = [f"# {len(found)} differences between these files and the mapping below. Correct it, then sign it again."]
+    for d in found:
+        lines += _comment(d.line, "#   - ")
+    text = re.sub(r"^signed_by:(.*)$", r'signed_by: ""  # was:\1', present, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^signed_on:.*\n", "", text, count=1, flags=re.MULTILINE)
+    return "\n".join([*lines, "", text.rstrip("\n"), *_fragments(draft, found)]) + "\n"
+
+
+def _fragments(draft: Draft, found: Sequence[Difference]) -> list[str]:
+    """Return, as comments, the records that the draft proposes for new columns and tables."""
+    new = {(d.table, d.column) for d in found if d.kind == "new column"}
+    tables = {d.table for d in found if d.kind == "new table"}
+    out: list[str] = []
+    for name, table in draft.mapping["tables"].items():
+        if name in tables:
+            out += ["", "# Proposed for a new table:", *(f"# {line}" for line in _entry(name, table, 2))]
+            continue
+        columns = {c for t, c in new if t == name}
+        records = [r for r in table.get("records", []) if _reads(r, columns)]
+        if records:
+            out += ["", f"# Proposed for new columns of {name}:"]
+            out += [f"# {line}" for r in records for line in _item(r, 6)]
+    return out
+
+
+def _reads(record: dict[str, Any], columns: set[str]) -> bool:
+    text = _leaf_texts(record)
+    return any(c in text for c in columns)
+
+
+def _leaf_texts(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return {t for v in value.values() for t in _leaf_texts(v)}
+    if isinstance(value, list):
+        return {t for v in value for t in _leaf_texts(v)}
+    return {str(value)}
