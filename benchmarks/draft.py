@@ -1,8 +1,8 @@
 """How much of a signed mapping does a draft propose right? The five centres of the example, drafted and compared.
 
-In: `examples/inotuzumab-india` and its five signed mappings. Out: `results/draft.json` and, with --table, the table in
-README.md. Each centre is drafted twice: without any hint (no signed mapping of the study), and with the mappings that are
-signed for the four others.
+In: `examples/inotuzumab-india` and its five signed mappings. Out: `results/draft.json` and, with --table, the table
+in README.md. Each centre is drafted twice: without any hint (no signed mapping of the study), and with the mappings
+that are signed for the four others.
 
 What is counted
   column   a column and one thing that is read from it (variable, item, cycle), with the rows it is read in; or a column
@@ -251,7 +251,9 @@ def _words(
         found = re.search(extract, text.strip()) if extract else None
         there.add((found[1] if found else "" if extract else text).strip().lower())
     if isinstance(view.table, RedcapTable):
-        there |= {w.lower() for w in view.table.choices.get(column.split("___")[0], {})} if "___" not in column else set()
+        there |= (
+            {w.lower() for w in view.table.choices.get(column.split("___")[0], {})} if "___" not in column else set()
+        )
     for word, term in codes.items():
         if word in there:
             out.codes[block.domain, variable, item, word] = term
@@ -353,7 +355,7 @@ def _codes(truth: Reading, mine: Reading, draft: Draft) -> Score:
         for w in c.words
     }
     for key, term in truth.codes.items():
-        domain, variable, item, word = key
+        domain, variable, _, word = key
         found = mine.codes.get(key)
         as_it_stands = word == term.lower() and not any(k[:3] == key[:3] for k in mine.codes)
         same = as_it_stands or (found is not None and found.lower() == term.lower())
@@ -393,7 +395,8 @@ _BEGIN, _END = "<!-- draft: begin -->", "<!-- draft: end -->"
 def table(document: dict[str, Any]) -> list[str]:
     """Return the table of README.md."""
     lines = [
-        "| centre | columns right | of those with data | codes right | values right | open questions | wrong, and surer than 0.9 |",
+        "| centre | columns right | of those with data | codes right | values right | open questions "
+        "| wrong, and surer than 0.9 |",
         "|---|---|---|---|---|---|---|",
     ]
     for how, said in (("without_hint", "without any hint"), ("with_other_centres", "with the four others' mappings")):
@@ -406,7 +409,10 @@ def table(document: dict[str, Any]) -> list[str]:
 
 
 def _row(name: str, c: dict[str, Any], above: int) -> str:
-    shares = [f"{c[k]['share']:.1%} ({c[k]['right']} of {c[k]['of']})" for k in ("columns", "columns_with_data", "codes", "values")]
+    shares = [
+        f"{c[k]['share']:.1%} ({c[k]['right']} of {c[k]['of']})"
+        for k in ("columns", "columns_with_data", "codes", "values")
+    ]
     return f"| {name} | {' | '.join(shares)} | {c['questions']} | {above} |"
 
 

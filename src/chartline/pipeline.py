@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
-    from chartline.mapping.model import Mapping
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse

@@ -21,7 +21,9 @@ def draft(
     ],
     centre: Annotated[
         str | None,
-        typer.Option("--centre", metavar="ID", help="The centre's id; found by its folder where the protocol names it."),
+        typer.Option(
+            "--centre", metavar="ID", help="The centre's id; found by its folder where the protocol names it."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

@@ -1,7 +1,7 @@
 """Proposals of a flat table -> the records of a mapping. In: columns with what they mean. Out: plain data for YAML.
 
-First one record block for each record a row can make (`C1 ANC` is one, `C2 ANC` another); then blocks that differ only in
-some words are folded into one with `for_each`, so that a reviewer reads each pattern once.
+First one record block for each record a row can make (`C1 ANC` is one, `C2 ANC` another); then blocks that differ
+only in some words are folded into one with `for_each`, so that a reviewer reads each pattern once.
 """
 
 from __future__ import annotations
@@ -320,7 +320,7 @@ def _folded(blocks: list[_Block]) -> Iterable[tuple[_Block, list[dict[str, str]]
 
 
 def _fixed(b: _Block) -> Any:
-    """What must be equal for two blocks to be one pattern: all but the cycle, or all but items of one kind of finding."""
+    """What must be equal for two blocks to be one pattern: all but the cycle, or all but items of one finding."""
     if not b.names and b.domain in ("LB", "FA", "MH"):
         return tuple(sorted(v["constant"] for k, v in b.variables.items() if k in ("LBSUMM", "FAOBJ")))
     return repr(b.variables)
@@ -386,9 +386,7 @@ def _put(tree: Any, filled: Mapping[tuple[str, ...], str], path: tuple[str, ...]
         return filled[path]
     if isinstance(tree, dict) and not _is_codes(tree):
         if path[-1] == "where":
-            return {
-                filled.get((*path, "#column"), k): _put(v, filled, (*path, "#test")) for k, v in tree.items()
-            }
+            return {filled.get((*path, "#column"), k): _put(v, filled, (*path, "#test")) for k, v in tree.items()}
         return {k: _put(v, filled, (*path, k)) for k, v in tree.items()}
     return tree
 

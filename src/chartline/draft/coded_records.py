@@ -1,7 +1,7 @@
 """Records that FHIR and OMOP make alike: a fact of the history, a state of the patient, a measure.
 
-In: one kind of row, what it means, and the columns of its value and date. Out: a record block in the table's bookkeeping;
-False where the rows hold nothing that can be read.
+In: one kind of row, what it means, and the columns of its value and date. Out: a record block in the table's
+bookkeeping; False where the rows hold nothing that can be read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def make_history(
     k.add("MH", variables, where)
     return True
 
-def make_status(k: KeyedTable, kind: Kind, m: Meaning, value: str | None, date: str | None, where: dict[str, Any]) -> bool:
+
+def make_status(
+    k: KeyedTable, kind: Kind, m: Meaning, value: str | None, date: str | None, where: dict[str, Any]
+) -> bool:
     assert m.target is not None
     variable = m.target.variable
     variables: dict[str, Any] = {}
@@ -59,8 +62,9 @@ def make_status(k: KeyedTable, kind: Kind, m: Meaning, value: str | None, date: 
     if not variables:
         return False
     cells = tuple(v for v in variables if not (isinstance(variables[v], dict) and "constant" in variables[v]))
-    k.add("SS", variables, where, anchor=() if cells else ())
+    k.add("SS", variables, where)
     return bool(cells)
+
 
 def make_measure(
     k: KeyedTable, kind: Kind, m: Meaning, value: str | None, where: dict[str, Any], unit: dict[str, Any] | None = None
@@ -70,6 +74,7 @@ def make_measure(
     k.use(value, m.target, m.confidence, m.reason, kind.key)
     k.add("DM", {m.target.variable: {"column": value, **unit} if unit else value}, where)
     return True
+
 
 def terms_in(k: KeyedTable, target: Target, text: str) -> list[Any]:
     """Return the terms of a target that words of a text name."""

@@ -100,7 +100,9 @@ class Codes:
                 out.setdefault(self.study.words.canonical(word), term)
         return out
 
-    def translate(self, target: Target, values: Mapping[str, int], labels: Mapping[str, str] | None = None) -> list[Word]:
+    def translate(
+        self, target: Target, values: Mapping[str, int], labels: Mapping[str, str] | None = None
+    ) -> list[Word]:
         """Return one `Word` a value. `labels` are those of the data dictionary; values it lacks are questions."""
         known = self._known(target)
         canonical = self._canonical(known)

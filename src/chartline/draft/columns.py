@@ -2,8 +2,8 @@
 
 Four things decide, in this order: the words of the heading; whether the values are of the kind the variable has; the
 context (what sheet, group and neighbours are about), which decides between equal words; and, for coded variables,
-whether the vocabulary knows the values. Columns of one repeated group (`C1 ..` to `C6 ..`) are read together and mean the
-same. Two columns of a group cannot mean the same thing: the better one has it, the other is asked about.
+whether the vocabulary knows the values. Columns of one repeated group (`C1 ..` to `C6 ..`) are read together and mean
+the same. Two columns of a group cannot mean the same thing: the better one has it, the other is asked about.
 """
 
 from __future__ import annotations
@@ -235,9 +235,9 @@ class _Proposer:
             there = {o.target.variable for key in keys for o in found[key] if o.fit >= 0.85}
             return "TESTCD" in there and bool(there & {"LO", "HI"})
         if c.target.context in _NEEDS_COMPANY and not title.get(c.target.context):
-            there = sum(any(o.target.context == c.target.context and o.fit >= 0.85 for o in found[k]) for k in keys)
+            company = sum(any(o.target.context == c.target.context and o.fit >= 0.85 for o in found[k]) for k in keys)
             named = self._named.get(c.target.context, 0.0)
-            if there < 2 and named < 0.5:  # `Protocol` alone is no line of therapy
+            if company < 2 and named < 0.5:  # `Protocol` alone is no line of therapy
                 return False
         if c.target.domain == "FA" and any(o.target.context != "FA" and o.fit >= 0.85 for o in rivals):
             most = max(weights.values(), default=0.0)
@@ -255,7 +255,10 @@ class _Proposer:
         signed = self.known.target_of(self.words.canonical(group[0].heading))
         free = [c for c in ranked if (c.target, c.modifiers, head.stem) not in taken or _many(c.target)]
         if not free:
-            why = f"would be {ranked[0].target.said}, which column `{taken[ranked[0].target, ranked[0].modifiers, head.stem]}` is" if ranked else "no word of the heading is known"  # fmt: skip
+            why = "no word of the heading is known"
+            if ranked:
+                other = taken[ranked[0].target, ranked[0].modifiers, head.stem]
+                why = f"would be {ranked[0].target.said}, which column `{other}` is"
             for c in group:
                 c.role, c.reason, c.confidence = "open", why, 0.3 if ranked else 0.0
             return
@@ -337,7 +340,9 @@ def _confidence(best: _Candidate, others: Sequence[_Candidate], also: Mapping[Ta
     sure = 0.97 * best.fit
     rival = next((o for o in others if also.get(best.target) != o.target and also.get(o.target) != best.target), None)
     if best.values < 1 and type_of(best.target) == "date":
-        said += "; its cells are numbers: days counted from an event (see `days_from`), or day numbers of a spreadsheet?"
+        said += (
+            "; its cells are numbers: days counted from an event (see `days_from`), or day numbers of a spreadsheet?"
+        )
     elif best.values < 1:
         said += "; its values are not quite of that kind"
     if rival is None or rival.fit < 0.9 * best.fit:

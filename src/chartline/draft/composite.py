@@ -1,8 +1,8 @@
 """Several values in one text: `grade=4|related=Y`, `donor MUD; cond Flu/Mel`, `C1D8 0.5 mg/m2`, `Hyper-CVAD | best CR`.
 
-In: the different texts of one kind of row, and the context they stand in. Out: parts, each with the regular expression
-that takes it out (one group, as a mapping's `extract` needs it), its values, and what names it in words. Only what nearly
-every text has is a part; what some lack is optional.
+In: the different texts of one kind of row, and the context they stand in. Out: parts, each with the regular
+expression that takes it out (one group, as a mapping's `extract` needs it), its values, and what names it in words.
+Only what nearly every text has is a part; what some lack is optional.
 """
 
 from __future__ import annotations

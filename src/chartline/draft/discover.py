@@ -30,11 +30,49 @@ _PEOPLE = (".md", ".pdf", ".docx", ".doc", ".rtf", ".html", ".htm", ".png", ".jp
 _DICTIONARY = ("variable / field name", "field_name")
 # Tables by which a folder is known as OMOP: a person table beside at least one of the others, or one with its key.
 _OMOP = frozenset(
-    """person observation_period visit_occurrence visit_detail condition_occurrence drug_exposure procedure_occurrence
-    device_exposure measurement observation death note note_nlp specimen fact_relationship location care_site provider
-    payer_plan_period cost drug_era dose_era condition_era episode episode_event metadata cdm_source concept vocabulary
-    domain concept_class concept_relationship relationship concept_synonym concept_ancestor source_to_concept_map
-    drug_strength cohort cohort_definition cohort_attribute attribute_definition""".split()
+    [
+        "person",
+        "observation_period",
+        "visit_occurrence",
+        "visit_detail",
+        "condition_occurrence",
+        "drug_exposure",
+        "procedure_occurrence",
+        "device_exposure",
+        "measurement",
+        "observation",
+        "death",
+        "note",
+        "note_nlp",
+        "specimen",
+        "fact_relationship",
+        "location",
+        "care_site",
+        "provider",
+        "payer_plan_period",
+        "cost",
+        "drug_era",
+        "dose_era",
+        "condition_era",
+        "episode",
+        "episode_event",
+        "metadata",
+        "cdm_source",
+        "concept",
+        "vocabulary",
+        "domain",
+        "concept_class",
+        "concept_relationship",
+        "relationship",
+        "concept_synonym",
+        "concept_ancestor",
+        "source_to_concept_map",
+        "drug_strength",
+        "cohort",
+        "cohort_definition",
+        "cohort_attribute",
+        "attribute_definition",
+    ]
 )
 _HEAD_BYTES = 262_144
 
@@ -331,7 +369,9 @@ def _take_books(files: list[SourceFile], found: Found) -> list[SourceFile]:
             layout = find_layout(grid.rows, grid.merged)
             if isinstance(layout, str):
                 spec["other_sheets"][name] = layout
-                found.notes.append(SourceNote("sheet_not_read", f"{file.name}!{name}", f"This sheet is left: {layout}."))
+                found.notes.append(
+                    SourceNote("sheet_not_read", f"{file.name}!{name}", f"This sheet is left: {layout}.")
+                )
                 continue
             layouts[name] = layout
             spec["sheets"][name] = {
@@ -407,8 +447,12 @@ def _dialect(file: SourceFile) -> tuple[str, str]:
     lines = [n for n in data.decode(encoding, "replace").splitlines() if n.strip()][:50]
     quoted = [re.sub(r'"[^"]*"', '""', n) for n in lines]
     marks = {m: [n.count(m) for n in quoted] for m in (",", ";", "\t", "|")}
-    return max(marks, key=lambda m: (sum(c == max(marks[m], default=0) > 0 for c in marks[m]), max(marks[m], default=0)),
-               default=","), encoding  # fmt: skip
+
+    def steady(mark: str) -> tuple[int, int]:
+        most = max(marks[mark], default=0)
+        return sum(n == most > 0 for n in marks[mark]), most
+
+    return max(marks, key=steady), encoding
 
 
 def _sample(data: bytes, delimiter: str, encoding: str) -> list[list[tuple[str | None, str | None]]]:
@@ -436,4 +480,3 @@ def _take_rest(files: list[SourceFile], found: Found) -> list[SourceFile]:
         else:
             found.fail(file.name, f"chartline does not read this kind of file: it seems to be {seems(_head(file))}")
     return []
-

@@ -81,14 +81,14 @@ def _take_order(verdict: Verdict, centre: Centre) -> None:
         centre.order = DateOrder.DMY if verdict.named and not verdict.iso else DateOrder.ISO
         return
     if verdict.dmy == verdict.mdy:
-        centre.order = DateOrder.DMY
-        centre.draft.ask("", "", f"day before month, or month before day? No date of the centre decides ({verdict.sentence()}); "
-                         "day before month is entered", "dates: {order: DMY}")  # fmt: skip
+        centre.order = DateOrder.ISO
+        asked = f"day before month, or month before day? The centre's dates do not decide ({verdict.sentence()})."
+        centre.draft.ask("", "", f"{asked} Until you enter DMY or MDY in `dates`, only year-month-day is read")
         return
     centre.order = DateOrder.DMY if verdict.dmy > verdict.mdy else DateOrder.MDY
     if verdict.either:
-        centre.draft.notes.append(("dates", f"{verdict.either} dates could be read both ways; they are read as the others, "
-                                   f"{centre.order.value}"))  # fmt: skip
+        said = f"{verdict.either} dates could be read both ways; they are read as the others, {centre.order.value}"
+        centre.draft.notes.append(("dates", said))
 
 
 def _structured(found: Found, centre: Centre) -> dict[str, dict[str, Any]]:

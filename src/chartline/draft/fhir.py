@@ -1,8 +1,8 @@
 """FHIR resources -> their part of the mapping. In: one table a resource type. Out: entries, columns, questions.
 
-The structure is known (`vocabulary/structures.csv`); what is not is which codes a centre uses. A code is known by LOINC or
-RxNorm, else by its words (display, text, the code itself). Components, notes and texts that hold several values are taken
-apart. What no word explains is asked about, and its rows or columns are left unread.
+The structure is known (`vocabulary/structures.csv`); what is not is which codes a centre uses. A code is known by
+LOINC or RxNorm, else by its words (display, text, the code itself). Components, notes and texts that hold several
+values are taken apart. What no word explains is asked about, and its rows or columns are left unread.
 """
 
 from __future__ import annotations
@@ -157,7 +157,9 @@ def _condition(k: KeyedTable) -> dict[str, Any]:
 def _is_leukaemia(kind: Kind, k: KeyedTable) -> bool:
     said = " ".join(kind.texts).lower()
     icd = kind.key.upper().startswith(("C91", "C92", "C93", "C94", "C95"))
-    snomed = kind.key in {r["code"] for r in vocabulary("codes.csv") if r["system"] == "SNOMED CT" and r["means"] == "B-ALL"}
+    snomed = kind.key in {
+        r["code"] for r in vocabulary("codes.csv") if r["system"] == "SNOMED CT" and r["means"] == "B-ALL"
+    }
     return icd or snomed or any(w in said for w in ("leukaemia", "leukemia", "lymphoma", "myelodysplas", "myeloma"))
 
 
@@ -341,11 +343,15 @@ def timing(k: KeyedTable, rows: pl.Series, key: str) -> dict[str, Any]:
         words = sorted({f[0] for f in found})
         pattern = rf"(?:^|[^A-Za-z])({'|'.join(words)})(?:[^A-Za-z]|$)"
         part = Part("", pattern, Counter(f[0] for f in found), 0)
-        k.centre.draft.ask(k.table.name, name, f"does `{words[0]}` in this column say that the transplantation was before or "
-                           "after the index treatment? It is read so", "PRTIMING")  # fmt: skip
+        asked = (
+            f"does `{words[0]}` in this column say whether the transplantation was before or after the index treatment?"
+        )
+        k.centre.draft.ask(k.table.name, name, f"{asked} It is read so")
         k.use(name, target, 0.7, f"its texts hold {' or '.join(words)}", "")
         return {"PRTIMING": k.extract(name, part, target)}
-    k.centre.draft.ask(k.table.name, key, "nothing says whether a transplantation was before or after the index treatment")
+    k.centre.draft.ask(
+        k.table.name, key, "nothing says whether a transplantation was before or after the index treatment"
+    )
     return {}
 
 
@@ -465,8 +471,8 @@ def _labs(k: KeyedTable, labs: list[tuple[Kind, Target]], slips: list[Kind], key
     """Map laboratory tests; rows whose code is a slip are read too, so that each is queried with the code meant."""
     rows = pl.concat([*(kind.rows for kind, _ in labs), *(m.rows for m in slips)]).sort()
     for m in slips:
-        k.centre.draft.ask(k.table.name, key, f"is the code {m.key} ({len(m.rows)} rows: {m.texts[-1][:50]}) a slip? It is no "
-                           "known code, but has the words of one")  # fmt: skip
+        asked = f"is the code {m.key} ({m.texts[-1][:50]}, {len(m.rows)} of them) a slip?"
+        k.centre.draft.ask(k.table.name, key, f"{asked} It is no known code, but has the words of one")
     said = "laboratory tests"
     words: dict[str, list[str]] = {}
     for kind, target in labs:
@@ -627,7 +633,12 @@ def _take_component(
     best: tuple[float, Target, str] | None = None
     for text in texts:
         for target, (fit, phrase) in words.fits(words.canonical(text.removesuffix("%").strip(" ,"))).items():
-            if target.domain == "RS" and fit >= 0.8 and _holds(k, target, column, kind) and (best is None or fit > best[0]):
+            if (
+                target.domain == "RS"
+                and fit >= 0.8
+                and _holds(k, target, column, kind)
+                and (best is None or fit > best[0])
+            ):
                 best = (fit, target, phrase)
     if best is None or best[1].variable in variables:
         k.centre.draft.ask(k.table.name, column, f"what is component `{part}`? ({kind.key})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -361,31 +362,37 @@ def _read_dates(c: Column, used: Used, centre: Centre) -> None:
         centre.draft.ask(
             c.table,
             c.name,
-            f"{v.true} true date cells, all with a day up to 12, beside {v.dmy + v.mdy} dates as text with a day above 12: "
-            f"the trace of a file opened under another locale (by chance 1 in {1 / v.by_chance:.0f}). Are day and month of "
-            "the true dates swapped? They are read so; `true_dates: as_is` reads them as they stand",
+            f"{v.true} true date cells, all with a day up to 12, beside {v.dmy + v.mdy} dates as text with a day above "
+            f"12: the trace of a file opened under another locale (by chance 1 in {1 / v.by_chance:.0f}). Are day and "
+            "month of the true dates swapped? They are read so; `true_dates: as_is` reads them as they stand",
             "true_dates: swap_day_month",
         )
         patch["true_dates"] = "swap_day_month"
     elif v.mixed:
-        centre.draft.ask(c.table, c.name, f"true dates and dates as text in one column ({v.sentence()}): are day and month of "
-                         "the true dates right? They are read as they stand")  # fmt: skip
+        asked = (
+            f"true dates and dates as text in one column ({v.sentence()}): are day and month of the true dates right?"
+        )
+        centre.draft.ask(c.table, c.name, f"{asked} They are read as they stand")
     if v.dmy and v.mdy:
         centre.draft.ask(c.table, c.name, f"day and month stand in both orders in one column ({v.sentence()})")
     if v.short_year:
         centre.draft.ask(c.table, c.name, f"{v.short_year} dates have a year of two digits: which century is meant?")
     if v.compact:
-        centre.draft.ask(c.table, c.name, f"{v.compact} dates have no separators (yyyymmdd); they are not read as dates")
+        centre.draft.ask(
+            c.table, c.name, f"{v.compact} dates have no separators (yyyymmdd); they are not read as dates"
+        )
     if c.profile.kind == "number" and any(20_000 <= n <= 60_000 for n in c.profile.numbers):
-        centre.draft.ask(c.table, c.name, "the cells are day numbers of a spreadsheet and not dates: save the file again "
-                         "with the column formatted as a date")  # fmt: skip
+        asked = (
+            "the cells are day numbers of a spreadsheet and not dates: can the file be saved with the column as dates?"
+        )
+        centre.draft.ask(c.table, c.name, asked)
     if v.impossible:
         centre.draft.ask(c.table, c.name, f"{v.impossible} dates do not exist in any calendar; they will be queried")
     if patch:
         used.extra["dates"] = patch
 
 
-def code_list(c: Column, target: Target, centre: Centre, labels: dict[str, str] | None) -> str:
+def code_list(c: Column, target: Target, centre: Centre, labels: Mapping[str, str] | None) -> str:
     """Translate the words of a column and return the name of the code list that holds them; "" where none does."""
     values = {v: n for v, n in c.profile.counts.items()}
     if not values and not labels:
@@ -447,4 +454,3 @@ def _ignored(flat: FlatTable, records: list[dict[str, Any]]) -> dict[str, str]:
             said = f" (perhaps {c.proposals[0].target.said}, confidence {c.confidence:.2f})" if c.proposals else ""
             out[c.name] = f"{OPEN}{c.reason}{said}"
     return out
-

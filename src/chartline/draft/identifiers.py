@@ -67,8 +67,9 @@ _SHAPES: tuple[tuple[str, str, str], ...] = (
     ("national number", r"[A-Z]{5}\d{4}[A-Z]", "a PAN"),
     ("national number", r"\d{3}-\d{2}-\d{4}", "a US social security number"),
     ("national number", r"\d{3} \d{3} \d{4}", "an NHS number"),
-    ("telephone", r"(?:\+|00)\d{1,3}[ -]?(?:\(?\d{2,5}\)?[ -]?){2,4}\d{2,5}|[6-9]\d{9}|\(\d{3}\) ?\d{3}-\d{4}", "a telephone number"),
-)  # fmt: skip
+    ("telephone", r"(?:\+|00)\d{1,3}[ -]?(?:\(?\d{2,5}\)?[ -]?){2,4}\d{2,5}", "a telephone number"),
+    ("telephone", r"[6-9]\d{9}|\(\d{3}\) ?\d{3}-\d{4}", "a telephone number"),
+)
 _TITLED = re.compile(r"(?:mr|mrs|ms|miss|shri|smt|dr|master|baby|kumari|herr|frau|mme|m)\.? [A-Za-z].*", re.IGNORECASE)
 
 
@@ -80,7 +81,7 @@ def find_identifier(heading: str, values: Sequence[str]) -> Identifier | None:
     words = " ".join(re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading).lower()))
     by_value = _by_value(values)
     for kind, pattern in _HEADINGS:
-        if re.fullmatch(pattern, words) and not (words == "patient"):
+        if re.fullmatch(pattern, words) and words != "patient":
             return Identifier(kind, f"direct identifier: the heading says {kind}", 0.95)
     if by_value is not None:
         return by_value

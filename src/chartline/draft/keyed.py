@@ -1,7 +1,8 @@
 """Tables whose rows say themselves what they are: FHIR resources by code, OMOP tables by concept.
 
-In: a SourceTable and the meaning of its codes. Out: record blocks with a `where`, and columns with their proposals. Here is
-what both dialects share: the bookkeeping of columns, what a code or its words mean, and texts that hold several values.
+In: a SourceTable and the meaning of its codes. Out: record blocks with a `where`, and columns with their proposals.
+Here is what both dialects share: the bookkeeping of columns, what a code or its words mean, and texts that hold
+several values.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ class KeyedTable:
         """Return `{codes: list}` for the words that a part of a text holds."""
         if not self.centre.codes.coded(target):
             return {}
-        column = Column(self.table.name, name, name, name, Profile(sum(part.values.values()), dict(part.values), "code"))
+        column = Column(
+            self.table.name, name, name, name, Profile(sum(part.values.values()), dict(part.values), "code")
+        )
         found = code_list(column, target, self.centre, None)
         return {"codes": found} if found else {}
 
@@ -193,7 +196,7 @@ class KeyedTable:
         return split_text(dict(counts)) if counts else []
 
     def name_part(self, part: Part, context: str, about: str = "") -> tuple[Target, float, str] | None:
-        """Return what a named part of a text means in a context; `about` is said before it (`cells` of an MRD sample)."""
+        """Return what a named part of a text means in a context; `about` is said before it (`cells` of MRD)."""
         if not part.name or part.constant:
             return None
         best: tuple[float, Target, str] | None = None
@@ -203,7 +206,9 @@ class KeyedTable:
                 near = target.context == context or (context == "RS" and target.context == "LB" and _flag(target))
                 if near and fit >= _LEAST and (best is None or fit > best[0]):
                     best = (fit, target, phrase)
-        return None if best is None else (best[1], round(0.92 * best[0], 2), f"`{part.name}` in the text is `{best[2]}`")
+        return (
+            None if best is None else (best[1], round(0.92 * best[0], 2), f"`{part.name}` in the text is `{best[2]}`")
+        )
 
     def extract(self, name: str, part: Part, target: Target) -> dict[str, Any]:
         """Return how a mapping reads a part of a text."""
@@ -253,7 +258,9 @@ class KeyedTable:
             else:
                 shown = ", ".join(c.profile.samples[:2])
                 c.reason, c.confidence = f"nothing says what it is ({c.profile.filled} filled: {shown[:60]})", 0.2
-                self.centre.draft.ask(self.table.name, c.name, f"what is it for? {_cells(c.profile.filled)}, as {shown[:80]}")
+                self.centre.draft.ask(
+                    self.table.name, c.name, f"what is it for? {_cells(c.profile.filled)}, as {shown[:80]}"
+                )
 
     def leave_rows(self, column: str, kinds: Sequence[Kind]) -> dict[str, Any] | None:
         """Return an exclusion for kinds of rows that were not recognised, and ask about them."""
@@ -262,8 +269,8 @@ class KeyedTable:
         n = sum(len(k.rows) for k in kinds)
         said = "; ".join(f"{k.texts[-1][:40]} ({len(k.rows)})" for k in sorted(kinds, key=lambda k: -len(k.rows))[:6])
         more = f"; and {len(kinds) - 6} more kinds" if len(kinds) > 6 else ""
-        self.centre.draft.ask(self.table.name, column, f"{_cells(n, 'row')} of kinds that the study may not need: {said}{more}. "
-                              "They are left out until you decide")  # fmt: skip
+        asked = f"{_cells(n, 'row')} of kinds that the study may not need: {said}{more}."
+        self.centre.draft.ask(self.table.name, column, f"{asked} They are left out until you decide")
         self.select(column)
         return {
             "where": {column: [k.key for k in kinds]},
@@ -290,9 +297,9 @@ def _of_code(means: str) -> Target:
 def _structure(dialect: str, table: str, column: str) -> str | None:
     """Return why a column of a known structure is not read; None where the structure does not say."""
     for row in _structures():
-        if row["dialect"] == dialect and row["reason"] and row["table"] in (table, "*"):
-            if fnmatchcase(column, row["column"].replace("[", "[[]")):
-                return row["reason"]
+        about = row["dialect"] == dialect and row["reason"] and row["table"] in (table, "*")
+        if about and fnmatchcase(column, row["column"].replace("[", "[[]")):
+            return row["reason"]
     return None
 
 

@@ -1,7 +1,8 @@
 """Where the table lies in a grid: heading row, group row above it, row of units below it, first row of data.
 
-In: a sheet or a delimited file as rows of cells (text, kind). Out: a `Layout`, or why there is no table. The heading row
-is the first row that is filled about as far as the table is wide, holds words and no values, and is followed by data.
+In: a sheet or a delimited file as rows of cells (text, kind). Out: a `Layout`, or why there is no table. The heading
+row is the first row that is filled about as far as the table is wide, holds words and no values, and is followed by
+data.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """OMOP tables -> their part of the mapping. In: one table a CDM table. Out: entries, columns, questions.
 
-The structure is known (`vocabulary/structures.csv`). What a concept id means is known from the centre's concept table, by its
-LOINC code or its name, else from the ids of OHDSI's own vocabulary that chartline knows (`vocabulary/codes.csv`), else from
-what the source wrote beside it. Source values that hold several things are taken apart.
+The structure is known (`vocabulary/structures.csv`). What a concept id means is known from the centre's concept
+table, by its LOINC code or its name, else from the ids of OHDSI's own vocabulary that chartline knows
+(`vocabulary/codes.csv`), else from what the source wrote beside it. Source values that hold several things are taken
+apart.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
     for name, table in tables.items():
         make = _MAKERS.get(name)
         if make is None or table.frame.height == 0:
-            centre.draft.unused[name] = _UNUSED.get(name, OPEN + "chartline has no use for it") if table.frame.height else "empty"
+            centre.draft.unused[name] = (
+                _UNUSED.get(name, OPEN + "chartline has no use for it") if table.frame.height else "empty"
+            )
             continue
         k = KeyedTable(table, "omop", centre)
         out[name] = make(cdm, k)
@@ -91,7 +94,9 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
 
 _VOCABULARY = "names of concepts; those in use are written into this mapping"
 _UNUSED = {
-    **dict.fromkeys(("concept", "vocabulary", "domain", "concept_class", "relationship", "concept_relationship"), _VOCABULARY),
+    **dict.fromkeys(
+        ("concept", "vocabulary", "domain", "concept_class", "relationship", "concept_relationship"), _VOCABULARY
+    ),
     **dict.fromkeys(("concept_synonym", "concept_ancestor", "source_to_concept_map", "drug_strength"), _VOCABULARY),
     **dict.fromkeys(("visit_occurrence", "visit_detail"), "visits are not used"),
     **dict.fromkeys(("cdm_source", "metadata"), "says how the database was made"),
@@ -122,7 +127,11 @@ def _use(k: KeyedTable, name: str, target: Target, rows: str = "", confidence: f
 
 def _person(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     subject = cdm.person or "person_id"
-    k.columns[subject].role, k.columns[subject].reason, k.columns[subject].confidence = "subject", "the patient's id", 0.95
+    k.columns[subject].role, k.columns[subject].reason, k.columns[subject].confidence = (
+        "subject",
+        "the patient's id",
+        0.95,
+    )
     if subject != "person_id" and "person_id" in k.columns:
         k.select("person_id")
     variables: dict[str, Any] = {}
@@ -246,7 +255,9 @@ def _drug(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     index: list[Kind] = []
     rest: list[Kind] = []
     for kind in cdm.kinds(k, key, source) if k.has(key) else []:
-        ours = (study.rxnorm and kind.rxnorm == study.rxnorm) or any("indexdrug" in study.words.canonical(t) for t in kind.texts)
+        ours = (study.rxnorm and kind.rxnorm == study.rxnorm) or any(
+            "indexdrug" in study.words.canonical(t) for t in kind.texts
+        )
         (index if ours else rest).append(kind)
     if index:
         k.select(key)
@@ -308,8 +319,8 @@ def _other_drugs(k: KeyedTable, rest: list[Kind], key: str, source: str, test: A
         if not any(re.search(r"\d", t) for t in texts):
             variables["CMINDC"] = "sig"
             k.use("sig", Target("CM", "", "CMINDC"), 0.65, "its texts are reasons and no doses", said)
-            k.centre.draft.ask(k.table.name, "sig", f"are its texts the reason of the treatment ({', '.join(texts[:3])})? "
-                               "They are read so")  # fmt: skip
+            asked = f"are its texts the reason of the treatment ({', '.join(texts[:3])})?"
+            k.centre.draft.ask(k.table.name, "sig", f"{asked} They are read so")
     if variables:
         k.add("CM", variables, {key: test} if test is not None else {})
 
@@ -389,7 +400,10 @@ def _episode(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     if index:
         pattern = f"^(?:{'|'.join(re.escape(h) for h in sorted(index))}) *(?:[|]|$)"
         entry["exclude_rows"] = [
-            {"where": {source: {"matches": pattern}}, "reason": "episodes of the index drug; its doses are in drug_exposure"}
+            {
+                "where": {source: {"matches": pattern}},
+                "reason": "episodes of the index drug; its doses are in drug_exposure",
+            }
         ]
     rows = (~heads.is_in(index).fill_null(False)).arg_true()
     said = "earlier lines of treatment"
@@ -404,7 +418,11 @@ def _episode(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     if "MHTERM" not in variables:
         variables["MHTERM"] = source
         k.use(source, Target("MH", "PRIOR LINE", "MHTERM"), 0.8, "what the source wrote for the regimen", said)
-    for name, variable in (("episode_number", "MHSEQN"), ("episode_start_date", "MHSTDTC"), ("episode_end_date", "MHENDTC")):
+    for name, variable in (
+        ("episode_number", "MHSEQN"),
+        ("episode_start_date", "MHSTDTC"),
+        ("episode_end_date", "MHENDTC"),
+    ):
         if k.has(name):
             variables[variable] = _use(k, name, Target("MH", "PRIOR LINE", variable), said)
     kinds = [v for v in k.columns[key].profile.values if v == _REGIMEN]
@@ -417,7 +435,7 @@ def _episode(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     return k.finish(subject) | entry
 
 
-# measurements and observations ------------------------------------------------------------------------------------------
+# measurements and observations --------------------------------------------------------------------------------------
 
 
 def _measurement(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
@@ -487,7 +505,9 @@ def _unit(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
                 words.setdefault(unit, []).append(value)
                 seen.append(Word(value, n, unit, 0.95, f"concept {value} is {name[0] or unit}"))
             elif value != "0":
-                k.centre.draft.ask(k.table.name, "unit_concept_id", f"which unit is concept {value} ({n} rows)? {name[0]}")
+                k.centre.draft.ask(
+                    k.table.name, "unit_concept_id", f"which unit is concept {value} ({n} rows)? {name[0]}"
+                )
         k.select("unit_concept_id")
         if words:
             k.centre.draft.coded.append(Coded(k.table.name, "unit_concept_id", Target("LB", "", "LBORRESU"), seen))
@@ -562,10 +582,10 @@ def _read(k: KeyedTable, kind: Kind, name: str, target: Target, confidence: floa
     codes = k.codes(name, target, kind.rows)
     k.use(name, target, confidence, reason, kind.key)
     unit: dict[str, Any] = {}
-    if name == "value_as_number" and k.has("unit_concept_id") and k.filled("unit_concept_id", kind.rows):
-        if "units" in k.centre.lists or _units_known(k, kind):
-            unit = {"unit": {"column": "unit_concept_id", "codes": "units"}}
-            k.select("unit_concept_id")
+    stated = name == "value_as_number" and k.has("unit_concept_id") and k.filled("unit_concept_id", kind.rows)
+    if stated and ("units" in k.centre.lists or _units_known(k, kind)):
+        unit = {"unit": {"column": "unit_concept_id", "codes": "units"}}
+        k.select("unit_concept_id")
     return {"column": name, **codes, **unit} if codes or unit else name
 
 

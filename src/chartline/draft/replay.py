@@ -1,7 +1,7 @@
 """A new version of a centre's files against the mapping it has: what is new, what is gone, what changed.
 
-In: a draft of the new files and the mapping. Out: differences, each with what is proposed for it. Columns and words that the
-mapping already decides are not proposed again.
+In: a draft of the new files and the mapping. Out: differences, each with what is proposed for it. Columns and words
+that the mapping already decides are not proposed again.
 """
 
 from __future__ import annotations
@@ -150,7 +150,13 @@ def _words(block: Block, view: TableView, draft: Draft, seen: set[tuple[str, str
                 continue
             seen.add((column, word))
             n = int((text.str.strip_chars() == value).sum())
-            yield Difference("new word", block.table, column, f"`{word}` ({n} cell{'s' * (n != 1)})", _term(word, block.table, column, draft))
+            yield Difference(
+                "new word",
+                block.table,
+                column,
+                f"`{word}` ({n} cell{'s' * (n != 1)})",
+                _term(word, block.table, column, draft),
+            )
 
 
 def _is_number(word: str) -> bool:
@@ -165,12 +171,17 @@ def _term(word: str, table: str, column: str, draft: Draft) -> str:
     return ""
 
 
-def _kinds(
-    block: Block, columns: dict[tuple[str, str], Column], seen: set[tuple[str, str]]
-) -> Iterator[Difference]:
+def _kinds(block: Block, columns: dict[tuple[str, str], Column], seen: set[tuple[str, str]]) -> Iterator[Difference]:
     for variable, cell in block.cells.items():
         c = columns.get((block.table, cell.columns[0]))
-        if c is None or "#" in variable or cell.reading.extract or block.where or cell.date_parts or not c.profile.counts:
+        if (
+            c is None
+            or "#" in variable
+            or cell.reading.extract
+            or block.where
+            or cell.date_parts
+            or not c.profile.counts
+        ):
             continue
         kind, key = c.profile.kind, (cell.columns[0], "#kind")
         if key in seen:

@@ -1,8 +1,8 @@
 """The workbook beside a draft: what was found and proposed, to be read and marked by a person who knows the centre.
 
-In: a Draft (and its differences from an earlier mapping). Out: the bytes of an xlsx file with the same content for the same
-draft. Sheets: what to do, open questions, columns, words, dates, what the readers saw. White cells are for the reviewer. Every
-text is written as text, never as a formula.
+In: a Draft (and its differences from an earlier mapping). Out: the bytes of an xlsx file with the same content for
+the same draft. Sheets: what to do, open questions, columns, words, dates, what the readers saw. White cells are for
+the reviewer. Every text is written as text, never as a formula.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ _README = (
 def review_workbook(draft: Draft, found: Sequence[Difference] = ()) -> bytes:
     """Return the review workbook of a draft."""
     buffer = BytesIO()
-    with xlsxwriter.Workbook(buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+    with xlsxwriter.Workbook(
+        buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    ) as book:
         book.set_properties({"title": f"Draft of the mapping of centre {draft.centre}", "created": _DAY})
         sheets = _Sheets(book)
         sheets.read_me(draft)
@@ -138,14 +140,26 @@ def _words(draft: Draft, found: Sequence[Difference]) -> list[Row]:
                 continue
             seen.add(key)
             term = w.term if w.sure else f"OPEN, perhaps {w.term}" if w.term else "OPEN"
-            cells = [coded.table, coded.column, coded.target.said, w.word, w.count, term, round(w.confidence, 2), w.reason]
+            cells = [
+                coded.table,
+                coded.column,
+                coded.target.said,
+                w.word,
+                w.count,
+                term,
+                round(w.confidence, 2),
+                w.reason,
+            ]
             out.append((cells, _colour("value" if w.sure else "open", w.confidence)))
     return out
 
 
 def _height(cells: Sequence[Any], widths: Sequence[int]) -> float:
     """Return how high a row must be for its longest cell, in points."""
-    lines = max(sum(-(-len(part) // max(w - 1, 1)) or 1 for part in str(c).split("\n")) for c, w in zip(cells, widths, strict=False))
+    lines = max(
+        sum(-(-len(part) // max(w - 1, 1)) or 1 for part in str(c).split("\n"))
+        for c, w in zip(cells, widths, strict=False)
+    )
     return min(_LINE * lines + 2, 400)
 
 
@@ -175,7 +189,13 @@ class _Sheets:
             sheet.write_string(i, 0, line, self.text)
 
     def table(
-        self, name: str, columns: Sequence[tuple[str, int]], rows: Sequence[Row], *, free: int, decide: int | None = None
+        self,
+        name: str,
+        columns: Sequence[tuple[str, int]],
+        rows: Sequence[Row],
+        *,
+        free: int,
+        decide: int | None = None,
     ) -> None:
         """Write one sheet: headings, rows, and `free` white columns for the reviewer at the end."""
         sheet = self.book.add_worksheet(name)
@@ -196,6 +216,9 @@ class _Sheets:
                     sheet.write_string(r, i, str(value)[:_LIMIT], self._format(colour))
             for i in range(len(columns) - free, len(columns)):
                 sheet.write_blank(r, i, None, self._format(""))
+        for i, _ in enumerate(columns[: len(columns) - free]):
+            if rows and all(i < len(cells) and cells[i] == "" for cells, _ in rows):
+                sheet.set_column(i, i, None, None, {"hidden": True})  # nothing is asked on a form, no unit, no date
         if decide is not None and rows:
             sheet.data_validation(1, decide, len(rows), decide, {"validate": "list", "source": _DECISIONS})
         if rows:

@@ -74,7 +74,9 @@ class Study:
 
 def _renamed(items: set[str], words: Words) -> dict[str, str]:
     """Find items of the vocabulary that the protocol has under another name: `BCR-ABL1` for BCRABL1."""
-    known = {t.item: set(phrases) for t, phrases in words.phrases.items() if t.domain == "MH" and t.variable == "MHORRES"}
+    known = {
+        t.item: set(phrases) for t, phrases in words.phrases.items() if t.domain == "MH" and t.variable == "MHORRES"
+    }
     out: dict[str, str] = {}
     for item in sorted(items - set(known)):
         mine = words.canonical(item)

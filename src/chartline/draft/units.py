@@ -30,7 +30,7 @@ def typical() -> dict[str, tuple[tuple[str, float, float], ...]]:
 
 
 def unit_of_test(test: str, stated: str, values: Sequence[float], beside: str = "") -> Unit:
-    """Return the unit of a laboratory test: stated in the heading, as in another column (`beside`), or by its values."""
+    """Return the unit of a test: stated in the heading, as in another column (`beside`), or by its values."""
     standard = tests()[test][1]
     by_values = _by_values(test, values)
     if stated and units.factor(stated, standard, test) is not None:
@@ -78,5 +78,7 @@ def _range(values: Sequence[float]) -> str:
 
 def _undecided(test: str, values: Sequence[float]) -> str:
     usual = [u for u, _, _ in typical().get(test, ())]
-    said = f"no unit is stated; the values ({_range(values)})" if values else "no unit is stated and there are no values"
+    said = (
+        f"no unit is stated; the values ({_range(values)})" if values else "no unit is stated and there are no values"
+    )
     return f"{said} do not decide between {', '.join(usual)}" if usual and values else f"{said} and nothing decides"

@@ -37,7 +37,7 @@ def draft_files(
 ) -> Drafted:
     """Draft a mapping for files, or report how they differ from the mapping that the centre has.
 
-    Raises ProtocolError, SourceError (nothing readable), MappingError (no such centre), OutputError (the file is there).
+    Raises ProtocolError, SourceError (nothing readable), MappingError (another centre's), OutputError (file is there).
     """
     protocol = load_protocol(study)
     home = protocol_file(study).parent

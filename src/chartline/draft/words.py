@@ -20,7 +20,36 @@ from rapidfuzz import fuzz
 from chartline.draft.model import Target
 
 DRUG = "indexdrug"  # what the study's drug is called while words are compared
-_STOP = frozenset("of the in at for a an by de du der die das am la le des und and with on is was if any as".split())
+_STOP = frozenset(
+    [
+        "of",
+        "the",
+        "in",
+        "at",
+        "for",
+        "a",
+        "an",
+        "by",
+        "de",
+        "du",
+        "der",
+        "die",
+        "das",
+        "am",
+        "la",
+        "le",
+        "des",
+        "und",
+        "and",
+        "with",
+        "on",
+        "is",
+        "was",
+        "if",
+        "any",
+        "as",
+    ]
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VERSION = re.compile(r"v\d")  # CTCAE v5
 _FUZZY = 87.0
@@ -53,7 +82,7 @@ class Words:
         more: Mapping[Target, Sequence[str]] | None = None,
         renamed: Mapping[str, str] | None = None,
     ) -> None:
-        """`drug`: names of the study's drug; `more`: further phrases; `renamed`: items that the protocol calls otherwise."""
+        """`drug`: names of the study's drug; `more`: further phrases; `renamed`: what the protocol calls items."""
         self._more = dict(more or {})
         self._renamed = dict(renamed or {})
         self._spellings: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -115,7 +144,9 @@ class Words:
     def also(self) -> dict[Target, Target]:
         """Targets that one column always feeds together with another."""
         return {
-            Target(r["domain"], r["item"], r["variable"]): Target(*r["also"].split(":")) for r in self._rows if r["also"]
+            Target(r["domain"], r["item"], r["variable"]): Target(*r["also"].split(":"))
+            for r in self._rows
+            if r["also"]
         }
 
     @cached_property

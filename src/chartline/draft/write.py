@@ -1,7 +1,7 @@
 """The draft as YAML: a mapping that is valid as it stands, unsigned, with what a reviewer needs as comments.
 
-In: a Draft. Out: text. Open questions come first; each table begins with its columns, one line each: what is in it, what
-it is proposed to be, how sure, and why. Plain values are quoted wherever YAML could read them as something else.
+In: a Draft. Out: text. Open questions come first; each table begins with its columns, one line each: what is in it,
+what it is proposed to be, how sure, and why. Plain values are quoted wherever YAML could read them as something else.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chartline.draft.replay import Difference
 
 _WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./+-]*(?: [A-Za-z0-9_./+(][A-Za-z0-9_./+()-]*)*")
-_WORDS = frozenset("true false yes no on off null y n none nan inf".split())
+_WORDS = frozenset(["true", "false", "yes", "no", "on", "off", "null", "y", "n", "none", "nan", "inf"])
 
 
 def yaml_text(draft: Draft) -> str:
@@ -146,7 +146,7 @@ def scalar(value: Any) -> str:
 
 
 def difference_text(present: str, draft: Draft, found: Sequence[Difference]) -> str:
-    """Return the present mapping, unsigned again, with the differences before it and what is proposed for them after it."""
+    """Return the present mapping, unsigned again, with the differences before it and the proposals after it."""
     lines = [f"# {len(found)} differences between these files and the mapping below. Correct it, then sign it again."]
     for d in found:
         lines += _comment(d.line, "#   - ")

@@ -1,7 +1,7 @@
 """A mapping is used when a person has signed it, and has no open question left.
 
-In: a mapping and its file's name. Out: nothing, a MappingError, or a query. Only `chartline check` works on a mapping that
-nobody signed: it is how the person who will sign sees what the mapping does.
+In: a mapping and its file's name. Out: nothing, a MappingError, or a query. Only `chartline check` works on a mapping
+that nobody signed: it is how the person who will sign sees what the mapping does.
 """
 
 from __future__ import annotations
