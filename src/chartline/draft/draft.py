@@ -16,7 +16,7 @@ from chartline.draft.dates import Verdict
 from chartline.draft.discover import Found, discover
 from chartline.draft.flat import Centre, draft_table, find_subject, id_pattern, note_ids, profile_table
 from chartline.draft.known import Known
-from chartline.draft.model import Draft
+from chartline.draft.model import OPEN, Draft
 from chartline.draft.study import Study
 from chartline.errors import SourceError
 from chartline.mapping.model import DateOrder, Mapping
@@ -40,6 +40,8 @@ def draft_centre(
     centre = Centre(study, Codes(study, known.words), known, draft, missing)
     tables = _flat(found, centre)
     tables |= _structured(found, centre)
+    if not tables:
+        raise _nothing(found, "; ".join(f"{n}: {why.removeprefix(OPEN)}" for n, why in draft.unused.items()))
     draft.mapping = _mapping(found, centre, tables, protocol)
     draft.notes += [(n.address, n.message) for n in found.notes]
     for name, why in found.unread:
@@ -47,10 +49,10 @@ def draft_centre(
     return draft
 
 
-def _nothing(found: Found) -> SourceError:
-    said = "; ".join(f"{name}: {why}" for name, why in found.unread) or "there is no file"
+def _nothing(found: Found, unused: str = "") -> SourceError:
+    said = unused or "; ".join(f"{name}: {why}" for name, why in found.unread) or "there is no file"
     return SourceError(
-        "Nothing here can be read as a table",
+        "Nothing here is about patients" if unused else "Nothing here can be read as a table",
         where=str(found.root),
         expected="workbooks, delimited text, a REDCap, ODM, FHIR or OMOP export",
         do=f"see what each file is: {said}",

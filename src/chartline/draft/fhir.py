@@ -126,7 +126,8 @@ def _patient(k: KeyedTable) -> dict[str, Any]:
 def _optional(entry: dict[str, Any], names: list[str], k: KeyedTable) -> dict[str, Any]:
     """Say which columns a later export may lack: FHIR leaves out what is empty."""
     there = [n for n in names if any(c.startswith(n.rstrip("*")) for c in k.columns)]
-    return {"subject": entry.pop("subject", None), **({"optional_columns": there} if there else {}), **entry}
+    subject = {"subject": entry.pop("subject")} if "subject" in entry else {}
+    return {**subject, **({"optional_columns": there} if there else {}), **entry}
 
 
 # conditions ---------------------------------------------------------------------------------------------------------
@@ -141,17 +142,14 @@ def _condition(k: KeyedTable) -> dict[str, Any]:
     rest: list[Kind] = []
     for kind in k.kinds(key, _TEXTS, "code.coding[0].system"):
         (mine if _is_leukaemia(kind, k) else rest).append(kind)
-    entry: dict[str, Any] = {}
     if mine:
         rows = pl.concat([m.rows for m in mine])
         where = {} if not rest else {key: [m.key for m in mine]}
         if rest:
             k.select(key)
         k.add("MH", {"MHCAT": {"constant": "DIAGNOSIS"}, **_plain(k, rows, "MH", "DIAGNOSIS")}, where)
-    out = k.leave_rows(key, rest)
-    if out:
-        entry["exclude_rows"] = [out]
-    return {**k.finish(subject), **entry}
+    k.leave_rows(key, rest)
+    return k.finish(subject)
 
 
 def _is_leukaemia(kind: Kind, k: KeyedTable) -> bool:
@@ -176,17 +174,14 @@ def _administration(k: KeyedTable) -> dict[str, Any]:
     rest: list[Kind] = []
     for kind in k.kinds(key, _MEDICATION, system):
         (drug if _is_drug(kind, k.centre) else rest).append(kind)
-    entry: dict[str, Any] = {}
     if drug:
         rows = pl.concat([d.rows for d in drug])
         k.select(key)
         variables = {"EXTRT": {"constant": k.centre.study.drug}, **_plain(k, rows, "EX")}
         variables |= _dose_text(k, rows)
         k.add("EX", variables, {key: _one(drug)})
-    out = k.leave_rows(key, rest)
-    if out:
-        entry["exclude_rows"] = [out]
-    return _optional({**k.finish(subject), **entry}, ["note*"], k)
+    k.leave_rows(key, rest)
+    return _optional(k.finish(subject), ["note*"], k)
 
 
 def _one(kinds: list[Kind]) -> Any:
@@ -303,16 +298,13 @@ def _procedure(k: KeyedTable) -> dict[str, Any]:
     groups: dict[str, list[Kind]] = defaultdict(list)
     for kind in k.kinds(key, _TEXTS, "code.coding[0].system"):
         groups[procedure_group(kind, k.centre)].append(kind)
-    entry: dict[str, Any] = {}
     k.select(key)
     if groups["PR"]:
         _transplants(k, groups["PR"], key)
     if groups["CM"]:
         _transfusions(k, groups["CM"], key)
-    out = k.leave_rows(key, groups[""])
-    if out:
-        entry["exclude_rows"] = [out]
-    return _optional({**k.finish(subject), **entry}, ["note*"], k)
+    k.leave_rows(key, groups[""])
+    return _optional(k.finish(subject), ["note*"], k)
 
 
 def procedure_group(kind: Kind, centre: Centre) -> str:
@@ -454,12 +446,9 @@ def _observation(k: KeyedTable) -> dict[str, Any]:
     if labs:
         _labs(k, labs, slips, key)
     k.select(key)
-    entry: dict[str, Any] = {}
-    out = k.leave_rows(key, rest)
-    if out:
-        entry["exclude_rows"] = [out]
+    k.leave_rows(key, rest)
     optional = ["component[*", "note*", "referenceRange*", "valueInteger", "category*"]
-    return _optional({**k.finish(subject), **entry}, optional, k)
+    return _optional(k.finish(subject), optional, k)
 
 
 def _same_words(kind: Kind, labs: list[tuple[Kind, Target]]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -76,6 +76,8 @@ class KeyedTable:
     centre: Centre
     columns: dict[str, Column] = field(default_factory=dict)
     blocks: list[dict[str, Any]] = field(default_factory=list)
+    exclusions: list[dict[str, Any]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)  # columns that other tables look up
 
     def __post_init__(self) -> None:
         for name in self.table.columns:
@@ -221,16 +223,35 @@ class KeyedTable:
 
     def finish(self, subject: Any) -> dict[str, Any]:
         """Settle the columns that nothing reads, and return the mapping's entry for the table."""
+        if subject is None and self.blocks:
+            self._unread("whose the rows are cannot be told")
+        self._drop_unused(subject)
         self._settle_rest()
         entry: dict[str, Any] = {"subject": subject} if subject is not None else {}
         ignored = {c.name: c.reason for c in self.columns.values() if c.role == "ignored"}
         ignored |= {c.name: f"{OPEN}{c.reason}" for c in self.columns.values() if c.role == "open"}
         if ignored:
             entry["ignore"] = ignored
+        if self.exclusions:
+            entry["exclude_rows"] = self.exclusions
         if self.blocks:
             entry["records"] = fold_blocks(self.blocks)
         self.centre.draft.columns += self.columns.values()
         return entry
+
+    def _unread(self, why: str) -> None:
+        self.blocks.clear()
+        for c in self.columns.values():
+            if c.role in ("value", "selector"):
+                c.role, c.reason = "open", why
+
+    def _drop_unused(self, subject: Any) -> None:
+        """A column that was to say what a row is, in records that were not made after all, is not read."""
+        used = {name for block in self.blocks for name in _named(block)} | set(_named({"subject": subject}))
+        used |= {name for e in self.exclusions for name in e["where"]}
+        for c in self.columns.values():
+            if c.role in ("value", "selector") and c.name not in used and c.name not in self.keys:
+                c.ignore("says what a row is, and no row of it is read", 0.6)
 
     def _settle_rest(self) -> None:
         read = {c.name for c in self.columns.values() if c.role in ("value", "selector", "subject")}
@@ -262,20 +283,29 @@ class KeyedTable:
                     self.table.name, c.name, f"what is it for? {_cells(c.profile.filled)}, as {shown[:80]}"
                 )
 
-    def leave_rows(self, column: str, kinds: Sequence[Kind]) -> dict[str, Any] | None:
-        """Return an exclusion for kinds of rows that were not recognised, and ask about them."""
+    def leave_rows(self, column: str, kinds: Sequence[Kind]) -> None:
+        """Leave out kinds of rows that were not recognised, and ask about them."""
         if not kinds:
-            return None
+            return
         n = sum(len(k.rows) for k in kinds)
         said = "; ".join(f"{k.texts[-1][:40]} ({len(k.rows)})" for k in sorted(kinds, key=lambda k: -len(k.rows))[:6])
         more = f"; and {len(kinds) - 6} more kinds" if len(kinds) > 6 else ""
         asked = f"{_cells(n, 'row')} of kinds that the study may not need: {said}{more}."
         self.centre.draft.ask(self.table.name, column, f"{asked} They are left out until you decide")
         self.select(column)
-        return {
-            "where": {column: [k.key for k in kinds]},
-            "reason": f"{OPEN}{_cells(len(kinds), 'kind')} of rows not recognised",
-        }
+        reason = f"{OPEN}{_cells(len(kinds), 'kind')} of rows not recognised"
+        self.exclusions.append({"where": {column: [k.key for k in kinds]}, "reason": reason})
+
+
+def _named(value: Any, key: str = "") -> Iterator[str]:
+    """Yield every text of a block that can be the name of a column."""
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if key == "where":
+                yield k
+            yield from _named(v, k)
+    elif isinstance(value, str):
+        yield value
 
 
 def _cells(n: int, what: str = "cell") -> str:

@@ -89,6 +89,9 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
             continue
         k = KeyedTable(table, "omop", centre)
         out[name] = make(cdm, k)
+    looked_up = any(isinstance(t.get("subject"), dict) for n, t in out.items() if n != "person")
+    if cdm.person and "person" in out and not looked_up:
+        out["person"].setdefault("ignore", {})["person_id"] = "key of the other tables"
     return out
 
 
@@ -134,6 +137,7 @@ def _person(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     )
     if subject != "person_id" and "person_id" in k.columns:
         k.select("person_id")
+        k.keys.add("person_id")
     variables: dict[str, Any] = {}
     if k.has("birth_datetime"):
         variables["BRTHDTC"] = _use(k, "birth_datetime", Target("DM", "", "BRTHDTC"))
@@ -173,7 +177,6 @@ def _death(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
 def _condition(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     subject = cdm.subject(k)
     source, key = "condition_source_value", "condition_concept_id"
-    entry: dict[str, Any] = {}
     taken = _events(k, source) if k.has(source) else pl.Series([], dtype=pl.UInt32)
     mine: list[Kind] = []
     rest: list[Kind] = []
@@ -183,10 +186,8 @@ def _condition(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
             (mine if _is_leukaemia(kind) else rest).append(kind)
     if mine:
         _diagnosis(k, mine, key, source)
-    out = k.leave_rows(key, rest) if rest else None
-    if out:
-        entry["exclude_rows"] = [out]
-    return k.finish(subject) | entry
+    k.leave_rows(key, rest)
+    return k.finish(subject)
 
 
 def _is_leukaemia(kind: Kind) -> bool:
@@ -334,15 +335,12 @@ def _procedure(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     groups: dict[str, list[Kind]] = defaultdict(list)
     for kind in cdm.kinds(k, key, source) if k.has(key) else []:
         groups[procedure_group(kind, k.centre)].append(kind)
-    entry: dict[str, Any] = {}
     if groups["PR"]:
         _transplants(k, groups["PR"], key, source)
     if groups["CM"]:
         _transfusions(k, groups, key, source)
-    out = k.leave_rows(key, groups[""])
-    if out:
-        entry["exclude_rows"] = [out]
-    return k.finish(subject) | entry
+    k.leave_rows(key, groups[""])
+    return k.finish(subject)
 
 
 def _transplants(k: KeyedTable, kinds: list[Kind], key: str, source: str) -> None:
@@ -392,14 +390,13 @@ def _episode(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     key, source = "episode_concept_id", "episode_source_value"
     if not k.has(source) or not k.has(key):
         return k.finish(subject)
-    entry: dict[str, Any] = {}
     words = k.centre.study.words
     texts = k.table.frame[source].str.strip_chars()
     heads = texts.str.split("|").list.first().str.strip_chars()
     index = [h for h in heads.drop_nulls().unique().to_list() if "indexdrug" in words.canonical(h)]
     if index:
         pattern = f"^(?:{'|'.join(re.escape(h) for h in sorted(index))}) *(?:[|]|$)"
-        entry["exclude_rows"] = [
+        k.exclusions += [
             {
                 "where": {source: {"matches": pattern}},
                 "reason": "episodes of the index drug; its doses are in drug_exposure",
@@ -432,7 +429,7 @@ def _episode(cdm: _Cdm, k: KeyedTable) -> dict[str, Any]:
     objects = "episode_object_concept_id"
     if k.has(objects) and _same_as_source(cdm, k, objects, source):
         k.columns[objects].ignore(f"the same as {source}", 0.85)
-    return k.finish(subject) | entry
+    return k.finish(subject)
 
 
 # measurements and observations --------------------------------------------------------------------------------------
@@ -463,8 +460,8 @@ def _coded(cdm: _Cdm, k: KeyedTable, name: str, values: tuple[str, ...]) -> dict
     if labs and k.has("value_as_number"):
         _labs(cdm, k, labs, key, source, date)
     k.select(key)
-    out = k.leave_rows(key, rest)
-    return k.finish(subject) | ({"exclude_rows": [out]} if out else {})
+    k.leave_rows(key, rest)
+    return k.finish(subject)
 
 
 def _labs(cdm: _Cdm, k: KeyedTable, labs: list[tuple[Kind, Target]], key: str, source: str, date: str) -> None:

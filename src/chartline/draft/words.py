@@ -93,6 +93,7 @@ class Words:
         for name in drug:
             self._spellings[tuple(plain(name))] = (DRUG,)
         self._longest = max(map(len, self._spellings))
+        self._fits: dict[tuple[str, ...], dict[Target, tuple[float, str]]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
 
     def canonical(self, text: str) -> tuple[str, ...]:
@@ -174,7 +175,10 @@ class Words:
 
     def fits(self, words: tuple[str, ...]) -> dict[Target, tuple[float, str]]:
         """Return every target that the words may name: how well (0-1), and the phrase they resemble."""
-        out: dict[Target, tuple[float, str]] = {}
+        out = self._fits.get(words)
+        if out is not None:
+            return out
+        out = self._fits[words] = {}
         if not words:
             return out
         for target, phrases in self.phrases.items():
