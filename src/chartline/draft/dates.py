@@ -8,7 +8,7 @@ it and none contradicts it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from chartline.mapping.date_text import read_date
@@ -105,18 +105,15 @@ class Verdict:
         return "; ".join(said)
 
 
-def judge(values: Iterable[tuple[str, str | None]]) -> Verdict:
-    """Return the verdict on cells (text, kind of cell)."""
+def judge(cells: Mapping[tuple[str, str | None], int]) -> Verdict:
+    """Return the verdict on cells: (text, kind of cell) -> how many there are."""
     out = Verdict()
-    for text, kind in values:
-        name = _true(text, out) if kind == "d" else judge_text(text)
-        setattr(out, name, getattr(out, name) + 1)
+    for (text, kind), n in cells.items():
+        name = "true" if kind == "d" else judge_text(text)
+        setattr(out, name, getattr(out, name) + n)
+        if kind == "d" and int(text[8:10] or 0) <= 12:
+            out.true_low += n
     return out
-
-
-def _true(text: str, out: Verdict) -> str:
-    out.true_low += int(text[8:10] or 0) <= 12
-    return "true"
 
 
 def judge_text(text: str) -> str:

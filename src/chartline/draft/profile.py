@@ -60,22 +60,30 @@ def profile_column(table: SourceTable, column: str, missing: Collection[str]) ->
 def profile_cells(cells: list[tuple[str | None, str | None]], missing: Collection[str]) -> Profile:
     """Return the profile of cells (text, kind of cell)."""
     out = Profile(len(cells))
-    gone = Counter(t for t, _ in cells if t and t.lower() in missing)
-    there = [(t, k) for t, k in cells if t and t.lower() not in missing]
-    out.missing, out.counts = dict(gone), dict(Counter(t for t, _ in there).most_common())
-    if not there:
+    different = Counter((t, k) for t, k in cells if t)
+    there = {(t, k): n for (t, k), n in different.items() if t is not None and t.lower() not in missing}
+    for (t, k), n in different.items():
+        if t is not None and (t, k) not in there:
+            out.missing[t] = out.missing.get(t, 0) + n
+    counts: Counter[str] = Counter()
+    for (t, _), n in there.items():
+        counts[t] += n
+    out.counts = dict(counts.most_common())
+    total = counts.total()
+    if not total:
         return out
     out.verdict = judge(there)
-    found = [m for t, k in there if k != "d" and (m := _NUMBER.fullmatch(t))]
-    if out.verdict.like >= _ENOUGH * len(there) and not _only_numbers(out.verdict, len(found), len(there)):
+    found = [(m, n) for (t, k), n in there.items() if k != "d" and (m := _NUMBER.fullmatch(t))]
+    numbers = sum(n for _, n in found)
+    if out.verdict.like >= _ENOUGH * total and not _only_numbers(out.verdict, numbers, total):
         out.kind = "date"
-    elif len(found) >= _ENOUGH * len(there):
+    elif numbers >= _ENOUGH * total:
         out.kind = "number"
-        out.comma = any(m[1] == "," for m in found)
-        out.numbers = [float(_digits(m[0])) for m in found]
+        out.comma = any(m[1] == "," for m, _ in found)
+        out.numbers = [x for m, n in found for x in [float(_digits(m[0]))] * n]
     elif len(out.counts) <= _CODES and all(len(v) <= 60 for v in out.counts):
         out.kind = "code"
-    elif len(out.counts) == len(there) and len(there) > 3 and all(" " not in v and len(v) <= 40 for v in out.counts):
+    elif len(out.counts) == total and total > 3 and all(" " not in v and len(v) <= 40 for v in out.counts):
         out.kind = "id"
     else:
         out.kind = "text"
