@@ -20,6 +20,7 @@ from chartline.draft.known import Known
 from chartline.draft.model import IDENTIFIER, Column, Proposal, Target
 from chartline.draft.profile import Profile
 from chartline.draft.study import Study
+from chartline.draft.units import giga
 from chartline.mapping import units
 from chartline.mapping.blocks import RANGE_VARIABLES
 from chartline.mapping.words import tests
@@ -296,7 +297,7 @@ def _unit_fit(target: Target, unit: str) -> float:
         return 1.0
     if target.domain == "LB" and target.item:
         standard = tests()[target.item][1]
-        return 1.0 if units.factor(unit, standard, target.item) is not None else 0.5
+        return 1.0 if units.factor(giga(unit, standard), standard, target.item) is not None else 0.5
     known = RANGE_VARIABLES if target.domain == "RANGE" else variables()[target.domain]
     standard = known[target.variable].unit
     if not standard:

@@ -23,7 +23,7 @@ from chartline.draft.layout import Layout
 from chartline.draft.model import OPEN, Coded, Column, Draft, Target
 from chartline.draft.profile import profile_column
 from chartline.draft.study import Study
-from chartline.draft.units import unit_of_test
+from chartline.draft.units import giga, unit_of_test
 from chartline.mapping.model import DateOrder
 from chartline.mapping.words import tests
 from chartline.sources.base import SourceTable
@@ -235,6 +235,9 @@ def draft_table(table: SourceTable, flat: FlatTable, subject: str | None, centre
             entry["one_row_per_subject"] = True
     if exclusions:
         entry["exclude_rows"] = exclusions
+    for c in flat.columns:
+        if c.role == "open":
+            centre.draft.ask(table.name, c.name, f"what is it, or why is it not needed? {_perhaps(c)}")
     ignored = _ignored(flat, records)
     if ignored:
         entry["ignore"] = ignored
@@ -337,14 +340,15 @@ def _read_lab(c: Column, used: Used, flat: FlatTable, centre: Centre) -> bool:
         "",
     )
     if used.target.variable != "LBORRES":
-        used.unit = head.unit
+        used.unit = giga(head.unit, tests()[test][1])
         return True
     c.unit = unit_of_test(test, head.unit, c.profile.numbers, beside)
     if not c.unit.unit:
         c.role, c.reason = "open", f"{used.target.said}: {c.unit.reason}"
         return False
     if c.unit.confidence < 0.85:
-        centre.draft.ask(c.table, c.name, f"unit of {tests()[test][0]}: {c.unit.reason}", c.unit.unit)
+        asked = f"is the unit of {tests()[test][0]} {c.unit.unit}? {c.unit.reason[0].upper()}{c.unit.reason[1:]}"
+        centre.draft.ask(c.table, c.name, asked, c.unit.unit)
     used.unit = c.unit.unit
     return True
 
@@ -451,6 +455,10 @@ def _ignored(flat: FlatTable, records: list[dict[str, Any]]) -> dict[str, str]:
             key = "redcap_*" if c.name.startswith("redcap_") else c.name
             out[key] = c.reason
         elif c.role == "open":
-            said = f" (perhaps {c.proposals[0].target.said}, confidence {c.confidence:.2f})" if c.proposals else ""
-            out[c.name] = f"{OPEN}{c.reason}{said}"
+            out[c.name] = f"{OPEN}{_perhaps(c)}"
     return out
+
+
+def _perhaps(c: Column) -> str:
+    """Say why a column is open, and what it may be."""
+    return c.reason + (f" (perhaps {c.proposals[0].target.said}, {c.confidence:.2f})" if c.proposals else "")

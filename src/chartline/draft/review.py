@@ -110,7 +110,7 @@ def _columns(draft: Draft, found: Sequence[Difference]) -> list[Row]:
         proposed = what.get(c.role) or ", ".join(dict.fromkeys(q.target.said for q in c.proposals))
         if c.role == "open" and c.proposals:
             proposed = f"OPEN, perhaps {c.proposals[0].target.said}"
-        samples = " | ".join(s[:40] for s in p.samples)
+        samples = " | ".join(s[:40] for s in c.samples)
         filled = f"{p.filled} of {p.rows}"
         label = c.heading if c.heading != c.name else ""
         unit = c.unit.unit or "OPEN" if c.unit else ""

@@ -7,6 +7,7 @@ taken from the values only where one of the usual units explains nearly all of t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -32,6 +33,7 @@ def typical() -> dict[str, tuple[tuple[str, float, float], ...]]:
 def unit_of_test(test: str, stated: str, values: Sequence[float], beside: str = "") -> Unit:
     """Return the unit of a test: stated in the heading, as in another column (`beside`), or by its values."""
     standard = tests()[test][1]
+    stated, beside = giga(stated, standard), giga(beside, standard)
     by_values = _by_values(test, values)
     if stated and units.factor(stated, standard, test) is not None:
         if by_values and _differ(stated, by_values[0], standard, test) and not _explains(test, stated, values):
@@ -43,8 +45,13 @@ def unit_of_test(test: str, stated: str, values: Sequence[float], beside: str = 
     if beside and (not by_values or not _differ(beside, by_values[0], standard, test)):
         return Unit(beside, 0.85, f"as in the heading of the same test in this table: {beside}")
     if by_values:
-        return Unit(by_values[0], 0.8, by_values[1])
+        return Unit(by_values[0], 0.8, f"no unit is stated; {by_values[1]}")
     return Unit("", 0.3, _undecided(test, values))
+
+
+def giga(unit: str, standard: str) -> str:
+    """`G/l` is giga a litre where cells are counted, as in Germany and France, and not grams."""
+    return "10^9/L" if standard == "10^9/L" and re.fullmatch(r"G(?:pt)?/[lL]", unit.strip()) else unit
 
 
 def _by_values(test: str, values: Sequence[float]) -> tuple[str, str] | None:

@@ -75,7 +75,7 @@ def _tables(draft: Draft, tables: dict[str, Any]) -> list[str]:
 def _column(c: Column) -> str:
     """Say a column in one line: `Sex: 9 of 9 filled, code (M, F); DM SEX (0.97): the heading is `sex``."""
     p = c.profile
-    shown = ", ".join(s if len(s) <= 24 else s[:22] + ".." for s in p.samples[:4])
+    shown = ", ".join(s if len(s) <= 24 else s[:22] + ".." for s in c.samples[:4])
     held = f"{p.filled} of {p.rows} filled, {p.kind}{f' ({shown})' if shown else ''}"
     named = f"{c.name}" + (f" [{c.heading}]" if c.heading != c.name else "")
     what = {"subject": "the patient's id", "ignored": "not read", "open": "OPEN", "selector": "says what the row is"}
