@@ -2,7 +2,8 @@
 
 In: `examples/inotuzumab-india` and its five signed mappings. Out: `results/draft.json` and, with --table, the table
 in README.md. Each centre is drafted twice: without any hint (no signed mapping of the study), and with the mappings
-that are signed for the four others.
+that are signed for the four others. The two other examples are drafted as well, without a hint, where their data
+lie beside the project (`../shared`); they are no aim.
 
 What is counted
   column   a column and one thing that is read from it (variable, item, cycle), with the rows it is read in; or a column
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -45,6 +47,7 @@ from chartline.sources.read import read_centre
 
 HERE = Path(__file__).resolve().parent
 STUDY = HERE.parent / "examples" / "inotuzumab-india"
+UNSEEN = {"aml-amlsg-0704": "amlsg_0704_n740", "all-aall0232": "target_all_p2_aall0232"}  # example -> shared data
 AIM, LIMIT = 0.9, 0.9
 # Constants that say which value of which item, cycle or day a column holds; labels and units in words do not.
 _WHICH = ("MHCAT", "LBTESTCD", "LBSUMM", "LBCYCLE", "FATESTCD", "PRTIMING", "EXCYCLE", "EXCYDAY", "RSCYCLE", "MHSEQN")
@@ -106,6 +109,7 @@ def measure() -> dict[str, Any]:
         out[how] = {"centres": centres, "all": _all(centres.values())}
     alone = out["without_hint"]
     met = all(alone["all"][k]["share"] >= AIM for k in ("columns", "codes"))
+    out["unseen"] = measure_unseen(HERE.parent.parent / "shared" / "data")
     out["met"] = met and not any(c["wrong_above_limit"] for c in alone["centres"].values())
     return out
 
@@ -128,6 +132,7 @@ def compare_centre(study: Path, protocol: Protocol, centre: str, with_help: bool
     signed = load_mapping(study / entry.mapping)
     others = [load_mapping(study / c.mapping) for c in protocol.data.centres if c.id != centre] if with_help else []
     draft = draft_centre(folder, None, protocol, centre, others)
+    _same_names(draft, signed)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "draft.yaml"
         file.write_text(yaml_text(draft), encoding="utf-8")
@@ -150,6 +155,36 @@ def compare_centre(study: Path, protocol: Protocol, centre: str, with_help: bool
         "wrong_above_limit": [w for w in wrong if w["confidence"] > LIMIT],
         "not_right": [*columns.wrong, *codes.wrong],
     }
+
+
+def _same_names(draft: Draft, signed: Mapping) -> None:
+    """Give a delimited file's table the name that the signed mapping gives it: a name is no meaning."""
+    for source in draft.mapping["sources"]:
+        name = next((s.table for s in signed.sources if s.table and s.path == source.get("path")), None)
+        if name:
+            was = Path(source["path"]).stem
+            source["table"] = name
+            draft.mapping["tables"] = {name if n == was else n: t for n, t in draft.mapping["tables"].items()}
+            for c in draft.columns:
+                c.table = name if c.table == was else c.table
+
+
+def measure_unseen(shared: Path) -> dict[str, Any]:
+    """Draft the two other examples, whose data lie beside the project, in a copy of each example's folder."""
+    out: dict[str, Any] = {}
+    for example, data in UNSEEN.items():
+        if not (shared / data).is_dir():
+            continue
+        with tempfile.TemporaryDirectory() as place:
+            study = Path(place) / example
+            shutil.copytree(STUDY.parent / example, study)
+            protocol = load_protocol(study)
+            entry = protocol.data.centres[0]
+            (study / entry.folder).mkdir(exist_ok=True)
+            for file in (shared / data).glob("*.csv"):
+                shutil.copy(file, study / entry.folder)
+            out[example] = compare_centre(study, protocol, entry.id, False)
+    return out
 
 
 # what a mapping makes of files ---------------------------------------------------------------------------------------
@@ -405,6 +440,8 @@ def table(document: dict[str, Any]) -> list[str]:
             lines.append(_row(f"{centre}, {said}", c, len(c["wrong_above_limit"])))
         above = sum(len(c["wrong_above_limit"]) for c in part["centres"].values())
         lines.append(_row(f"**all, {said}**", part["all"], above))
+    for example, c in document["unseen"].items():
+        lines.append(_row(f"{example}, not seen before", c, len(c["wrong_above_limit"])))
     return lines
 
 

@@ -146,7 +146,7 @@ class Column:
     @property
     def samples(self) -> list[str]:
         """Values to show a reviewer; none of a column that names people."""
-        return ["(not shown)"] if self.reason.startswith(IDENTIFIER) else self.profile.samples
+        return ["not shown"] if self.reason.startswith(IDENTIFIER) else self.profile.samples
 
     def ignore(self, reason: str, confidence: float) -> None:
         self.role, self.reason, self.confidence, self.proposals = "ignored", reason, confidence, []
