@@ -50,6 +50,7 @@ _STOP = frozenset(
         "as",
     ]
 )
+_DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}[A-Za-z]?\b\.?")  # S.G.O.T.
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VERSION = re.compile(r"v\d")  # CTCAE v5
 _FUZZY = 87.0
@@ -68,6 +69,7 @@ def listed(text: str) -> list[str]:
 
 def plain(text: str) -> list[str]:
     """Return the lower-case words of a text, without accents and punctuation; `%` is a word."""
+    text = _DOTTED.sub(lambda m: m[0].replace(".", ""), text)
     text = _CAMEL.sub(" ", text).lower().replace("ß", "ss").replace("::", "").replace("≥", ">=")
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return re.findall(r"[a-z0-9]+|%", text)
