@@ -52,12 +52,11 @@ def write_whole(file: Path, content: str | bytes) -> None:
     Raises `OutputError` where it cannot be written.
     """
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
-    data = content.encode() if isinstance(content, str) else content
     try:
         if file.exists() and not file.is_file():
-            file.write_bytes(data)
+            _write(file, content)
         else:
-            new.write_bytes(data)
+            _write(new, content)
             new.replace(file)
     except OSError as e:
         full = e.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -69,6 +68,13 @@ def write_whole(file: Path, content: str | bytes) -> None:
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
+
+
+def _write(file: Path, content: str | bytes) -> None:
+    if isinstance(content, str):
+        file.write_text(content, encoding="utf-8")
+    else:
+        file.write_bytes(content)
 
 
 def recover(out: Path) -> None:

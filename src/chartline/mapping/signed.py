@@ -55,13 +55,13 @@ def unsigned_queries(mapping: Mapping, file: str) -> list[Query]:
         return []
     return [
         Query(
-            rule="mapping_unsigned",
-            severity=Severity.WARN,
-            centre=mapping.centre,
-            subject="",
-            addresses=(file,),
-            saw="signed_by: (blank)",
-            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
-            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
+            "mapping_unsigned",
+            Severity.WARN,
+            mapping.centre,
+            "",
+            (file,),
+            "signed_by: (blank)",
+            "Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
+            "Read the mapping with the centre, then enter signed_by and signed_on.",
         )
     ]
