@@ -98,7 +98,7 @@ class _Proposer:
         who = find_identifier(c.heading, c.profile.values[:50]) or (
             find_identifier(c.name, c.profile.values[:50]) if c.name != c.heading else None
         )
-        if who is not None and not self._is_study_word(c):
+        if who is not None and not ("heading" in who.reason and self._is_study_word(c)):
             c.ignore(IDENTIFIER + who.reason.removeprefix("direct identifier"), who.confidence)
             return True
         words = self.words.canonical(c.heading)

@@ -60,7 +60,13 @@ def _varying(texts: Sequence[str]) -> dict[int, list[re.Match[str]]]:
         for m, key in found:
             seen[key].add(m[1])
         at.append(found)
-    return {i: [m for m, key in found if len(seen[key]) > 1] for i, found in enumerate(at)}
+    counted = {
+        text[: m.start()] for text, found in zip(texts, at, strict=True) for m, key in found if len(seen[key]) > 1
+    }  # `C` of `C1 BM date` counts, so it counts in `C1 D8 date` too
+    return {
+        i: [m for m, key in found if len(seen[key]) > 1 or texts[i][: m.start()] in counted]
+        for i, found in enumerate(at)
+    }
 
 
 def _head(text: str, numbers: list[re.Match[str]], groups: frozenset[str], words: Words) -> Head:

@@ -106,8 +106,8 @@ def _by_value(values: Sequence[str]) -> Identifier | None:
 
 
 def _like_names(values: Sequence[str]) -> bool:
-    """Mostly one to four capitalised words without digits."""
+    """Mostly two to four words, each with a capital letter: `Asha Rao`, and not `Fever` or `Febrile neutropenia`."""
     if not values:
         return True
-    fits = sum(bool(re.fullmatch(r"(?:[^\W\d_][\w.'-]*,? ?){1,4}", v.strip())) and v[:1].isupper() for v in values)
+    fits = sum(bool(re.fullmatch(r"[A-ZÀ-Þ][\w.'-]*(?:,? [A-ZÀ-Þ][\w.'-]*){1,3}", v.strip())) for v in values)
     return fits / len(values) >= 0.7
