@@ -147,7 +147,7 @@ def note_ids(flat: FlatTable, subject: str | None, centre: Centre) -> None:
 
 def id_pattern(ids: Counter[str]) -> str:
     """Return a regular expression that nearly all subject ids match; "" where they have no common shape."""
-    shapes = Counter(_shape(v) for v in ids.elements())
+    shapes = Counter(_shape(v) for v in ids.elements() if re.search(r"\d", v))  # `Total` and notes are no ids
     if not shapes or sum(shapes.values()) < 4:
         return ""
     shape, n = shapes.most_common(1)[0]
