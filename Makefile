@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage docs benchmark bench-survival bench-checks clean
+.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -33,6 +33,10 @@ bench-checks: $(VENV)/.ready-test
 bench-survival: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas statsmodels lifelines survival
 	$(BIN)/python benchmarks/survival.py --table benchmarks/README.md $(BENCH)
+
+# How much of the signed mappings of the example a draft proposes right.
+bench-draft: $(VENV)/.ready
+	$(BIN)/python benchmarks/draft.py --table benchmarks/README.md
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartline needs Python 3.11 or later; run make PYTHON=python3.12 ...")'

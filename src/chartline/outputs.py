@@ -46,16 +46,12 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file (UTF-8) that is there whole or not at all; a device or pipe is written as it is.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file that is there whole or not at all; a device or pipe is written as it is. Text is UTF-8.
 
     Raises `OutputError` where it cannot be written.
     """
-    write_bytes_whole(file, text.encode("utf-8"))
-
-
-def write_bytes_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, as `write_whole` does."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
     try:
         _clear_left(file.absolute())

@@ -5,6 +5,7 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
+    draft_mapping    a centre's files -> a proposed mapping, which a person signs
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -60,13 +61,15 @@ def read_study(
     answers: Path | None = None,
     use_answers: bool = True,
     more: Sequence[Amendment] = (),
+    unsigned: bool = False,
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults.
 
     Laid over the data, in this order: the answers that the protocol names, the amendments that the study's state keeps,
-    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. Raises `LockError`
-    where the study is locked and is not what it was.
+    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. `unsigned` looks at
+    mappings that nobody signed as well, with a query; without it they are refused. Raises `LockError` where the study
+    is locked and is not what it was.
     """
     from dataclasses import replace
 
@@ -81,6 +84,7 @@ def read_study(
     from chartline.mapping.amendments import digest_amendments, read_amendments
     from chartline.mapping.load import load_mapping
     from chartline.mapping.possible import check_remission
+    from chartline.mapping.signed import require_signature, unsigned_queries
     from chartline.state.lock import check_files, check_inputs
     from chartline.state.store import read_standing
 
@@ -92,6 +96,8 @@ def read_study(
     check_endpoints(protocol, str(protocol_file(study)))
     check_rule_sets(protocol, str(protocol_file(study)))
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    for centre in () if unsigned else protocol.data.centres:
+        require_signature(mappings[centre.id], str(home / centre.mapping))
     checked = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
     check_settings(protocol, str(protocol_file(study)), checked)
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
@@ -132,7 +138,7 @@ def read_study(
         signatures[centre.mapping] = mapping.signature
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
-        queries += _unsigned(mapping, centre.mapping)
+        queries += unsigned_queries(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     check_inputs(standing.lock, inputs, home)
@@ -188,7 +194,7 @@ def check_study(
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
-    done = _entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
+    done = _entered(read_study(study, answers=answers, use_answers=use_answers, unsigned=True, tell=tell), study)
     if out is not None:
         from chartline.outputs import staged
         from chartline.publish import write_lock, write_queries
@@ -476,6 +482,30 @@ def simulate_database(
     tell("")
 
 
+def draft_mapping(
+    files: Sequence[Path],
+    study: Path,
+    *,
+    centre: str | None = None,
+    out: Path | None = None,
+    anew: bool = False,
+    tell: Tell = _silent,
+) -> list[str]:
+    """Draft the mapping of a centre's files, or say how they differ from the mapping it has; return what to tell.
+
+    Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
+    """
+    from chartline.draft.verb import draft_files
+    from chartline.outputs import write_whole
+
+    tell("Reading the files")
+    done = draft_files(files, study, centre=centre, out=out, anew=anew)
+    tell("")
+    for file, content in done.files.items():
+        write_whole(file, content)
+    return done.lines
+
+
 def declaration_schema(what: str) -> dict[str, Any]:
     """Return the JSON Schema of `protocol` or `mapping`."""
     if what == "protocol":
@@ -496,24 +526,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _unsigned(mapping: Mapping, file: str) -> list[Query]:
-    """A mapping that no person has confirmed is used, and that is said."""
-    if mapping.signed_by:
-        return []
-    return [
-        Query(
-            rule="mapping_unsigned",
-            severity=Severity.WARN,
-            centre=mapping.centre,
-            subject="",
-            addresses=(file,),
-            saw="signed_by: (blank)",
-            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
-            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
-        )
-    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:

@@ -38,7 +38,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
         "sources/omop.py",
     ),
     "polars": (
-        *("core", "sources", "mapping", "checks", "cohort", "derive", "assertions"),
+        *("core", "sources", "mapping", "draft", "checks", "cohort", "derive", "assertions"),
         *(
             "counts/count.py",
             "counts/cycles.py",
@@ -58,7 +58,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("queries/workbook.py",),
+    "xlsxwriter": ("queries/workbook.py", "draft/review.py"),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
