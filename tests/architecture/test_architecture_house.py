@@ -57,7 +57,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("trace/query_workbook.py",),
+    "xlsxwriter": ("trace/query_workbook.py", "capture/workbook.py"),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
