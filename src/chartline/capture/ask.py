@@ -107,12 +107,12 @@ def ask_assessments(study: Asked) -> None:
         for variable in study.names_in(choice.assessments):
             wanted.setdefault(variable, []).append("Which assessments count for the response")
     for name in ("INVBOR", "INVRSPFL"):
-        for why in study.why(name):
-            wanted.setdefault("INVRESP", []).append(why)
+        wanted.setdefault("INVRESP", []).extend(study.why(name))
+    wanted = {v: why for v, why in wanted.items() if why}
     if p.treatment and wanted:
         wanted.setdefault("RSCYCLE", []).append("Cycle of the response")
-    for variable, why in _mrd(study, "MRDVAL" in wanted).items():
-        wanted.setdefault(variable, []).extend(why)
+    for variable, said in _mrd(study, "MRDVAL" in wanted).items():
+        wanted.setdefault(variable, []).extend(said)
     if not wanted:
         return
     day = study.question("RSDTC", ("Date of response, relapse and last assessment",), required=True)

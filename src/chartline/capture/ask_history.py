@@ -82,7 +82,7 @@ def _item(study: Asked, name: str, c: Characteristic) -> Item:
     why = study.why(name) or (f"Characteristic: {c.label}",)
     number = bool(c.groups)
     type_ = "number" if number else _TYPES.get(c.type, "text")
-    choices = YES_NO if c.type == "flag" else ()
+    choices: tuple[Choice, ...] = YES_NO if c.type == "flag" else ()
     if type_ == "text":
         words = c.categories or _compared(study.p, name)
         choices = tuple(Choice(w, level_label(study.p, name, w)) for w in words)
@@ -109,7 +109,9 @@ def _item(study: Asked, name: str, c: Characteristic) -> Item:
 def _told_apart(choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
     """Two terms of one label get their term beside it."""
     seen = [" ".join(c.label.split()).lower() for c in choices]
-    return tuple(Choice(c.term, f"{c.label} ({c.term})") if seen.count(s) > 1 else c for c, s in zip(choices, seen))
+    return tuple(
+        Choice(c.term, f"{c.label} ({c.term})") if seen.count(s) > 1 else c for c, s in zip(choices, seen, strict=True)
+    )
 
 
 def _range(c: Characteristic, type_: str) -> tuple[float | None, float | None]:

@@ -41,9 +41,7 @@ def _ask_test(study: Asked, test: str, why: tuple[str, ...]) -> tuple[str, UnitO
     value = form.ask(Item(test.lower(), label, "number", why, low=0))
     choices = tuple(Choice(u, u) for u in units)
     said = "The unit in which the laboratory reported it."
-    unit = Item(
-        f"{test.lower()}_unit", f"{label}: unit", "choice", why, said, choices=choices, asked_if=(value, ())
-    )
+    unit = Item(f"{test.lower()}_unit", f"{label}: unit", "choice", why, said, choices=choices, asked_if=(value, ()))
     return value, ("item", form.ask(unit))
 
 

@@ -1,4 +1,4 @@
-"""A form while it is being put together: items asked for by several parts of a protocol, each once with every reason."""
+"""A form while it is being put together: what several parts of a protocol ask, each item once with every reason."""
 
 from __future__ import annotations
 

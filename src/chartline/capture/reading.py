@@ -70,7 +70,9 @@ def _head(capture: Capture, centre: str, label: str, what: str, day: dt.date, ve
     }
 
 
-def _table(form: Form, subject: str, column: Column, words: Words, other: Callable[[Form, Item], Any]) -> dict[str, Any]:
+def _table(
+    form: Form, subject: str, column: Column, words: Words, other: Callable[[Form, Item], Any]
+) -> dict[str, Any]:
     out: dict[str, Any] = {} if form.of_centre else {"subject": subject}
     if not form.repeats:
         out["one_row_per_subject"] = True
@@ -78,7 +80,9 @@ def _table(form: Form, subject: str, column: Column, words: Words, other: Callab
     return out
 
 
-def _blocks(form: Form, record: Record, column: Column, words: Words, other: Callable[[Form, Item], Any]) -> Iterator[Any]:
+def _blocks(
+    form: Form, record: Record, column: Column, words: Words, other: Callable[[Form, Item], Any]
+) -> Iterator[Any]:
     """One block a record; of an item that takes other words than its list, one for the list and one for the rest."""
     ways: list[list[tuple[str, Any, dict[str, Any]]]] = []
     for variable, name in record.items.items():

@@ -56,7 +56,9 @@ def dictionary_rows(capture: Capture) -> Iterator[Row]:
     """Yield one row a field: the record id, then every item in the order of the forms."""
     for n, form in enumerate(capture.forms):
         if n == 0:
-            yield _row(form, "record_id", "text", "Number of the patient in this study", note="No name and no hospital number.")
+            yield _row(
+                form, "record_id", "text", "Number of the patient in this study", note="No name and no hospital number."
+            )
         for i, item in enumerate(form.items):
             section = f"One entry for {form.each}. {form.when}." if i == 0 else ""
             yield _field(form, item, section, capture.last_day)

@@ -57,8 +57,8 @@ def _readers(p: Protocol) -> Iterator[tuple[str, str]]:
         yield "Earlier therapy", " ".join((p.prior_therapy.first_remission or "", *p.prior_therapy.recorded.values()))
     for event in p.milestones.values():
         yield f"Event: {event.label}", event.where or ""
-    for c in p.characteristics.values():
-        yield f"Characteristic: {c.label}", " ".join(c.groups.values())
+    for characteristic in p.characteristics.values():
+        yield f"Characteristic: {characteristic.label}", " ".join(characteristic.groups.values())
 
 
 def _words_of(analysis: Analysis) -> str:
@@ -71,8 +71,10 @@ def milestones_read(p: Protocol) -> frozenset[str]:
     found: set[str] = set()
     for e in p.endpoints:
         found |= set(resolve_endpoint(e, p).milestones)
-    for choice in (p.response, *p.response_variants.values(), p.laboratory, *p.laboratory_variants.values()):
-        found |= {str(m) for m in choice.before}
+    for response in (p.response, *p.response_variants.values()):
+        found |= {str(m) for m in response.before}
+    for laboratory in (p.laboratory, *p.laboratory_variants.values()):
+        found |= {str(m) for m in laboratory.before}
     for event in p.milestones.values():
         found |= {str(m) for m in (*event.first_of, event.after, event.unless_after) if m}
     for name in p.syndromes:
@@ -103,8 +105,8 @@ def adverse_event_terms(p: Protocol) -> dict[str, tuple[str, ...]]:
     """Return term of an adverse event, small letters -> what reads it."""
     out: dict[str, dict[str, None]] = {}
     for flag in p.safety_flags.values():
-        for part in flag.any_of:
-            group = part.unless_all_unrelated if isinstance(part, LabComponent) else part.group
+        for component in flag.any_of:
+            group = component.unless_all_unrelated if isinstance(component, LabComponent) else component.group
             for term in p.ae_groups.get(group, ()) if group else ():
                 out.setdefault(term.lower(), {})[flag.label] = None
     for rules, part in evidence(p):
@@ -141,8 +143,8 @@ def _test_uses(p: Protocol, response: bool) -> Iterator[tuple[str, str]]:
 def graded_tests(p: Protocol) -> Iterator[tuple[str, str]]:
     """Every (test, what for) that needs the limits of normal."""
     for flag in p.safety_flags.values():
-        for part in flag.any_of:
-            for test, _ in terms_of(part.tests) if isinstance(part, LabComponent) else ():
+        for component in flag.any_of:
+            for test, _ in terms_of(component.tests) if isinstance(component, LabComponent) else ():
                 yield test, flag.label
     for test, _ in terms_of(p.report.lab_tests):
         yield test, "Table of laboratory grades"

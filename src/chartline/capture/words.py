@@ -44,7 +44,9 @@ def questions() -> dict[str, Question]:
     """Return variable -> how it is asked for. `{index}` and `{drug}` in the texts stand for the study's."""
     with (files("chartline") / "capture" / "questions.csv").open(encoding="utf-8") as f:
         return {
-            r["variable"]: Question(r["question"], _number(r["low"]), _number(r["high"]), r["help"], r["partial"] == "Y")
+            r["variable"]: Question(
+                r["question"], _number(r["low"]), _number(r["high"]), r["help"], r["partial"] == "Y"
+            )
             for r in csv.DictReader(f)
         }
 
@@ -55,7 +57,11 @@ def findings() -> dict[str, Question]:
     with (files("chartline") / "vocabulary" / "findings.csv").open(encoding="utf-8") as f:
         return {
             r["code"]: Question(
-                r["label"], _number(r["low"]), _number(r["high"]), unit=r["unit"], choices=_answers(r["answers"], r["low"])
+                r["label"],
+                _number(r["low"]),
+                _number(r["high"]),
+                unit=r["unit"],
+                choices=_answers(r["answers"], r["low"]),
             )
             for r in csv.DictReader(f)
         }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ class _Writer:
         self.book, self.capture, self.centre = book, capture, centre
         self.sheets = sheet_names(capture)
         thin = {"border": 1, "border_color": "#C9D3DA"}
+        edge = {"border": 1, "border_color": "#B9C4CC"}  # other than a column's, or LibreOffice prints no blank row
         wrapped = {"text_wrap": True, "valign": "top", "font_size": 10}
         heading = {"bold": True, "text_wrap": True, "valign": "vcenter", "font_size": 10, **thin}
         self.formats = {
@@ -76,6 +78,8 @@ class _Writer:
             "needed": book.add_format({**heading, "bg_color": _NEED, "font_color": _DARK}),
             "table": book.add_format({**heading, "bg_color": _DARK, "font_color": "#FFFFFF"}),
             "free": book.add_format({"locked": False, "font_size": 10, **thin}),
+            "row": book.add_format({"locked": False, "font_size": 10, **edge}),
+            "row_text": book.add_format({"locked": False, "font_size": 10, "num_format": "@", **edge}),
             "free_text": book.add_format({"locked": False, "font_size": 10, "num_format": "@", **thin}),
         }
         self.lists: dict[tuple[str, ...], str] = {}  # labels -> the cells that hold them
@@ -95,17 +99,24 @@ class _Writer:
 
     def _form(self, sheet: Any, form: Form) -> None:
         rows = ROWS if form.repeats else PATIENTS
-        sheet.write_string(0, 0, f"One row for {form.each}. {form.when}. Headings with * must be filled.", self.formats["hint"])
+        sheet.write_string(
+            0, 0, f"One row for {form.each}. {form.when}. Headings with * must be filled.", self.formats["hint"]
+        )
         columns: list[Item | None] = [*([] if form.of_centre else [None]), *form.items]
         widths = [_width(item) for item in columns]
         for column, item in enumerate(columns):
             text = SUBJECT if item is None else item.heading
             needed = item is None or item.required
-            sheet.write_string(HEADER_ROW - 1, column, text, self.formats["needed" if needed else "column"])
+            sheet.write_string(
+                HEADER_ROW - 1, column, text.replace(" *", "\u00a0*"), self.formats["needed" if needed else "column"]
+            )
             body = self.formats["free_text" if _as_text(item) else "free"]
             sheet.set_column(column, column, widths[column], body)
+            if column:
+                sheet.write_blank(0, column, None, self.formats["hint"])
+            blank = self.formats["row_text" if _as_text(item) else "row"]
             for row in range(FIRST_ROW - 1, FIRST_ROW - 1 + _BLANK_ROWS):
-                sheet.write_blank(row, column, None, body)
+                sheet.write_blank(row, column, None, blank)
             rule = self._subject_rule(form, column) if item is None else self._rule(item, column)
             sheet.data_validation(FIRST_ROW - 1, column, FIRST_ROW - 2 + rows, column, rule)
         headings = [SUBJECT if i is None else i.heading for i in columns]
@@ -116,7 +127,10 @@ class _Writer:
 
     def _subject_rule(self, form: Form, column: int) -> dict[str, Any]:
         first = _cell(FIRST_ROW, column)
-        said = {"input_title": SUBJECT, "input_message": "The number of the patient in this study: 1, 2, 3 ... No name and no hospital number."}
+        said = {
+            "input_title": SUBJECT,
+            "input_message": "The number of the patient in this study: 1, 2, 3 ... No name and no hospital number.",
+        }
         if self.capture.forms[0] is form:
             column_cells = f"{_cell(FIRST_ROW, column, True)}:{_cell(FIRST_ROW + PATIENTS - 1, column, True)}"
             once = f'=AND(COUNTIF({column_cells},{first})=1,ISERROR(FIND(" ",{first})))'
@@ -124,7 +138,12 @@ class _Writer:
             return {"validate": "custom", "value": once, **said, **_stop("Patient number", message)}
         home = self.sheets[self.capture.forms[0].name]
         source = f"='{home}'!$A${FIRST_ROW}:$A${FIRST_ROW + PATIENTS - 1}"
-        return {"validate": "list", "source": source, **said, **_stop("Patient number", f"Enter the patient on the sheet {home} first.")}
+        return {
+            "validate": "list",
+            "source": source,
+            **said,
+            **_stop("Patient number", f"Enter the patient on the sheet {home} first."),
+        }
 
     def _rule(self, item: Item, column: int) -> dict[str, Any]:
         """The validation of a column, with what is said when a cell of it is chosen."""
@@ -136,18 +155,47 @@ class _Writer:
                 warning = {"error_type": "information", "error_title": "Not in the list"}
                 message = "This is not in the list. Keep it if it is what the chart says."
                 return {"validate": "list", "source": source, **said, **warning, "error_message": message}
-            return {"validate": "list", "source": source, **said, **_stop("Not in the list", "Please choose from the list, or leave the cell blank.")}
+            return {
+                "validate": "list",
+                "source": source,
+                **said,
+                **_stop("Not in the list", "Please choose from the list, or leave the cell blank."),
+            }
         if item.type == "date":
-            return {"validate": "custom", "value": _date_rule(item, cell, self.capture.last_day), **said, **_stop("Date", _date_words(item, self.capture.last_day))}
+            return {
+                "validate": "custom",
+                "value": _date_rule(item, cell, self.capture.last_day),
+                **said,
+                **_stop("Date", _date_words(item, self.capture.last_day)),
+            }
         if item.type == "integer":
-            return {**_between(item, "integer"), **said, **_stop("Number", f"Please enter a whole number{_range_words(item)}.")}
+            return {
+                **_between(item, "integer"),
+                **said,
+                **_stop("Number", f"Please enter a whole number{_range_words(item)}."),
+            }
         if item.type == "number" and item.bounds:
             inside = f"AND(ISNUMBER({cell}),{cell}>={_number(item.low or 0)},{cell}<={_number(item.high or 1e12)})"
             rule = f'=OR({inside},LEFT({cell},1)="<",LEFT({cell},1)=">",ISNUMBER(SEARCH(" to ",{cell})))'
-            return {"validate": "custom", "value": rule, **said, **_stop("Number", f"Please enter a number{_range_words(item)}; <5 and 5 to 10 may be written too.")}
+            return {
+                "validate": "custom",
+                "value": rule,
+                **said,
+                **_stop("Number", f"Please enter a number{_range_words(item)}; <5 and 5 to 10 may be written too."),
+            }
         if item.type == "number":
-            return {**_between(item, "decimal"), **said, **_stop("Number", f"Please enter a number{_range_words(item)}.")}
-        return {"validate": "length", "criteria": "<=", "value": 1000, **said, **_stop("Text", "Please enter at most 1000 characters.")}
+            return {
+                **_between(item, "decimal"),
+                **said,
+                **_stop("Number", f"Please enter a number{_range_words(item)}."),
+            }
+        return {
+            "validate": "length",
+            "criteria": "<=",
+            "value": 1000,
+            **said,
+            **_stop("Text", "Please enter at most 1000 characters."),
+        }
 
     def _print(self, sheet: Any, width: float) -> None:
         sheet.set_landscape()
@@ -162,7 +210,9 @@ class _Writer:
     # the other sheets --------------------------------------------------------------------------------------------
 
     def _lists(self, sheet: Any) -> None:
-        wanted = dict.fromkeys(tuple(c.label for c in i.choices) for f in self.capture.forms for i in f.items if i.choices)
+        wanted = dict.fromkeys(
+            tuple(c.label for c in i.choices) for f in self.capture.forms for i in f.items if i.choices
+        )
         for column, labels in enumerate(wanted):
             for row, label in enumerate(labels):
                 sheet.write_string(row, column, label)
@@ -200,7 +250,16 @@ class _Writer:
         sheet.protect()
 
     def _codebook(self, sheet: Any) -> None:
-        columns = (("Sheet", 17), ("Column", 32), ("Needed", 8), ("What is entered", 26), ("Allowed", 38), ("Explanation", 40), ("Why it is asked", 46), ("Read as", 20))
+        columns = (
+            ("Sheet", 17),
+            ("Column", 32),
+            ("Needed", 8),
+            ("What is entered", 26),
+            ("Allowed", 38),
+            ("Explanation", 40),
+            ("Why it is asked", 46),
+            ("Read as", 20),
+        )
         for column, (title, width) in enumerate(columns):
             sheet.set_column(column, column, width)
             sheet.write_string(0, column, title, self.formats["table"])
@@ -221,7 +280,7 @@ class _Writer:
                 )
                 for column, text in enumerate(texts):
                     sheet.write_string(row, column, text, self.formats["cell"])
-                sheet.set_row(row, _height(texts, [w for _, w in columns]))
+                sheet.set_row(row, _height(texts, [w for _, w in columns], 1.0))
         sheet.freeze_panes(1, 2)
         self._print(sheet, _PAGE)
         sheet.repeat_rows(0)
@@ -234,29 +293,33 @@ def _rules(capture: Capture) -> list[str]:
     first = sheet_names(capture)[capture.forms[0].name]
     last = f" No date may lie after {capture.last_day}, the last day of the study." if capture.last_day else ""
     return [
-        f"1. Give each patient a number of this study (1, 2, 3 ...) and enter it on the sheet {first} first. On every other sheet "
-        "choose it from the list. Keep the list of numbers and names at your hospital: never enter a name, an initial, a hospital "
-        "number, an address or a telephone number anywhere.",
-        "2. Enter what the chart says. What it does not say stays blank: a blank is honest, a guess is not. Do not write 'NA', "
-        "'unknown' or '-'.",
-        "3. Dates are written year-month-day: 2021-03-05. Where the heading's hint allows it, a month (2021-03) or a year (2021) "
-        f"is enough; never make up a day.{last}",
-        "4. Where a cell has a list, choose from it. Some lists take other words too; the workbook then asks whether you mean it.",
-        "5. Numbers are entered without their unit; the unit stands in the heading or in the column beside it. Copy a value and its "
-        "unit as the laboratory printed them; do not convert.",
-        "6. Headings with * must be filled. Click on a cell to read what is meant; the sheet 'Code book' explains every column and "
-        "says why it is asked.",
-        "7. You may add rows and sort them, and leave sheets empty. Please do not rename sheets or headings, nor add columns, colours "
-        "or comments: they are not read.",
-        "8. Save the workbook as .xlsx and send it back. You will get questions about single cells, never about the whole sheet.",
-    ]  # fmt: skip
+        f"1. Give each patient a number of this study (1, 2, 3 ...) and enter it on the sheet {first} first. On every "
+        "other sheet choose it from the list. Keep the list of numbers and names at your hospital: never enter a name, "
+        "an initial, a hospital number, an address or a telephone number anywhere.",
+        "2. Enter what the chart says. What it does not say stays blank: a blank is honest, a guess is not. Do not "
+        "write 'NA', 'unknown' or '-'.",
+        "3. Dates are written year-month-day: 2021-03-05. Where the hint of the cell allows it, a month (2021-03) or a "
+        f"year (2021) is enough; never make up a day.{last}",
+        "4. Where a cell has a list, choose from it. Some lists take other words too; the workbook then asks whether "
+        "you mean it.",
+        "5. Numbers are entered without their unit; the unit stands in the heading or in the column beside it. Copy a "
+        "value and its unit as the laboratory printed them; do not convert.",
+        "6. Headings with * must be filled. Click on a cell to read what is meant; the sheet 'Code book' explains "
+        "every column and says why it is asked.",
+        "7. You may add rows and sort them, and leave sheets empty. Please do not rename sheets or headings, nor add "
+        "columns, colours or comments: they are not read.",
+        "8. Save the workbook as .xlsx and send it back. You will get questions about single cells, never about the "
+        "whole sheet.",
+    ]
 
 
 def _told(item: Item) -> str:
     """What is said when a cell is chosen."""
     parts = [item.help]
     if item.type == "date":
-        parts.append("yyyy-mm-dd; yyyy-mm or yyyy if the rest is not known." if item.partial else "yyyy-mm-dd, the full date.")
+        parts.append(
+            "yyyy-mm-dd; yyyy-mm or yyyy if the rest is not known." if item.partial else "yyyy-mm-dd, the full date."
+        )
     if item.type in ("number", "integer") and _range_words(item):
         parts.append(f"A{' whole' if item.type == 'integer' else ''} number{_range_words(item)}.")
     return " ".join(p for p in parts if p) or item.label
@@ -332,10 +395,10 @@ def _width(item: Item | None) -> float:
     return float(max(base, min(word + 1, 22), math.ceil(len(item.heading) / 4)))
 
 
-def _height(texts: Any, widths: list[float]) -> float:
+def _height(texts: Sequence[str], widths: Sequence[float], room: float = 1.25) -> float:
     """Points that show every wrapped line: not every program measures it by itself."""
     lines = (
-        sum(max(1, math.ceil(1.25 * len(line) / width)) for line in text.split("\n"))
+        sum(max(1, math.ceil(room * len(line) / width)) for line in text.split("\n"))
         for text, width in zip(texts, widths, strict=True)
     )
     return min(409.0, 6 + 13.5 * max(lines))

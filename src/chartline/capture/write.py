@@ -41,7 +41,8 @@ def write_template(p: Protocol, out: Path, centre: str | None, day: dt.date) -> 
 
 
 def write_redcap_dictionary(p: Protocol, out: Path, centre: str | None, day: dt.date) -> list[str]:
-    """Write the dictionary `out`, which instruments repeat (`<name>.repeating.json`) and the mapping (`<name>.yaml`)."""
+    """Write the dictionary `out`, the mapping (`<name>.yaml`) and which instruments repeat (`<name>.repeating.json`);
+    return what to tell."""
     whose, capture, mapping = _centre(p, centre), capture_of(p), _beside(out, ".csv")
     repeating = out.with_suffix(".repeating.json")
     declared = redcap_mapping(capture, whose, _label(p, whose), RECORDS, out.name, day, version("chartline"))
@@ -60,8 +61,12 @@ def write_redcap_dictionary(p: Protocol, out: Path, centre: str | None, day: dt.
 
 def _beside(out: Path, suffix: str) -> Path:
     if out.suffix.lower() != suffix:
-        raise OutputError(f"{out.name} is no name of such a file", where=str(out), expected=f"a name that ends in {suffix}",
-                          do=f"name it {out.stem}{suffix}")  # fmt: skip
+        raise OutputError(
+            f"{out.name} is no name of such a file",
+            where=str(out),
+            expected=f"a name that ends in {suffix}",
+            do=f"name it {out.stem}{suffix}",
+        )
     return out.with_suffix(".yaml")
 
 
@@ -89,17 +94,22 @@ def _label(p: Protocol, centre: str) -> str:
 
 
 def _comment(capture: Capture, what: str) -> str:
-    return f"Reads {what}.\nWritten with the form, which says what every column is: nothing in it needs to be confirmed."
+    return (
+        f"Reads {what}.\nWritten with the form, which says what every column is: nothing in it needs to be confirmed."
+    )
 
 
 def _counts(capture: Capture) -> str:
-    items = sum(len(f.items) for f in capture.forms)
-    return f"{items} items on {len(capture.forms)} forms, {sum(i.required for f in capture.forms for i in f.items)} of them required"
+    items = [item for form in capture.forms for item in form.items]
+    return f"{len(items)} items on {len(capture.forms)} forms, {sum(i.required for i in items)} of them required"
 
 
 def _next(p: Protocol, centre: str, mapping: Path, files: str) -> list[str]:
     known = next((c for c in p.data.centres if c.id == centre), None)
     if known:
-        return [f"When it comes back: put into {known.folder} {files}; and the mapping to {known.mapping}"]
+        return [f"When it comes back: put into {known.folder} {files}; and use the mapping as {known.mapping}"]
     line = f"- {{id: {centre}, label: Centre {centre}, folder: centres/{centre}, mapping: mappings/{mapping.name}}}"
-    return [f"When it comes back: put {files} into a folder of its own, and add to `data.centres` of the protocol", f"  {line}"]
+    return [
+        f"When it comes back: put {files} into a folder of its own, and add to `data.centres` of the protocol",
+        f"  {line}",
+    ]

@@ -34,7 +34,9 @@ def template(
 @app.command("redcap-dictionary")
 def redcap_dictionary(
     study: StudyArgument,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="The data dictionary.")] = Path("dictionary.csv"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE.csv", help="The data dictionary.")] = Path(
+        "dictionary.csv"
+    ),
     centre: CentreOption = None,
 ) -> None:
     """Write a REDCap data dictionary of what the study asks, and the signed mapping that reads an export of it.
