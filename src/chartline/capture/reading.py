@@ -95,7 +95,7 @@ def _blocks(
             value["dates"] = {"partial": False}
         if variable in record.units:
             kind, unit = record.units[variable]
-            value["unit"] = {"column": column(form.item(unit))} if kind == "item" else unit
+            value["unit"] = _unit(form.item(unit), column, words) if kind == "item" else unit
         plain = value["column"] if len(value) == 1 else value
         if item.other and listed is not None:
             known = list(listed.values())
@@ -113,6 +113,13 @@ def _blocks(
             block["anchor"] = list(record.anchor)
         block["variables"] = {**constants, **{v: value for v, value, _ in way}}
         yield block
+
+
+def _unit(item: Item, column: Column, words: Words) -> dict[str, Any]:
+    """The column of a unit, with its codes where the word in it is not the unit itself."""
+    listed = words(item) or {}
+    codes = {unit: [word] for unit, word in listed.items() if unit != word}
+    return {"column": column(item), **({"codes": codes} if codes else {})}
 
 
 def _labels(item: Item) -> dict[str, str] | None:
