@@ -23,9 +23,7 @@ Filled = dict[str, list[FormRow]]
 
 def filled(capture: Capture, data: ClinicalData, centre: str) -> Filled:
     """Return what the centre enters: every row that a record of a form can hold. Subjects lose the prefix `A-`."""
-    rows = {
-        d: [r for r in data[d].sort("SEQ").iter_rows(named=True) if r["CENTRE"] == centre] for d in data.domains
-    }
+    rows = {d: [r for r in data[d].sort("SEQ").iter_rows(named=True) if r["CENTRE"] == centre] for d in data.domains}
     out: Filled = {}
     for form in capture.forms:
         if form.of_centre:

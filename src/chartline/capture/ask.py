@@ -8,7 +8,7 @@ here has a default answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chartline.capture import uses
@@ -18,7 +18,7 @@ from chartline.capture.ask_rows import ask_rows
 from chartline.capture.draft_form import unique_name
 from chartline.capture.model import Capture, Choice, Item
 from chartline.capture.study import Asked
-from chartline.capture.words import findings
+from chartline.capture.words import YES_NO, findings
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.response_rules import Recorded, load_rules
 from chartline.derive.schedule_rules import load_schedule
@@ -166,37 +166,42 @@ def _spelt(term: str) -> str:
 
 def ask_syndromes(study: Asked) -> None:
     """One form a syndrome, with every finding and number that its criteria read besides laboratory and events."""
-    by_syndrome: dict[str, dict[str, dict[str, None]]] = {}
+    asked: dict[str, dict[str, list[tuple[str, Finding | Measure]]]] = {}
     for rules, part in uses.evidence(study.p):
         codes = part.finding if isinstance(part, Finding) else part.measure if isinstance(part, Measure) else ()
         for code in codes[:1]:  # of several that answer the same the first is asked
-            by_syndrome.setdefault(rules.syndrome, {}).setdefault(code, {})[rules.label] = None
-    for name, codes_of in by_syndrome.items():
+            assert isinstance(part, Finding | Measure)
+            asked.setdefault(rules.syndrome, {}).setdefault(code, []).append((rules.label, part))
+    for name, codes_of in asked.items():
         form = study.new_form(
             unique_name(name, study.forms),
             sentence_start(name),
             f"a day on which {name} was suspected or present, with what was found on it",
             "Whenever it was suspected, also where it was then ruled out",
         )
-        why = tuple(dict.fromkeys(w for said in codes_of.values() for w in said))
-        day = form.ask(Item(f"{form.name}_date", "Date", "date", why, required=True, partial=False))
-        for code, said in codes_of.items():
-            form.record("FA", {"FAOBJ": name, "FATESTCD": code}, {"FAORRES": form.ask(_finding(code, tuple(said)))})
+        why = tuple(dict.fromkeys(label for read in codes_of.values() for label, _ in read))
+        day = form.ask(Item(f"{form.name[:20].rstrip('_')}_date", "Date", "date", why, required=True))
+        for code, read in codes_of.items():
+            form.record("FA", {"FAOBJ": name, "FATESTCD": code}, {"FAORRES": form.ask(_finding(code, read))})
         form.records[:] = [replace(r, items={**r.items, "FADTC": day}) for r in form.records]
 
 
-def _finding(code: str, why: tuple[str, ...]) -> Item:
+def _finding(code: str, read: Sequence[tuple[str, Finding | Measure]]) -> Item:
+    """The question for a finding, with the answers that these criteria understand."""
     asked = findings()[code]
-    type_ = "choice" if asked.choices else "number" if asked.unit else "integer"
+    understood = {word for _, part in read if isinstance(part, Finding) for word in (*part.yes, *part.no)}
+    choices = tuple(c for c in asked.choices if c.term in understood)
+    if {c.term for c in choices} <= {c.term for c in YES_NO} and asked.choices:
+        choices = YES_NO
     return Item(
         code.lower(),
         asked.label,
-        type_,  # type: ignore[arg-type]
-        why,
+        "choice" if choices else "number" if asked.unit else "integer",
+        tuple(dict.fromkeys(label for label, _ in read)),
         unit=asked.unit,
         low=asked.low,
         high=asked.high,
-        choices=asked.choices,
+        choices=choices,
     )
 
 
@@ -208,7 +213,7 @@ def ask_transplants(study: Asked) -> None:
     form = study.form("transplants")
     named = [n for n in study.reasons if n.startswith("HSCT") or n == "PRHSCTFL"]
     why = tuple(dict.fromkeys(w for n in named for w in study.why(n))) or ("Transplantation ends other observations",)
-    fixed = study.fixed(p.transplant.where)
+    kinds = study.words(p.transplant.where, "PRTRT")
     names = {"PRSTDTC": form.ask(study.question("PRSTDTC", why, required=True))}
     if p.treatment:
         names["PRTIMING"] = form.ask(study.question("PRTIMING", why))
@@ -218,7 +223,11 @@ def ask_transplants(study: Asked) -> None:
         "PRSTATUS": tuple(w for n in ("HSCTREC", "HSCTDIS") for w in study.why(n)),
     }
     names |= {v: form.ask(study.question(v, said)) for v, said in reading.items() if said}
-    constants = {"PRTRT": fixed.get("PRTRT", "ALLOGENEIC HSCT"), "PROCCUR": "Y"}
+    constants = {"PRTRT": kinds[0] if kinds else "ALLOGENEIC HSCT", "PROCCUR": "Y"}
+    if len(kinds) > 1:
+        choices = tuple(Choice(w, level_words(w)) for w in kinds)
+        names["PRTRT"] = form.ask(Item("transplant_kind", "Kind", "choice", why, choices=choices, required=True))
+        del constants["PRTRT"]
     form.record("PR", constants, names)
     anchor = tuple(v for v in ("PRSTDTC", "PRTIMING") if v in names)
     form.records[-1] = replace(form.records[-1], anchor=anchor)
@@ -229,8 +238,9 @@ def ask_other_treatment(study: Asked) -> None:
     p, kinds = study.p, dict[str, tuple[str, ...]]()
     labels: dict[str, str] = {}
     if p.new_therapy and p.new_therapy.source == "CM":
-        new = study.fixed(p.new_therapy.where).get("CMCAT", "")
-        labels[new], kinds[new] = "New anticancer therapy", ("New anticancer therapy ends other observations",)
+        new = study.words(p.new_therapy.where, "CMCAT")
+        kinds |= {word: ("New anticancer therapy ends other observations",) for word in new}
+        labels |= {word: "New anticancer therapy" for word in new if len(new) == 1}
     for choice in (p.response, *p.response_variants.values()) if study.response else ():
         rules = load_rules(choice.criteria)
         for support in rules.support.values():
@@ -240,7 +250,6 @@ def ask_other_treatment(study: Asked) -> None:
     for event in p.milestones.values():
         if event.without is not None:
             kinds[event.without.medication] = (*kinds.get(event.without.medication, ()), f"Event: {event.label}")
-    kinds.pop("", None)
     if not kinds:
         return
     form = study.form("other_treatment")

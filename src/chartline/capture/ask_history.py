@@ -64,17 +64,22 @@ def _row(constants: dict[str, str]) -> dict[str, str]:
 def _ask_more_history(study: Asked, where: str | None, why: tuple[str, ...]) -> None:
     """Rows that the protocol picks by a condition of its own: category, term, finding and date are written down."""
     form = study.form("more_history")
-    words = [str(v) for n, v in parse_condition(where).comparisons if n == "MHCAT"] if where else []
-    choices = tuple(Choice(w, level_words(w)) for w in dict.fromkeys(words))
-    kind: ItemType = "choice" if choices else "text"
-    note = f"Read where {parse_condition(where).english()}." if where else ""
-    items = {
-        "MHCAT": Item("mhcat", "Category", kind, why, note, choices=choices, other=True, required=True),
-        "MHTERM": Item("mhterm", "What", "text", why),
-        "MHORRES": Item("mhorres", "Finding", "text", why),
-        "MHSTDTC": Item("mhdate", "Date", "date", why, partial=True),
-    }
-    form.record("MH", {}, {v: form.ask(i) for v, i in items.items()})
+    choices = tuple(Choice(w, level_words(w)) for w in study.words(where, "MHCAT"))
+    if "mhcat" not in form.items:
+        kind: ItemType = "choice" if choices else "text"
+        items = {
+            "MHCAT": Item("mhcat", "Category", kind, why, choices=choices, other=True, required=True),
+            "MHTERM": Item("mhterm", "What", "text", why),
+            "MHORRES": Item("mhorres", "Finding", "text", why),
+            "MHSTDTC": Item("mhdate", "Date", "date", why, partial=True),
+        }
+        form.record("MH", {}, {v: form.ask(i) for v, i in items.items()})
+        return
+    for name, item in form.items.items():  # further categories of the same list
+        more = tuple(c for c in choices if name == "mhcat" and c not in item.choices)
+        kind = "choice" if item.choices or more else item.type
+        said = tuple(dict.fromkeys((*item.why, *why)))
+        form.items[name] = replace(item, type=kind, choices=(*item.choices, *more), why=said)
 
 
 def _item(study: Asked, name: str, c: Characteristic) -> Item:
@@ -153,10 +158,17 @@ def ask_prior_lines(study: Asked) -> None:
     told = f"Name every drug. Looked for: {'; '.join(agents)}." if agents else "Name every drug."
     regimen = Item("regimen", "Treatment", "text", (*why, *(f"Earlier treatment: {a}" for a in agents)), told)
     fixed = study.fixed(prior.lines.where)
+    kind = "MHCAT" if prior.lines.source == "MH" else "CMCAT"
+    several = study.words(prior.lines.where, kind)
+    if len(several) > 1:
+        choices = tuple(Choice(w, level_words(w)) for w in several)
+        fixed_item = {kind: form.ask(Item("line_kind", "Kind of line", "choice", why, choices=choices, required=True))}
+    else:
+        fixed_item = {}
     if prior.lines.source == "CM":
         start = replace(study.question("CMSTDTC", why), name="line_start", label="Start date")
         end = replace(study.question("CMENDTC", why), name="line_end", label="End date")
-        names = {"CMTRT": form.ask(regimen), "CMSTDTC": form.ask(start), "CMENDTC": form.ask(end)}
+        names = {**fixed_item, "CMTRT": form.ask(regimen), "CMSTDTC": form.ask(start), "CMENDTC": form.ask(end)}
         form.record("CM", fixed, names)
         return
     responses = tuple(dict.fromkeys((*prior.remission, *_TERMS)))
@@ -166,6 +178,7 @@ def ask_prior_lines(study: Asked) -> None:
         choices=tuple(Choice(r, _response_label(r)) for r in responses),
     )
     names = {
+        **fixed_item,
         "MHSEQN": form.ask(study.question("MHSEQN", why, required=True)),
         "MHTERM": form.ask(regimen),
         "MHSTDTC": form.ask(study.question("MHSTDTC", why)),

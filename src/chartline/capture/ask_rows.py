@@ -12,7 +12,6 @@ from chartline.capture.ask_history import _ask_more_history
 from chartline.capture.draft_form import DraftForm
 from chartline.capture.model import Choice, Item
 from chartline.capture.study import Asked, question_of
-from chartline.core.condition import parse_condition
 from chartline.core.index import START_OF
 from chartline.protocol.names import level_words, sentence_start
 
@@ -75,8 +74,9 @@ def _ask(study: Asked, domain: str, where: str | None, values: tuple[str, ...], 
 def _ask_variable(study: Asked, form: DraftForm, variable: str, where: str | None, why: str) -> str:
     """Ask for a variable, with the words that the condition compares it with among the answers."""
     asked = study.question(variable, (why,), required=variable in START_OF.values())
-    compared = parse_condition(where).comparisons if where else ()
-    words = tuple(dict.fromkeys(str(v) for n, v in compared if n == variable and isinstance(v, str)))
+    if variable == "PRSTDTC" and form.name == "procedures":
+        asked = replace(asked, name="procedure_date", label="Date of the procedure")
+    words = study.words(where, variable)
     known = form.items.get(asked.name)
     if known is None and not words:
         return form.ask(asked)

@@ -24,16 +24,20 @@ class DraftForm:
     of_centre: bool = False
     items: dict[str, Item] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
+    _known: dict[tuple[object, ...], str] = field(default_factory=dict)  # what was asked for -> the name it got
 
     def ask(self, item: Item) -> str:
         """Add an item, or its reasons where it is asked already; return its name, which may have got a number."""
-        for name, known in self.items.items():
-            if _same(known, item):
-                why = tuple(dict.fromkeys((*known.why, *item.why)))
-                self.items[name] = replace(known, why=why, required=known.required or item.required)
-                return name
+        asked = (item.name, item.type, item.choices, item.unit)
+        if asked in self._known:
+            name = self._known[asked]
+            known = self.items[name]
+            why = tuple(dict.fromkeys((*known.why, *item.why)))
+            self.items[name] = replace(known, why=why, required=known.required or item.required)
+            return name
         name = unique_name(item.name, self.names)
         self.names.add(name)
+        self._known[asked] = name
         self.items[name] = replace(item, name=name, label=self._own_label(item.label))
         return name
 
@@ -65,16 +69,6 @@ class DraftForm:
         while own.lower() in taken:
             own, n = f"{tidy} [{n}]", n + 1
         return own
-
-
-def _same(known: Item, item: Item) -> bool:
-    asked = re.sub(r"_\d+$", "", known.name)
-    return (asked, known.type, known.choices, known.unit) == (
-        valid_name(item.name),
-        item.type,
-        item.choices,
-        item.unit,
-    )
 
 
 def valid_name(text: str) -> str:

@@ -127,6 +127,11 @@ class Asked:
         """Return the words that every row of a condition has."""
         return parse_condition(where).fixed if where else {}
 
+    def words(self, where: str | None, variable: str) -> tuple[str, ...]:
+        """Return the words with which a condition compares a variable, in order."""
+        compared = parse_condition(where).comparisons if where else ()
+        return tuple(dict.fromkeys(str(v) for n, v in compared if n == variable and isinstance(v, str)))
+
     def vocabulary_order(self, domain: str, wanted: Mapping[str, W]) -> Iterator[tuple[str, W]]:
         """Yield what is wanted of a domain, in the order of its variables."""
         yield from ((name, wanted[name]) for name in variables()[domain] if name in wanted)
