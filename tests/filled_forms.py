@@ -121,7 +121,10 @@ def fill_workbook(capture: Capture, entered: Filled, template: Path) -> None:
             for name, value in entries.items():
                 heading = SUBJECT if name == SUBJECT else form.item(name).heading
                 shown = value if name == SUBJECT else label_of(form.item(name), value)
-                sheet.cell(row, columns[heading]).value = shown
+                cell = sheet.cell(row, columns[heading])
+                cell.value = shown
+                if isinstance(shown, str):  # openpyxl would make a formula of "=mine"
+                    cell.data_type = "s"
     book.save(template)
 
 

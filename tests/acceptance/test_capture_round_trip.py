@@ -7,8 +7,6 @@ alone: no answer, no hand-written mapping. The workbooks pass through LibreOffic
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +36,6 @@ def _study(home: Path, truth: ClinicalData, how: str) -> Path:
     (home / "protocol.yaml").write_text(text, encoding="utf-8")
     (home / "mappings").mkdir()
     capture = capture_of(load_protocol(home))
-    books = []
     for centre in CENTRES:
         folder = home / "centres" / f"centre_{centre}"
         folder.mkdir(parents=True)
@@ -47,7 +44,6 @@ def _study(home: Path, truth: ClinicalData, how: str) -> Path:
             book = folder / f"centre_{centre}.xlsx"
             template_study(home, book, centre)
             fill_workbook(capture, entered, book)
-            books.append(book)
             made = book.with_suffix(".yaml")
         else:
             redcap_study(home, folder / "dictionary.csv", centre)
@@ -55,20 +51,7 @@ def _study(home: Path, truth: ClinicalData, how: str) -> Path:
             records_csv(capture, entered, folder / "records.csv")
             made = folder / "dictionary.yaml"
         made.rename(home / "mappings" / f"centre_{centre}.yaml")
-    _saved_by_libreoffice(books, home / "saved")
     return home
-
-
-def _saved_by_libreoffice(books: list[Path], out: Path) -> None:
-    """Open and save the workbooks with LibreOffice where it is installed; without it they stay as they are."""
-    office = shutil.which("soffice")
-    if office is None or not books:
-        return
-    profile = f"-env:UserInstallation={(out / 'profile').as_uri()}"
-    command = [office, profile, "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(out)]
-    subprocess.run([*command, *map(str, books)], check=True, capture_output=True, timeout=240)
-    for book in books:
-        shutil.copy(out / book.name, book)
 
 
 @pytest.fixture(scope="module")
@@ -144,4 +127,3 @@ def test_the_forms_raise_no_question_about_themselves(run: StudyRun, exported: S
     assert asked == Counter(q.rule for q in exported.queries)
     of_the_form = {"unknown_word", "not_a_number", "not_a_date", "row_not_mapped", "unknown_unit", "mapping_unsigned"}
     assert not of_the_form & set(asked), asked
-    print(asked)

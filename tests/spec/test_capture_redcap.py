@@ -98,8 +98,8 @@ def test_dates_that_must_be_whole_are_dates_and_others_are_text_with_a_hint() ->
     assert relapse[COLUMNS[7]] == "" and "yyyy-mm" in relapse[COLUMNS[6]]
     assert relapse[COLUMNS[11]] == "[relapse] = '1'"  # asked after a yes
     assert by_name["brthdtc"][COLUMNS[10]] == "y"  # could tell who it is
-    assert (by_name["wbc"][COLUMNS[7]], by_name["wbc"][COLUMNS[8]]) == ("number", "0")
-    assert by_name["bmblast"][COLUMNS[7]] == ""  # "<5" is an answer
+    assert (by_name["exdosm2"][COLUMNS[7]], by_name["exdosm2"][COLUMNS[8]]) == ("number", "0")
+    assert by_name["bmblast"][COLUMNS[7]] == by_name["plt"][COLUMNS[7]] == ""  # "<5" is an answer
 
 
 def test_no_cell_of_the_file_begins_a_formula() -> None:

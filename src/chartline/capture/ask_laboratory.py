@@ -36,9 +36,9 @@ def _ask_test(study: Asked, test: str, why: tuple[str, ...]) -> tuple[str, UnitO
     low, high = plausible()[test]
     if len(units) == 1:
         shown = "" if units[0] == "1" else units[0]
-        value = form.ask(Item(test.lower(), label, "number", why, unit=shown, low=low, high=high))
+        value = form.ask(Item(test.lower(), label, "number", why, unit=shown, low=low, high=high, bounds=True))
         return value, ("constant", units[0])
-    value = form.ask(Item(test.lower(), label, "number", why, low=0))
+    value = form.ask(Item(test.lower(), label, "number", why, low=0, bounds=True))
     choices = tuple(Choice(u, u) for u in units)
     said = "The unit in which the laboratory reported it."
     unit = Item(f"{test.lower()}_unit", f"{label}: unit", "choice", why, said, choices=choices, asked_if=(value, ()))

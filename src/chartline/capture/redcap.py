@@ -15,6 +15,7 @@ import io
 import json
 from collections.abc import Iterator
 
+from chartline.capture.cell_rules import range_words
 from chartline.capture.model import Capture, Form, Item
 from chartline.capture.reading import OTHER_CODE, choice_codes, is_yes_no, other_name
 
@@ -147,6 +148,8 @@ def _range(item: Item, validation: str, last_day: str) -> tuple[str, str]:
 
 def _note(item: Item, validation: str) -> str:
     parts = [item.unit, item.help]
+    if item.bounds:
+        parts.append(f"a number{range_words(item)}; <5 and 5 to 10 may be written too")
     if item.type == "date" and not validation:
         parts.append("yyyy-mm-dd; yyyy-mm or yyyy where the rest is not known.")
     return _one_line("; ".join(p for p in parts if p))

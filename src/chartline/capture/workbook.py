@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chartline.capture.cell_rules import item_rule, range_words, stop
 from chartline.capture.model import Capture, Form, Item
 from chartline.capture.reading import FIRST_ROW, HEADER_ROW, SUBJECT
 
@@ -31,9 +32,7 @@ ROWS = 20000  # rows of other forms
 _BLANK_ROWS = 25  # rows with borders, so that an empty sheet prints as a form
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that does not differ between two runs
 _PAGE = 150.0  # characters on a page of A4 across, at the size that is still read with ease
-_TITLE, _MESSAGE = 32, 255  # what a prompt can hold
 _DARK, _LIGHT, _NEED = "#1F3A4D", "#D5E6DC", "#FFE8C2"
-_EARLIEST = "1900-01-01"
 
 
 def sheet_names(capture: Capture) -> dict[str, str]:
@@ -117,7 +116,7 @@ class _Writer:
             blank = self.formats["row_text" if _as_text(item) else "row"]
             for row in range(FIRST_ROW - 1, FIRST_ROW - 1 + _BLANK_ROWS):
                 sheet.write_blank(row, column, None, blank)
-            rule = self._subject_rule(form, column) if item is None else self._rule(item, column)
+            rule = self._subject_rule(form, column) if item is None else self._item_rule(item, column)
             sheet.data_validation(FIRST_ROW - 1, column, FIRST_ROW - 2 + rows, column, rule)
         headings = [SUBJECT if i is None else i.heading for i in columns]
         sheet.set_row(HEADER_ROW - 1, _height(headings, widths))
@@ -135,67 +134,19 @@ class _Writer:
             column_cells = f"{_cell(FIRST_ROW, column, True)}:{_cell(FIRST_ROW + PATIENTS - 1, column, True)}"
             once = f'=AND(COUNTIF({column_cells},{first})=1,ISERROR(FIND(" ",{first})))'
             message = "Each patient has one row on this sheet, and a number without blanks."
-            return {"validate": "custom", "value": once, **said, **_stop("Patient number", message)}
+            return {"validate": "custom", "value": once, **said, **stop("Patient number", message)}
         home = self.sheets[self.capture.forms[0].name]
         source = f"='{home}'!$A${FIRST_ROW}:$A${FIRST_ROW + PATIENTS - 1}"
         return {
             "validate": "list",
             "source": source,
             **said,
-            **_stop("Patient number", f"Enter the patient on the sheet {home} first."),
+            **stop("Patient number", f"Enter the patient on the sheet {home} first."),
         }
 
-    def _rule(self, item: Item, column: int) -> dict[str, Any]:
-        """The validation of a column, with what is said when a cell of it is chosen."""
-        said = {"input_title": item.label[:_TITLE], "input_message": _cut(_told(item))}
-        cell = _cell(FIRST_ROW, column)
-        if item.type == "choice":
-            source = self.lists[tuple(c.label for c in item.choices)]
-            if item.other:
-                warning = {"error_type": "information", "error_title": "Not in the list"}
-                message = "This is not in the list. Keep it if it is what the chart says."
-                return {"validate": "list", "source": source, **said, **warning, "error_message": message}
-            return {
-                "validate": "list",
-                "source": source,
-                **said,
-                **_stop("Not in the list", "Please choose from the list, or leave the cell blank."),
-            }
-        if item.type == "date":
-            return {
-                "validate": "custom",
-                "value": _date_rule(item, cell, self.capture.last_day),
-                **said,
-                **_stop("Date", _date_words(item, self.capture.last_day)),
-            }
-        if item.type == "integer":
-            return {
-                **_between(item, "integer"),
-                **said,
-                **_stop("Number", f"Please enter a whole number{_range_words(item)}."),
-            }
-        if item.type == "number" and item.bounds:
-            inside = f"AND(ISNUMBER({cell}),{cell}>={_number(item.low or 0)},{cell}<={_number(item.high or 1e12)})"
-            rule = f'=OR({inside},LEFT({cell},1)="<",LEFT({cell},1)=">",ISNUMBER(SEARCH(" to ",{cell})))'
-            return {
-                "validate": "custom",
-                "value": rule,
-                **said,
-                **_stop("Number", f"Please enter a number{_range_words(item)}; <5 and 5 to 10 may be written too."),
-            }
-        if item.type == "number":
-            return {
-                **_between(item, "decimal"),
-                **said,
-                **_stop("Number", f"Please enter a number{_range_words(item)}."),
-            }
-        return {
-            "validate": "length",
-            "criteria": "<=",
-            "value": 1000,
-            **said,
-            **_stop("Text", "Please enter at most 1000 characters."),
-        }
+    def _item_rule(self, item: Item, column: int) -> dict[str, Any]:
+        answers = self.lists.get(tuple(c.label for c in item.choices), "")
+        return item_rule(item, _cell(FIRST_ROW, column), answers, self.capture.last_day)
 
     def _print(self, sheet: Any, width: float) -> None:
         sheet.set_landscape()
@@ -313,18 +264,6 @@ def _rules(capture: Capture) -> list[str]:
     ]
 
 
-def _told(item: Item) -> str:
-    """What is said when a cell is chosen."""
-    parts = [item.help]
-    if item.type == "date":
-        parts.append(
-            "yyyy-mm-dd; yyyy-mm or yyyy if the rest is not known." if item.partial else "yyyy-mm-dd, the full date."
-        )
-    if item.type in ("number", "integer") and _range_words(item):
-        parts.append(f"A{' whole' if item.type == 'integer' else ''} number{_range_words(item)}.")
-    return " ".join(p for p in parts if p) or item.label
-
-
 def _kind(item: Item) -> str:
     words = {"date": "date", "number": "number", "integer": "whole number", "text": "text", "choice": "list"}
     return words[item.type] + (", or other words" if item.other else "") + (f", {item.unit}" if item.unit else "")
@@ -335,51 +274,12 @@ def _allowed(item: Item) -> str:
         return "\n".join(f"{c.label}" for c in item.choices)
     if item.type == "date":
         return "yyyy-mm-dd, yyyy-mm or yyyy" if item.partial else "yyyy-mm-dd"
-    words = _range_words(item).strip()
+    words = range_words(item).strip()
     return words + ("; <5, 5 to 10" if item.bounds else "")
 
 
 def _few(why: tuple[str, ...], most: int = 4) -> list[str]:
     return [*why[:most], f"and {len(why) - most} more"] if len(why) > most + 1 else list(why)
-
-
-def _range_words(item: Item) -> str:
-    low, high = item.low, item.high
-    if low is not None and high is not None:
-        return f" from {_number(low)} to {_number(high)}"
-    if low is not None:
-        return f" of {_number(low)} or more"
-    return "" if high is None else f" of at most {_number(high)}"
-
-
-def _between(item: Item, kind: str) -> dict[str, Any]:
-    low = -1e12 if item.low is None else item.low
-    high = 1e12 if item.high is None else item.high
-    return {"validate": kind, "criteria": "between", "minimum": low, "maximum": high}
-
-
-def _date_rule(item: Item, cell: str, last_day: str) -> str:
-    """A formula that is true of an ISO date (or month, or year) that exists and lies in the time of the study."""
-    lengths = (4, 7, 10) if item.partial else (10,)
-    long_enough = f"OR({','.join(f'LEN({cell})={n}' for n in lengths)})"
-    dashed = f'OR(LEN({cell})=4,MID({cell},5,1)="-")'
-    exists = f'ISNUMBER(DATEVALUE({cell}&MID("-01-01",LEN({cell})-3,6)))'
-    until = f',{cell}<="{last_day}"' if last_day else ""
-    return f'=AND({long_enough},{dashed},{exists},{cell}>="1900"{until})'
-
-
-def _date_words(item: Item, last_day: str) -> str:
-    form = "yyyy-mm-dd (2021-03-05)" + (", yyyy-mm or yyyy" if item.partial else "")
-    until = f", not after {last_day}" if last_day else ""
-    return f"Please write the date as {form}{until}."
-
-
-def _stop(title: str, message: str) -> dict[str, str]:
-    return {"error_title": title[:_TITLE], "error_message": _cut(message)}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MESSAGE else text[: _MESSAGE - 3].rstrip() + "..."
 
 
 def _as_text(item: Item | None) -> bool:
@@ -402,10 +302,6 @@ def _height(texts: Sequence[str], widths: Sequence[float], room: float = 1.25) -
         for text, width in zip(texts, widths, strict=True)
     )
     return min(409.0, 6 + 13.5 * max(lines))
-
-
-def _number(value: float) -> str:
-    return f"{value:.12g}"
 
 
 def _cell(row: int, column: int, fixed: bool = False) -> str:
