@@ -12,6 +12,7 @@ from chartline.capture.draft_form import NAME_LENGTH
 from chartline.capture.model import Capture, Item
 from chartline.capture.words import findings, questions, units_of
 from chartline.core.clinical import variables
+from chartline.derive.response_rules import available_rules, load_rules
 from chartline.derive.syndrome_rules import Finding, Measure, available_syndromes, load_syndrome
 from chartline.mapping.units import factor
 from chartline.mapping.words import tests as laboratory_tests
@@ -213,6 +214,41 @@ def test_two_characteristics_whose_names_begin_alike_stay_two() -> None:
     }
     names = asked(capture_of(protocol(characteristics=both)))["history"]
     assert len(names) == 2 and all(len(n) <= NAME_LENGTH for n in names)
+
+
+def test_a_characteristic_of_another_domain_is_asked_in_its_form() -> None:
+    x = {"label": "X"}
+    capture = capture_of(
+        protocol(
+            transplant={"from": "PR", "where": "PRTRT == 'ALLOGENEIC HSCT'"},
+            characteristics={
+                "DAY29": x | {"from": "RS", "where": "RSVISIT == 'DAY 29'", "value": "MRDVAL", "type": "number"},
+                "WBC0": x | {"from": "LB", "where": "LBTESTCD == 'WBC'", "value": "LBSTRESN", "type": "number"},
+                "PRIOR": x | {"from": "PR", "where": "PRTIMING == 'BEFORE'", "value": "PROCCUR", "type": "flag"},
+                "ICE": x | {"from": "FA", "where": "FATESTCD == 'ICE'", "value": "FAORRES", "type": "number"},
+                "OWN": x | {"from": "FA", "where": "FATESTCD == 'FRAILTY'", "value": "FAORRES"},
+                "COUNTRY": x | {"from": "DM", "value": "COUNTRY"},
+            },
+        )
+    )
+    names = asked(capture)
+    assert names["assessments"] == ["rsdtc", "rsvisit", "mrdval"]
+    assert names["laboratory"] == ["lbdtc", "wbc", "wbc_unit"]
+    assert names["transplants"] == ["prstdtc", "prtiming"] and "procedures" not in names  # a row is one that was done
+    assert names["findings"] == ["finding_date", "ice", "frailty"]
+    assert names["patient"][-1] == "country"
+
+
+@pytest.mark.parametrize("name", available_rules())
+def test_every_variable_that_a_response_rule_set_reads_can_be_asked_for(name: str) -> None:
+    assert load_rules(name).variables <= set(questions())
+
+
+def test_every_variable_that_no_form_writes_itself_can_be_asked_for() -> None:
+    """A characteristic or event may read any of them; none may be left out in silence."""
+    written = {"MHCAT", "MHTERM", "MHORRES", "MHORRESU", "EXTRT", "LBTESTCD", "LBORRES", "LBORRESU", "LBSTRESN"}
+    written |= {"LBSTNRLO", "LBSTNRHI", "LBSUMM", "LBCYCLE", "FAOBJ", "FATESTCD", "FAORRES", "FADTC"}
+    assert {v for of in variables().values() for v in of} - written == set(questions())
 
 
 def test_every_variable_is_asked_for_in_words_and_a_range_has_two_ends() -> None:

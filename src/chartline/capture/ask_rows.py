@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from chartline.capture.ask_history import _ask_more_history
 from chartline.capture.draft_form import DraftForm
-from chartline.capture.model import Choice, Item
+from chartline.capture.model import Choice, Item, ItemType
 from chartline.capture.study import Asked, question_of
+from chartline.capture.words import findings
 from chartline.core.index import START_OF
 from chartline.protocol.names import level_words, sentence_start
 
@@ -62,13 +63,40 @@ def _ask_event(study: Asked, name: str, label: str, where: str) -> None:
 
 
 def _ask(study: Asked, domain: str, where: str | None, values: tuple[str, ...], why: str) -> None:
-    form = study.form(_FORM_OF.get(domain, "more_history"))
+    if domain == "FA":
+        _ask_finding(study, where, why)
+        return
+    form = study.form(_form_of(study, domain, where))
     start = START_OF.get(domain)
     wanted = dict.fromkeys((*([start] if start else []), *study.names_in(where), *values))
     fixed_form = next((r for r in form.records if r.domain == domain), None)
     constants = dict(fixed_form.constants) if fixed_form else {}
     names = {v: _ask_variable(study, form, v, where, why) for v in wanted if v not in constants and question_of(v)}
     form.record(domain, constants, names)
+
+
+def _form_of(study: Asked, domain: str, where: str | None) -> str:
+    """The form that holds the rows; a procedure that the study takes for a transplantation is one."""
+    transplant = study.p.transplant
+    if domain == "PR" and transplant is not None and "transplants" in study.forms:
+        kinds, known = study.words(where, "PRTRT"), study.words(transplant.where, "PRTRT")
+        return "transplants" if set(kinds) <= set(known) else "procedures"
+    return _FORM_OF[domain]
+
+
+def _ask_finding(study: Asked, where: str | None, why: str) -> None:
+    """Findings of their own, by their codes: each a column of one form."""
+    form = study.form("findings")
+    day = form.ask(Item("finding_date", "Date", "date", (why,), required=True))
+    for code in study.words(where, "FATESTCD"):
+        asked = findings().get(code)
+        item = Item(code.lower(), level_words(code), "text", (why,))
+        if asked is not None:
+            kind: ItemType = "choice" if asked.choices else "number"
+            shown = replace(item, label=asked.label, type=kind, unit=asked.unit, choices=asked.choices)
+            item = replace(shown, low=asked.low, high=asked.high)
+        constants = {n: v for n, v in study.fixed(where).items() if n != "FATESTCD"} | {"FATESTCD": code}
+        form.record("FA", constants, {"FAORRES": form.ask(item), "FADTC": day})
 
 
 def _ask_variable(study: Asked, form: DraftForm, variable: str, where: str | None, why: str) -> str:

@@ -41,6 +41,7 @@ _FORMS: dict[str, tuple[str, str, str, bool]] = {
         True,
     ),
     "adverse_events": ("Adverse events", "an adverse event", "From the {index}", True),
+    "findings": ("Findings", "a day on which something was looked for", "Whenever it was looked for", True),
     "transplants": ("Transplantations", "a transplantation", "Before the {index} and after it", True),
     "procedures": ("Procedures", "a procedure", "Before the {index} and after it", True),
     "other_treatment": (
@@ -79,9 +80,9 @@ class Asked:
         return self.forms[name]
 
     def in_order(self) -> Iterator[DraftForm]:
-        """The forms in the order in which a chart is read; forms of the study's own stand before transplantations."""
+        """The forms in the order in which a chart is read; forms of the study's own stand before findings."""
         known = list(_FORMS)
-        own = known.index("transplants") - 0.5
+        own = known.index("findings") - 0.5
         place = {name: float(i) for i, name in enumerate(known)}
         yield from sorted(self.forms.values(), key=lambda f: place.get(f.name, own))
 

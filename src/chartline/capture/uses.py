@@ -136,8 +136,7 @@ def _test_uses(p: Protocol, response: bool) -> Iterator[tuple[str, str]]:
     yield from graded_tests(p)
     for flag_label, where in _conditions_on_tests(p):
         yield where, flag_label
-    if p.transplant and p.treatment:
-        yield "BILI", "Bilirubin before transplantation"
+    yield from (("BILI", why) for why in reasons(p).get("HSCTBILI", ()))
 
 
 def graded_tests(p: Protocol) -> Iterator[tuple[str, str]]:
