@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from chartline.mapping.words import tests as laboratory_tests
 from chartline.protocol.load import load_protocol
 from chartline.protocol.model import Protocol
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -203,6 +205,24 @@ def test_a_study_from_an_event_asks_for_its_date_and_for_no_dose() -> None:
     assert names["history"][0] == "index_date"
     assert "doses" not in names
     assert names["laboratory"] == ["lbdtc", "hb", "hb_unit", "wbc", "wbc_unit", "plt", "plt_unit"]
+
+
+def test_the_tutorial_s_protocol_asks_for_what_its_centre_sent(tmp_path: Path) -> None:
+    from console import write_files
+
+    write_files((EXAMPLES.parent / "docs" / "tutorial.md").read_text(encoding="utf-8"), tmp_path)
+    names = asked(capture_of(load_protocol(tmp_path / "my-study")))
+    assert {form: len(items) for form, items in names.items()} == {
+        "patient": 3,
+        "history": 3,  # diagnosis, status, number of lines
+        "doses": 2,  # cycle and date: nothing reads an amount
+        "assessments": 12,
+        "laboratory": 8,  # date, two kinds of support, neutrophils and platelets with their units, ALT
+        "limits": 5,
+        "transplants": 2,
+        "other_treatment": 4,
+        "follow_up": 5,
+    }
 
 
 def test_two_characteristics_whose_names_begin_alike_stay_two() -> None:

@@ -78,6 +78,7 @@ def test_every_column_has_a_rule_and_says_what_it_means(capture: Capture, book: 
             rule = rules(sheet, heading)
             assert rule.prompt and len(rule.prompt) <= 255 and len(rule.promptTitle) <= 32
             assert rule.error and len(rule.error) <= 255
+            assert len(rule.formula1) <= 255  # what Excel takes
 
 
 def test_a_list_shows_labels_and_only_some_lists_take_other_words(book: Any) -> None:

@@ -20,6 +20,11 @@ from chartline.mapping.model import Mapping
 SUBJECT = "Patient"
 HEADER_ROW, FIRST_ROW = 2, 3
 OTHER_CODE = "99"
+_REDCAP_OWN = {
+    "redcap_*": "keys of REDCap",
+    "*_complete": "state of the form",
+    "*_timestamp": "when a survey was filled in",
+}
 Column = Callable[[Item], str]
 Words = Callable[[Item], "dict[str, str] | None"]  # term -> the word that stands for it; None: as it stands
 
@@ -47,7 +52,7 @@ def redcap_mapping(
     tables = {}
     for form in capture.forms:
         table = _table(form, "record_id", lambda i: i.name, _codes, _open_in_redcap)
-        table["ignore"] = {"redcap_*": "keys of REDCap", "*_complete": "state of the form"}
+        table["ignore"] = dict(_REDCAP_OWN)
         if form.of_centre:
             table["ignore"]["record_id"] = "the record on which the centre's limits were entered"
         tables[form.name] = table
