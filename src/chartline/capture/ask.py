@@ -237,9 +237,11 @@ def ask_other_treatment(study: Asked) -> None:
     """New anticancer therapy, and the support that makes a blood count no proof of recovery."""
     p, kinds = study.p, dict[str, tuple[str, ...]]()
     labels: dict[str, str] = {}
-    if p.new_therapy and p.new_therapy.source == "CM":
+    ends = ("New anticancer therapy ends other observations",)
+    asks_for_new = p.new_therapy is not None and p.new_therapy.source == "CM"
+    if p.new_therapy is not None and asks_for_new:
         new = study.words(p.new_therapy.where, "CMCAT")
-        kinds |= {word: ("New anticancer therapy ends other observations",) for word in new}
+        kinds |= {word: ends for word in new}
         labels |= {word: "New anticancer therapy" for word in new if len(new) == 1}
     for choice in (p.response, *p.response_variants.values()) if study.response else ():
         rules = load_rules(choice.criteria)
@@ -250,13 +252,15 @@ def ask_other_treatment(study: Asked) -> None:
     for event in p.milestones.values():
         if event.without is not None:
             kinds[event.without.medication] = (*kinds.get(event.without.medication, ()), f"Event: {event.label}")
-    if not kinds:
+    if not kinds and not asks_for_new:
         return
     form = study.form("other_treatment")
-    why = tuple(dict.fromkeys(w for said in kinds.values() for w in said))
-    choices = tuple(Choice(term, labels.get(term, level_words(term))) for term in kinds)
-    kind = replace(study.question("CMCAT", why, required=True), type="choice", choices=choices)
-    names = {"CMCAT": form.ask(kind)}
+    why = tuple(dict.fromkeys(w for said in kinds.values() for w in said)) or ends
+    names = {}
+    if kinds:  # a protocol that tells new therapy by something else than its kind needs no kind
+        choices = tuple(Choice(term, labels.get(term, level_words(term))) for term in kinds)
+        kind = replace(study.question("CMCAT", why, required=True), type="choice", choices=choices)
+        names["CMCAT"] = form.ask(kind)
     names["CMTRT"] = form.ask(study.question("CMTRT", why))
     names["CMSTDTC"] = form.ask(study.question("CMSTDTC", why, required=True))
     names["CMENDTC"] = form.ask(study.question("CMENDTC", why))

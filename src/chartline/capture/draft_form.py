@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from chartline.capture.model import Form, Item, Record
+from chartline.core.clinical import variables
 
 NAME_LENGTH = 26  # characters of a variable's name that REDCap recommends
 
@@ -57,7 +58,7 @@ class DraftForm:
             self.when,
             self.repeats,
             tuple(self.items.values()),
-            tuple(self.records),
+            tuple(map(_that_can_exist, self.records)),
             self.of_centre,
         )
 
@@ -69,6 +70,14 @@ class DraftForm:
         while own.lower() in taken:
             own, n = f"{tidy} [{n}]", n + 1
         return own
+
+
+def _that_can_exist(record: Record) -> Record:
+    """A record whose domain exists by other variables than those asked exists by whatever is filled of it."""
+    usual = {v.name for v in variables().get(record.domain, {}).values() if v.anchor}
+    if record.anchor or usual & set(record.items) or record.domain not in variables():
+        return record
+    return replace(record, anchor=tuple(record.items))
 
 
 def valid_name(text: str) -> str:

@@ -166,6 +166,7 @@ def _open_in_redcap(form: Form, item: Item) -> Any:
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/]*(?: [A-Za-z0-9_/]+)*")
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+_UNPRINTED = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")  # JSON leaves them as they are, YAML may not
 WIDTH = 118
 
 
@@ -211,4 +212,4 @@ def _flow(value: Any) -> str:
         return json.dumps(value)
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    return text if plain else _UNPRINTED.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(text, ensure_ascii=False))

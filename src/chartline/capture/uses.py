@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from chartline.core.condition import parse_condition
 from chartline.derive.endpoint import resolve_endpoint
 from chartline.derive.response_rules import CountRule, load_rules
 from chartline.derive.syndrome_rules import (
@@ -24,6 +25,7 @@ from chartline.derive.syndrome_rules import (
     SyndromeRules,
     load_syndrome,
 )
+from chartline.mapping.words import tests
 from chartline.protocol.analyses import Analysis
 from chartline.protocol.base import Milestone
 from chartline.protocol.lab_terms import terms_of
@@ -166,11 +168,9 @@ def _tests_of(part: Evidence) -> Iterable[str]:
 
 def _conditions_on_tests(p: Protocol) -> Iterator[tuple[str, str]]:
     """Every (what for, test) of conditions on rows of LB."""
-    from chartline.core.condition import parse_condition
-    from chartline.mapping.words import tests
-
     rows = [(c.label, c.where) for c in p.characteristics.values() if c.source == "LB"]
     rows += [(e.label, e.where) for e in p.milestones.values() if e.source == "LB"]
+    rows += [(p.index.label, p.index.where)] if p.index is not None and p.index.source == "LB" else []
     for label, where in rows:
         for name, value in parse_condition(where).comparisons if where else ():
             if name == "LBTESTCD" and value in tests():
