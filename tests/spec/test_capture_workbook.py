@@ -258,6 +258,19 @@ def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_workbook_that_may_be_filled_is_never_replaced(tmp_path: Path) -> None:
+    study, out = EXAMPLES / "aml-amlsg-0704", tmp_path / "x.xlsx"
+    template_study(study, out, None)
+    before = {f.name: f.read_bytes() for f in tmp_path.iterdir()}
+    assert set(before) == {"x.xlsx", "x.yaml"}
+    with pytest.raises(OutputError, match="there already"):
+        template_study(study, out, None)
+    out.unlink()
+    with pytest.raises(OutputError, match=r"x\.yaml is there already"):  # nor is a mapping
+        template_study(study, out, None)
+    assert {f.name: f.read_bytes() for f in tmp_path.iterdir()} == {"x.yaml": before["x.yaml"]}
+
+
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_libreoffice_judges_entries_as_the_rules_say(capture: Capture, tmp_path: Path) -> None:
     """The formulas of the validations, computed by LibreOffice for right and wrong entries."""

@@ -30,6 +30,7 @@ def write_template(p: Protocol, out: Path, centre: str | None, day: dt.date) -> 
         capture, whose, _label(p, whose), out.name, sheet_names(capture), day, version("chartline"), LEFT
     )
     text = mapping_text(declared, _comment(capture, f"the filled workbook {out.name}"))
+    _are_new(out, mapping)
     with staged_file(out) as new:
         write_workbook(capture, new, whose)
     write_whole(mapping, text)
@@ -47,6 +48,7 @@ def write_redcap_dictionary(p: Protocol, out: Path, centre: str | None, day: dt.
     repeating = out.with_suffix(".repeating.json")
     declared = redcap_mapping(capture, whose, _label(p, whose), RECORDS, out.name, day, version("chartline"))
     text = mapping_text(declared, _comment(capture, f"{RECORDS}, a raw CSV export of the REDCap project of {out.name}"))
+    _are_new(out, repeating, mapping)
     write_whole(out, dictionary_text(capture))
     write_whole(repeating, instruments_text(capture))
     write_whole(mapping, text)
@@ -68,6 +70,18 @@ def _beside(out: Path, suffix: str) -> Path:
             do=f"name it {out.stem}{suffix}",
         )
     return out.with_suffix(".yaml")
+
+
+def _are_new(*files: Path) -> None:
+    """A file that is there is never replaced: a centre may have filled it in, or somebody signed it."""
+    there = next((f for f in files if f.exists()), None)
+    if there is not None:
+        raise OutputError(
+            f"{there.name} is there already, and may hold what somebody entered",
+            where=str(there),
+            expected="a new name",
+            do="name another --out, or put the file away yourself",
+        )
 
 
 def _centre(p: Protocol, centre: str | None) -> str:
