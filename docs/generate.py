@@ -1,5 +1,5 @@
-"""Write docs/protocol.md, docs/mapping.md, docs/cli.md, docs/tutorial.md and docs/capture.md from the code and docs/parts/; docs/rules/
-from the rule files (`rule_pages.py`).
+"""Write docs/protocol.md, mapping.md, cli.md, tutorial.md and capture.md from the code and docs/parts/; docs/rules/ from
+the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -379,7 +379,8 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     f.__name__: f
     for f in (
         *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
-        *(domains, laboratory, treatment_variables, schedules, units, cell_queries, captured, commands, exit_codes, assertions),
+        *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
+        captured,
     )
 }
 
