@@ -1,4 +1,4 @@
-"""Write docs/protocol.md, mapping.md, cli.md, tutorial.md and capture.md from the code and docs/parts/; docs/rules/ from
+"""Write the pages protocol, mapping, cli, tutorial and capture from the code and docs/parts/; docs/rules/ from
 the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
