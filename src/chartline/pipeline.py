@@ -506,6 +506,30 @@ def draft_mapping(
     return done.lines
 
 
+def template_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the capture workbook of a centre and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_template
+
+    return write_template(_checked_protocol(study), out, centre, date.today())
+
+
+def redcap_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the REDCap data dictionary of a study and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_redcap_dictionary
+
+    return write_redcap_dictionary(_checked_protocol(study), out, centre, date.today())
+
+
+def _checked_protocol(study: Path) -> Protocol:
+    from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.rule_sets import check_rule_sets
+
+    protocol = load_protocol(study)
+    check_endpoints(protocol, str(protocol_file(study)))
+    check_rule_sets(protocol, str(protocol_file(study)))
+    return protocol
+
+
 def declaration_schema(what: str) -> dict[str, Any]:
     """Return the JSON Schema of `protocol` or `mapping`."""
     if what == "protocol":

@@ -58,7 +58,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("queries/workbook.py", "draft/review.py"),
+    "xlsxwriter": ("queries/workbook.py", "draft/review.py", "capture/workbook.py"),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (
