@@ -1,5 +1,5 @@
-"""Write docs/protocol.md, mapping.md, cli.md, tutorial.md, queries.md from the code and docs/parts/; docs/rules/ from
-the rule files (`rule_pages.py`).
+"""Write the pages protocol, mapping, checks, cli, tutorial, queries and capture from the code and docs/parts/, and
+docs/rules/ from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -27,7 +27,7 @@ from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
-PAGES = (*DECLARATIONS, "cli", "tutorial", "queries")
+PAGES = (*DECLARATIONS, "checks", "cli", "tutorial", "queries", "capture")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
@@ -227,15 +227,21 @@ def grading() -> list[str]:
 
 
 def checks() -> list[str]:
-    """Every registered data check."""
+    """Every registered data check: a table a group."""
     from chartline.checks.engine import rules
+    from chartline.checks.model import Group
 
-    rows = []
-    for rule, _ in rules().values():
-        topics = ", ".join(sorted(rule.topics)) or "-"
-        parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
-        rows.append((f"`{rule.id}`", rule.sentence, rule.severity, topics, parameters))
-    return table(("check", "what holds in sound data", "severity", "topics", "parameters"), rows)
+    out: list[str] = []
+    for group in Group:
+        rows = []
+        for rule in (r for r, _ in rules().values() if r.group is group):
+            topics = ", ".join(sorted(rule.topics)) or "-"
+            parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
+            rows.append((f"`{rule.id}`", rule.sentence, rule.asks, rule.severity, topics, parameters))
+        if rows:
+            head = ("check", "what holds in sound data", "what is asked", "severity", "topics", "parameters")
+            out += [f"### {group}", "", *table(head, rows), ""]
+    return out[:-1]
 
 
 def severities() -> list[str]:
@@ -326,6 +332,16 @@ def _example_message(message: str) -> str:
     return message.format(what="*variable*", saw="*cell*", hint="")
 
 
+def captured(example: str) -> list[str]:
+    """The forms that the protocol of an example asks for, with their items."""
+    from chartline.capture.ask import capture_of
+    from chartline.protocol.load import load_protocol
+
+    forms = capture_of(load_protocol(HERE.parent / "examples" / example)).forms
+    rows = [(f.label, f.each, f.when, "; ".join(i.heading.replace("*", "\\*") for i in f.items)) for f in forms]
+    return table(("form", "one row for", "when", "items (\\* must be filled)"), rows)
+
+
 def commands() -> list[str]:
     """The help of every command, as the terminal shows it at 100 columns."""
     import typer
@@ -396,7 +412,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     for f in (
         *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
         *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
-        *(answer_words, query_states, log_events),
+        *(answer_words, query_states, log_events, captured),
     )
 }
 

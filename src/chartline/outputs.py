@@ -46,16 +46,12 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file (UTF-8) that is there whole or not at all; a device or pipe is written as it is.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file that is there whole or not at all; a device or pipe is written as it is. Text is UTF-8.
 
     Raises `OutputError` where it cannot be written.
     """
-    write_bytes_whole(file, text.encode("utf-8"))
-
-
-def write_bytes_whole(file: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all, as `write_whole` does."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
     try:
         _clear_left(file.absolute())
@@ -65,12 +61,38 @@ def write_bytes_whole(file: Path, data: bytes) -> None:
             new.write_bytes(data)
             new.replace(file)
     except OSError as e:
-        full = e.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise OutputError(
-            "The disk is full" if full else f"The file cannot be written: {e.strerror or e}",
-            where=str(file),
-            do="free some room and run again" if full else "name a file in a folder that exists and can be written",
-        ) from e
+        raise _file_error(e, file) from e
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+
+
+def _file_error(e: BaseException | None, file: Path) -> OutputError:
+    full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = (e.strerror if isinstance(e, OSError) else None) or e
+    return OutputError(
+        "The disk is full" if full else f"The file cannot be written: {reason}",
+        where=str(file),
+        do="free some room and run again" if full else "name a file in a folder that exists and can be written",
+    )
+
+
+@contextmanager
+def staged_file(file: Path) -> Iterator[Path]:
+    """Yield a path beside `file` to write to; on success it takes its name, on any error it is removed.
+
+    Raises `OutputError` where it cannot be written.
+    """
+    new = file.absolute().with_name(f".new-{os.getpid()}-{file.name}")
+    try:
+        yield new
+        new.replace(file)
+    except OSError as e:
+        raise _file_error(e, file) from e
+    except Exception as e:
+        if isinstance(e.__cause__ or e.__context__, OSError):  # a library's own error around the system's
+            raise _file_error(e.__cause__ or e.__context__, file) from e
+        raise
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)

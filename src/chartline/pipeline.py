@@ -5,6 +5,7 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
+    draft_mapping    a centre's files -> a proposed mapping, which a person signs
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -60,25 +61,30 @@ def read_study(
     answers: Path | None = None,
     use_answers: bool = True,
     more: Sequence[Amendment] = (),
+    unsigned: bool = False,
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults.
 
     Laid over the data, in this order: the answers that the protocol names, the amendments that the study's state keeps,
-    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. Raises `LockError`
-    where the study is locked and is not what it was.
+    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. `unsigned` looks at
+    mappings that nobody signed as well, with a query; without it they are refused. Raises `LockError` where the study
+    is locked and is not what it was.
     """
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
+    from chartline.checks.engine import check_settings
     from chartline.checks.outdated import outdated_queries
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.graded_values import grade_by
     from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
     from chartline.mapping.amendments import digest_amendments, read_amendments
     from chartline.mapping.load import load_mapping
     from chartline.mapping.possible import check_remission
+    from chartline.mapping.signed import require_signature, unsigned_queries
     from chartline.state.lock import check_files, check_inputs
     from chartline.state.store import read_standing
 
@@ -90,6 +96,10 @@ def read_study(
     check_endpoints(protocol, str(protocol_file(study)))
     check_rule_sets(protocol, str(protocol_file(study)))
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    for centre in () if unsigned else protocol.data.centres:
+        require_signature(mappings[centre.id], str(home / centre.mapping))
+    checked = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
+    check_settings(protocol, str(protocol_file(study)), checked)
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
     kept = tuple(standing.amendments.values()) if use_answers and answers is None else ()
@@ -128,7 +138,7 @@ def read_study(
         signatures[centre.mapping] = mapping.signature
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
-        queries += _unsigned(mapping, centre.mapping)
+        queries += unsigned_queries(mapping, centre.mapping)
         for file in source.files:
             inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
     check_inputs(standing.lock, inputs, home)
@@ -139,10 +149,13 @@ def read_study(
     check_overrides(data.overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
-    asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    centre_checks = {centre: mapping.own_checks for centre, mapping in mappings.items() if mapping.own_checks}
+    asked = check_and_close(queries, data, protocol, window, applied, grade, centre_checks)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(queries), sources, tuple(outdated), standing, own_answers=use_answers and answers is None and not more,
+        tuple(queries), centre_checks, sources, tuple(outdated), standing,
+        own_answers=use_answers and answers is None and not more,
     )  # fmt: skip
 
 
@@ -181,7 +194,7 @@ def check_study(
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
-    done = _entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
+    done = _entered(read_study(study, answers=answers, use_answers=use_answers, unsigned=True, tell=tell), study)
     if out is not None:
         from chartline.outputs import staged
         from chartline.publish import write_lock, write_queries
@@ -453,6 +466,70 @@ def _entered(data: StudyData, study: Path) -> StudyData:
     return replace(data, standing=log.standing, entered=said)
 
 
+def simulate_database(
+    number: int, seed: int, out: Path, *, treated: float, processes: int, tell: Tell = _silent
+) -> None:
+    """Put a synthetic OMOP database, its study and its truth at `out`, all or nothing. See `simulate/omop.py`."""
+    from chartline.outputs import staged
+    from chartline.simulate.omop import simulate_omop
+    from chartline.simulate.truth import Truth
+
+    with staged(out, "truth.json") as folder:
+        simulate_omop(
+            number, seed, folder, truth=Truth(treated=treated), processes=processes,
+            tell=lambda done: tell(f"{done:,} of {number:,} persons"),
+        )  # fmt: skip
+    tell("")
+
+
+def draft_mapping(
+    files: Sequence[Path],
+    study: Path,
+    *,
+    centre: str | None = None,
+    out: Path | None = None,
+    anew: bool = False,
+    tell: Tell = _silent,
+) -> list[str]:
+    """Draft the mapping of a centre's files, or say how they differ from the mapping it has; return what to tell.
+
+    Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
+    """
+    from chartline.draft.verb import draft_files
+    from chartline.outputs import write_whole
+
+    tell("Reading the files")
+    done = draft_files(files, study, centre=centre, out=out, anew=anew)
+    tell("")
+    for file, content in done.files.items():
+        write_whole(file, content)
+    return done.lines
+
+
+def template_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the capture workbook of a centre and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_template
+
+    return write_template(_checked_protocol(study), out, centre, date.today())
+
+
+def redcap_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the REDCap data dictionary of a study and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_redcap_dictionary
+
+    return write_redcap_dictionary(_checked_protocol(study), out, centre, date.today())
+
+
+def _checked_protocol(study: Path) -> Protocol:
+    from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.rule_sets import check_rule_sets
+
+    protocol = load_protocol(study)
+    check_endpoints(protocol, str(protocol_file(study)))
+    check_rule_sets(protocol, str(protocol_file(study)))
+    return protocol
+
+
 def declaration_schema(what: str) -> dict[str, Any]:
     """Return the JSON Schema of `protocol` or `mapping`."""
     if what == "protocol":
@@ -473,24 +550,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _unsigned(mapping: Mapping, file: str) -> list[Query]:
-    """A mapping that no person has confirmed is used, and that is said."""
-    if mapping.signed_by:
-        return []
-    return [
-        Query(
-            rule="mapping_unsigned",
-            severity=Severity.WARN,
-            centre=mapping.centre,
-            subject="",
-            addresses=(file,),
-            saw="signed_by: (blank)",
-            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
-            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
-        )
-    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:

@@ -15,11 +15,14 @@ from chartline.protocol.model import Protocol
 from chartline.state.standing import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chartline.assertions.model import Verdict
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied, Outdated
+    from chartline.protocol.own_checks import OwnCheck
     from chartline.results.model import Results
     from chartline.sources.base import SourceData
     from chartline.stats.survival.kaplan_meier import Curve
@@ -37,6 +40,7 @@ class StudyData:
     inputs: dict[str, str]  # path relative to the study -> sha256
     signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
     found: tuple[Query, ...] = ()  # the queries of reading and mapping, before any check
+    centre_checks: Mapping[str, tuple[OwnCheck, ...]] = field(default_factory=dict)  # what mappings check themselves
     sources: Mapping[str, SourceData] = field(default_factory=dict)  # centre -> its tables, as amended
     outdated: tuple[Outdated, ...] = ()  # amendments that the study keeps and the files no longer hold the cell of
     standing: Standing = field(default_factory=Standing)  # what the study's log said when it was read

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from chartline.checks.context import Grade
 from chartline.checks.engine import check_data
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity
 from chartline.mapping.amendments import Action, Applied, query_answered
 from chartline.mapping.problems import UNREADABLE
 from chartline.protocol.model import Protocol
+from chartline.protocol.own_checks import OwnCheck
 
 
 def check_and_close(
@@ -19,9 +21,11 @@ def check_and_close(
     protocol: Protocol,
     counts_window: tuple[int, int] | None,
     applied: Sequence[Applied],
+    grade: Grade | None = None,
+    centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
 ) -> list[Query]:
     """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
-    return close_confirmed([*found, *check_data(data, protocol, counts_window)], applied)
+    return close_confirmed([*found, *check_data(data, protocol, counts_window, grade, centre_checks)], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:

@@ -14,7 +14,7 @@ from chartline.core.query import Query
 from chartline.errors import OutputError, StudyError
 from chartline.mapping.amendments import Action, Amendment, Places, query_answered
 from chartline.mapping.problems import UNREADABLE
-from chartline.outputs import write_bytes_whole
+from chartline.outputs import write_whole
 from chartline.queries.answers import Answer, Refusal
 from chartline.queries.judge import Judged, Taken
 from chartline.queries.lines import in_order, lines_of
@@ -110,7 +110,7 @@ def export(study: StudyData, log: Writer, folder: Path, centre: str | None) -> l
         files = (folder / f"{names[c]}.xlsx", folder / f"{names[c]}.docx")
         _may_write(files[0], book, log.standing)
         for file, data in zip(files, (book, paper), strict=True):
-            write_bytes_whole(file, data)
+            write_whole(file, data)
         body = {"queries": sorted(q.id for q in queries), "sha256": _sha(book), "file": files[0].name}
         last = log.standing.exports.get(c)
         again = last is not None and last.body["queries"] == body["queries"] and last.body["sha256"] == body["sha256"]

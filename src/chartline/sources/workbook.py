@@ -78,6 +78,28 @@ def read_grids(path: Path) -> dict[str, list[list[CellText]]]:
     return out
 
 
+@dataclass(frozen=True)
+class Grid:
+    """One sheet as it stands, before anybody said where its headings are. Places are counted from 0."""
+
+    rows: list[list[CellText]]
+    merged: Sequence[tuple[Place, Place]]
+    visible: bool
+
+
+def survey_sheets(file: SourceFile) -> dict[str, Grid]:
+    """Return every worksheet of a workbook as a grid of cell texts. Raises SourceError where it cannot be read."""
+    book = _open(file, file.read())
+    out: dict[str, Grid] = {}
+    for sheet in book.sheets_metadata:
+        if sheet.typ is not SheetTypeEnum.WorkSheet:
+            continue
+        data = book.get_sheet_by_name(sheet.name)
+        rows = [[cell_text(cell) for cell in row] for row in data.to_python(skip_empty_area=False)]
+        out[sheet.name] = Grid(rows, data.merged_cell_ranges or [], sheet.visible is SheetVisibleEnum.Visible)
+    return out
+
+
 def _open(file: SourceFile, data: bytes) -> CalamineWorkbook:
     looks = seems(data)
     if looks not in _SPREADSHEETS:

@@ -14,11 +14,12 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="after_death",
+    group=Group.DATES,
     sentence="No record of a subject is dated after the death.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.DEATH}),

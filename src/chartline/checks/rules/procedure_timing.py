@@ -14,13 +14,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, days
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.checks.wording import term_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="procedure_timing",
+    group=Group.DATES,
     sentence="A procedure's date lies on the side of the first dose that the record says.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.TRANSPLANT}),

@@ -10,12 +10,13 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="relapse_order",
+    group=Group.DATES,
     sentence="A relapse is dated after the first dose and after the first response.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.RELAPSE}),
