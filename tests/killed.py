@@ -55,6 +55,7 @@ def _count(command: str, template: Path, folder: Path) -> int:
 def _in_a_child(work: Callable[[], object]) -> int:
     child = os.fork()
     if child == 0:
+        signal.alarm(300)  # a child that hangs is a failure, not a wait
         work()
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -451,7 +451,8 @@ def test_the_board_counts_by_centre(turn: Turn) -> None:
     assert every.accepted == 2
     assert every.closed_data >= 2  # the unknown sex, and the date last known alive
     assert north.oldest == turn.now.queries[turn.no_date].opened
-    assert south.oldest == ""
+    waits = [s for s in turn.now.queries.values() if s.query.centre == "S" and s.state.waits]
+    assert (south.blocking + south.checking, bool(south.oldest)) == (len(waits), bool(waits))
 
 
 def test_a_run_prints_the_board_without_naming_a_patient(turn: Turn) -> None:
