@@ -5,6 +5,7 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
+    diff_cuts        the out folders of two runs -> what changed, and who moved which number
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -29,6 +30,7 @@ from chartline.study import StudyData, StudyRun
 if TYPE_CHECKING:
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
+    from chartline.cuts.model import Difference
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
     from chartline.mapping.model import Mapping
@@ -251,6 +253,24 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 
     tell("Deriving and counting every specification")
     return estimate_multiverse(data, str(protocol_file(study)))
+
+
+def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = _silent) -> Difference:
+    """Compare the out folders of two runs; write the difference to `out`, all of it or nothing, if one is named."""
+    from chartline.cuts.compare import compare_cuts
+    from chartline.cuts.read import read_cut
+    from chartline.cuts.write import MARK, write_difference
+    from chartline.outputs import staged
+
+    tell("Reading the cuts")
+    cuts = read_cut(old), read_cut(new)
+    tell("Comparing")
+    done = compare_cuts(*cuts)
+    if out is not None:
+        with staged(out, MARK) as folder:
+            write_difference(done, folder)
+    tell("")
+    return done
 
 
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:

@@ -44,7 +44,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
     code, out, _ = cli("--help")
     assert code == 0
-    for verb in ("run", "multiverse", "check", "explain", "timeline", "verify", "schema"):
+    for verb in ("run", "multiverse", "check", "explain", "timeline", "diff", "verify", "schema"):
         assert verb in out
         code, text, _ = cli(verb, "--help")
         assert code == 0
@@ -99,6 +99,7 @@ def test_version(cli: CLI) -> None:
 LEFT = {
     "report.html", "report.docx", "report.pdf", "results.parquet", "results.csv", "counts.json", "definitions.json",
     "queries.csv", "trace.parquet", "study.lock", "headline.json", "figures", "adam", "queries", "assertions.csv",
+    "cut",
 }  # fmt: skip
 
 

@@ -47,6 +47,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/toxicity.py",
         ),
         *("trace", "publish.py", "pipeline.py", "multiverse"),
+        *("cuts",),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
