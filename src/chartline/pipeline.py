@@ -6,6 +6,7 @@
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
     diff_cuts        the out folders of two runs -> what changed, and who moved which number
+    quality_study    the quality of each centre's data, reported
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Applied
     from chartline.mapping.model import Mapping
+    from chartline.quality.model import Quality
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse
@@ -269,6 +271,24 @@ def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = _si
     if out is not None:
         with staged(out, MARK) as folder:
             write_difference(done, folder)
+    tell("")
+    return done
+
+
+def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: Tell = _silent) -> Quality:
+    """Measure the quality of every centre's data and put the report at `out`, all of it or nothing."""
+    from chartline.outputs import staged
+    from chartline.quality.measure import measure_quality
+    from chartline.quality.write import MARK, write_quality
+
+    with staged(out, MARK) as folder:
+        data = read_study(study, answers=answers, tell=tell)
+        raw = read_study(study, use_answers=False, tell=tell) if data.applied else data
+        tell("Deriving")
+        _, adam, _ = derive_study(data)
+        done = measure_quality(data, raw, adam)
+        tell("Writing the report")
+        write_quality(done, folder)
     tell("")
     return done
 

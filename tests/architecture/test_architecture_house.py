@@ -47,7 +47,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/toxicity.py",
         ),
         *("trace", "publish.py", "pipeline.py", "multiverse"),
-        *("cuts",),
+        *("cuts", "quality"),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),

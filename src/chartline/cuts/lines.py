@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from chartline.core.clinical import DOMAIN_LABELS
 from chartline.core.sentences import counted, joined
 from chartline.cuts.model import Cut, Declared, DerivedChange, Difference, NumberChange, ValueChange
 from chartline.cuts.records import ABOUT
-from chartline.cuts.words import DOMAINS
 
 BLANK = "–"
 _SHOWN = 12  # lines of one patient on a terminal; all are in diff.csv
@@ -100,7 +100,7 @@ def record_counts(values: Sequence[ValueChange]) -> str:
     n: dict[str, int] = {}
     for (domain, _, _), group in groupby(values, key=lambda v: (v.domain, v.record, v.new_place and _row(v.new_place))):
         n[domain] = n.get(domain, 0) + bool(list(group))
-    return ", ".join(f"{k} × {DOMAINS[d].lower()}" for d, k in n.items() if d != "DM")
+    return ", ".join(f"{k} × {DOMAIN_LABELS[d].lower()}" for d, k in n.items() if d != "DM")
 
 
 def by_patient(items: Sequence[ValueChange] | Sequence[DerivedChange]) -> Iterator[tuple[str, list]]:  # type: ignore[type-arg]

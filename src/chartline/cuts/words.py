@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chartline.checks.wording import term_words, unit_words
-from chartline.core.clinical import variables
+from chartline.core.clinical import DOMAIN_LABELS, variables
 from chartline.core.index import START_OF
 from chartline.mapping.words import tests
 
-DOMAINS = {
-    "DM": "Patient",
-    "MH": "History",
-    "CM": "Other treatment",
-    "EX": "Dose",
-    "PR": "Procedure",
-    "LB": "Laboratory",
-    "RS": "Assessment",
-    "AE": "Adverse event",
-    "FA": "Finding",
-    "SS": "Status",
-}
 _NAMED_BY = {
     **{"MH": ("MHCAT", "MHTERM"), "CM": ("CMTRT", "CMCAT"), "PR": ("PRTRT",), "AE": ("AETERM",)},
     **{"LB": ("LBTESTCD",), "FA": ("FAOBJ", "FATESTCD"), "RS": ("RSVISIT",)},
@@ -45,7 +33,7 @@ def record_words(domain: str, said: Mapping[str, str]) -> str:
     names = [value_words(domain, v, said[v]) for v in _NAMED_BY.get(domain, ()) if v in said][:1]
     day = said.get(START_OF.get(domain, ""))
     of = ", ".join([*names, *([day] if day else [])])
-    return f"{DOMAINS[domain]}: {of}" if of else DOMAINS[domain]
+    return f"{DOMAIN_LABELS[domain]}: {of}" if of else DOMAIN_LABELS[domain]
 
 
 def variable_words(domain: str, variable: str, said: Mapping[str, str]) -> str:
