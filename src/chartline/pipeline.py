@@ -7,6 +7,7 @@
     multiverse_study every specification of the protocol's open choices, written likewise
     diff_cuts        the out folders of two runs -> what changed, and who moved which number
     quality_study    the quality of each centre's data, reported
+    deidentify_centre  a centre's files copied without direct identifiers
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -291,6 +292,31 @@ def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: 
         write_quality(done, folder)
     tell("")
     return done
+
+
+def deidentify_centre(
+    folder: Path,
+    key: Path,
+    out: Path,
+    *,
+    drop: Sequence[str] = (),
+    pseudonym: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    swapped: Sequence[str] = (),
+    shift_days: int = 0,
+    dates: str = "ISO",
+) -> tuple[list[str], bool]:
+    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made."""
+    from chartline.deidentify.dates import order_of
+    from chartline.deidentify.model import Options
+    from chartline.deidentify.report import report_lines
+    from chartline.deidentify.write import deidentify_to
+
+    options = Options(
+        frozenset(drop), frozenset(pseudonym), frozenset(keep), shift_days, order_of(dates), frozenset(swapped)
+    )
+    done, made = deidentify_to(folder, key, out, options)
+    return list(report_lines(done)), made
 
 
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:

@@ -17,11 +17,12 @@ from chartline.cli import run as _run  # isort: skip
 from chartline.cli import explain as _explain  # isort: skip
 from chartline.cli import cuts as _cuts  # isort: skip
 from chartline.cli import quality as _quality  # isort: skip
+from chartline.cli import deidentify as _deidentify  # isort: skip
 from chartline.cli import verify as _verify  # isort: skip
 from chartline.cli import schema as _schema  # isort: skip
 from chartline.errors import StudyError
 
-VERBS = (_run, _explain, _cuts, _quality, _verify, _schema)
+VERBS = (_run, _explain, _cuts, _quality, _deidentify, _verify, _schema)
 
 _INTERRUPTED = 130  # what typer exits with on Ctrl-C
 
