@@ -44,7 +44,18 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
     code, out, _ = cli("--help")
     assert code == 0
-    for verb in ("run", "multiverse", "check", "explain", "timeline", "diff", "quality", "deidentify", "verify", "schema"):
+    for verb in (
+        "run",
+        "multiverse",
+        "check",
+        "explain",
+        "timeline",
+        "diff",
+        "quality",
+        "deidentify",
+        "verify",
+        "schema",
+    ):
         assert verb in out
         code, text, _ = cli(verb, "--help")
         assert code == 0

@@ -250,6 +250,49 @@ def test_a_date_inside_a_text_is_told_where_dates_are_shifted(tmp_path: Path, ke
     assert not any("a date that was" in line for line in quiet)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["MRN", "Name"], [MRN[0], NAMES[0], "one value more"]],
+        [["MRN", "MRN"], [MRN[0], MRN[1]]],
+        [["", "Patient name", "Hb"], ["first", NAMES[0], "stable, well, home"]],
+        [["Registry of 2019"], [], ["MRN", "Patient name"], [MRN[0], NAMES[0], "a", "b", "c"]],
+        [["Patient name", NAMES[0]], ["MRN", MRN[0]], ["Hb", "9.1"]],  # a form: its headings in a column
+        [["variable", "value"], ["Patient name", NAMES[0]], ["Hb", "9.1"]],
+    ],
+)
+def test_headings_are_found_however_the_table_is_laid_out(tmp_path: Path, key: Path, rows: list[list[object]]) -> None:
+    folder = tmp_path / "charts"
+    folder.mkdir()
+    _csv(folder / "t.csv", rows)
+    deidentify_centre(folder, key, tmp_path / "out")
+    text = (tmp_path / "out" / "files" / "t.csv").read_text()
+    assert not [p for p in (*NAMES, *MRN) if p in text]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.parquet", b"PAR1xx"),
+        ("a.ndjson", b"{"),
+        ("a.csv", b""),
+        ("a.xlsx", b"PK\x03\x04cut short"),
+        ("a.json", b"[1, 2]"),
+        ("a.ndjson", b'{"resourceType": "Patient", "id": 5, "name": "x", "telecom": "y", "identifier": null}'),
+    ],
+)
+def test_a_broken_file_is_copied_clean_left_out_or_refused(tmp_path: Path, key: Path, name: str, data: bytes) -> None:
+    folder = tmp_path / "charts"
+    folder.mkdir()
+    (folder / name).write_bytes(data)
+    try:
+        lines, _ = deidentify_centre(folder, key, tmp_path / "out")
+    except StudyError:
+        assert not (tmp_path / "out").exists()
+    else:
+        assert lines[0] in ("1 file copied, 0 not", "0 files copied, 1 not")
+
+
 def test_a_finding_that_equals_a_hospital_number_is_told_and_not_changed(tmp_path: Path, key: Path) -> None:
     folder = tmp_path / "charts"
     folder.mkdir()

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from chartline.deidentify.grid import Grid, Row
+from chartline.errors import SourceError
 
 Scrub = Callable[[Grid, int, Row], Row]
 
@@ -16,7 +17,10 @@ class Columns:
     """One Parquet file."""
 
     def __init__(self, name: str, path: Path) -> None:
-        self._frame = pl.read_parquet(path)
+        try:
+            self._frame = pl.read_parquet(path)
+        except pl.exceptions.PolarsError as e:
+            raise SourceError(f"{name} is no Parquet file that can be read: {e}", where=name) from None
         headings = tuple(self._frame.columns)
         self.grids = [
             Grid(name, Path(name).stem, headings, 0, self._records, lambda r, c: f"row {r + 1}!{headings[c]}")

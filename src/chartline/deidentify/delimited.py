@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from chartline.deidentify.grid import Grid, Row, as_text, header_row
+from chartline.deidentify.grid import FIRST, Grid, Row, as_text, header_row, is_form
 from chartline.errors import SourceError
 
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")
@@ -28,12 +28,14 @@ class Delimited:
         self._path, self._name = path, name
         self._encoding = _encoding(path)
         self._delimiter = self._told_delimiter()
-        first: list[Row] = list(islice(self._records(), 15))
+        first: list[Row] = list(islice(self._records(), FIRST))
         head = header_row(first)
         headings = tuple(as_text(c) for c in first[head]) if first else ()
-        self.grids = [
-            Grid(name, Path(name).stem, headings, head + 1, self._records, lambda r, c: f"row {r + 1}!{headings[c]}")
-        ]
+
+        def place(r: int, c: int) -> str:
+            return f"row {r + 1}!{headings[c]}"
+
+        self.grids = [Grid(name, Path(name).stem, headings, head + 1, self._records, place, is_form(first))]
 
     def _records(self) -> Iterator[Row]:
         with self._path.open(encoding=self._encoding, newline="") as f:

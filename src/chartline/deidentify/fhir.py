@@ -98,15 +98,17 @@ class FhirScrubber:
     def _know(self, file: str, r: Resource) -> None:
         if r["resourceType"] not in _PEOPLE:
             return
-        for name in r.get("name") or []:
-            words = [*(name.get("given") or []), name.get("family") or "", name.get("text") or ""]
-            for word in (" ".join(w for w in words[:-1] if w), words[-1]):
-                self._scrubber.know(Decision(file, "", "name", Kind.NAME, Action.DROP, ""), word)
-        for telecom in r.get("telecom") or []:
-            self._scrubber.know(
-                Decision(file, "", "telecom", Kind.TELEPHONE, Action.DROP, ""), telecom.get("value", "")
+        for name in _objects(r.get("name")):
+            given = name.get("given") or []
+            whole = " ".join(
+                str(w) for w in (*(given if isinstance(given, list) else [given]), name.get("family")) if w
             )
-        numbers = [i.get("value", "") for i in r.get("identifier") or []]
+            for word in (whole, str(name.get("text") or "")):
+                self._scrubber.know(Decision(file, "", "name", Kind.NAME, Action.DROP, ""), word)
+        for telecom in _objects(r.get("telecom")):
+            dropped = Decision(file, "", "telecom", Kind.TELEPHONE, Action.DROP, "")
+            self._scrubber.know(dropped, str(telecom.get("value", "")))
+        numbers = [str(i.get("value", "")) for i in _objects(r.get("identifier"))]
         for number in numbers:
             if not is_study_code([number]):
                 self._scrubber.know(Decision(file, "", "identifier", Kind.HOSPITAL, Action.PSEUDONYM, ""), number)
@@ -191,3 +193,8 @@ class FhirScrubber:
             )
             self._done.decisions.append(self._decisions[key])
         self._decisions[key].cells += 1
+
+
+def _objects(node: Any) -> list[Resource]:
+    """The objects of an element that should be a list of them, whatever it is."""
+    return [n for n in node if isinstance(n, dict)] if isinstance(node, list) else []

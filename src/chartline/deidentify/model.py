@@ -75,6 +75,7 @@ class Done:
     fingerprint: str
     files: dict[str, str] = field(default_factory=dict)  # file -> what was done with it
     decisions: list[Decision] = field(default_factory=list)
+    kept: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # columns that are no identifier
     in_text: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # file, table, column, kind
     remaining: dict[tuple[str, str, str, str], Remaining] = field(default_factory=dict)
     shifted: int = 0  # dates

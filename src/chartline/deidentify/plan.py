@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from chartline.deidentify.grid import Grid, as_text
+from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.model import Action, Decision, Options
-from chartline.deidentify.recognise import Identifier, Kind, find_identifier, heading_words, is_study_code
+from chartline.deidentify.recognise import Identifier, Kind, find_identifier, heading_kind, heading_words, is_study_code
 
 _ACTIONS = {Kind.HOSPITAL: Action.PSEUDONYM, Kind.NATIONAL: Action.PSEUDONYM}
 _MARKED = "marked as an identifier in the REDCap data dictionary"
 _FIELD, _IDENTIFIER, _TYPE = "variable field name", "identifier", "text validation type or show slider number"
+_VAGUE_LABELS = ("patient", "names")
 _LINKS = (Kind.SUBJECT, Kind.HOSPITAL, Kind.NATIONAL)
 Decisions = dict[int, Decision]  # by column
 
@@ -78,6 +79,16 @@ def plan_known(
             action = _ACTIONS.get(kind, Action.DROP)
             reason = f"its values are those of a column that is a {kind}"
             decisions[i] = Decision(grid.file, grid.table, heading, kind, action, reason)
+
+
+def labelled(grid: Grid, row: Row, c: int) -> Decision | None:
+    """Return what is done with a cell whose left neighbour says that it is an identifier: "Mobile | 98765 43210", as in
+    forms that have their headings in a column, and in tables of names and values."""
+    label = row[c - 1] if c else None
+    kind = heading_kind(label) if isinstance(label, str) else None
+    if kind in (None, Kind.SUBJECT) or heading_words(str(label)) in _VAGUE_LABELS:
+        return None
+    return Decision(grid.file, grid.table, str(label), kind, _ACTIONS.get(kind, Action.DROP), "the cell before says so")
 
 
 def patient_columns(decisions: Decisions) -> list[int]:

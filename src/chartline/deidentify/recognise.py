@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Kind(StrEnum):
@@ -108,6 +109,8 @@ _SHAPES: tuple[tuple[Kind, re.Pattern[str], str], ...] = (
     (Kind.TELEPHONE, re.compile(r"(?:\+\d{1,3}[ -]?|0)?[6-9]\d{4}[ -]?\d{5}"), "mobile numbers"),
     (Kind.TELEPHONE, re.compile(r"\+\d{1,3}[ -]?\(?\d{2,5}\)?(?:[ -]?\d{2,5}){1,3}"), "telephone numbers"),
 )
+_VAGUE = ("patient", "name", "names")  # which other things than people have
+_LONGEST = 60  # letters of a heading that can be one of an identifier
 _ENOUGH = 0.5  # of the values of a column must have a shape
 # No "Sr" (serum as often as senior or sister), no "MRD" without "no" (residual disease).
 _TITLES = r"(?:Mr|Mrs|Ms|Miss|Shri|Smt|Sri|Dr|Prof|Master|Baby|Kumari|Kum)"
@@ -145,11 +148,9 @@ def find_identifier(heading: str, values: Sequence[str]) -> Identifier | None:
     `values` are the different values of the column, or a sample of them.
     """
     words = heading_words(heading)
-    for kind, pattern in _HEADINGS:
-        if re.fullmatch(pattern, words):
-            if kind is Kind.NAME and words in ("patient", "name", "names") and not _like_names(values):
-                continue
-            return Identifier(kind, f"the heading says {kind}", 0.95)
+    kind = heading_kind(heading)
+    if kind is not None and (words not in _VAGUE or _like_names(values)):
+        return Identifier(kind, f"the heading says {kind}", 0.95)
     shaped = _by_shape(values)
     if shaped is not None:
         return shaped
@@ -157,6 +158,13 @@ def find_identifier(heading: str, values: Sequence[str]) -> Identifier | None:
         if re.search(rf"\b(?:{_INSIDE_WORDS[kind]})\b", words):
             return Identifier(kind, f"the heading speaks of {kind}", 0.75)
     return None
+
+
+@lru_cache(10_000)
+def heading_kind(heading: str) -> Kind | None:
+    """Return the kind that a heading says as a whole, None where it says none."""
+    words = heading_words(heading) if len(heading) <= _LONGEST else ""
+    return next((kind for kind, pattern in _HEADINGS if re.fullmatch(pattern, words)), None)
 
 
 def heading_words(heading: str) -> str:

@@ -33,6 +33,7 @@ def build_document(done: Done, version: str, made: str) -> Document:
         Heading("What was recognised"),
         *_decisions(done),
         *_in_text(done),
+        *_kept(done),
         Heading("Dates"),
         Paragraph(_dates(done)),
         Heading("Files"),
@@ -111,6 +112,14 @@ def _decisions(done: Done) -> list[Block]:
     return [_table("Columns that are identifiers.", header, rows, (2.2, 1.8, 1.4, 1.6, 0.7, 2.4))]
 
 
+def _kept(done: Done) -> list[Block]:
+    rows = [(f"{f}{_of(t, f)}", "; ".join(columns)) for (f, t), columns in done.kept.items() if columns]
+    if not rows:
+        return []
+    caption = "Columns left as they are: none of them may name a person."
+    return [_table(caption, ("Table", "Columns"), rows, (2, 6))]
+
+
 def _in_text(done: Done) -> list[Block]:
     rows = [(f"{f}{_of(t, f)}", c, kind, str(n)) for (f, t, c, kind), n in sorted(done.in_text.items())]
     if not rows:
@@ -121,9 +130,10 @@ def _in_text(done: Done) -> list[Block]:
 def _dates(done: Done) -> str:
     if not done.options.shift_days:
         return "Dates were not shifted."
+    verb = "was" if done.shifted == 1 else "were"
     said = [
-        f"{counted(done.shifted, 'date')} were shifted by up to {done.options.shift_days} days, each patient's by the "
-        f"same number of days, so that intervals stay; text dates were read as {done.options.order}."
+        f"{counted(done.shifted, 'date')} {verb} shifted by up to {done.options.shift_days} days, each patient's by "
+        f"the same number of days, so that intervals stay; text dates were read as {done.options.order}."
     ]
     if done.partial:
         said.append(

@@ -15,8 +15,8 @@ from chartline.deidentify.delimited import Delimited
 from chartline.deidentify.fhir import Fhir, FhirScrubber
 from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.key import Key
-from chartline.deidentify.model import Action, Done, Options
-from chartline.deidentify.plan import Decisions, patient_columns, plan_grids, plan_known
+from chartline.deidentify.model import Decision, Done, Options
+from chartline.deidentify.plan import Decisions, labelled, patient_columns, plan_grids, plan_known
 from chartline.deidentify.recognise import heading_words
 from chartline.deidentify.scrub import Scrubber
 from chartline.deidentify.workbook import Workbook
@@ -41,6 +41,7 @@ class Folder:
         self._options = options
         self._tables: dict[str, Gridded] = {}
         self._resources: dict[str, Fhir] = {}
+        self._labels: dict[tuple[str, str, str], Decision] = {}
         for file in _files(folder):
             self._open(file, file.relative_to(folder).as_posix())
         self._decide(key)
@@ -86,16 +87,24 @@ class Folder:
         for grid in grids:
             if grid.table != Path(grid.file).stem:
                 self.scrubber.check_name(grid.table, "a sheet")
+        for grid in grids:
+            named = [h for i, h in enumerate(grid.headings) if h and i not in self._decisions[grid.file, grid.table]]
+            self.done.kept[grid.file, grid.table] = named
         self.done.decisions[:0] = [d for of in self._decisions.values() for d in of.values()]
 
     def _know(self, grid: Grid, decisions: Decisions) -> None:
         """Read a grid for what it knows of people."""
         linking = patient_columns(decisions)
-        if not any(d.action is not Action.KEEP for d in decisions.values()) and len(linking) < 2:
-            return
-        for row in _body(grid):
-            for i, decision in decisions.items():
-                self.scrubber.know(decision, as_text(row[i]) if i < len(row) else "")
+        for r, row in enumerate(grid.rows()):
+            if r == grid.head - 1 and not grid.form:
+                continue
+            for i, cell in enumerate(row):
+                decision = decisions.get(i) if r >= grid.head else None
+                decision = decision or labelled(grid, row, i)
+                if decision is not None:
+                    self.scrubber.know(decision, as_text(cell))
+            if r < grid.head:
+                continue
             self.scrubber.link(as_text(row[i]) for i in linking if i < len(row))
 
     def write(self, out: Path) -> None:
@@ -119,7 +128,7 @@ class Folder:
         cells: Row = []
         for c, cell in enumerate(row):
             heading = grid.headings[c] if c < len(grid.headings) else ""
-            decision = None if in_head else decisions.get(c)
+            decision = (None if in_head else decisions.get(c)) or self._labelled(grid, r, row, c)
             above = r < grid.head - 1
             where = (
                 grid.file,
@@ -127,11 +136,21 @@ class Folder:
                 _ABOVE if above else heading,
                 grid.place(r, c) if heading else f"row {r + 1}",
             )
-            if r == grid.head - 1 and isinstance(cell, str):
+            if r == grid.head - 1 and decision is None and isinstance(cell, str):
                 cells.append(self.scrubber.text(cell, where, told=False))
             else:
                 cells.append(self.scrubber.cell(cell, decision, patient, where))
         return self._with_birth(grid, row, cells, patient) if patient and self._options.shift_days else cells
+
+    def _labelled(self, grid: Grid, r: int, row: Row, c: int) -> Decision | None:
+        """The decision about a cell whose left neighbour names it; one for all cells with that label."""
+        found = labelled(grid, row, c) if grid.form or r != grid.head - 1 else None
+        if found is None or row[c] is None:
+            return None
+        if not (known := self._labels.get((found.file, found.table, found.column))):
+            known = self._labels[found.file, found.table, found.column] = found
+            self.done.decisions.append(found)
+        return known
 
     def _with_birth(self, grid: Grid, row: Row, cells: Row, patient: str) -> Row:
         """Shift a date of birth that stands in three columns."""
@@ -154,12 +173,6 @@ def _files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not path.is_symlink() and not hidden:
             yield path
-
-
-def _body(grid: Grid) -> Iterator[Row]:
-    for i, row in enumerate(grid.rows()):
-        if i >= grid.head:
-            yield row
 
 
 def _patient(row: Row, columns: list[int]) -> str | None:

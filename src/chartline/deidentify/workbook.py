@@ -16,7 +16,7 @@ from typing import Any
 
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from chartline.deidentify.grid import Cell, Grid, Row, as_text, header_row
+from chartline.deidentify.grid import Cell, Grid, Row, as_text, header_row, is_form
 from chartline.sources.workbook_xml import SheetFacts, inspect_workbook
 
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that tells nothing
@@ -49,7 +49,7 @@ class Workbook:
         def again() -> Iterator[Row]:
             yield from rows
 
-        return Grid(file, sheet, headings, head + 1, again, lambda r, c: f"{_letters(c)}{r + 1}")
+        return Grid(file, sheet, headings, head + 1, again, lambda r, c: f"{_letters(c)}{r + 1}", is_form(rows))
 
     def write(self, to: Path, scrub: Scrub) -> None:
         """Write the copy, every row scrubbed."""
