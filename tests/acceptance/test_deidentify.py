@@ -181,7 +181,7 @@ def test_what_was_done_is_reported_and_what_could_not_be_copied(tmp_path: Path, 
     assert "letter.txt: not copied: plain text" in said
     assert "registry.xlsx!Patients MRN: replaced by a pseudonym: 2 cells (the heading says hospital number)" in said
     assert "redcap.csv nickname: dropped: 1 cell (marked as an identifier in the REDCap data dictionary)" in said
-    assert "registry.xlsx: 1 cell comments were left out." in said
+    assert "registry.xlsx: 1 comment left out." in said
     record = json.loads((tmp_path / "out" / "deidentification.json").read_text())
     assert record["files"]["note.csv"]["what"] == "copied"
     assert KEY not in "".join(_texts(tmp_path / "out").values())

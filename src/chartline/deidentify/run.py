@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+from chartline.core.sentences import counted
 from chartline.deidentify.columns import Columns
 from chartline.deidentify.delimited import Delimited
 from chartline.deidentify.fhir import Fhir, FhirScrubber
@@ -64,7 +65,7 @@ class Folder:
             book = Workbook(name, file.read_bytes())
             self._tables[name] = book
             if book.comments:
-                self.done.notes.append(f"{name}: {book.comments} cell comments were left out.")
+                self.done.notes.append(f"{name}: {counted(book.comments, 'comment')} left out.")
             if ending == ".xlsm":
                 self.done.notes.append(f"{name}: macros were left out.")
         else:

@@ -138,7 +138,8 @@ class Scrubber:
         rest, known = self._known(text[at:])
         kinds += known
         out += rest
-        looks = tuple(like_identifiers(out)) if " " in out.strip() else ()
+        own = _PART.sub(lambda m: "" if m[0] in self._pseudonyms else m[0], out)
+        looks = tuple(like_identifiers(own)) if " " in out.strip() else ()
         if self._options.shift_days and holds_date(out):
             looks = (*looks, "a date that was not shifted")
         return out, tuple(kinds), looks

@@ -19,6 +19,7 @@ from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 from chartline.deidentify.grid import Cell, Grid, Row, as_text, header_row, is_form
 from chartline.sources.workbook_xml import SheetFacts, inspect_workbook
 
+_WIDTH = 14  # letters of a column, so that a date can be seen
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that tells nothing
 _DAY, _MOMENT, _TIME, _PER_CENT = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "hh:mm:ss", "0.00%"
 Scrub = Callable[[Grid, int, Row], Row]
@@ -64,6 +65,8 @@ class Workbook:
         for grid in self.grids:
             sheet = book.add_worksheet(grid.table)
             facts = self._facts.get(grid.table, SheetFacts())
+            if grid.headings:
+                sheet.set_column(0, len(grid.headings) - 1, _WIDTH)
             self._merge(sheet, grid.table)
             for r, row in enumerate(grid.rows()):
                 for c, cell in enumerate(scrub(grid, r, row)):
