@@ -6,6 +6,9 @@
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
     draft_mapping    a centre's files -> a proposed mapping, which a person signs
+    diff_cuts        the out folders of two runs -> what changed, and who moved which number
+    quality_study    the quality of each centre's data, reported
+    deidentify_centre  a centre's files copied without direct identifiers
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -37,9 +40,11 @@ from chartline.study import StudyData, StudyRun
 if TYPE_CHECKING:
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
+    from chartline.cuts.model import Difference
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping
+    from chartline.quality.model import Quality
     from chartline.queries.loop import Exported, Imported
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
@@ -313,6 +318,67 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 
     tell("Deriving and counting every specification")
     return estimate_multiverse(data, str(protocol_file(study)))
+
+
+def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = _silent) -> Difference:
+    """Compare the out folders of two runs; write the difference to `out`, all of it or nothing, if one is named."""
+    from chartline.cuts.compare import compare_cuts
+    from chartline.cuts.read import read_cut
+    from chartline.cuts.write import MARK, write_difference
+    from chartline.outputs import staged
+
+    tell("Reading the cuts")
+    cuts = read_cut(old), read_cut(new)
+    tell("Comparing")
+    done = compare_cuts(*cuts)
+    if out is not None:
+        with staged(out, MARK) as folder:
+            write_difference(done, folder)
+    tell("")
+    return done
+
+
+def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: Tell = _silent) -> Quality:
+    """Measure the quality of every centre's data and put the report at `out`, all of it or nothing."""
+    from chartline.outputs import staged
+    from chartline.quality.measure import measure_quality
+    from chartline.quality.write import MARK, write_quality
+
+    with staged(out, MARK) as folder:
+        data = read_study(study, answers=answers, tell=tell)
+        raw = read_study(study, use_answers=False, tell=tell) if data.applied else data
+        tell("Deriving")
+        _, adam, _ = derive_study(data)
+        done = measure_quality(data, raw, adam)
+        tell("Writing the report")
+        write_quality(done, folder)
+    tell("")
+    return done
+
+
+def deidentify_centre(
+    folder: Path,
+    key: Path,
+    out: Path,
+    *,
+    drop: Sequence[str] = (),
+    pseudonym: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    swapped: Sequence[str] = (),
+    shift_days: int = 0,
+    dates: str = "ISO",
+) -> tuple[list[str], bool]:
+    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made."""
+    from chartline.deidentify.dates import order_of
+    from chartline.deidentify.model import Options
+    from chartline.deidentify.report import report_lines
+    from chartline.deidentify.write import deidentify_to
+
+    options = Options(
+        frozenset(drop), frozenset(pseudonym), frozenset(keep), shift_days, order_of(dates), frozenset(swapped)
+    )
+    done, made = deidentify_to(folder, key, out, options)
+    return list(report_lines(done)), made
 
 
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:

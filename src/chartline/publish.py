@@ -64,6 +64,20 @@ def write_run(run: StudyRun, folder: Path) -> None:
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
     write_assertions(run, folder)
+    write_cut(run, folder / "cut")
+
+
+def write_cut(run: StudyRun, folder: Path) -> None:
+    """What `chartline diff` needs besides: every mapped value with its cell, the protocol, who is withheld of what."""
+    import json
+
+    from chartline.trace.charted import charted_values
+
+    folder.mkdir()
+    _write_parquet(charted_values(run.study.data), folder / "charted.parquet")
+    _write_parquet(run.adam.withheld, folder / "withheld.parquet")
+    declared = run.study.protocol.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (folder / "protocol.json").write_text(json.dumps(declared, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_assertions(run: StudyRun, folder: Path) -> None:
