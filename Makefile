@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types docs benchmark bench-survival clean
+.PHONY: demo test lint types docs benchmark bench-survival huge clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -25,6 +25,10 @@ benchmark: $(VENV)/.ready-test
 bench-survival: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas statsmodels lifelines survival
 	$(BIN)/python benchmarks/survival.py --table benchmarks/README.md $(BENCH)
+
+# A CSV file of 2 GB, 1,000,000 rows by 200 columns, and the memory that reading it takes: about 4 GB, in a minute.
+huge: $(VENV)/.ready-test
+	CHARTLINE_HUGE_ROWS=1000000 $(BIN)/python -m pytest -s tests/mess/test_mess_huge.py
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartline needs Python 3.11 or later; run make PYTHON=python3.12 ...")'

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from chartline.core.inert import inert
 from chartline.core.query import Query, Severity, Topic
 
 CSV_COLUMNS = ("query_id", "severity", "centre", "subject", "rule", "addresses", "saw", "message", "ask", "topics")
@@ -53,7 +54,9 @@ _README = (
 
 
 def write_queries_csv(queries: Iterable[Query], path: Path) -> None:
-    """Write one row a query (UTF-8); several addresses are joined by ' | ', several topics by ';'."""
+    """Write one row a query (UTF-8); several addresses are joined by ' | ', several topics by ';'.
+
+    What a spreadsheet program would compute gets an apostrophe in front (`core/inert.py`)."""
     with path.open("w", encoding="utf-8", newline="") as f:
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
@@ -62,7 +65,8 @@ def write_queries_csv(queries: Iterable[Query], path: Path) -> None:
 
 def _csv_row(q: Query) -> tuple[str, ...]:
     topics = ";".join(sorted(q.topics))
-    return (q.id, q.severity, q.centre, q.subject, q.rule, " | ".join(q.addresses), q.saw, q.message, q.ask, topics)
+    cells = (q.id, q.severity, q.centre, q.subject, q.rule, " | ".join(q.addresses), q.saw, q.message, q.ask, topics)
+    return tuple(map(inert, cells))
 
 
 def write_query_workbooks(queries: Sequence[Query], folder: Path, study: str) -> None:
