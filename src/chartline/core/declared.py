@@ -156,6 +156,8 @@ class _Extent:
             if anchor:
                 self._sizes[anchor] = self._values - before
         elif name == "ScalarEvent":
+            if not event.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in event.value):
+                raise ValueError("half of a character (a lone surrogate)")
             self._values += 1
             if event.anchor:
                 self._sizes[event.anchor] = 1
@@ -277,7 +279,7 @@ def _line(text: str, loc: tuple[Any, ...]) -> int:
     from ruamel.yaml import YAML
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    node: Any = YAML(typ="rt").compose(text)  # places alone: what values stand there is no matter here
+    node: Any = YAML(typ="safe").compose(text)  # places alone: what values stand there is no matter here
     line = 0
     for part in loc:
         if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
