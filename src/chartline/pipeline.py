@@ -144,8 +144,7 @@ def read_study(
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
         queries += unsigned_queries(mapping, centre.mapping)
-        for file in source.files:
-            inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
+        inputs |= {f"{centre.folder}/{file}": digest for file, digest in source.files.items()}
     check_inputs(standing.lock, inputs, home)
     queries += _answers_left_over(amendments, protocol)
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real

@@ -53,7 +53,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
-    "python_calamine": ("sources/workbook.py", "deidentify/workbook.py"),
+    "python_calamine": ("sources/grid.py",),
     "rich": ("cli",),
     "ruamel": ("core/declared.py",),
     "scipy": ("stats",),

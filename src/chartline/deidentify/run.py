@@ -22,7 +22,7 @@ from chartline.deidentify.recognise import heading_words
 from chartline.deidentify.scrub import Scrubber
 from chartline.deidentify.workbook import Workbook
 from chartline.errors import SourceError
-from chartline.sources.folder import seems
+from chartline.sources.folder import SourceFile, seems
 
 _BIRTH = ("year of birth", "month of birth", "day of birth")  # OMOP has a date of birth in three columns
 _HEAD = 4096
@@ -62,7 +62,7 @@ class Folder:
         elif ending in (".csv", ".tsv"):
             self._tables[name] = Delimited(name, file)
         elif ending in (".xlsx", ".xlsm") and seems(file.read_bytes()) == "an Excel workbook":
-            book = Workbook(name, file.read_bytes())
+            book = Workbook(SourceFile(name, file))
             self._tables[name] = book
             if book.comments:
                 self.done.notes.append(f"{name}: {counted(book.comments, 'comment')} left out.")

@@ -1,4 +1,4 @@
-"""Spreadsheets: read by calamine, written anew by xlsxwriter, sheet by sheet and cell by cell.
+"""Spreadsheets: read as `sources/workbook.py` reads them, written anew by xlsxwriter, sheet by sheet and cell by cell.
 
 The copy holds what the cells hold and nothing else: no comment, author, name of a saver, header, footer, picture,
 formula, macro or link to another file, each of which can name a person. Positions, sheet names and their order,
@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
-
 from chartline.deidentify.grid import Cell, Grid, Row, as_text, header_row, is_form
-from chartline.sources.workbook_xml import SheetFacts, inspect_workbook
+from chartline.sources.folder import SourceFile
+from chartline.sources.workbook import open_sheets
+from chartline.sources.workbook_xml import SheetFacts
 
 _WIDTH = 14  # letters of a column, so that a date can be seen
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that tells nothing
@@ -28,20 +27,12 @@ Scrub = Callable[[Grid, int, Row], Row]
 class Workbook:
     """One xlsx file. Sheets without cells are copied empty."""
 
-    def __init__(self, name: str, data: bytes) -> None:
-        self._book = CalamineWorkbook.from_filelike(BytesIO(data))
-        self._facts = inspect_workbook(data)
-        self._cells = {
-            sheet.name: self._sheet(sheet.name)
-            for sheet in self._book.sheets_metadata
-            if sheet.typ is SheetTypeEnum.WorkSheet
-        }
-        self.grids = [self._grid(name, sheet, rows) for sheet, rows in self._cells.items()]
+    def __init__(self, file: SourceFile) -> None:
+        """Read the cells. Raises SourceError where the file is damaged or larger than is read."""
+        self._sheets, self._facts = open_sheets(file)
+        cells = {name: [[None if c == "" else c for c in row] for row in s.rows] for name, s in self._sheets.items()}
+        self.grids = [self._grid(file.name, sheet, rows) for sheet, rows in cells.items()]
         self.comments = sum(len(f.comments) for f in self._facts.values())
-
-    def _sheet(self, name: str) -> list[Row]:
-        rows = self._book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        return [[None if cell == "" else cell for cell in row] for row in rows]
 
     def _grid(self, file: str, sheet: str, rows: list[Row]) -> Grid:
         head = header_row(rows)
@@ -61,7 +52,6 @@ class Workbook:
         )
         book.set_properties({"author": "", "company": "", "created": _FIXED_DAY})
         formats = {f: book.add_format({"num_format": f}) for f in (_DAY, _MOMENT, _TIME, _PER_CENT)}
-        visible = {sheet.name: sheet.visible for sheet in self._book.sheets_metadata}
         for grid in self.grids:
             sheet = book.add_worksheet(grid.table)
             facts = self._facts.get(grid.table, SheetFacts())
@@ -72,13 +62,13 @@ class Workbook:
                 for c, cell in enumerate(scrub(grid, r, row)):
                     _write_cell(sheet, r, c, cell, formats, (r, c) in facts.percents)
             self._lay_out(sheet, facts)
-            if visible[grid.table] is not SheetVisibleEnum.Visible:
+            if not self._sheets[grid.table].visible:
                 sheet.hide()
         book.close()
 
     def _merge(self, sheet: Any, name: str) -> None:
         """Merge the ranges before their cells are written, for merging writes blanks."""
-        for (top, left), (bottom, right) in self._book.get_sheet_by_name(name).merged_cell_ranges or []:
+        for (top, left), (bottom, right) in self._sheets[name].merged:
             if (top, left) != (bottom, right):
                 sheet.merge_range(top, left, bottom, right, "")
 

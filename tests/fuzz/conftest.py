@@ -1,0 +1,17 @@
+"""The small study is made once; `make fuzz` asks for more runs than a usual test does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from small_study import SmallStudy
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStudy]:
+    yield SmallStudy(tmp_path_factory.mktemp("study"))
