@@ -16,7 +16,7 @@ import pytest
 
 from chartline.core.query import Query, Severity, Topic
 from chartline.errors import StateError
-from chartline.mapping.amendments import Action, Amendment, read_amendments
+from chartline.mapping.amendments import Action, Amendment, format_amendments, read_amendments
 from chartline.state.log import START, Entry, Event, check_chain
 from chartline.state.standing import QueryState, amendment_record, query_of, query_record, standing_of
 from chartline.state.store import has_state, read_log, read_standing, rebuild, writing
@@ -144,6 +144,17 @@ def test_the_text_says_what_the_database_says(tmp_path: Path) -> None:
     assert queries.startswith(f"{QUERY.id},accepted,A,A-01,block,after_death,2026-11-26,2026-11-26,,corrected,")
 
 
+@pytest.mark.parametrize("reason", ["two\nlines", "a\u2028b\u0085c", 'a "quoted", word', "हाँ 🩸", "tab\tbell\x07"])
+def test_whatever_people_write_survives_database_and_text(tmp_path: Path, reason: str) -> None:
+    with writing(tmp_path, "Ana, MD", clock=lambda: AT) as log:
+        log.add(Event.UNLOCKED, "MINI", {"reason": reason})
+    before = read_log(tmp_path)
+    assert before[0].body == {"reason": reason}
+    (tmp_path / "study.sqlite").unlink()
+    rebuild(tmp_path)
+    assert read_log(tmp_path) == before
+
+
 def test_the_amendments_are_an_answers_file_to_the_letter(tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -151,6 +162,16 @@ def test_the_amendments_are_an_answers_file_to_the_letter(tmp_path: Path) -> Non
     file = tmp_path / "state/amendments.csv"
     (read,) = read_amendments(file)
     assert read == replace(AMENDMENT, kept=False, line=2, file=str(file))
+
+
+@pytest.mark.parametrize("text", ["a,b", 'a "b"', "two\nlines", "a\u2028b", "a\x0bb", "a\x85b", ";", "'x", "हाँ"])
+def test_a_cell_of_any_content_survives_the_answers_file(tmp_path: Path, text: str) -> None:
+    from dataclasses import replace
+
+    file = tmp_path / "answers.csv"
+    file.write_text(format_amendments([replace(AMENDMENT, was=text, reason=text)]), "utf-8")
+    (read,) = read_amendments(file)
+    assert (read.was, read.reason) == (text, text)
 
 
 def test_a_lost_database_is_made_again_from_the_text(tmp_path: Path) -> None:

@@ -111,8 +111,15 @@ def _line(query: Query, number: int, address: str, part: str, places: Places | N
     if not column:
         return Line(query, number, address, quoted, part or quoted, False, address, quoted)
     content = (table.raw(row, column) or "").strip()
-    shown = part if part and (not content or content in part) else f"{column}: {content or '(blank)'}"
+    shown = part if part and (not content or content in part) else _told(query.saw, column, content)
     return Line(query, number, address, content, shown, True, table.address(row), quoted)
+
+
+def _told(saw: str, column: str, content: str) -> str:
+    """Return what a query says of a cell where it does not name one thing a cell: the parts that quote its content."""
+    quotes = re.compile(rf"(?<![\w.]){re.escape(content)}(?![\w.])") if content else None
+    parts = [p for p in saw.split("; ") if quotes is not None and quotes.search(p)]
+    return "; ".join(parts) or f"{column}: {content or '(blank)'}"
 
 
 def _quoted(table: SourceTable, row: int) -> str:

@@ -120,7 +120,7 @@ def take_up(s: Standing, e: Entry) -> None:
 def _move(s: Standing, q: QueryStanding, e: Entry) -> None:
     """Bring one query to the state that an entry about it says."""
     q.history.append(e)
-    if "query" in e.body:
+    if "query" in e.body and e.event is not Event.OPENED:
         q.query = query_of(e.body["query"])
     if e.event is Event.RESTATED:
         return

@@ -83,10 +83,11 @@ def read_log(home: Path) -> tuple[Entry, ...]:
             where=str(file),
             do=f"put {DATABASE} back from your backup, or make it again from the text: chartline log STUDY --rebuild",
         )
+    text = _text_lines(home)  # first: it is written after the database, so that it is never ahead of what is read next
     with _opened(file) as db:
         entries = _entries(db, file)
     check_chain(entries, str(file))
-    _same_text(home, entries)
+    _same_text(home, text, entries)
     return entries
 
 
@@ -125,7 +126,7 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
     Makes the database where there is none. Raises `StateError` where another process keeps it for longer than
     `patience` seconds, or where it cannot be written.
     """
-    read_log(home)  # a text without its database, and a broken chain, are said before anything is held
+    known = read_log(home)  # a text without its database, and a broken chain, are said before anything is held
     file = home / DATABASE
     with _opened(file, patience, create=True) as db:
         with _told(file):
@@ -133,8 +134,10 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
         try:
             if _is_new(db):
                 _create(db)
-            entries = _entries(db, file)
-            check_chain(entries, str(file))
+            entries = known
+            if not _is_last(db, known):
+                entries = _entries(db, file)
+                check_chain(entries, str(file))
             writer = Writer(standing_of(entries), by, clock)
             if entries and _text_is_behind(home, entries):  # a crash between the database and the texts
                 write_texts(home, list(entries), writer.standing)
@@ -151,8 +154,7 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
 
 
 def _text_is_behind(home: Path, entries: tuple[Entry, ...]) -> bool:
-    text = home / FOLDER / LOG
-    return not text.exists() or len(_text_log(text)) < len(entries)
+    return len(_text_lines(home)) < len(entries)
 
 
 def write_texts(home: Path, entries: list[Entry], standing: Standing) -> None:
@@ -182,7 +184,7 @@ def rebuild(home: Path) -> int:
         raise StateError(f"There is a {DATABASE}; it is not replaced.", where=str(file), do="move it away first")
     if not text.exists():
         raise StateError(f"There is no {FOLDER}/{LOG} to make it from.", where=str(text))
-    entries = _text_log(text)
+    entries = [entry_of(line, f"{text}, line {i}") for i, line in enumerate(_text_lines(home), 1)]
     check_chain(entries, str(text))
     new = file.with_name(f".{DATABASE}.new")
     new.unlink(missing_ok=True)
@@ -252,21 +254,23 @@ def _insert(db: sqlite3.Connection, e: Entry) -> None:
     db.execute(f"INSERT INTO log ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def _text_log(text: Path) -> list[Entry]:
-    lines = text.read_text(encoding="utf-8").splitlines()
-    return [entry_of(line, f"{text}, line {i}") for i, line in enumerate(lines, 1)]
+def _is_last(db: sqlite3.Connection, known: tuple[Entry, ...]) -> bool:
+    """Whether nobody has added an entry to those that are known."""
+    last = db.execute("SELECT number, digest FROM log ORDER BY number DESC LIMIT 1").fetchone()
+    return bool(known) and last == (known[-1].number, known[-1].digest)
 
 
-def _same_text(home: Path, entries: tuple[Entry, ...]) -> None:
-    """The text may be behind (a crash between the two), never ahead and never different."""
+def _text_lines(home: Path) -> list[str]:
+    """Return the lines of the text log, [] where there is none."""
     text = home / FOLDER / LOG
-    if not text.exists():
-        return
-    digests = [e.digest for e in entries]
-    said = _text_log(text)
-    for i, entry in enumerate(said):
-        if i >= len(digests) or entry.digest != digests[i] or entry.sealed().digest != digests[i]:
-            what = "is not in" if i >= len(digests) else "is not the same in"
+    return text.read_text(encoding="utf-8").split("\n")[:-1] if text.exists() else []
+
+
+def _same_text(home: Path, text: list[str], entries: tuple[Entry, ...]) -> None:
+    """The text may be behind (a crash between the two), never ahead and never different."""
+    for i, line in enumerate(text):
+        if i >= len(entries) or line != entries[i].line():
+            what = "is not in" if i >= len(entries) else "is not the same in"
             raise StateError(
                 f"Entry {i + 1} of {FOLDER}/{LOG} {what} {DATABASE}.",
                 where=f"{home / DATABASE}, entry {i + 1}",
