@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from chartline.core.identifiers import Kind, is_study_code
 from chartline.deidentify.delimited import read_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Action, Decision, Done, Options
-from chartline.deidentify.recognise import Kind, is_study_code
 from chartline.deidentify.scrub import Scrubber
 from chartline.errors import SourceError
 

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from chartline.deidentify.recognise import heading_kind, heading_words
+from chartline.core.identifiers import heading_kind, heading_words
 
 Cell = str | int | float | bool | dt.date | dt.datetime | dt.time | dt.timedelta | None
 Row = list[Cell]

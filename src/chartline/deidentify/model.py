@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chartline.core.identifiers import Kind
 from chartline.deidentify.dates import Order
-from chartline.deidentify.recognise import Kind
 
 PLACES = 5  # that are named of what may remain in a column
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from chartline.core.identifiers import Identifier, Kind, find_identifier, heading_kind, heading_words, is_study_code
 from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.model import Action, Decision, Options
-from chartline.deidentify.recognise import Identifier, Kind, find_identifier, heading_kind, heading_words, is_study_code
 
 _ACTIONS = {Kind.HOSPITAL: Action.PSEUDONYM, Kind.NATIONAL: Action.PSEUDONYM}
 _MARKED = "marked as an identifier in the REDCap data dictionary"

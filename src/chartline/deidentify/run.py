@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+from chartline.core.identifiers import heading_words
 from chartline.core.sentences import counted
 from chartline.deidentify.columns import Columns
 from chartline.deidentify.delimited import Delimited
@@ -18,7 +19,6 @@ from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Decision, Done, Options
 from chartline.deidentify.plan import Decisions, labelled, patient_columns, plan_grids, plan_known
-from chartline.deidentify.recognise import heading_words
 from chartline.deidentify.scrub import Scrubber
 from chartline.deidentify.workbook import Workbook
 from chartline.errors import SourceError

@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from chartline.core.identifiers import Kind, find_in_text, like_identifiers
 from chartline.deidentify.dates import holds_date, shift_day, shift_text
 from chartline.deidentify.grid import Cell, as_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Action, Decision, Done, Options
-from chartline.deidentify.recognise import Kind, find_in_text, like_identifiers
 from chartline.errors import StudyError
 
 _NUMBER, _NAME = 5, 4  # shortest digits and letters that are searched for

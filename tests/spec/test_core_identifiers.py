@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chartline.deidentify.recognise import Kind, find_identifier, find_in_text, is_study_code, like_identifiers
+from chartline.core.identifiers import Kind, find_identifier, find_in_text, is_study_code, like_identifiers
 
 NAMES = ["Asha Rao", "Vikram Singh"]
 
@@ -129,3 +129,44 @@ def test_a_finding_is_left_alone(text: str) -> None:
 def test_what_may_be_a_name_or_a_number_is_told() -> None:
     assert list(like_identifiers("transferred from Lakshmi Nursing with file 20190012")) == ["name-like", "number-like"]
     assert list(like_identifiers("marrow in remission on 2019-10-05, platelets 120")) == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "values", "kind"),
+    [
+        ("Patient name", ["x"], "name"),
+        ("Father's name", [], "name"),
+        ("Nachname", ["Müller"], "name"),
+        ("Name", ["Asha Rao", "Ravi Kumar"], "name"),
+        ("UHID", ["100234"], "hospital number"),
+        ("MRD No.", ["55"], "hospital number"),
+        ("Mobile no", ["9876543210"], "telephone"),
+        ("Contact", ["9876543210", "8876543210"], "telephone"),
+        ("Remarks", ["a@b.org", "c.d@e.com"], "e-mail"),
+        ("Pin code", ["500032"], "address"),
+        ("ID proof", ["2345 6789 0123"], "national number"),
+        ("SSN", [], "national number"),
+    ],
+)
+def test_headings_and_values_of_other_countries(heading: str, values: list[str], kind: str) -> None:
+    found = find_identifier(heading, values)
+    assert found is not None
+    assert found.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"),
+    [
+        ("Specimen", ["marrow"]),
+        ("Drug name", ["Filgrastim"]),
+        ("Date of birth", ["1990-01-01"]),
+        ("Age", ["34"]),
+        ("Diagnosis", ["B-ALL"]),
+        ("MRD cells acquired", ["1000000"]),
+        ("Name", ["HB", "PLT 1", "ALT 2"]),
+        ("Sex", ["M"]),
+        ("MRD method", ["flow"]),
+    ],
+)
+def test_what_names_no_person(heading: str, values: list[str]) -> None:
+    assert find_identifier(heading, values) is None

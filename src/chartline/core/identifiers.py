@@ -49,30 +49,32 @@ class Found:
 
 # Words of a heading, split at signs and capitals, in small letters. The first kind that fits the whole of it is taken.
 _HEADINGS: tuple[tuple[Kind, str], ...] = (
-    (Kind.EMAIL, r"e ?mail(?: (?:id|address))?|mail id"),
+    (Kind.EMAIL, r"e ?mail(?: (?:id|address))?|mail id|courriel"),
     (
         Kind.TELEPHONE,
         r"(?:tele|cell ?|mobile )?phone(?: (?:no|number))?|tel(?: ?no| number)?|mobile(?: (?:no|number))?|mob(?: no)?|"
-        r"contact(?: (?:no|number|details))?|whatsapp(?: no)?|fax|landline",
+        r"contact(?: (?:no|number|details))?|whatsapp(?: no)?|fax|landline|telefon|handy|t[ée]l[ée]phone|telecom",
     ),
     (
         Kind.NATIONAL,
         r"aadh?aa?r(?: (?:no|number|card))?|pan(?: (?:no|number|card))|ssn|social security(?: (?:no|number))?|"
         r"nhs(?: (?:no|number))?|passport(?: (?:no|number))?|national id(?: ?no)?|voter id|ration card(?: no)?|"
-        r"abha(?: (?:id|no|number))?|insurance(?: (?:id|no|number))|policy (?:no|number)|health id|driving licen[cs]e",
+        r"abha(?: (?:id|no|number))?|insurance(?: (?:id|no|number))|policy (?:no|number)|health id|driving licen[cs]e|"
+        r"steuer ?id|sozialversicherungsnummer|(?:kranken)?versichertennummer|nino|nir|codice fiscale",
     ),
     (
         Kind.HOSPITAL,
         r"mrn|mrd?(?: (?:no|number))|uhid(?: (?:no|number))?|medical record(?: (?:no|number))?|"
         r"hosp(?:ital)?(?: reg(?:istration)?)?(?: (?:no|number|id|num))|(?:patient )?registration(?: (?:no|number))|"
         r"reg (?:no|number)|(?:ip|op|ipd|opd|cr|hn|case|file|chart|folder|unit|bed|admission|account|biopsy|lab|"
-        r"specimen|sample|accession)(?: sheet)?(?: (?:no|number|id))",
+        r"specimen|sample|accession)(?: sheet)?(?: (?:no|number|id))|ip ?no|op ?no|fallnummer|aufnahmenummer|"
+        r"patientennummer kis|nip|hn",
     ),
     (
         Kind.ADDRESS,
         r"(?:(?:home|postal|residential|permanent|present|full) )?address(?: ?\d)?|street|house no|village|taluk|"
         r"tehsil|mandal|pin ?code|post(?:al)? ?code|zip(?: ?code)?|town|city|locality|residence|hometown|native place|"
-        r"location source value|latitude|longitude",
+        r"location source value|latitude|longitude|adresse|stra(?:ss|ß)e|plz|wohnort",
     ),
     (
         Kind.STAFF,
@@ -85,7 +87,8 @@ _HEADINGS: tuple[tuple[Kind, str], ...] = (
         Kind.NAME,
         r"(?:(?:patient|pt|first|last|family|given|full|sur|middle|maiden|fore|father|mother|husband|wife|spouse|"
         r"guardian|relative|attendant|next of kin|caregiver|kin)(?: ?s)? )names?|surname|forename|initials|"
-        r"names? of (?:the )?(?:patient|pt|father|husband|mother|relative)|name of patient|patient|names?|next of kin",
+        r"names? of (?:the )?(?:patient|pt|father|husband|mother|relative)|name of patient|patient|names?|next of kin|"
+        r"vorname|nachname|familienname|geburtsname|nom|pr[ée]nom|cognome|nome",
     ),
     (
         Kind.SUBJECT,
@@ -106,10 +109,11 @@ _SHAPES: tuple[tuple[Kind, re.Pattern[str], str], ...] = (
     (Kind.NATIONAL, re.compile(r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}"), "Aadhaar numbers"),
     (Kind.NATIONAL, re.compile(r"[A-Z]{5}\d{4}[A-Z]"), "PAN numbers"),
     (Kind.NATIONAL, re.compile(r"\d{3}-\d{2}-\d{4}"), "social security numbers"),
+    (Kind.NATIONAL, re.compile(r"\d{3} \d{3} \d{4}"), "NHS numbers"),
     (Kind.TELEPHONE, re.compile(r"(?:\+\d{1,3}[ -]?|0)?[6-9]\d{4}[ -]?\d{5}"), "mobile numbers"),
     (Kind.TELEPHONE, re.compile(r"\+\d{1,3}[ -]?\(?\d{2,5}\)?(?:[ -]?\d{2,5}){1,3}"), "telephone numbers"),
 )
-_VAGUE = ("patient", "name", "names")  # which other things than people have
+_VAGUE = ("patient", "name", "names", "nom", "nome")  # which other things than people have
 _LONGEST = 60  # letters of a heading that can be one of an identifier
 _ENOUGH = 0.5  # of the values of a column must have a shape
 # No "Sr" (serum as often as senior or sister), no "MRD" without "no" (residual disease).
@@ -149,8 +153,10 @@ def find_identifier(heading: str, values: Sequence[str]) -> Identifier | None:
     """
     words = heading_words(heading)
     kind = heading_kind(heading)
-    if kind is not None and (words not in _VAGUE or _like_names(values)):
+    if kind is not None and words not in _VAGUE:
         return Identifier(kind, f"the heading says {kind}", 0.95)
+    if kind is not None and _like_names(values):
+        return Identifier(kind, "names of people", 0.85)
     shaped = _by_shape(values)
     if shaped is not None:
         return shaped
