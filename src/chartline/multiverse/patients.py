@@ -33,6 +33,8 @@ T = TypeVar("T")
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
     *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "laboratory.grading"),
+    *("study.id", "duplicates", "new_therapy", "safety_flags", "laboratory.baseline_days", "report.table1"),
+    "response.criteria",
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
