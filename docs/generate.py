@@ -333,9 +333,13 @@ def commands() -> list[str]:
 
     from chartline.cli import app
 
-    verbs = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    def under(command: Any, words: list[str]) -> list[list[str]]:
+        """The words of a command and of all below it (`redcap`, `redcap pull`)."""
+        below = getattr(command, "commands", {})
+        return [words, *(each for name, one in below.items() for each in under(one, [*words, name]))]
+
     out: list[str] = []
-    for words in ([], *([v] for v in verbs)):
+    for words in under(typer.main.get_command(app), []):
         done = CliRunner().invoke(
             app, [*words, "--help"], prog_name="chartline", env={"COLUMNS": "100", "TERM": "dumb"}
         )

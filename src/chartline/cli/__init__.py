@@ -17,9 +17,10 @@ from chartline.cli import run as _run  # isort: skip
 from chartline.cli import explain as _explain  # isort: skip
 from chartline.cli import verify as _verify  # isort: skip
 from chartline.cli import schema as _schema  # isort: skip
+from chartline.cli import redcap as _redcap  # isort: skip
 from chartline.errors import StudyError
 
-VERBS = (_run, _explain, _verify, _schema)
+VERBS = (_run, _explain, _verify, _schema, _redcap)
 
 _INTERRUPTED = 130  # what typer exits with on Ctrl-C
 
