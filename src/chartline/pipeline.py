@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse
     from chartline.sources.base import SourceData
+    from chartline.sources.redcap_pull import Pulled
     from chartline.state.log import Entry
     from chartline.state.standing import QueryStanding, Standing
 
@@ -209,6 +210,34 @@ def check_study(
     tell("")
     _stop_if_blocked(done.queries, strict)
     return done
+
+
+def pull_redcap(
+    study: Path,
+    centre: str,
+    *,
+    url: str | None = None,
+    token_from: str = "REDCAP_TOKEN",
+    batch: int = 100,
+    files: bool = False,
+    replace: bool = False,
+    tell: Tell = _silent,
+) -> Pulled:
+    """Pull a centre's REDCap project into its folder, under the file names that its mapping reads."""
+    from chartline.mapping.load import load_mapping
+    from chartline.sources.redcap_api import RedcapApi
+    from chartline.sources.redcap_pull import Wanted, pull, token_of, url_of
+
+    found = next((c for c in load_protocol(study).data.centres if c.id == centre), None)
+    if found is None:
+        raise ProtocolError(f"The study has no centre {centre}", where=str(protocol_file(study)), do="name one of its")
+    home = protocol_file(study).parent
+    sources = load_mapping(home / found.mapping).sources if (home / found.mapping).exists() else ()
+    names = next(((s.records, s.dictionary) for s in sources if s.records and s.dictionary), None)
+    records, dictionary = names or ("redcap_records.csv", "redcap_dictionary.csv")
+    folder = home / found.folder
+    api = RedcapApi(url_of(url, folder), token_of(token_from))
+    return pull(api, Wanted(folder, records, dictionary, batch, files, replace), tell)
 
 
 def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:

@@ -144,6 +144,7 @@ class CentreFolder:
     root: Path
     ignore_files: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    aside: list[str] = field(default_factory=list)  # globs of what a reader knows and does not read: no data
 
     def __post_init__(self) -> None:
         if not self.root.is_dir():
@@ -205,7 +206,9 @@ class CentreFolder:
 
     def unread(self) -> list[str]:
         """Return the names of the files that no reader asked for and that the mapping does not ignore."""
-        return [f.name for f in self._files.values() if f.name not in self.used and not self.ignores(f.name)]
+        known = {name for name in self._files if any(fnmatchcase(name, pattern) for pattern in self.aside)}
+        unread = [f.name for name, f in self._files.items() if f.name not in self.used and name not in known]
+        return [name for name in unread if not self.ignores(name)]
 
     def check_whole(self) -> None:
         """Raise SourceError for a link out of the folder, or anything else that is no file, unless it is ignored."""
