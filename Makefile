@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft clean
+.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft huge fuzz clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -37,6 +37,15 @@ bench-survival: $(VENV)/.ready-test
 # How much of the signed mappings of the example a draft proposes right.
 bench-draft: $(VENV)/.ready
 	$(BIN)/python benchmarks/draft.py --table benchmarks/README.md
+
+# A CSV file of 2 GB, 1,000,000 rows by 200 columns, and the memory that reading it takes: about 4 GB, in a minute.
+huge: $(VENV)/.ready-test
+	CHARTLINE_HUGE_ROWS=1000000 $(BIN)/python -m pytest -s tests/mess/test_mess_huge.py
+
+# 10,000 changed files of each kind, for a night (some hours): only queries and StudyErrors may come out.
+FUZZ_RUNS ?= 10000
+fuzz: $(VENV)/.ready-test
+	CHARTLINE_FUZZ_RUNS=$(FUZZ_RUNS) $(BIN)/python -m pytest tests/fuzz
 
 $(VENV)/.ready: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "chartline needs Python 3.11 or later; run make PYTHON=python3.12 ...")'

@@ -6,6 +6,9 @@
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
     draft_mapping    a centre's files -> a proposed mapping, which a person signs
+    diff_cuts        the out folders of two runs -> what changed, and who moved which number
+    quality_study    the quality of each centre's data, reported
+    deidentify_centre  a centre's files copied without direct identifiers
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -37,14 +40,17 @@ from chartline.study import StudyData, StudyRun
 if TYPE_CHECKING:
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
+    from chartline.cuts.model import Difference
     from chartline.derive.model import Adam
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping
+    from chartline.quality.model import Quality
     from chartline.queries.loop import Exported, Imported
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse
     from chartline.sources.base import SourceData
+    from chartline.sources.redcap_pull import Pulled
     from chartline.state.log import Entry
     from chartline.state.standing import QueryStanding, Standing
 
@@ -139,8 +145,7 @@ def read_study(
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
         queries += unsigned_queries(mapping, centre.mapping)
-        for file in source.files:
-            inputs[f"{centre.folder}/{file}"] = digest_file(folder / file)
+        inputs |= {f"{centre.folder}/{file}": digest for file, digest in source.files.items()}
     check_inputs(standing.lock, inputs, home)
     queries += _answers_left_over(amendments, protocol)
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
@@ -205,6 +210,34 @@ def check_study(
     tell("")
     _stop_if_blocked(done.queries, strict)
     return done
+
+
+def pull_redcap(
+    study: Path,
+    centre: str,
+    *,
+    url: str | None = None,
+    token_from: str = "REDCAP_TOKEN",
+    batch: int = 100,
+    files: bool = False,
+    replace: bool = False,
+    tell: Tell = _silent,
+) -> Pulled:
+    """Pull a centre's REDCap project into its folder, under the file names that its mapping reads."""
+    from chartline.mapping.load import load_mapping
+    from chartline.sources.redcap_api import RedcapApi
+    from chartline.sources.redcap_pull import Wanted, pull, token_of, url_of
+
+    found = next((c for c in load_protocol(study).data.centres if c.id == centre), None)
+    if found is None:
+        raise ProtocolError(f"The study has no centre {centre}", where=str(protocol_file(study)), do="name one of its")
+    home = protocol_file(study).parent
+    sources = load_mapping(home / found.mapping).sources if (home / found.mapping).exists() else ()
+    names = next(((s.records, s.dictionary) for s in sources if s.records and s.dictionary), None)
+    records, dictionary = names or ("redcap_records.csv", "redcap_dictionary.csv")
+    folder = home / found.folder
+    api = RedcapApi(url_of(url, folder), token_of(token_from))
+    return pull(api, Wanted(folder, records, dictionary, batch, files, replace), tell)
 
 
 def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:
@@ -313,6 +346,67 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 
     tell("Deriving and counting every specification")
     return estimate_multiverse(data, str(protocol_file(study)))
+
+
+def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = _silent) -> Difference:
+    """Compare the out folders of two runs; write the difference to `out`, all of it or nothing, if one is named."""
+    from chartline.cuts.compare import compare_cuts
+    from chartline.cuts.read import read_cut
+    from chartline.cuts.write import MARK, write_difference
+    from chartline.outputs import staged
+
+    tell("Reading the cuts")
+    cuts = read_cut(old), read_cut(new)
+    tell("Comparing")
+    done = compare_cuts(*cuts)
+    if out is not None:
+        with staged(out, MARK) as folder:
+            write_difference(done, folder)
+    tell("")
+    return done
+
+
+def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: Tell = _silent) -> Quality:
+    """Measure the quality of every centre's data and put the report at `out`, all of it or nothing."""
+    from chartline.outputs import staged
+    from chartline.quality.measure import measure_quality
+    from chartline.quality.write import MARK, write_quality
+
+    with staged(out, MARK) as folder:
+        data = read_study(study, answers=answers, tell=tell)
+        raw = read_study(study, use_answers=False, tell=tell) if data.applied else data
+        tell("Deriving")
+        _, adam, _ = derive_study(data)
+        done = measure_quality(data, raw, adam)
+        tell("Writing the report")
+        write_quality(done, folder)
+    tell("")
+    return done
+
+
+def deidentify_centre(
+    folder: Path,
+    key: Path,
+    out: Path,
+    *,
+    drop: Sequence[str] = (),
+    pseudonym: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    swapped: Sequence[str] = (),
+    shift_days: int = 0,
+    dates: str = "ISO",
+) -> tuple[list[str], bool]:
+    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made."""
+    from chartline.deidentify.dates import order_of
+    from chartline.deidentify.model import Options
+    from chartline.deidentify.report import report_lines
+    from chartline.deidentify.write import deidentify_to
+
+    options = Options(
+        frozenset(drop), frozenset(pseudonym), frozenset(keep), shift_days, order_of(dates), frozenset(swapped)
+    )
+    done, made = deidentify_to(folder, key, out, options)
+    return list(report_lines(done)), made
 
 
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:

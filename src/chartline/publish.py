@@ -51,7 +51,7 @@ def write_run(run: StudyRun, folder: Path) -> None:
     (folder / "definitions.json").write_text(definitions + "\n", encoding="utf-8")
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
     _write_parquet(rows, folder / "results.parquet")
-    rows.write_csv(folder / "results.csv")
+    _write_csv(rows, folder / "results.csv")
     (folder / "adam").mkdir()
     for name, computed in published_tables(run.study.data, run.adam, run.study.protocol.mrd).items():
         table = run.study.data.study_days.texts(computed, *SENTENCES)  # ADMRD is made here
@@ -60,10 +60,24 @@ def write_run(run: StudyRun, folder: Path) -> None:
         _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
     if DOMAIN in run.adam.tables:
         _write_parquet(run.adam[DOMAIN], folder / "adam" / "overrides.parquet")
-        run.adam[DOMAIN].drop("PLACE").write_csv(folder / "overrides.csv")
+        _write_csv(run.adam[DOMAIN].drop("PLACE"), folder / "overrides.csv")
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
     write_assertions(run, folder)
+    write_cut(run, folder / "cut")
+
+
+def write_cut(run: StudyRun, folder: Path) -> None:
+    """What `chartline diff` needs besides: every mapped value with its cell, the protocol, who is withheld of what."""
+    import json
+
+    from chartline.trace.charted import charted_values
+
+    folder.mkdir()
+    _write_parquet(charted_values(run.study.data), folder / "charted.parquet")
+    _write_parquet(run.adam.withheld, folder / "withheld.parquet")
+    declared = run.study.protocol.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (folder / "protocol.json").write_text(json.dumps(declared, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_assertions(run: StudyRun, folder: Path) -> None:
@@ -76,7 +90,7 @@ def write_assertions(run: StudyRun, folder: Path) -> None:
         who = [f"{b.subject}: {b.numbers}" if b.subject else b.numbers for b in v.breaches if named or not b.subject]
         row = {"assertion": v.assertion.id, "sentence": v.assertion.sentence, "compared": v.on, "verdict": v.verdict}
         rows.append(row | {"n": v.n, "breached": len(v.breaches), "for": "; ".join(who), "why": v.why})
-    pl.DataFrame(rows, infer_schema_length=None).write_csv(folder / "assertions.csv")
+    _write_csv(pl.DataFrame(rows, infer_schema_length=None), folder / "assertions.csv")
 
 
 def write_multiverse(multiverse: Multiverse, folder: Path) -> None:
@@ -88,7 +102,7 @@ def write_multiverse(multiverse: Multiverse, folder: Path) -> None:
 
     rows = pl.DataFrame(multiverse_columns(multiverse))
     _write_parquet(rows, folder / "multiverse.parquet")
-    rows.write_csv(folder / "multiverse.csv")
+    _write_csv(rows, folder / "multiverse.csv")
     summary = json.dumps(multiverse_summary(multiverse), indent=2, ensure_ascii=False)
     (folder / "multiverse.json").write_text(summary + "\n", encoding="utf-8")
 
@@ -109,6 +123,17 @@ def write_lock(study: StudyData, folder: Path) -> None:
         held = study.standing.lock
         lock["locked"] = {"by": held.by, "at": held.at, "reason": held.body["reason"], "digest": held.digest}
     (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_csv(table: pl.DataFrame, file: Path) -> None:
+    """A file that people open in a spreadsheet program: no text of a chart or protocol may become a formula."""
+    import polars as pl
+
+    from chartline.core.inert import BEGINNINGS, NUMBER
+
+    text = pl.col(pl.String)
+    computed = text.str.slice(0, 1).is_in(list(BEGINNINGS)) & ~text.str.contains(f"^{NUMBER}$")
+    table.with_columns(pl.when(computed).then("'" + text).otherwise(text).name.keep()).write_csv(file)
 
 
 def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:

@@ -48,17 +48,18 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/toxicity.py",
         ),
         *("trace", "publish.py", "pipeline.py", "multiverse", "simulate"),
+        *("cuts", "quality", "deidentify/columns.py"),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
-    "python_calamine": ("sources/workbook.py",),
+    "python_calamine": ("sources/grid.py",),
     "rich": ("cli",),
     "ruamel": ("core/declared.py",),
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("queries/workbook.py", "draft/review.py", "capture/workbook.py"),
+    "xlsxwriter": ("queries/workbook.py", "draft/review.py", "capture/workbook.py", "deidentify/workbook.py"),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (

@@ -165,3 +165,74 @@ def test_whatever_the_csv_module_writes_is_read_back(
     while expected and not any(expected[-1]):
         expected.pop()
     assert read(tmp_path, text.getvalue().encode(), delimiter=delimiter).frame.rows() == expected
+
+
+# ---------------------------------------------------------------- hostile text
+
+
+@pytest.mark.parametrize("block", [7, 64, 1 << 20])
+def test_a_file_in_blocks_is_the_file_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """Whatever falls on the edge of a block: a quoted line break, a letter of two bytes, a blank first line."""
+    monkeypatch.setattr("chartline.sources.csvblocks.BLOCK_BYTES", block)
+    text = 'id,name\n\n1,"two\nlines, ""quoted"""\n2,Zoë\n\n\n3,\n'
+    for encoding in ("utf-8", "utf-16"):
+        table = read(tmp_path, text.encode(encoding), encoding=encoding)
+        assert table.frame.rows() == [
+            (None, None),
+            ("1", 'two\nlines, "quoted"'),
+            ("2", "Zoë"),
+            *[(None, None)] * 2,
+            ("3", None),
+        ]
+        assert table.address(5, "id") == "d.csv!row 7!id"
+
+
+@pytest.mark.parametrize("block", [16, 1 << 20])
+def test_a_ragged_row_in_a_late_block_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr("chartline.sources.csvblocks.BLOCK_BYTES", block)
+    with pytest.raises(SourceError, match=r"row 52 has 1 values where the headings have 2 \(2 such rows in all\)"):
+        read(tmp_path, b"id,v\n" + b"1,2\n" * 50 + b"3\n" + b"1,2\n" * 20 + b"4\n")
+
+
+def test_a_wrong_byte_in_a_late_block_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chartline.sources.csvblocks.BLOCK_BYTES", 16)
+    with pytest.raises(SourceError, match=r"byte 407 \(eb\) on line 102"):  # 5 + 100 * 4 + 2 bytes before it
+        read(tmp_path, b"id,v\n" + b"1,2\n" * 100 + b"3,\xeb\n")
+
+
+@pytest.mark.parametrize("content", [b"id,v\n1," + b"a" * (9 << 20) + b"\n", b'id,v\n1,"' + b"a,\n" * (3 << 20)])
+def test_a_value_of_nine_megabytes_and_a_quotation_that_swallows_the_rest(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(SourceError, match="row 2 is longer than 8 MB") as error:
+        read(tmp_path, content)
+    assert "quotation mark that is never closed" in error.value.do
+
+
+@pytest.mark.parametrize("where", [10, 5_000])
+def test_a_nul_byte_wherever_it_stands(tmp_path: Path, where: int) -> None:
+    with pytest.raises(SourceError, match=r"NUL character|seems to be binary data"):
+        read(tmp_path, b"id,v\n" + b"1,2\n" * where + b"1,a\0b\n")
+
+
+def test_mixed_line_ends(tmp_path: Path) -> None:
+    assert read(tmp_path, b"id,v\r\n1,a\n2,b\r\n").frame.rows() == [("1", "a"), ("2", "b")]
+    for lone in (b"id,v\r\n1,a\n2,b\r3,c\r\n", b"id\n1\r2\n3\n"):  # the second would be one value of two lines
+        with pytest.raises(SourceError, match=r"row [23] holds a carriage return that ends no line"):
+            read(tmp_path, lone)
+
+
+def test_a_line_break_in_a_quoted_value_of_a_macintosh_file(tmp_path: Path) -> None:
+    assert read(tmp_path, b'id,v\r"1","a\nb"\r').frame.rows() == [("1", "a\nb")]
+
+
+@pytest.mark.parametrize("encoding", ["hex", "utf-7", "unicode_escape", "undefined", "rot13", "a\0b", ""])
+def test_encodings_that_are_none_of_a_file(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(SourceError, match="no encoding"):
+        read(tmp_path, b"id,v\n1,+2AA-\n", encoding=encoding)
+
+
+def test_a_table_too_large_to_hold_is_refused_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chartline.sources.csvtext.TABLE_CELLS", 200)
+    assert read(tmp_path, b"id,v\n" + b"1,2\n" * 100).frame.height == 100
+    for late in (b"", b'5" needle,2\n'):  # by either parser
+        with pytest.raises(SourceError, match=r"d.csv is too large to hold"):
+            read(tmp_path, b"id,v\n" + late + b"1,2\n" * 101)

@@ -402,3 +402,37 @@ def test_the_other_tail() -> None:
 )
 def test_the_slip_that_would_explain_a_date(value: str, low: str, high: str, said: str) -> None:
     assert likely_slip(value, dt.date.fromisoformat(low), dt.date.fromisoformat(high)) == said
+
+
+@pytest.mark.parametrize(
+    ("rule", "tables", "said"),
+    [
+        (
+            "relapse_order",
+            {"SS": "USUBJID|RELAPSE|RELDTC|LKADTC\nP2|Y|2019-06-20|2021-01-01"},
+            "The relapse is dated before the first dose. "
+            "It would fit if the year was typed one year too early (2020-06-20).",
+        ),
+        (
+            "relapse_order",
+            {"SS": "USUBJID|RELAPSE|RELDTC|LKADTC\nP2|Y|2018-06-20|2021-01-01"},
+            "The relapse is dated before the first dose.",  # no single slip would do
+        ),
+        (
+            "procedure_timing",
+            {"PR": "USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC\nP2|ALLOGENEIC HSCT|Y|AFTER|2019-04-28"},
+            "Allogeneic HSCT is recorded as after the index treatment, but its date is before the first dose. "
+            "It would fit if the year was typed one year too early (2020-04-28).",
+        ),
+        (
+            "after_death",
+            {"SS": "USUBJID|DTHFL|DTHDTC\nP2|Y|2019-12-28"},
+            "Death on 2019-12-28 is before other records: dose on 2020-01-01. "
+            "It would fit if the year was typed one year too early (2020-12-28).",
+        ),
+    ],
+)
+def test_a_date_out_of_order_names_the_slip_that_would_explain_it(
+    reference_protocol: Protocol, rule: str, tables: dict[str, str], said: str
+) -> None:
+    assert one(asked(reference_protocol, rule, **tables)).message == said

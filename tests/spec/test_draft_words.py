@@ -8,7 +8,6 @@ from chartline.draft.codes import Codes
 from chartline.draft.composite import split_text
 from chartline.draft.dates import Verdict, judge
 from chartline.draft.headings import find_unit, take_apart
-from chartline.draft.identifiers import find_identifier
 from chartline.draft.layout import Layout, find_layout
 from chartline.draft.model import Target
 from chartline.draft.profile import profile_cells
@@ -224,51 +223,6 @@ def test_a_stated_unit_that_the_values_contradict_is_a_question() -> None:
     assert "the heading says mg/dL" in found.reason
     assert unit_of_test("PLT", "G/l", [120, 80, 40, 33, 250]).unit == "10^9/L"  # giga per litre, not grams
     assert unit_of_test("PLT", "g/dL", []).unit == ""
-
-
-# identifiers --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("heading", "values", "kind"),
-    [
-        ("Patient name", ["x"], "name"),
-        ("Father's name", [], "name"),
-        ("Nachname", ["Müller"], "name"),
-        ("Name", ["Asha Rao", "Ravi Kumar"], "name"),
-        ("UHID", ["100234"], "hospital number"),
-        ("MRD No.", ["55"], "hospital number"),
-        ("Mobile no", ["9876543210"], "telephone"),
-        ("Contact", ["9876543210", "8876543210"], "telephone"),
-        ("Remarks", ["a@b.org", "c.d@e.com"], "e-mail"),
-        ("Pin code", ["500032"], "address"),
-        ("ID proof", ["2345 6789 0123"], "national number"),
-        ("SSN", [], "national number"),
-    ],
-)
-def test_direct_identifiers(heading: str, values: list[str], kind: str) -> None:
-    found = find_identifier(heading, values)
-    assert found is not None
-    assert found.kind == kind
-    assert found.reason.startswith("direct identifier")
-
-
-@pytest.mark.parametrize(
-    ("heading", "values"),
-    [
-        ("Patient ID", ["A-01"]),
-        ("Drug name", ["Filgrastim"]),
-        ("Date of birth", ["1990-01-01"]),
-        ("Age", ["34"]),
-        ("Diagnosis", ["B-ALL"]),
-        ("MRD cells acquired", ["1000000"]),
-        ("Name", ["HB", "PLT 1", "ALT 2"]),
-        ("Sex", ["M"]),
-        ("MRD method", ["flow"]),
-    ],
-)
-def test_what_names_no_person(heading: str, values: list[str]) -> None:
-    assert find_identifier(heading, values) is None
 
 
 # where the table lies -----------------------------------------------------------------------------------------------

@@ -83,6 +83,12 @@ def likely_slip(value: str, low: dt.date | None, high: dt.date | None) -> str:
     return f"It would fit if {fits[0][1]} ({fits[0][0]})." if len(fits) == 1 else ""
 
 
+def slip_since(value: str, since: dt.date, cut_off: dt.date | None) -> str:
+    """Return the sentence of `likely_slip` for a date that should lie on `since` or later, up to the cut-off (ten years
+    on where the study has none)."""
+    return likely_slip(value, since, cut_off or since + dt.timedelta(days=3653))
+
+
 def _slips(date: dt.date) -> list[tuple[dt.date, str]]:
     out = []
     if date.day <= 12 and date.day != date.month:

@@ -17,6 +17,11 @@ from chartline.errors import StudyError
 
 M = TypeVar("M", bound=BaseModel)
 
+# Far above any declaration, far below what fills memory: aliases can make a few lines stand for millions of values.
+_MOST_BYTES = 8 << 20
+_MOST_VALUES = 500_000
+_MOST_LEVELS = 50
+
 
 def load_declaration(path: Path, model: type[M], error: type[StudyError], as_text: bool = False) -> M:
     """Return the declaration in `path` as `model`; raise `error` naming file, line and what was expected.
@@ -29,6 +34,11 @@ def load_declaration(path: Path, model: type[M], error: type[StudyError], as_tex
 def read_text(path: Path, error: type[StudyError]) -> str:
     """Return a text file's content; raise `error` where it is missing, a folder, or not UTF-8."""
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise error(
+                f"{path.name} is far too large ({path.stat().st_size >> 20} MB)", where=str(path),
+                expected=f"a declaration of at most {_MOST_BYTES >> 20} MB", do="check the name of the file",
+            )  # fmt: skip
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
@@ -44,6 +54,8 @@ def read_text(path: Path, error: type[StudyError]) -> str:
         raise error(f"{path.name} is not UTF-8 text (byte {e.start})", where=str(path), do="save it as UTF-8") from None
     except PermissionError:
         raise error(f"{path.name} may not be read", where=str(path), do="give read permission") from None
+    except OSError as e:
+        raise error(f"{path.name} cannot be read: {e.strerror}", where=str(path), do="check the name") from None
 
 
 def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str, as_text: bool = False) -> M:
@@ -63,6 +75,11 @@ def parse_declaration(text: str, model: type[M], error: type[StudyError], name: 
             f"{Path(name).name} is not valid YAML: {problem}",
             where=f"{name}{line}",
             do="check indentation, quotes and colons",
+        ) from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as e:
+        # a number of thousands of digits, `!!bool perhaps`, and whatever else a document can ask of its reader
+        raise error(
+            f"{Path(name).name} holds what no declaration holds: {e}", where=name, do="see docs/ for what it may say"
         ) from None
     if not isinstance(plain, dict):
         raise error(f"{Path(name).name} holds no declaration", where=name, expected="keys and values", do="see docs/")
@@ -97,17 +114,57 @@ def _simple(text: str, kind: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    builder = _Builder(str if kind == "base" else _scalar_reader())
+    builder, extent = _Builder(str if kind == "base" else _scalar_reader()), _Extent()
+    simple = True
     try:
         for event in YAML(typ=kind).parse(text):
-            builder.take(event)
-    except (_NotSimple, YAMLError):
+            extent.take(event)
+            try:
+                if simple:
+                    builder.take(event)
+            except (_NotSimple, YAMLError):
+                simple = False  # the rest is still measured, before anybody expands it
+    except YAMLError:
         return None
-    return builder.top[0] if len(builder.top) == 1 else None
+    return builder.top[0] if simple and len(builder.top) == 1 else None
 
 
 class _NotSimple(Exception):
     """The document holds something that `_Builder` leaves to others."""
+
+
+class _Extent:
+    """Counts the values of a document with all aliases written out, and its levels, before they are built."""
+
+    def __init__(self) -> None:
+        self._values = 0
+        self._open: list[tuple[str | None, int]] = []  # the anchors of what is open, and the values before it
+        self._sizes: dict[str, int] = {}
+
+    def take(self, event: Any) -> None:
+        """Note one event. Raises ValueError where the document is larger or deeper than any declaration."""
+        name = type(event).__name__
+        if name == "AliasEvent":
+            if any(anchor == event.anchor for anchor, _ in self._open):
+                raise ValueError(f"`*{event.anchor}` stands inside of what it stands for")
+            self._values += self._sizes.get(event.anchor, 1)
+        elif name in ("MappingStartEvent", "SequenceStartEvent"):
+            self._open.append((event.anchor, self._values))
+            self._values += 1
+        elif name in ("MappingEndEvent", "SequenceEndEvent"):
+            anchor, before = self._open.pop()
+            if anchor:
+                self._sizes[anchor] = self._values - before
+        elif name == "ScalarEvent":
+            if not event.value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in event.value):
+                raise ValueError("half of a character (a lone surrogate)")
+            self._values += 1
+            if event.anchor:
+                self._sizes[event.anchor] = 1
+        if self._values > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES:,} values, its aliases written out")
+        if len(self._open) > _MOST_LEVELS:
+            raise ValueError(f"lists and mappings nested in more than {_MOST_LEVELS} levels")
 
 
 class _Builder:
@@ -219,18 +276,24 @@ def _path(loc: list[Any]) -> str:
 
 def _line(text: str, loc: tuple[Any, ...]) -> int:
     """Return the 1-based line of the deepest part of `loc` that stands in the text."""
-    node: Any = _yaml("rt").load(text)
+    from ruamel.yaml import YAML
+    from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+    node: Any = YAML(typ="safe").compose(text)  # places alone: what values stand there is no matter here
     line = 0
     for part in loc:
-        data = getattr(node, "lc", None)
-        try:
-            position = data.data[part] if data is not None else None
-            node = node[part]
-        except (KeyError, IndexError, TypeError):
+        if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = place = node.value[part]
+        elif isinstance(node, MappingNode) and (pair := _pair(node, part)):
+            place, node = pair
+        else:
             continue  # a discriminator or a missing key: stay at the parent
-        if position is not None:
-            line = position[0]
+        line = place.start_mark.line
     return line + 1
+
+
+def _pair(node: Any, key: Any) -> tuple[Any, Any] | None:
+    return next((pair for pair in node.value if pair[0].value == str(key)), None)
 
 
 def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:

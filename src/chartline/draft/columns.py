@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chartline.core.clinical import variables
+from chartline.core.identifiers import Kind, find_identifier
 from chartline.draft.codes import Codes, type_of
 from chartline.draft.headings import Head, take_apart, without_modifiers
-from chartline.draft.identifiers import find_identifier
 from chartline.draft.known import Known
 from chartline.draft.model import IDENTIFIER, Column, Proposal, Target
 from chartline.draft.profile import Profile
@@ -98,8 +98,9 @@ class _Proposer:
         who = find_identifier(c.heading, c.profile.values[:50]) or (
             find_identifier(c.name, c.profile.values[:50]) if c.name != c.heading else None
         )
-        if who is not None and not ("heading" in who.reason and self._is_study_word(c)):
-            c.ignore(IDENTIFIER + who.reason.removeprefix("direct identifier"), who.confidence)
+        links = who is not None and who.kind is Kind.SUBJECT  # a number of the study is no direct identifier
+        if who is not None and not links and not ("heading" in who.reason and self._is_study_word(c)):
+            c.ignore(f"{IDENTIFIER}: {who.reason}", who.confidence)
             return True
         words = self.words.canonical(c.heading)
         if words in self.words.marks["row_number"] and c.profile.kind in ("number", "empty", "id"):

@@ -17,12 +17,13 @@ from typing import Any
 
 import polars as pl
 
+from chartline.core.identifiers import Kind as Identified
+from chartline.core.identifiers import find_identifier
 from chartline.draft.blocks import fold_blocks
 from chartline.draft.codes import more_loinc, type_of
 from chartline.draft.composite import Part, split_text
 from chartline.draft.flat import Centre, code_list, list_name, put_list
-from chartline.draft.identifiers import find_identifier
-from chartline.draft.model import OPEN, SURE, Coded, Column, Proposal, Target
+from chartline.draft.model import IDENTIFIER, OPEN, SURE, Coded, Column, Proposal, Target
 from chartline.draft.profile import Profile, profile_cells, profile_column
 from chartline.draft.words import vocabulary
 from chartline.mapping.words import tests
@@ -274,8 +275,8 @@ class KeyedTable:
                 c.ignore(f"see {_same_concept(c.name, read)}", 0.85)
             elif _spells(c.name, read):
                 c.ignore(f"see {_spells(c.name, read)}", 0.85)
-            elif who is not None:
-                c.ignore(who.reason, who.confidence)
+            elif who is not None and who.kind is not Identified.SUBJECT:
+                c.ignore(f"{IDENTIFIER}: {who.reason}", who.confidence)
             else:
                 shown = ", ".join(c.profile.samples[:2])
                 c.reason, c.confidence = f"nothing says what it is ({c.profile.filled} filled: {shown[:60]})", 0.2

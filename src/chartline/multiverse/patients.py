@@ -32,8 +32,9 @@ from chartline.study import StudyData
 T = TypeVar("T")
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
-    *("response.criteria", "eligibility", "prior_therapy", "transplant", "characteristics", "checks", "own_checks"),
-    "laboratory.grading",
+    *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "own_checks", "laboratory.grading"),
+    *("study.id", "duplicates", "new_therapy", "safety_flags", "laboratory.baseline_days", "report.table1"),
+    "response.criteria",
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here

@@ -18,8 +18,9 @@ from chartline.mapping.date_text import read_date
 from chartline.mapping.model import DateOrder
 from chartline.queries.words import ANSWER_COLUMNS, NEEDS_REASON, Column, Says, says
 from chartline.sources.base import Kind
+from chartline.sources.folder import SourceFile
 from chartline.sources.headings import column_letter
-from chartline.sources.workbook import read_grids
+from chartline.sources.workbook import survey_sheets
 
 _REFERENCE = re.compile(r"\s*(Q-.*-[0-9A-F]{8})/([0-9]+)/([0-9A-F]{8})\s*", re.IGNORECASE)
 _HEAD_ROWS = 50  # rows that are searched for the headings
@@ -84,7 +85,8 @@ def read_answers(path: Path, answered_by: str = "", answered_on: str = "") -> tu
     answers: list[Answer] = []
     refused: list[Refusal] = []
     found = False
-    for sheet, grid in read_grids(path).items():
+    for sheet, survey in survey_sheets(SourceFile(path.name, path)).items():
+        grid = survey.rows
         head = _headings(grid)
         if head is None:
             continue

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from chartline.core.inert import inert
 from chartline.core.query import Query, Severity, Topic
 from chartline.mapping.amendments import Places
 from chartline.queries.lines import ORDER, Line, in_order, lines_of, place_words
@@ -68,7 +69,10 @@ _PROMPTS = {
 
 
 def write_queries_csv(queries: Iterable[Query], path: Path) -> None:
-    """Write one row a query (UTF-8); several addresses are joined by ' | ', several topics by ';'."""
+    """Write one row a query (UTF-8); several addresses are joined by ' | ', several topics by ';'.
+
+    What a spreadsheet program would compute gets an apostrophe in front (`core/inert.py`).
+    """
     with path.open("w", encoding="utf-8", newline="") as f:
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(CSV_COLUMNS)
@@ -77,7 +81,8 @@ def write_queries_csv(queries: Iterable[Query], path: Path) -> None:
 
 def _csv_row(q: Query) -> tuple[str, ...]:
     topics = ";".join(sorted(q.topics))
-    return (q.id, q.severity, q.centre, q.subject, q.rule, " | ".join(q.addresses), q.saw, q.message, q.ask, topics)
+    cells = (q.id, q.severity, q.centre, q.subject, q.rule, " | ".join(q.addresses), q.saw, q.message, q.ask, topics)
+    return tuple(map(inert, cells))
 
 
 def write_query_workbooks(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 
+from chartline.core.inert import inert
 from chartline.report.document import Document, Figure
 from chartline.report.docx import write_docx
 from chartline.report.figures import draw
@@ -54,5 +55,6 @@ def warm_up() -> None:
 
 def _data_table(figure: Figure) -> str:
     out = StringIO()
-    csv.writer(out, lineterminator="\n").writerows([figure.columns, *figure.rows])
+    rows = ([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in [figure.columns, *figure.rows])
+    csv.writer(out, lineterminator="\n").writerows(rows)
     return out.getvalue()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import overload
 
 import polars as pl
 
@@ -26,6 +27,28 @@ class Kind(StrEnum):
     BOOL = "b"
     ERROR = "e"  # '#N/A', '#REF!', or a formula without a cached value
     AMENDED = "a"  # laid over by an answer: read in chartline's own words first
+
+
+@dataclass(frozen=True, eq=False)
+class RowLabels(Sequence[str]):
+    """The labels of numbered rows ('row 258'), made when they are asked for: a large file has millions of them."""
+
+    prefix: str
+    numbers: range
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        found = self.numbers[index]
+        return RowLabels(self.prefix, found) if isinstance(found, range) else f"{self.prefix}{found}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
 
 
 @dataclass(frozen=True)
@@ -93,11 +116,13 @@ class SourceNote:
 
 @dataclass(frozen=True)
 class SourceData:
-    """All tables of one centre, and the names of the files they came from. Table names are unique within a centre."""
+    """All tables of one centre, and the files they came from. Table names are unique within a centre.
+
+    `files` maps the name of each file that was read to the sha256 of its bytes."""
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
-    files: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:

@@ -1,49 +1,50 @@
 """Delimited text to a frame of text, shared by the readers of dialects that travel as CSV.
 
-In: the bytes of a file, its declared delimiter, encoding and heading record. Out: headings, a frame of text
-and the number of every record, counted as a spreadsheet shows rows (a quoted line break does not start a
-new row, a blank line is a row). Polars parses; before it does, the shape of the file is checked
-(fields per record, RFC 4180 quoting), because Polars fills short rows with nulls without a word. Files
-whose quoting is unusual go to the standard library's csv reader instead, which is slow but strict.
+In: a file, its declared delimiter, encoding and heading record. Out: headings, a frame of text and the number of
+every record, counted as a spreadsheet shows rows (a quoted line break does not start a new row, a blank line is a
+row). Polars parses, block by block, so that reading takes no more memory than the table itself; before it does, the
+shape of a block is checked (fields per record, RFC 4180 quoting), because Polars fills short rows with nulls without
+a word. Files whose quoting is unusual go to the standard library's csv reader instead, which is slow but strict.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from chartline.errors import SourceError
-from chartline.sources.base import SourceNote
-from chartline.sources.folder import SourceFile, seems
+from chartline.sources.base import RowLabels, SourceNote
+from chartline.sources.csvblocks import QUOTED, BlockStream, text_blocks, whole_records
+from chartline.sources.folder import SourceFile
 from chartline.sources.headings import explain, name_columns
+from chartline.sources.limits import MIB, RECORD_BYTES, TABLE_CELLS, too_many_cells
 
-_QUOTED = re.compile(rb'"[^"]*"')
 _RECORD = re.compile(rb'(?:[^"\n]++|"[^"]*+")*+\n')  # possessive: no backtracking
-_TEXTS = ("delimited text (CSV)", "plain text", "JSON")  # what a delimited file can look like from its start
+_SLOW_ROWS = 20_000  # records that the slow parser holds as Python lists at a time
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records under the headings. `frame` is all pl.String, blank is null; `numbers` counts from 1."""
+    """The records under the headings. `frame` is all pl.String, blank is null; `first` is the number of its first
+    record, counted from 1."""
 
     frame: pl.DataFrame
-    numbers: Sequence[int]
+    first: int
     notes: tuple[SourceNote, ...]
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> RowLabels:
         """The places of all records."""
-        return [f"row {number}" for number in self.numbers]
+        return RowLabels("row ", range(self.first, self.first + self.frame.height))
 
     def label(self, row: int) -> str:
         """The place of one record: 'row 258'."""
-        return f"row {self.numbers[row]}"
+        return f"row {self.first + row}"
 
 
 def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8", header_row: int = 1) -> Records:
@@ -51,14 +52,17 @@ def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8"
 
     Blank records inside are kept (all null), those at the end are dropped. Raises SourceError where the
     file is not text in the declared encoding, has no heading record, a record with another number of values
-    than there are headings, or a quotation mark that is never closed.
+    than there are headings, a quotation mark that is never closed, or more than `limits` allow.
     """
-    data = _as_utf8(file, file.read(), encoding)
-    rows, numbers = _parse(file, data, delimiter, header_row)
+    layout = _Layout(file, delimiter, header_row)
+    rows = _parse(text_blocks(file, encoding), layout)
+    if rows is None:
+        layout = _Layout(file, delimiter, header_row)
+        rows = _parse_slowly(text_blocks(file, encoding), layout)
+    layout.check()
     _check_delimiter(file, rows, delimiter)
     cells, body = rows.row(0), rows.slice(1)
-    kept = _to_last_filled(body)
-    body = body.slice(0, kept)
+    body = body.slice(0, _to_last_filled(body))
     has_data = [series.null_count() < body.height for series in body]
     heads = name_columns(cells, has_data)
     notes = tuple(
@@ -67,7 +71,7 @@ def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8"
         if head.problem
     )
     frame = pl.DataFrame([body.to_series(head.index).alias(head.name) for head in heads])
-    return Records(frame, numbers[:kept], notes)
+    return Records(frame, header_row + 1, notes)
 
 
 def _to_last_filled(body: pl.DataFrame) -> int:
@@ -78,127 +82,175 @@ def _to_last_filled(body: pl.DataFrame) -> int:
     return int(filled[-1]) + 1 if len(filled) else 0
 
 
-def _as_utf8(file: SourceFile, raw: bytes, encoding: str) -> bytes:
-    try:
-        name = codecs.lookup(encoding).name
-    except LookupError as error:
-        raise SourceError(f"There is no encoding called {encoding!r}", where=file.name) from error
-    looks = seems(raw)
-    if looks not in _TEXTS and not (name.startswith("utf-16") and looks == "text in UTF-16"):
-        raise SourceError(
-            f"{file.name} is not delimited text in {encoding}: it seems to be {looks}",
-            where=str(file.path),
-            do="declare what it is, or ask the centre for a CSV file",
+class _Layout:
+    """How many values each record of a file has, held against its heading record, block after block."""
+
+    def __init__(self, file: SourceFile, delimiter: str, header_row: int) -> None:
+        self.file, self.delimiter, self.header_row = file, delimiter, header_row
+        self.seen = 0  # records so far
+        self.width = 0  # values of the heading record
+        self.ragged = 0
+        self._first: tuple[int, int] = (0, 0)  # the first ragged record and what it has
+
+    def take(self, widths: Sequence[int]) -> int:
+        """Note the widths of the next records (0: a blank line). Return how many of them come before the headings."""
+        before = min(max(self.header_row - 1 - self.seen, 0), len(widths))
+        for number, width in enumerate(widths[before:], self.seen + before + 1):
+            if number == self.header_row:
+                self.width = width
+            if width not in (self.width, 0):
+                self.ragged += 1
+                self._first = self._first if self.ragged > 1 else (number, width)
+        self.seen += len(widths)
+        if (self.seen - self.header_row) * self.width > TABLE_CELLS:
+            raise self._too_large()
+        return before
+
+    def check(self) -> None:
+        """Raise SourceError where the file has no heading record, or a record does not fit it."""
+        if not self.width:
+            raise SourceError(f"{self.file.name} has no headings in row {self.header_row}", where=str(self.file.path))
+        if self.ragged:
+            raise self._uneven()
+
+    def check_length(self, record: int, size: int) -> None:
+        """Raise SourceError where one record (counted from those seen) is longer than any table's."""
+        if size > RECORD_BYTES:
+            raise self.too_long(self.seen + record + 1)
+
+    def too_long(self, number: int) -> SourceError:
+        return SourceError(
+            f"{self.file.name}, row {number} is longer than {RECORD_BYTES // MIB} MB",
+            where=f"{self.file.name}!row {number}",
+            expected="rows of a table",
+            do="look for a quotation mark that is never closed, or a document in a cell; ask for a clean export",
         )
-    try:
-        text = raw.decode("utf-8-sig" if name == "utf-8" else encoding)
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(file, raw, encoding, error) from error
-    return text.encode()
+
+    def _too_large(self) -> SourceError:
+        return too_many_cells(
+            f"{self.file.name} is too large to hold: in its first {self.seen:,} rows it already",
+            str(self.file.path),
+            (self.seen - self.header_row) * self.width,
+            TABLE_CELLS,
+            "ask for the columns that the study needs, or for the file in parts",
+        )
+
+    def _uneven(self) -> SourceError:
+        number, has = self._first
+        more = f" ({self.ragged} such rows in all)" if self.ragged > 1 else ""
+        return SourceError(
+            f"{self.file.name}, row {number} has {has} values where the headings have {self.width}{more}",
+            where=f"{self.file.name}!row {number}",
+            expected=f"{self.width} values, separated as declared",
+            do="a value that holds the delimiter must stand in quotation marks; ask for a clean export",
+        )
 
 
-def _wrong_encoding(file: SourceFile, raw: bytes, encoding: str, error: UnicodeDecodeError) -> SourceError:
-    line = raw.count(b"\n", 0, error.start) + 1
-    found = raw[error.start : error.start + 1]
-    around = raw[max(0, error.start - 15) : error.start + 15].decode("cp1252", errors="replace")
-    return SourceError(
-        f"{file.name} is not {encoding}: byte {error.start} ({found.hex()}) on line {line} cannot be read",
-        where=f"{file.name}, line {line}: ...{around!r}...",
-        expected=f"text in {encoding}, as the mapping declares (or does not: utf-8 is the default)",
-        do="try `encoding: cp1252` (Windows, Western Europe) and look at the accented letters of one name",
-    )
+def _parse(blocks: Iterator[bytes], layout: _Layout) -> pl.DataFrame | None:
+    """Return the heading record and all below it as text; None where the quoting is unusual."""
+    frames: list[pl.DataFrame] = []
+    heading = b""
+    for block in whole_records(blocks):
+        widths = _widths(block, layout)
+        if widths is None:
+            return None
+        before = layout.take(widths)
+        if before == len(widths) or layout.ragged or not layout.width:
+            continue
+        records = block[_record_start(block, before) :]
+        frame = _frame(heading + records, layout.delimiter)
+        if frame.height != len(widths) - before + bool(heading):  # never seen; a shifted row would be worse than slow
+            return None
+        frames.append(frame.slice(1) if heading else frame)
+        heading = heading or records[: _record_start(records, 1)]  # before each block: its first line may be blank
+    return pl.concat(frames, rechunk=False) if frames else pl.DataFrame()
 
 
-def _parse(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tuple[pl.DataFrame, list[int]]:
-    """Return the heading record and all below it as text, and the record numbers of those below."""
-    if b"\n" not in data and b"\r" in data:
-        data = data.replace(b"\r", b"\n")  # line ends of old Macintosh files
-    widths = _widths(data, delimiter)
-    if widths is None:
-        return _parse_slowly(file, data, delimiter, header_row)
-    _check_widths(file, widths, header_row)
-    start = _record_start(data, header_row)
-    rows = pl.read_csv(
-        io.BytesIO(data[start:]),
-        separator=delimiter,
-        has_header=False,
-        infer_schema=False,
-    )
-    if rows.height != len(widths) - header_row + 1:  # never seen; a shifted row number would be worse than slow
-        return _parse_slowly(file, data, delimiter, header_row)
+def _frame(data: bytes, delimiter: str) -> pl.DataFrame:
+    rows = pl.read_csv(io.BytesIO(data), separator=delimiter, has_header=False, infer_schema=False)
     if b'""' in data:  # an empty value in quotation marks is text to Polars
         rows = rows.with_columns(pl.when(pl.all() != "").then(pl.all()))
-    return rows, list(range(header_row + 1, len(widths) + 1))
+    return rows
 
 
-def _widths(data: bytes, delimiter: str) -> list[int] | None:
+def _widths(data: bytes, layout: _Layout) -> list[int] | None:
     """Return the number of fields of each record (0: a blank line), None where the quoting is unusual.
 
-    A quoted value, its line breaks and delimiters with it, is first replaced by one zero byte. Quoting is
-    unusual where a quotation mark is left over, or where a quoted value is not alone between two
-    delimiters.
+    A quoted value, its line breaks and delimiters with it, is first replaced by one zero byte (which no text
+    holds). Quoting is unusual where a quotation mark is left over, or where a quoted value is not alone between
+    two delimiters.
     """
+    comma = layout.delimiter.encode()
     if b'"' in data:
-        if b"\0" in data:
-            return None
-        data = _QUOTED.sub(b"\0", data)
-        mark = re.escape(delimiter.encode())
+        data = QUOTED.sub(b"\0", data)
+        mark = re.escape(comma)
         if b'"' in data or re.search(rb"[^\0\r\n%b]\0|\0[^\0\r\n%b]" % (mark, mark), data):
             return None
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()
-    comma = delimiter.encode()
+    layout.check_length(*max(enumerate(map(len, lines)), key=lambda one: one[1], default=(0, 0)))
+    if data.count(b"\r") != data.count(b"\r\n") + data.endswith(b"\r"):
+        raise _lone_return(layout, next(i for i, line in enumerate(lines) if b"\r" in line[:-1]))
     return [line.count(comma) + 1 if line and line != b"\r" else 0 for line in lines]
 
 
+def _lone_return(layout: _Layout, record: int) -> SourceError:
+    number = layout.seen + record + 1
+    return SourceError(
+        f"{layout.file.name}, row {number} holds a carriage return that ends no line",
+        where=f"{layout.file.name}!row {number}",
+        expected="one kind of line end in the whole file, and line breaks inside a value only in quotation marks",
+        do="ask for a clean export; two files were perhaps joined",
+    )
+
+
 def _record_start(data: bytes, number: int) -> int:
-    """Return where a record starts, counted from 1. The records before it may have any number of fields."""
+    """Return where a record starts, counted from 0. The records before it may have any number of fields."""
     start = 0
-    for _ in range(number - 1):
+    for _ in range(number):
         match = _RECORD.match(data, start)
         start = match.end() if match else len(data)
     return start
 
 
-def _check_widths(file: SourceFile, widths: Sequence[int], header_row: int) -> None:
-    width = widths[header_row - 1] if len(widths) >= header_row else 0
-    if not width:
-        raise SourceError(f"{file.name} has no headings in row {header_row}", where=str(file.path))
-    ragged = [i for i in range(header_row, len(widths)) if widths[i] != width and widths[i] != 0]
-    if ragged:
-        raise _ragged(file, ragged[0] + 1, widths[ragged[0]], width, len(ragged))
-
-
-def _ragged(file: SourceFile, number: int, has: int, expected: int, count: int) -> SourceError:
-    more = f" ({count} such rows in all)" if count > 1 else ""
-    return SourceError(
-        f"{file.name}, row {number} has {has} values where the headings have {expected}{more}",
-        where=f"{file.name}!row {number}",
-        expected=f"{expected} values, separated as declared",
-        do="a value that holds the delimiter must stand in quotation marks; ask for a clean export",
-    )
-
-
-def _parse_slowly(file: SourceFile, data: bytes, delimiter: str, header_row: int) -> tuple[pl.DataFrame, list[int]]:
+def _parse_slowly(blocks: Iterator[bytes], layout: _Layout) -> pl.DataFrame:
     """Parse with the csv module, strictly: for quotation marks inside unquoted values, and to name the
     fault."""
-    reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter, strict=True)
+    csv.field_size_limit(RECORD_BYTES)
+    text = io.TextIOWrapper(io.BufferedReader(BlockStream(blocks)), "utf-8", newline="")
+    reader = csv.reader(text, delimiter=layout.delimiter, strict=True)
+    frames: list[pl.DataFrame] = []
     records: list[list[str]] = []
     try:
-        records.extend(reader)
+        for record in reader:
+            records.append(record)
+            if len(records) == _SLOW_ROWS:
+                frames.append(_slow_frame(records, layout))
+                records.clear()
     except csv.Error as error:
-        raise SourceError(
-            f"{file.name} has a quotation mark that does not fit in row {len(records) + 1} ({error})",
-            where=f"{file.name}!row {len(records) + 1} (line {reader.line_num} of the file)",
-            expected="a value that holds quotation marks stands in quotation marks and doubles those inside",
-            do="ask for a clean export",
-        ) from error
-    _check_widths(file, [len(record) for record in records], header_row)
-    width = len(records[header_row - 1])
-    padded = [[cell or None for cell in record] or [None] * width for record in records[header_row - 1 :]]
-    schema = {str(i): pl.String for i in range(width)}
-    return pl.DataFrame(padded, schema=schema, orient="row"), list(range(header_row + 1, len(records) + 1))
+        raise _misquoted(layout, layout.seen + len(records) + 1, reader.line_num, error) from error
+    frames.append(_slow_frame(records, layout))
+    return pl.concat([frame for frame in frames if frame.width] or [pl.DataFrame()], rechunk=False)
+
+
+def _slow_frame(records: list[list[str]], layout: _Layout) -> pl.DataFrame:
+    before = layout.take([len(record) for record in records])
+    if layout.ragged or not layout.width:
+        return pl.DataFrame()
+    padded = [[cell or None for cell in record] or [None] * layout.width for record in records[before:]]
+    return pl.DataFrame(padded, schema={str(i): pl.String for i in range(layout.width)}, orient="row")
+
+
+def _misquoted(layout: _Layout, number: int, line: int, error: csv.Error) -> SourceError:
+    if "field limit" in str(error):
+        return layout.too_long(number)
+    return SourceError(
+        f"{layout.file.name} has a quotation mark that does not fit in row {number} ({error})",
+        where=f"{layout.file.name}!row {number} (line {line} of the file)",
+        expected="a value that holds quotation marks stands in quotation marks and doubles those inside",
+        do="ask for a clean export",
+    )
 
 
 def _check_delimiter(file: SourceFile, rows: pl.DataFrame, delimiter: str) -> None:

@@ -23,6 +23,7 @@ ndjson file rather than from a Bundle.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -33,6 +34,7 @@ from chartline.errors import SourceError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder, SourceFile, seems
 from chartline.sources.headings import number_text
+from chartline.sources.limits import JSON_CELLS, too_many_cells
 from chartline.sources.spec import SourceSpec
 
 _LINES = (".ndjson", ".jsonl")
@@ -74,7 +76,7 @@ class _Types:
                 self.passed[kind] = self.passed.get(kind, 0) + 1
                 continue
             known = self._known(kind, row)
-            if known is not None and _content(known.resource) == _content(row.resource):
+            if known is not None and _equal(known, row):
                 again.append(row)
                 continue
             if known is not None:
@@ -186,10 +188,23 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _float_text(text: str) -> str:
-    return number_text(float(text))
+    value = float(text)
+    return number_text(value) if math.isfinite(value) else text  # a number too large for a computer stays as it is
 
 
-_decode = json.JSONDecoder(parse_float=_float_text, parse_int=str, parse_constant=_no_number).decode
+def _object(pairs: list[tuple[str, Any]]) -> Resource:
+    """An object; a name that it has twice would hide one of two values."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise json.JSONDecodeError(f"{twice!r} stands twice in one object", "", 0)
+    return found
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_float_text, parse_int=str, parse_constant=_no_number
+).decode
 
 
 def _loads(text: str) -> Any:
@@ -202,6 +217,17 @@ def _loads(text: str) -> Any:
 def _content(resource: Resource) -> Resource:
     """What two copies of a resource must share; `meta` tells when and by which server it was written."""
     return {name: value for name, value in resource.items() if name != "meta"}
+
+
+def _equal(first: _Row, second: _Row) -> bool:
+    try:
+        return _content(first.resource) == _content(second.resource)
+    except RecursionError as error:
+        raise _too_deep(second) from error
+
+
+def _too_deep(row: _Row) -> SourceError:
+    return SourceError(f"{row.file}, {row.label} is nested too deeply", where=row.address, expected="a FHIR resource")
 
 
 def _conflict(kind: str, first: _Row, second: _Row) -> SourceNote:
@@ -226,18 +252,40 @@ def _table(kind: str, rows: list[_Row]) -> SourceTable:
     one_file = len({row.file for row in rows}) == 1
     columns: dict[str, list[str | None]] = {}
     for index, row in enumerate(rows):
-        for name, value in row.resource.items():
-            if name != "resourceType":
-                _flatten(name, value, columns, index)
+        try:
+            for name, value in row.resource.items():
+                if name != "resourceType":
+                    _flatten(name, value, columns, index)
+        except RecursionError as error:
+            raise _too_deep(row) from error
+        if len(columns) * len(rows) > JSON_CELLS:
+            do = "ask for fewer resource types or elements, or for the data in a table"
+            what = f"{kind} needs {len(columns):,} columns for {len(rows):,} resources: it"
+            raise too_many_cells(what, row.address, len(columns) * len(rows), JSON_CELLS, do)
     for values in columns.values():
         values.extend([None] * (len(rows) - len(values)))
     return SourceTable(
         file=rows[0].file if one_file else "",
         name=kind,
-        frame=pl.DataFrame([pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]),
+        frame=pl.DataFrame([_series(rows, name, values) for name, values in columns.items()]),
         places={name: name for name in columns},
         row_labels=[row.label if one_file else row.address for row in rows],
     )
+
+
+def _series(rows: list[_Row], name: str, values: list[str | None]) -> pl.Series:
+    try:
+        return pl.Series(name, values, dtype=pl.String)
+    except UnicodeEncodeError as error:  # half of a character, which JSON can write and no text can hold
+        texts = enumerate([name, *(value or "" for value in values)])
+        at = next(i for i, text in texts if any("\ud800" <= letter <= "\udfff" for letter in text))
+        row = rows[max(at - 1, 0)]
+        raise SourceError(
+            f"{row.file}, {row.label} holds half of a character (a lone surrogate)",
+            where=f"{row.address}!{ascii(name)[1:-1]}",
+            expected="text in Unicode",
+            do="export the file again",
+        ) from error
 
 
 def _flatten(path: str, value: Any, columns: dict[str, list[str | None]], row: int) -> None:

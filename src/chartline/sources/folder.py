@@ -6,15 +6,19 @@ things about a missing, empty, locked or misnamed file, and so that a file that 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from io import BytesIO
 from pathlib import Path
 
+from chartline.core.digest import digest_file
 from chartline.errors import MappingError, SourceError
+from chartline.sources.limits import check_size, named
 
 _MAGIC = (
     (b"%PDF", "a PDF document"),
@@ -35,25 +39,52 @@ class SourceFile:
     name: str
     path: Path
 
-    def read(self, limit: int = -1) -> bytes:
-        """Return the file's bytes, or its first `limit`. Raises SourceError if it cannot be opened or holds
-        nothing."""
+    def read(self, limit: int | None = None) -> bytes:
+        """Return the file's bytes, or its first `limit`. Raises SourceError if it cannot be opened, holds
+        nothing, or is larger than what is read as a whole."""
+        if limit is None:
+            check_size(self.name, str(self.path), self.stamp[0])
+        return next(self.blocks(-1 if limit is None else limit))
+
+    def blocks(self, size: int) -> Iterator[bytes]:
+        """Yield the file's bytes in blocks of `size`. Raises SourceError if it cannot be read or holds nothing."""
+        empty = True
         try:
             with self.path.open("rb") as stream:
-                data = stream.read(limit)
-        except PermissionError as error:
-            raise SourceError(
-                f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"
-            ) from error
+                while data := stream.read(size):
+                    empty = False
+                    yield data
         except OSError as error:
-            raise SourceError(f"{self.name} cannot be read: {error.strerror}", where=str(self.path)) from error
-        if not data:
+            raise self._unreadable(error) from error
+        if empty:
             raise SourceError(
                 f"{self.name} is empty (0 bytes)",
                 where=str(self.path),
                 do="ask the centre to send the file again; a copy or download was perhaps cut short",
             )
-        return data
+
+    @property
+    def stamp(self) -> tuple[int, int, int]:
+        """What changes when somebody writes to the file: its size, time of change and place on the disk."""
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return found.st_size, found.st_mtime_ns, found.st_ino
+
+    def digest(self) -> str:
+        """Return the sha256 of the file's bytes."""
+        try:
+            return digest_file(self.path)
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> SourceError:
+        if isinstance(error, PermissionError):
+            return SourceError(
+                f"{self.name} may not be read", where=str(self.path), do="ask for the right to read this file"
+            )
+        return SourceError(f"{self.name} cannot be read: {error.strerror}", where=str(self.path))
 
 
 def seems(data: bytes) -> str:
@@ -77,8 +108,8 @@ def _seems_zip(data: bytes) -> str:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             names = set(archive.namelist())
-            kind = archive.read("mimetype") if "mimetype" in names else b""
-    except (zipfile.BadZipFile, OSError, EOFError):
+            kind = archive.open("mimetype").read(200) if "mimetype" in names else b""
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, zlib.error):
         return "a zip archive that is cut short or damaged"
     if b"opendocument.spreadsheet" in kind:
         return "an OpenDocument spreadsheet"
@@ -90,7 +121,7 @@ def _seems_zip(data: bytes) -> str:
     ):
         if part in names:
             return words
-    return f"a zip archive of something else ({', '.join(sorted(names)[:3]) or 'nothing in it'})"
+    return f"a zip archive of something else ({named(sorted(names)[:3]) or 'nothing in it'})"
 
 
 def _seems_text(start: bytes) -> str:
@@ -113,17 +144,20 @@ class CentreFolder:
     root: Path
     ignore_files: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    aside: list[str] = field(default_factory=list)  # globs of what a reader knows and does not read: no data
 
     def __post_init__(self) -> None:
         if not self.root.is_dir():
             raise SourceError("The centre's folder is not there", where=str(self.root), expected="a folder")
-        paths = sorted(path for path in self.root.rglob("*") if path.is_file())
-        names = ((path.relative_to(self.root), path) for path in paths)
-        self._files = {
-            _nfc(name.as_posix()): SourceFile(name.as_posix(), path)
-            for name, path in names
-            if not any(part.startswith(".") for part in name.parts)
-        }
+        self._files: dict[str, SourceFile] = {}
+        self._no_files: dict[str, str] = {}  # what is there and is no file of this folder -> what it is
+        for name, path in sorted(_walk(self.root), key=lambda one: one[1]):
+            what = _no_file(path, self.root.resolve())
+            if what:
+                self._no_files[_nfc(name)] = what
+            else:
+                self._files[_nfc(name)] = SourceFile(name, path)
+        self._stamps = {name: file.stamp for name, file in self._files.items()}
 
     def all_files(self) -> list[SourceFile]:
         """Return every file of the folder, by name."""
@@ -172,16 +206,85 @@ class CentreFolder:
 
     def unread(self) -> list[str]:
         """Return the names of the files that no reader asked for and that the mapping does not ignore."""
-        return [f.name for f in self._files.values() if f.name not in self.used and not self.ignores(f.name)]
+        known = {name for name in self._files if any(fnmatchcase(name, pattern) for pattern in self.aside)}
+        unread = [f.name for name, f in self._files.items() if f.name not in self.used and name not in known]
+        return [name for name in unread if not self.ignores(name)]
+
+    def check_whole(self) -> None:
+        """Raise SourceError for a link out of the folder, or anything else that is no file, unless it is ignored."""
+        for name, what in self._no_files.items():
+            if not self.ignores(name):
+                raise _refused(name, what, str(self.root))
+
+    def digests(self) -> dict[str, str]:
+        """Return the sha256 of each file that was read. Raises SourceError where one was changed meanwhile: what was
+        read and what stands there now could differ."""
+        files = [self._files[_nfc(name)] for name in sorted(self.used)]
+        found = {file.name: file.digest() for file in files}
+        for file in files:
+            if file.stamp != self._stamps[_nfc(file.name)]:
+                raise SourceError(
+                    f"{file.name} was changed while it was read",
+                    where=str(file.path),
+                    do="wait until nobody writes to the folder (a copy, a download, a spreadsheet program); run again",
+                )
+        return found
 
     def _missing(self, pattern: str) -> SourceError:
-        there = ", ".join(file.name for file in self._files.values()) or "nothing"
+        if pattern in self._no_files:
+            return _refused(pattern, self._no_files[pattern], str(self.root))
+        if (self.root / pattern).is_dir() and pattern != ".":
+            return SourceError(
+                f"{pattern} is a folder, and no file that can be read lies directly in it",
+                where=str(self.root),
+                do="name a file, or a folder that holds files of this kind",
+            )
+        there = named([file.name for file in self._files.values()]) or "nothing"
         return SourceError(
             f"No file matches {pattern!r}",
             where=str(self.root),
             expected=f"one of what is there: {there}",
             do="correct the name in the mapping's sources, or add the file",
         )
+
+
+def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield all below a folder but for folders and what starts with a dot; links are not followed."""
+
+    def unreadable(error: OSError) -> None:
+        raise SourceError(
+            "A folder of the centre cannot be read", where=str(error.filename), do="ask for the right to read it"
+        )
+
+    for folder, folders, files in os.walk(root, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        for name in [*files, *links]:
+            path = Path(folder) / name
+            if not name.startswith("."):
+                yield path.relative_to(root).as_posix(), path
+
+
+def _no_file(path: Path, root: Path) -> str:
+    """Say why something is not a file of this folder; "" where it is one."""
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError):  # a loop of links
+        return "a link that leads nowhere"
+    if path.is_symlink() and not real.is_relative_to(root):
+        return "a link that leads out of the centre's folder"
+    if real.is_dir():
+        return "a link to a folder"
+    return "" if real.is_file() else "no file, but a pipe, socket or device"
+
+
+def _refused(name: str, what: str, where: str) -> SourceError:
+    return SourceError(
+        f"{name} is {what}, and is not read",
+        where=where,
+        expected="files that lie in the centre's own folder",
+        do="put a copy of the file in its place, or list the name in ignore_files with the reason",
+    )
 
 
 def _nfc(name: str) -> str:

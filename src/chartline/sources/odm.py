@@ -78,11 +78,29 @@ def read_odm(file: SourceFile) -> SourceData:
     return SourceData(tables)
 
 
+class _DocumentType(Exception):
+    """The XML has a <!DOCTYPE>."""
+
+
+class _Plain(ElementTree.TreeBuilder):
+    """Builds elements, and stops at a document type before anything of it is read."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise _DocumentType
+
+
 def _root(file: SourceFile) -> Element:
     data = file.read()
     try:
-        root = ElementTree.fromstring(data)
-    except ElementTree.ParseError as error:
+        root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_Plain()))
+    except _DocumentType as error:
+        raise SourceError(
+            f"{file.name} declares a document type, which may hold entities that expand without end",
+            where=file.name,
+            expected="XML as REDCap exports it, without <!DOCTYPE>",
+            do="export the project again as CDISC ODM (XML) with metadata and data",
+        ) from error
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: an encoding that is none
         looks = seems(data)
         raise SourceError(
             f"{file.name} is not a readable XML document: {error}",
@@ -140,7 +158,7 @@ def _metadata(file: SourceFile, root: Element) -> _Study:
             where=file.name,
             do="export the project with metadata and data",
         )
-    version = next(_all(root, "MetaDataVersion"))
+    version = next(_all(root, "MetaDataVersion"), root)
     study.record_id = _extra(version, "RecordIdField") or study.fields[0].name
     study.repeating = {_extra(node, "RepeatInstrument") or "" for node in _all(root, "RepeatingInstrument")}
     return study

@@ -11,7 +11,7 @@ there and unique, else by its row ('row 12'; in CSV the headings are row 1). Ins
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -23,6 +23,7 @@ from chartline.errors import MappingError, SourceError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.csvtext import read_records
 from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.limits import TABLE_CELLS, named, too_many_cells
 from chartline.sources.spec import SourceSpec, TableFormat
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _DATABASE = "a DuckDB database"
 _SHUT: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
+    "memory_limit": "4GB",
+    "temp_directory": "",  # nothing of a patient is written beside the database
 }
 
 
@@ -45,7 +48,7 @@ class _Raw:
     file: str
     name: str
     frame: pl.DataFrame
-    rows: list[str]
+    rows: Sequence[str]
     inside: bool = False  # a table inside a database file: the address names it after the file
 
 
@@ -90,9 +93,9 @@ def _check_tables(found: set[str], spec: SourceSpec, where: str) -> None:
     missing = [name for name in spec.tables if name not in found]
     if missing:
         raise MappingError(
-            f"These OMOP tables are declared but not there: {', '.join(missing)}",
+            f"These OMOP tables are declared but not there: {named(missing)}",
             where=where,
-            expected=f"among: {', '.join(sorted(found)) or 'nothing'}",
+            expected=f"among: {named(sorted(found)) or 'nothing'}",
             do="correct `tables` (in lower case) or add the files",
         )
 
@@ -132,14 +135,22 @@ def _from_file(name: str, file: SourceFile, spec: SourceSpec, notes: list[Source
         return _Raw(file.name, name, _whole_ids(file, records.frame, notes), records.labels)
     data = file.read()
     try:
+        lazy = pl.scan_parquet(BytesIO(data))
+        _check_cells(file, name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
         frame = _as_text(pl.read_parquet(BytesIO(data)))
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         raise SourceError(
             f"{file.name} is not a readable Parquet file: it seems to be {seems(data)}",
             where=f"{file.path} ({str(error).splitlines()[0]})",
             do="export the table again",
         ) from error
     return _Raw(file.name, name, frame, _rows(frame))
+
+
+def _check_cells(file: SourceFile, name: str, rows: int, columns: int) -> None:
+    if rows * columns > TABLE_CELLS:
+        do = "ask for the rows of the study's patients alone"
+        raise too_many_cells(f"{file.name}, table {name}", str(file.path), rows * columns, TABLE_CELLS, do)
 
 
 def _rows(frame: pl.DataFrame) -> list[str]:
@@ -183,6 +194,10 @@ def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: Sou
         if spec.tables and name.lower() not in spec.tables:
             continue
         place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+        width = len(connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ())
+        enough = TABLE_CELLS // max(width, 1) + 1  # a view may have more rows than anybody can count
+        found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
+        _check_cells(file, name, found[0] if found else 0, width)
         columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
         frame = _as_text(pl.DataFrame([_series(key, array) for key, array in columns.items()]))
         yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from chartline.errors import MappingError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder
+from chartline.sources.limits import named
 from chartline.sources.spec import SourceKind, SourceSpec
 
 Reader = Callable[[CentreFolder, SourceSpec], SourceData]
@@ -27,6 +28,7 @@ def read_centre(
     cannot be read as what it should be, MappingError where the mapping does not fit the folder.
     """
     centre = CentreFolder(Path(folder), ignore_files or {})
+    centre.check_whole()
     tables: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
     for spec in sources:
@@ -35,7 +37,7 @@ def read_centre(
             add_table(tables, table)
         notes.extend(data.notes)
     _all_read(centre)
-    return SourceData(tables, tuple(notes), tuple(sorted(centre.used)))
+    return SourceData(tables, tuple(notes), centre.digests())
 
 
 def _reader(kind: SourceKind) -> Reader:
@@ -57,7 +59,7 @@ def _all_read(centre: CentreFolder) -> None:
     unread = centre.unread()
     if unread:
         raise MappingError(
-            f"{len(unread)} file(s) of the centre are neither read nor ignored: {', '.join(unread)}",
+            f"{len(unread)} file(s) of the centre are neither read nor ignored: {named(unread)}",
             where=str(centre.root),
             expected="every file is a source or is listed in ignore_files with a reason",
             do="add each to the mapping's sources or to ignore_files",

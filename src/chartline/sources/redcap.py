@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from chartline.errors import MappingError
+from chartline.errors import MappingError, SourceError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.csvtext import Records, read_records
 from chartline.sources.folder import CentreFolder, SourceFile
@@ -28,6 +28,7 @@ from chartline.sources.instruments import (
     parse_choices,
     plain_label,
 )
+from chartline.sources.redcap_pull import FILES, RECORD, is_half_placed
 from chartline.sources.spec import SourceSpec
 
 # The dictionary's columns as the project page downloads them, and as the API exports them.
@@ -50,6 +51,13 @@ def read_redcap(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     Raises SourceError for an unreadable file, MappingError where records and dictionary do not belong
     together.
     """
+    if is_half_placed(centre.root):
+        raise SourceError(
+            "A pull from REDCap stopped while it put its files in place: they may not belong together",
+            where=str(centre.root),
+            do="run `chartline redcap pull` again; it finishes what it began",
+        )
+    centre.aside += [RECORD, f"{FILES}/*"]
     if spec.odm is not None:
         from chartline.sources.odm import read_odm  # XML: only where a project travels so
 

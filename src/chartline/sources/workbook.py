@@ -1,32 +1,33 @@
 """Spreadsheets to SourceTables, one per declared sheet.
 
 In: an xlsx, xlsm, xls, xlsb or ods file and where each sheet's headings are. Out: typed text with the kind
-of every cell, and notes. Values come from calamine, which knows both Excel epochs (1900 and 1904) and which
+of every cell, and notes. Values come from calamine (`grid`), which knows both Excel epochs (1900 and 1904) and which
 number formats are dates; `workbook_xml` adds what calamine cannot see. Hidden rows, columns and sheets are
 read like any other and noted: hiding is how a centre tidies its screen, not how it withdraws a patient.
 """
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 
 import polars as pl
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from chartline.errors import MappingError, SourceError
+from chartline.sources.archive import DAMAGE, repacked, unpacked
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cell_text import CellText, ErrorCell, PerCent, cell_text
+from chartline.sources.extent import extent
 from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.grid import Book, BookTooLarge, Grid, UnreadableBook, open_apart, open_book
 from chartline.sources.headings import Heading, column_letter, explain, name_columns
+from chartline.sources.limits import SHEET_CELLS, named, too_many_cells
 from chartline.sources.spec import SheetSpec, SourceSpec
-from chartline.sources.workbook_xml import Place, SheetFacts, inspect_workbook
+from chartline.sources.workbook_xml import Place, SheetFacts, inspect_workbook, sheet_parts
 
 _ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 _SPREADSHEETS = (
@@ -40,67 +41,93 @@ _SPREADSHEETS = (
 def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     """Read the declared sheets of each workbook that `spec.path` means.
 
-    Raises SourceError where a file is not a readable spreadsheet, MappingError where a sheet is there but
-    neither declared nor listed in `other_sheets`, or declared but not there.
+    Raises SourceError where a file is not a readable spreadsheet or larger than `limits` allow, MappingError where a
+    sheet is there but neither declared nor listed in `other_sheets`, or declared but not there.
     """
     tables: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
     for file in centre.find(spec.path or ".", _ENDINGS):
         data = file.read()
-        book = _open(file, data)
-        _check_sheets(file, book, spec)
-        facts = _facts(file, data, notes)
-        for name in book.sheet_names:
-            if name not in spec.sheets:
-                continue
-            reader = _SheetReader(file.name, name, spec.sheets[name], facts.get(name, SheetFacts()))
-            add_table(tables, reader.read(book.get_sheet_by_name(name)))
-            notes.extend(_hidden_sheet(file, book, name))
-            notes.extend(reader.notes)
+        looks = _check_kind(file, data)
+        with _faults(file, looks):
+            book, facts = _open(file, data, looks, spec.sheets)
+            _check_sheets(file, book, spec)
+            for sheet in book.sheets:
+                if sheet.name not in spec.sheets:
+                    continue
+                own = facts.get(sheet.name, SheetFacts())
+                reader = _SheetReader(file.name, sheet.name, spec.sheets[sheet.name], own)
+                add_table(tables, reader.read(book.grid(sheet.name)))
+                if sheet.hidden:
+                    notes.append(SourceNote("hidden_sheet", f"{file.name}!{sheet.name}", _HIDDEN))
+                notes.extend(reader.notes)
+        if looks != _XLSX:
+            notes.append(SourceNote("not_inspected", file.name, _NOT_INSPECTED))
     return SourceData(tables, tuple(notes))
 
 
-def read_grids(path: Path) -> dict[str, list[list[CellText]]]:
-    """Return every sheet of a spreadsheet as rows of (text, kind), from its first row and column on.
-
-    Raises SourceError where the file is not a readable spreadsheet.
-    """
-    file = SourceFile(path.name, path)
-    data = file.read()
-    book = _open(file, data)
-    facts = _facts(file, data, [])
-    out = {}
-    for sheet in book.sheets_metadata:
-        if sheet.typ is SheetTypeEnum.WorkSheet:
-            grid = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-            _SheetReader(path.name, sheet.name, SheetSpec(), facts.get(sheet.name, SheetFacts())).lay_over(grid)
-            out[sheet.name] = [[cell_text(value) for value in row] for row in grid]
-    return out
-
-
 @dataclass(frozen=True)
-class Grid:
-    """One sheet as it stands, before anybody said where its headings are. Places are counted from 0."""
+class Survey:
+    """One sheet as it stands, before anybody said where its headings are. Places are counted from 0.
 
-    rows: list[list[CellText]]
+    The cells of `rows` are typed by calamine, "" where blank.
+    """
+
+    rows: list[list[Any]]
     merged: Sequence[tuple[Place, Place]]
     visible: bool
 
 
-def survey_sheets(file: SourceFile) -> dict[str, Grid]:
-    """Return every worksheet of a workbook as a grid of cell texts. Raises SourceError where it cannot be read."""
-    book = _open(file, file.read())
-    out: dict[str, Grid] = {}
-    for sheet in book.sheets_metadata:
-        if sheet.typ is not SheetTypeEnum.WorkSheet:
-            continue
-        data = book.get_sheet_by_name(sheet.name)
-        rows = [[cell_text(cell) for cell in row] for row in data.to_python(skip_empty_area=False)]
-        out[sheet.name] = Grid(rows, data.merged_cell_ranges or [], sheet.visible is SheetVisibleEnum.Visible)
-    return out
+def open_sheets(file: SourceFile) -> tuple[dict[str, Survey], Mapping[str, SheetFacts]]:
+    """Return every worksheet of a spreadsheet from its first row and column on, and what only its XML shows.
+
+    Raises SourceError where the file is not a readable spreadsheet, or larger than `limits` allow.
+    """
+    data = file.read()
+    looks = _check_kind(file, data)
+    with _faults(file, looks):
+        names = sheet_parts(unpacked(file, data)) if looks == _XLSX else [s.name for s in open_apart(data, []).sheets]
+        book, facts = _open(file, data, looks, list(names))
+        grids = {sheet: book.grid(sheet.name) for sheet in book.sheets if sheet.worksheet}
+        return {s.name: Survey(grid.rows, grid.merged, not s.hidden) for s, grid in grids.items()}, facts
 
 
-def _open(file: SourceFile, data: bytes) -> CalamineWorkbook:
+def survey_sheets(file: SourceFile) -> dict[str, Survey]:
+    """Return every worksheet with its cells as (text, kind). Raises SourceError as `open_sheets` does."""
+    sheets, facts = open_sheets(file)
+    for name, sheet in sheets.items():
+        lay_over(sheet.rows, facts.get(name, SheetFacts()))
+    return {
+        name: replace(sheet, rows=[[cell_text(value) for value in row] for row in sheet.rows])
+        for name, sheet in sheets.items()
+    }
+
+
+@contextmanager
+def _faults(file: SourceFile, looks: str) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read, or is too large."""
+    try:
+        yield
+    except (UnreadableBook, ParseError, ExpatError, *DAMAGE) as error:
+        raise _damaged(file, looks, error) from error
+    except BookTooLarge as error:
+        raise SourceError(
+            f"{file.name} is too large to read: {error}", where=str(file.path), expected=_AT_MOST, do=_SMALLER
+        ) from error
+
+
+_XLSX = "an Excel workbook"
+_HIDDEN = "This sheet is hidden. It was read."
+_AT_MOST = f"at most {SHEET_CELLS:,} cells from the first to the last of a sheet"
+_SMALLER = "ask the centre to copy the data into a new workbook, or to save them as delimited text (CSV)"
+_NOT_INSPECTED = (
+    "Hidden rows, comments, formulas without a value and error cells cannot be seen in this file format; an error "
+    "cell reads as blank. Ask for an xlsx file if that matters."
+)
+
+
+def _check_kind(file: SourceFile, data: bytes) -> str:
+    """Return what the file looks like. Raises SourceError if that is no spreadsheet."""
     looks = seems(data)
     if looks not in _SPREADSHEETS:
         raise SourceError(
@@ -109,63 +136,72 @@ def _open(file: SourceFile, data: bytes) -> CalamineWorkbook:
             expected="xlsx, xlsm, xls, xlsb or ods",
             do="ask the centre to save it as an Excel workbook (xlsx), or declare what it is",
         )
-    try:
-        return CalamineWorkbook.from_filelike(BytesIO(data))
-    except CalamineError as error:
-        raise _damaged(file, looks, error) from error
+    return looks
+
+
+def _open(file: SourceFile, data: bytes, looks: str, wanted: Collection[str]) -> tuple[Book, Mapping[str, SheetFacts]]:
+    """Return the workbook and what only its XML shows, which is nothing where it is not xlsx."""
+    if looks != _XLSX:
+        return open_apart(data, list(wanted)), {}
+    parts = unpacked(file, data)
+    declared = {name: part for name, part in sheet_parts(parts).items() if name in wanted}
+    for name, part in declared.items():
+        _check_extent(file, name, parts[part])
+    read = set(declared.values())
+    # calamine sees what was measured, and no sheet beside it
+    seen = {part: xml for part, xml in parts.items() if part in read or b"sheetData" not in xml}
+    return open_book(repacked(seen)), inspect_workbook(parts, wanted)
+
+
+def _check_extent(file: SourceFile, sheet: str, xml: bytes) -> None:
+    rows, columns = extent(xml, SHEET_CELLS)
+    if rows * columns > SHEET_CELLS:
+        what = f"{file.name}, sheet {sheet!r} reaches to row {rows:,} and column {column_letter(columns - 1)}: it"
+        raise too_many_cells(what, f"{file.name}!{sheet}", rows * columns, SHEET_CELLS, _SMALLER)
 
 
 def _damaged(file: SourceFile, looks: str, error: Exception) -> SourceError:
     return SourceError(
-        f"{file.name} cannot be read: it looks like {looks}, but is damaged ({error})",
+        f"{file.name} cannot be read: it looks like {looks}, but is damaged ({str(error)[:200]})",
         where=str(file.path),
         do="open it in a spreadsheet program, save it again as xlsx, and send that",
     )
 
 
-def _facts(file: SourceFile, data: bytes, notes: list[SourceNote]) -> dict[str, SheetFacts]:
-    """Return what only the XML shows; a file that is not xlsx gets a note that this was not looked at."""
-    if seems(data) != "an Excel workbook":
-        notes.append(
-            SourceNote(
-                "not_inspected",
-                file.name,
-                "Hidden rows, comments, formulas without a value and error cells cannot be seen in this file "
-                "format; an error cell reads as blank. Ask for an xlsx file if that matters.",
-            )
-        )
-        return {}
-    try:
-        return inspect_workbook(data)
-    except (zipfile.BadZipFile, KeyError, StopIteration, ValueError, ParseError, ExpatError) as error:
-        raise _damaged(file, "an Excel workbook", error) from error
+def lay_over(grid: list[list[Any]], facts: SheetFacts) -> None:
+    """Put error texts, formulas without a value and per cent numbers over calamine's values."""
+    overlay = {**facts.errors, **facts.formulas}
+    height = max([len(grid), *(row + 1 for row, _ in overlay)])
+    width = max([len(grid[0]) if grid else 0, *(column + 1 for _, column in overlay)])
+    grid.extend([] for _ in range(height - len(grid)))
+    for row in grid:
+        row.extend([""] * (width - len(row)))
+    for (top, left), text in overlay.items():
+        grid[top][left] = ErrorCell(text)
+    for top, left in facts.percents:
+        if isinstance(grid[top][left], float):
+            grid[top][left] = PerCent(grid[top][left])
 
 
-def _check_sheets(file: SourceFile, book: CalamineWorkbook, spec: SourceSpec) -> None:
-    there = [sheet.name for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
-    where = f"{file.name} (sheets: {', '.join(there)})"
+def _check_sheets(file: SourceFile, book: Book, spec: SourceSpec) -> None:
+    there = [sheet.name for sheet in book.sheets if sheet.worksheet]
+    where = f"{file.name} (sheets: {named(there)})"
     missing = [name for name in spec.sheets if name not in there]
     if missing:
         raise MappingError(
-            f"{file.name} has no sheet called {', '.join(map(repr, missing))}",
+            f"{file.name} has no sheet called {named([*map(repr, missing)])}",
             where=where,
-            expected=f"one of: {', '.join(there)}",
+            expected=f"one of: {named(there)}",
             do="correct the sheet's name in the mapping; capitals and blanks count",
         )
     extra = [name for name in there if name not in spec.sheets and name not in spec.other_sheets]
     if extra:
         raise MappingError(
-            f"{file.name} has sheet(s) that the mapping does not know: {', '.join(map(repr, extra))}",
+            f"{file.name} has sheet(s) that the mapping does not know: {named([*map(repr, extra)])}",
             where=where,
             expected="every sheet is read, or is listed in other_sheets with a reason",
             do="map the sheet or list it in other_sheets",
         )
-
-
-def _hidden_sheet(file: SourceFile, book: CalamineWorkbook, name: str) -> Iterator[SourceNote]:
-    visible = next(sheet.visible for sheet in book.sheets_metadata if sheet.name == name)
-    if visible is not SheetVisibleEnum.Visible:
-        yield SourceNote("hidden_sheet", f"{file.name}!{name}", "This sheet is hidden. It was read.")
 
 
 @dataclass
@@ -180,10 +216,9 @@ class _SheetReader:
     def __post_init__(self) -> None:
         self.notes: list[SourceNote] = []
 
-    def read(self, sheet: CalamineSheet) -> SourceTable:
-        grid = sheet.to_python(skip_empty_area=False)
-        merged = sheet.merged_cell_ranges or []
-        self.lay_over(grid)
+    def read(self, cells: Grid) -> SourceTable:
+        grid, merged = cells.rows, cells.merged
+        lay_over(grid, self.facts)
         first = self.spec.data_row - 1
         rows = _without_blank_tail(grid[first:])
         headings = self._headings(grid, rows, merged)
@@ -199,20 +234,6 @@ class _SheetReader:
             grid=True,
             hidden_rows=frozenset(i for i in range(len(rows)) if first + i in self.facts.hidden_rows),
         )
-
-    def lay_over(self, grid: list[list[Any]]) -> None:
-        """Put error texts, formulas without a value and per cent numbers over calamine's values."""
-        overlay = {**self.facts.errors, **self.facts.formulas}
-        height = max([len(grid), *(row + 1 for row, _ in overlay)])
-        width = max([len(grid[0]) if grid else 0, *(column + 1 for _, column in overlay)])
-        grid.extend([] for _ in range(height - len(grid)))
-        for row in grid:
-            row.extend([""] * (width - len(row)))
-        for (top, left), text in overlay.items():
-            grid[top][left] = ErrorCell(text)
-        for top, left in self.facts.percents:
-            if isinstance(grid[top][left], float):
-                grid[top][left] = PerCent(grid[top][left])
 
     def _headings(
         self, grid: list[list[Any]], rows: list[list[Any]], merged: Sequence[tuple[Place, Place]]

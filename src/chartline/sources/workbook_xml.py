@@ -1,19 +1,17 @@
 """What calamine cannot see in an xlsx file: hidden rows and columns, error cells, formulas without a value,
 comments, numbers shown as per cent.
 
-In: the bytes of an xlsx file. Out: one SheetFacts per sheet. Reads the parts of the zip with the standard
-library (ECMA-376 part 1, SpreadsheetML); a sheet is only parsed if its bytes hold something worth parsing,
-which keeps the usual sheet at the cost of one unzip. Rows and columns are counted from 0 here.
+In: the unpacked parts of an xlsx file. Out: one SheetFacts per sheet. Reads them with the standard library (ECMA-376
+part 1, SpreadsheetML); a sheet is only parsed if its bytes hold something worth parsing,
+which keeps the usual sheet cheap. Rows and columns are counted from 0 here.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -36,30 +34,44 @@ class SheetFacts:
     comments: dict[Place, str] = field(default_factory=dict)
 
 
-def inspect_workbook(data: bytes) -> dict[str, SheetFacts]:
-    """Return the facts of every sheet by its name. Raises BadZipFile, KeyError or ParseError if it is
+Parts = Mapping[str, bytes]
+
+
+def sheet_parts(parts: Parts) -> dict[str, str]:
+    """Return the name of each worksheet -> the name of its part. Raises KeyError or ParseError if the workbook is
     damaged."""
-    with zipfile.ZipFile(BytesIO(data)) as archive:
-        root = _relations(archive, "")
-        book = next(target for kind, target in root.values() if kind == "officeDocument")
-        parts = _relations(archive, book)
-        styles = next((target for kind, target in parts.values() if kind == "styles"), None)
-        percents = _percent_styles(archive.read(styles)) if styles else frozenset()
-        return {
-            name: _sheet(archive, parts[key][1], percents)
-            for name, key in _sheet_keys(archive.read(book))
-            if key in parts and parts[key][0] == "worksheet"
-        }
+    book = _book(parts)
+    related = _relations(parts, book)
+    return {
+        name: related[key][1]
+        for name, key in _sheet_keys(parts[book])
+        if key in related and related[key][0] == "worksheet"
+    }
 
 
-def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """Return the parts that a part points to: id -> (kind, path in the zip)."""
+def inspect_workbook(parts: Parts, sheets: Container[str]) -> dict[str, SheetFacts]:
+    """Return the facts of these sheets by their names. Raises KeyError or ParseError if the workbook is damaged."""
+    related = _relations(parts, _book(parts)).values()
+    styles = next((target for kind, target in related if kind == "styles"), None)
+    percents = _percent_styles(parts[styles]) if styles else frozenset()
+    return {name: _sheet(parts, part, percents) for name, part in sheet_parts(parts).items() if name in sheets}
+
+
+def _book(parts: Parts) -> str:
+    found = next((target for kind, target in _relations(parts, "").values() if kind == "officeDocument"), None)
+    if found is None:
+        raise KeyError("no workbook in it")
+    return found
+
+
+def _relations(parts: Parts, part: str) -> dict[str, tuple[str, str]]:
+    """Return the parts that a part points to: id -> (kind, name of the part)."""
     folder, base = posixpath.split(part)
     name = posixpath.join(folder, "_rels", f"{base}.rels")
-    if name not in archive.NameToInfo:
+    if name not in parts:
         return {}
     found = {}
-    for node in ElementTree.fromstring(archive.read(name)):
+    for node in ElementTree.fromstring(parts[name]):
         target = node.get("Target", "")
         path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
         found[node.get("Id", "")] = (node.get("Type", "").rpartition("/")[2], path)
@@ -73,7 +85,7 @@ def _local(tag: str) -> str:
 def _sheet_keys(book: bytes) -> Iterator[tuple[str, str]]:
     for node in ElementTree.fromstring(book).iter():
         if _local(node.tag) == "sheet":
-            key = next(value for name, value in node.attrib.items() if _local(name) == "id")
+            key = next((value for name, value in node.attrib.items() if _local(name) == "id"), "")
             yield node.attrib["name"], key
 
 
@@ -89,14 +101,14 @@ def _percent_styles(styles: bytes) -> frozenset[str]:
     return frozenset(str(i) for i, node in enumerate(cells) if int(node.get("numFmtId", 0)) in formats | _PERCENT_IDS)
 
 
-def _sheet(archive: zipfile.ZipFile, part: str, percents: frozenset[str]) -> SheetFacts:
+def _sheet(parts: Parts, part: str, percents: frozenset[str]) -> SheetFacts:
     facts = SheetFacts()
-    data = archive.read(part)
+    data = parts[part]
     if percents or _WORTH_PARSING.search(data):
         _SheetParser(facts, percents).parse(data)
-    for kind, target in _relations(archive, part).values():
+    for kind, target in _relations(parts, part).values():
         if kind == "comments":
-            facts.comments.update(_comments(archive.read(target)))
+            facts.comments.update(_comments(parts[target]))
     return facts
 
 

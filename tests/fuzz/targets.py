@@ -1,0 +1,74 @@
+"""What is fuzzed: each target changes one kind of file by the mutations that fit it, and says what came of it.
+
+In: the small study, a list of (mutation, seed), and whether to go on to the statistics. Out: the changed bytes and the
+Outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from mutations import BYTES, Bytes, by_cell, by_columns, by_key, by_lines, by_sheet_cell, by_value
+from ruamel.yaml.error import YAMLError
+from small_study import Outcome, SmallStudy, unzipped, zipped
+
+Steps = Sequence[tuple[int, int]]  # which mutation, and its seed
+Target = Callable[[SmallStudy, Steps, bool], tuple[bytes, Outcome]]
+BOOK, LINES, RECORDS, ALL = "CentreA_InO_review.xlsx", "Observation.ndjson", "SynInO_DATA.csv", "protocol.yaml"
+
+
+def mutated(content: bytes, steps: Steps, ways: list[Bytes]) -> bytes:
+    """Apply the steps one after the other; one that no longer fits what an earlier one left is passed over."""
+    for way, seed in steps:
+        try:
+            content = ways[way % len(ways)](content, Random(seed))
+        except (ValueError, IndexError, YAMLError):  # an empty file, or JSON or YAML that is none any more
+            continue
+    return content
+
+
+def workbook(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    content = (study.home / "centres" / "centre_A" / BOOK).read_bytes()
+    if steps[0][1] % 10 == 0:  # the archive itself; nine times in ten its parts, which the archive's checksums guard
+        content = mutated(content, steps, BYTES)
+    else:
+        parts = unzipped(content)
+        for way, seed in steps:
+            chance = Random(seed)
+            sheets = [name for name in parts if "/sheet" in name]
+            name = chance.choice(sheets if chance.random() < 0.8 else sorted(parts))
+            ways: list[Bytes] = [by_sheet_cell] * 6 + BYTES
+            parts[name] = mutated(parts[name], [(way, seed)], ways)
+        content = zipped(parts)
+    return content, study.file_outcome("A", BOOK, content, deep)
+
+
+def ndjson(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    folder = study.home / "centres" / "centre_D"
+    name = Random(steps[0][1]).choice(sorted(path.name for path in folder.glob("*.ndjson")))
+    content = mutated((folder / name).read_bytes(), steps, [by_value] * 8 + [by_lines] * 2 + BYTES)
+    return content, study.file_outcome("D", name, content, deep)
+
+
+def csv(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    content = (study.home / "centres" / "centre_C" / RECORDS).read_bytes()
+    content = mutated(content, steps, [by_cell] * 8 + [by_columns] * 2 + [by_lines] * 2 + BYTES)
+    return content, study.file_outcome("C", RECORDS, content, deep)
+
+
+def protocol(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    content = mutated((study.home / ALL).read_bytes(), steps, [by_key] * 12 + [by_lines] * 3 + BYTES)
+    return content, study.protocol_outcome(content, deep)
+
+
+def mapping(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    centre = "ACD"[steps[0][1] % 3]
+    content = (study.home / "mappings" / f"centre_{centre}.yaml").read_bytes()
+    content = mutated(content, steps, [by_key] * 12 + [by_lines] * 3 + BYTES)
+    return content, study.mapping_outcome(centre, content, deep)
+
+
+TARGETS: dict[str, Target] = {
+    "workbook": workbook, "ndjson": ndjson, "csv": csv, "protocol": protocol, "mapping": mapping,
+}  # fmt: skip

@@ -1,0 +1,96 @@
+"""What a chart says is shown and never computed: no output of chartline holds a formula that came from a cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
+
+from chartline.core.inert import inert
+from chartline.core.query import Query, Severity
+from chartline.publish import _write_csv
+from chartline.report.document import Cell, Document, Paragraph, Table
+from chartline.report.docx import write_docx
+from chartline.report.html import write_html
+
+HOSTILE = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    "=cmd|' /C calc'!A0",
+    "-",
+    "+49 30 123",
+    "=-5",
+]
+PLAIN = ["", "a", " =1", "'=1", "5", "-5", "+5", "-0.5", "1e-9", "-1.5E+10", "A=B", "2020-01-01", "<5"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_spreadsheet_program_would_compute_gets_an_apostrophe(text: str) -> None:
+    assert inert(text) == "'" + text.replace("\r", "\n")
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_all_other_text_and_every_number_stays_as_it_is(text: str) -> None:
+    assert inert(text) == text
+
+
+def query(text: str) -> Query:
+    return Query(
+        rule=text, severity=Severity.WARN, centre=text, subject=text, addresses=(f"{text}!S!A1",), saw=text,
+        message=text, ask=text,
+    )  # fmt: skip
+
+
+def formulas(path: Path) -> list[Any]:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(path)
+    return [cell.value for sheet in book for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
+
+
+def test_every_column_of_the_query_list(tmp_path: Path) -> None:
+    write_queries_csv([query(text) for text in HOSTILE], tmp_path / "queries.csv")
+    with (tmp_path / "queries.csv").open(encoding="utf-8", newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]
+    assert cells.count("'=1+1") == 6  # centre, subject, rule, saw, message, ask; the address goes on: '=1+1!S!A1
+
+
+def test_every_query_workbook(tmp_path: Path) -> None:
+    write_query_workbooks([query(text) for text in HOSTILE], tmp_path, "=1+1")
+    assert {path.suffix for path in tmp_path.iterdir()} == {".xlsx"}
+    assert [formulas(path) for path in sorted(tmp_path.iterdir())] == [[]] * len(HOSTILE)
+
+
+def test_tables_of_results_keep_their_numbers(tmp_path: Path) -> None:
+    table = pl.DataFrame({"level": HOSTILE, "value": [-0.5] * len(HOSTILE), "n": [-1] * len(HOSTILE)})
+    _write_csv(table, tmp_path / "results.csv")
+    with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    assert rows == [["'" + text, "-0.5", "-1"] for text in HOSTILE]
+
+
+def test_the_report_runs_nothing(tmp_path: Path) -> None:
+    script = "<script>alert(1)</script>"
+    field = '{ DDEAUTO c:\\\\windows\\\\system32\\\\cmd.exe "/k calc" }\x00\x0b'
+    cells = [*HOSTILE, script, field, "&xxe;", "]]>"]
+    table = Table("Table 1", script, ("a",), tuple((Cell(cell),) for cell in cells), "l")
+    document = Document(script, field, "", (Paragraph(field), table))
+    assert script.encode() not in write_html(document, {})
+    with zipfile.ZipFile(io.BytesIO(write_docx(document, {}))) as word:
+        xml = word.read("word/document.xml").decode()
+    assert "DDEAUTO" in xml
+    fields = re.findall(r'instrText[^>]*>([^<]*)<|w:instr="([^"]*)"', xml)
+    assert {"".join(one).split()[0] for one in fields} <= {"SEQ", "PAGE", "NUMPAGES"}  # our own numbering
+    assert "<script" not in xml
