@@ -21,6 +21,7 @@ from chartline.simulate.cdm import cdm_table
 
 INGREDIENT, PRODUCT = 2000000201, 2000000202  # the index drug, and the product that descends from it
 LOCAL = 2_000_000_000
+NEUTROPHILS = 0.9  # of the white cells, at most
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from chartline.simulate.concepts import INGREDIENT, PANEL, PRODUCT
+from chartline.simulate.concepts import INGREDIENT, NEUTROPHILS, PANEL, PRODUCT
 from chartline.simulate.people import LAST, ROOM, TYPE
 from chartline.simulate.truth import ASSESSED, Truth
 
 BORN = (date(1945, 1, 1), date(2004, 12, 31))
 FIRST_DOSE = (date(2017, 2, 1), date(2022, 12, 31))
 _SEEN = 180  # nobody is lost sooner, so that whoever is alive at the second assessment is assessed
+_VISITS = 90  # the last visit before the end of the data lies up to so many days before it
 _WEEK = 7
 _LEVELS = {  # medians: before treatment, in a cycle, after recovery
     "HB": (88.0, 85.0, 112.0),
@@ -62,7 +63,8 @@ class Course:
 def draw_course(truth: Truth, days_left: int, rng: np.random.Generator) -> Course:
     """Draw one course. `days_left` are the days from the first dose to the end of the data."""
     death = max(1, int(np.ceil(truth.survival_scale * rng.weibull(truth.survival_shape))))
-    course = Course(death, min(days_left, _SEEN + int(rng.exponential(truth.lost_mean))))
+    lost, visit = _SEEN + int(rng.exponential(truth.lost_mean)), days_left - int(rng.integers(0, _VISITS))
+    course = Course(death, min(lost, max(visit, 0)))
     responds, first = rng.random() < truth.responds, rng.random() < truth.at_first
     course.recovered, course.negative = rng.random() < truth.recovered, rng.random() < truth.mrd_negative
     after, goes, waits = rng.exponential(truth.relapse_mean), rng.random() < truth.transplanted, rng.integers(20, 90)
@@ -219,18 +221,21 @@ def _mrd(chart: Chart, day: int, negative: bool) -> None:
 
 def _laboratory(chart: Chart, course: Course, male: bool, rng: np.random.Generator) -> None:
     """The panel before the first dose, weekly until six weeks after the last, and at each marrow in remission."""
-    last = min(course.end - 1, course.doses[-1] + 42, (course.transplant or course.end) - 1)
-    days = sorted({-1, *range(_WEEK, last + 1, _WEEK), *(d for d in ASSESSED if d <= last)})
+    stop = min(course.end, course.transplant or course.end)
+    last = min(stop - 1, course.doses[-1] + 42)
+    days = sorted({-1, *range(_WEEK, last + 1, _WEEK), *(d for d in ASSESSED if d < stop)})
     level = np.exp(rng.normal(0, 0.15, len(PANEL)))
     toxic = set(range(28, 50)) if rng.random() < 0.15 else set()  # three weeks of raised liver enzymes
     for day in days:
-        phase = 0 if day < 0 else 2 if _recovered(course, day) else 1
+        phase, white = 0 if day < 0 else 2 if _recovered(course, day) else 1, 0.0
         for test, own in zip(PANEL, level, strict=True):
             value = _LEVELS[test.code][phase] * own * float(np.exp(rng.normal(0, 0.08)))
             if day in toxic and test.code in ("ALT", "AST"):
                 value *= 7
             if phase == 2 and test.code in ("ANC", "PLT"):
                 value = max(value, 1.2 if test.code == "ANC" else 105.0)
+            white = value if test.code == "WBC" else white
+            value = min(value, NEUTROPHILS * white) if test.code == "ANC" else value
             chart.add(
                 "measurement", day, test.concept, value_as_number=round(value, test.decimals or None),
                 unit_concept_id=test.unit_concept, range_high=test.high,

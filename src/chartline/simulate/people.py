@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from chartline.simulate.cdm import cdm_table
-from chartline.simulate.concepts import PANEL, common, concept_words, pick
+from chartline.simulate.concepts import NEUTROPHILS, PANEL, common, concept_words, pick
 
 FIRST, LAST = np.datetime64("2012-01-01"), np.datetime64("2023-12-31")
 VISITS = 10  # a person, on average: ten tests each make a hundred measurements
@@ -129,6 +129,8 @@ def _measurements(
     noise = rng.standard_normal((len(person), tests), dtype=np.float32)
     usual, spread = np.array([t.usual for t in PANEL]), np.array([t.spread for t in PANEL], np.float32)
     values = usual * np.exp(spread * (0.8 * level[person] + 0.5 * noise))
+    white, neutrophils = (next(i for i, t in enumerate(PANEL) if t.code == code) for code in ("WBC", "ANC"))
+    values[:, neutrophils] = np.minimum(values[:, neutrophils], NEUTROPHILS * values[:, white])
     scale = np.array([10.0**t.decimals for t in PANEL])
     visit, test = np.repeat(np.arange(len(person)), tests), np.tile(np.arange(tests), len(person))
     of = people.ids[person]
