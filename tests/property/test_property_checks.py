@@ -273,7 +273,7 @@ def test_a_sound_study_is_asked_nothing(reference_protocol: Protocol, seed: int)
 
 @pytest.mark.parametrize("rule", list(FAULTS))
 def test_a_planted_fault_is_asked_by_its_check(reference_protocol: Protocol, rule: str) -> None:
-    tables = study(len(rule), patients=16)
+    tables = study(len(rule), patients=20)
     who = "A-004"
     FAULTS[rule](tables, who)
     asked = [q for q in check(tables, reference_protocol) if q.rule == rule]

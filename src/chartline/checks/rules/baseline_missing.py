@@ -1,6 +1,6 @@
 """What Table 1 of the protocol prints is recorded of every treated patient.
 
-Asked are the characteristics of `report.table1` that at least `share` (0.8, our choice) of the treated patients have
+Asked are the characteristics of `report.table1` that at least `share` (0.95, our choice) of the treated patients have
 at the centres that record them at all: what fewer have is often not there to be had (the duration of a first
 remission of a refractory patient). What eligibility needs is `eligibility_unknown`'s. One query a patient. What a
 centre never records is told, not asked: Table 1 counts it as missing.
@@ -23,7 +23,7 @@ RULE = Rule(
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),
     asks="Please give what is missing, or say that it is not known.",
-    parameters={"share": 0.8},
+    parameters={"share": 0.95},
 )
 
 

@@ -1,7 +1,8 @@
 """A centre that says of its patients whether they died or relapsed says it of each.
 
 A blank between a yes and a no is neither; the analysis would take it for no. Where a centre records only the yes (an
-empty cell is its no) nothing is asked, and so where there is a date: of death, or of relapse.
+empty cell is its no) nothing is asked, and so where there is a date: of death, or of relapse. Who has neither a
+death nor a last contact is `date_missing`'s.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def _of_flag(context: Context, flag: str, date: str, message: str, topic: Topic)
         treated(context)
         .join(says_no.lazy(), on="CENTRE", how="semi", maintain_order="left")
         .join(known.lazy(), on=SUBJECT, how="anti", maintain_order="left")
+        .join(context.last_alive.lazy(), on=SUBJECT, how="semi", maintain_order="left")
     )
     cells = context.data["SS"].unique(SUBJECT, keep="first", maintain_order=True).select(*SUBJECT, "BLOCK", "ROW")
     found = rows.join(cells, on=SUBJECT, how="left", suffix="_SS", maintain_order="left")
