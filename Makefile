@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint types docs benchmark bench-survival huge fuzz clean
+.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft huge fuzz clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -12,7 +12,11 @@ test: $(VENV)/.ready-test
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# How much of the code the tests run; it makes them a third slower.
+coverage: $(VENV)/.ready-test
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
@@ -21,10 +25,18 @@ benchmark: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas lifelines matplotlib
 	$(BIN)/python benchmarks/run.py
 
+# False alarms of the data checks on sound charts; needs ../shared.
+bench-checks: $(VENV)/.ready-test
+	$(BIN)/python benchmarks/checks.py
+
 # R's survival and cmprsk are measured too, where Rscript is on the path. BENCH="--sizes 1e3,1e5" passes options on.
 bench-survival: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas statsmodels lifelines survival
 	$(BIN)/python benchmarks/survival.py --table benchmarks/README.md $(BENCH)
+
+# How much of the signed mappings of the example a draft proposes right.
+bench-draft: $(VENV)/.ready
+	$(BIN)/python benchmarks/draft.py --table benchmarks/README.md
 
 # A CSV file of 2 GB, 1,000,000 rows by 200 columns, and the memory that reading it takes: about 4 GB, in a minute.
 huge: $(VENV)/.ready-test

@@ -1,5 +1,5 @@
-"""Write docs/protocol.md, docs/mapping.md, docs/cli.md and docs/tutorial.md from the code and docs/parts/; docs/rules/
-from the rule files (`rule_pages.py`).
+"""Write the pages protocol, mapping, checks, cli, tutorial, queries and capture from the code and docs/parts/, and
+docs/rules/ from the rule files (`rule_pages.py`).
 
 In: `parts/<page>.md`, hand-written text in which a line `<<name: argument>>` stands for something the code knows (a
 table of keys, the registered checks, the units). Out: the page, with each such line replaced. `make docs` runs this; a
@@ -27,7 +27,7 @@ from rule_pages import rule_pages  # noqa: E402
 from schema_tables import InOrder, Reference, flow  # noqa: E402
 
 DECLARATIONS = ("protocol", "mapping")
-PAGES = (*DECLARATIONS, "cli", "tutorial")
+PAGES = (*DECLARATIONS, "checks", "cli", "tutorial", "queries", "capture")
 _DIRECTIVE = re.compile(r"^<<(\w+)(?:: (.+))?>>$")
 _NOTE = "<!-- Written by `make docs` from docs/parts/{page}.md and the code. Edit those, not this page. -->"
 
@@ -227,15 +227,21 @@ def grading() -> list[str]:
 
 
 def checks() -> list[str]:
-    """Every registered data check."""
+    """Every registered data check: a table a group."""
     from chartline.checks.engine import rules
+    from chartline.checks.model import Group
 
-    rows = []
-    for rule, _ in rules().values():
-        topics = ", ".join(sorted(rule.topics)) or "-"
-        parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
-        rows.append((f"`{rule.id}`", rule.sentence, rule.severity, topics, parameters))
-    return table(("check", "what holds in sound data", "severity", "topics", "parameters"), rows)
+    out: list[str] = []
+    for group in Group:
+        rows = []
+        for rule in (r for r, _ in rules().values() if r.group is group):
+            topics = ", ".join(sorted(rule.topics)) or "-"
+            parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
+            rows.append((f"`{rule.id}`", rule.sentence, rule.asks, rule.severity, topics, parameters))
+        if rows:
+            head = ("check", "what holds in sound data", "what is asked", "severity", "topics", "parameters")
+            out += [f"### {group}", "", *table(head, rows), ""]
+    return out[:-1]
 
 
 def severities() -> list[str]:
@@ -326,6 +332,16 @@ def _example_message(message: str) -> str:
     return message.format(what="*variable*", saw="*cell*", hint="")
 
 
+def captured(example: str) -> list[str]:
+    """The forms that the protocol of an example asks for, with their items."""
+    from chartline.capture.ask import capture_of
+    from chartline.protocol.load import load_protocol
+
+    forms = capture_of(load_protocol(HERE.parent / "examples" / example)).forms
+    rows = [(f.label, f.each, f.when, "; ".join(i.heading.replace("*", "\\*") for i in f.items)) for f in forms]
+    return table(("form", "one row for", "when", "items (\\* must be filled)"), rows)
+
+
 def commands() -> list[str]:
     """The help of every command, as the terminal shows it at 100 columns."""
     import typer
@@ -333,13 +349,8 @@ def commands() -> list[str]:
 
     from chartline.cli import app
 
-    def under(command: Any, words: list[str]) -> list[list[str]]:
-        """The words of a command and of all below it (`redcap`, `redcap pull`)."""
-        below = getattr(command, "commands", {})
-        return [words, *(each for name, one in below.items() for each in under(one, [*words, name]))]
-
     out: list[str] = []
-    for words in under(typer.main.get_command(app), []):
+    for words in _commands_below(typer.main.get_command(app)):
         done = CliRunner().invoke(
             app, [*words, "--help"], prog_name="chartline", env={"COLUMNS": "100", "TERM": "dumb"}
         )
@@ -353,6 +364,33 @@ def commands() -> list[str]:
             "",
         ]
     return out[:-1]
+
+
+def _commands_below(command: Any, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the words of a command and of every command below it, in the order of its help."""
+    below = getattr(command, "commands", {})
+    return [words, *(w for name, c in below.items() for w in _commands_below(c, (*words, name)))]
+
+
+def answer_words() -> list[str]:
+    """What a centre can answer, and what follows."""
+    from chartline.queries.words import MEANING
+
+    return table(("answer", "what it says, and what follows"), [(f"`{a.value}`", text) for a, text in MEANING.items()])
+
+
+def query_states() -> list[str]:
+    """Every state of a query."""
+    from chartline.state.standing import MEANING
+
+    return table(("state", "meaning"), [(f"`{s.value}`", text) for s, text in MEANING.items()])
+
+
+def log_events() -> list[str]:
+    """Every event of the log."""
+    from chartline.state.log import MEANING
+
+    return table(("event", "what happened"), [(f"`{e.value}`", text) for e, text in MEANING.items()])
 
 
 def exit_codes() -> list[str]:
@@ -374,6 +412,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     for f in (
         *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
         *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
+        *(answer_words, query_states, log_events, captured),
     )
 }
 

@@ -83,3 +83,17 @@ class VerificationError(StudyError):
 
     code = "verification"
     exit_code = 14
+
+
+class StateError(StudyError):
+    """The study's state (`study.sqlite`) is broken, has been edited, or is being written by somebody else."""
+
+    code = "state"
+    exit_code = 15
+
+
+class LockError(StudyError):
+    """The study is locked and what it is made from has changed, or something was asked that a lock forbids."""
+
+    code = "lock"
+    exit_code = 16

@@ -46,25 +46,53 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a text file that is there whole or not at all; a device or pipe is written as it is.
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file that is there whole or not at all; a device or pipe is written as it is. Text is UTF-8.
 
     Raises `OutputError` where it cannot be written.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
     try:
+        _clear_left(file.absolute())
         if file.exists() and not file.is_file():
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(data)
         else:
-            new.write_text(text, encoding="utf-8")
+            new.write_bytes(data)
             new.replace(file)
     except OSError as e:
-        full = e.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise OutputError(
-            "The disk is full" if full else f"The file cannot be written: {e.strerror or e}",
-            where=str(file),
-            do="free some room and run again" if full else "name a file in a folder that exists and can be written",
-        ) from e
+        raise _file_error(e, file) from e
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+
+
+def _file_error(e: BaseException | None, file: Path) -> OutputError:
+    full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = (e.strerror if isinstance(e, OSError) else None) or e
+    return OutputError(
+        "The disk is full" if full else f"The file cannot be written: {reason}",
+        where=str(file),
+        do="free some room and run again" if full else "name a file in a folder that exists and can be written",
+    )
+
+
+@contextmanager
+def staged_file(file: Path) -> Iterator[Path]:
+    """Yield a path beside `file` to write to; on success it takes its name, on any error it is removed.
+
+    Raises `OutputError` where it cannot be written.
+    """
+    new = file.absolute().with_name(f".new-{os.getpid()}-{file.name}")
+    try:
+        yield new
+        new.replace(file)
+    except OSError as e:
+        raise _file_error(e, file) from e
+    except Exception as e:
+        if isinstance(e.__cause__ or e.__context__, OSError):  # a library's own error around the system's
+            raise _file_error(e.__cause__ or e.__context__, file) from e
+        raise
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
@@ -80,9 +108,18 @@ def recover(out: Path) -> None:
                 shutil.rmtree(old)
             else:
                 old.rename(out)
-        for left in out.parent.glob(f".{out.name}.new-*"):
-            if not _alive(left.name.rsplit("-", 1)[1]):
-                shutil.rmtree(left, ignore_errors=True)
+        for left in _left(out):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _left(out: Path) -> list[Path]:
+    """Return what runs that are dead have left beside an output."""
+    return [p for p in out.parent.glob(f".{out.name}.new-*") if not _alive(p.name.rsplit("-", 1)[1])]
+
+
+def _clear_left(file: Path) -> None:
+    for left in _left(file):
+        left.unlink(missing_ok=True)
 
 
 def _aside(out: Path) -> Path:

@@ -5,6 +5,10 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     multiverse_study every specification of the protocol's open choices, written likewise
+    draft_mapping    a centre's files -> a proposed mapping, which a person signs
+    diff_cuts        the out folders of two runs -> what changed, and who moved which number
+    quality_study    the quality of each centre's data, reported
+    deidentify_centre  a centre's files copied without direct identifiers
 
 Federated and partitioned runs cut this file at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
 """
@@ -21,7 +25,14 @@ from chartline.core.clinical import ClinicalData, combine
 from chartline.core.digest import digest_file
 from chartline.core.query import Query, Severity
 from chartline.core.study_days import StudyDays
-from chartline.errors import AmendmentError, BlockingQueries, MappingError, ProtocolError
+from chartline.errors import (
+    AmendmentError,
+    BlockingQueries,
+    MappingError,
+    OutputError,
+    ProtocolError,
+    StateError,
+)
 from chartline.protocol.load import load_protocol, protocol_digest, protocol_file
 from chartline.protocol.model import Protocol
 from chartline.study import StudyData, StudyRun
@@ -29,13 +40,19 @@ from chartline.study import StudyData, StudyRun
 if TYPE_CHECKING:
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
+    from chartline.cuts.model import Difference
     from chartline.derive.model import Adam
-    from chartline.mapping.amendments import Applied
+    from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping
+    from chartline.quality.model import Quality
+    from chartline.queries.loop import Exported, Imported
     from chartline.report.source import ReportSource
     from chartline.results.model import Results
     from chartline.results.multiverse import Multiverse
+    from chartline.sources.base import SourceData
     from chartline.sources.redcap_pull import Pulled
+    from chartline.state.log import Entry
+    from chartline.state.standing import QueryStanding, Standing
 
 Tell = Callable[[str], None]
 
@@ -45,36 +62,61 @@ def _silent(step: str) -> None:
 
 
 def read_study(
-    study: Path, *, answers: Path | None = None, use_answers: bool = True, tell: Tell = _silent
+    study: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    more: Sequence[Amendment] = (),
+    unsigned: bool = False,
+    tell: Tell = _silent,
 ) -> StudyData:
-    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults."""
+    """Read, amend, map and check every centre. Raises `StudyError` for protocol, source and mapping faults.
+
+    Laid over the data, in this order: the answers that the protocol names, the amendments that the study's state keeps,
+    and `more`. `answers` is read instead of the first two; with `use_answers` False none of them. `unsigned` looks at
+    mappings that nobody signed as well, with a query; without it they are refused. Raises `LockError` where the study
+    is locked and is not what it was.
+    """
     from dataclasses import replace
 
     from chartline.checks.confirmed import check_and_close
+    from chartline.checks.engine import check_settings
+    from chartline.checks.outdated import outdated_queries
     from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.graded_values import grade_by
     from chartline.derive.override_file import check_overrides, dated_overrides, read_overrides
     from chartline.derive.response_rules import counts_window_of
     from chartline.derive.rule_sets import check_rule_sets
-    from chartline.mapping.amendments import apply_amendments, read_amendments
-    from chartline.mapping.answered_subjects import check_subjects
-    from chartline.mapping.apply import check_fit, map_centre
+    from chartline.mapping.amendments import digest_amendments, read_amendments
     from chartline.mapping.load import load_mapping
     from chartline.mapping.possible import check_remission
-    from chartline.sources.read import read_centre
+    from chartline.mapping.signed import require_signature, unsigned_queries
+    from chartline.state.lock import check_files, check_inputs
+    from chartline.state.store import read_standing
 
+    home = protocol_file(study).parent
+    standing = read_standing(home)
+    check_files(standing.lock, home, own_answers=use_answers and answers is None)
     tell("Reading the protocol")
     protocol = load_protocol(study)
     check_endpoints(protocol, str(protocol_file(study)))
     check_rule_sets(protocol, str(protocol_file(study)))
-    home = protocol_file(study).parent
     mappings = {centre.id: load_mapping(home / centre.mapping) for centre in protocol.data.centres}
+    for centre in () if unsigned else protocol.data.centres:
+        require_signature(mappings[centre.id], str(home / centre.mapping))
+    checked = {c.id: (str(home / c.mapping), mappings[c.id].own_checks) for c in protocol.data.centres}
+    check_settings(protocol, str(protocol_file(study)), checked)
     check_remission(protocol, mappings.values(), str(protocol_file(study)))
     answers_file = _answers_file(protocol, home, answers, use_answers)
-    amendments = read_amendments(answers_file) if answers_file else ()
+    kept = tuple(standing.amendments.values()) if use_answers and answers is None else ()
+    amendments = (*(read_amendments(answers_file) if answers_file else ()), *kept, *more)
     parts: list[ClinicalData] = []
     queries: list[Query] = []
     applied: list[Applied] = []
+    outdated: list[Outdated] = []
+    sources: dict[str, SourceData] = {}
     inputs = {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs |= {"amendments": digest_amendments(kept)} if kept else {}
     overrides_file = home / protocol.data.overrides if protocol.data.overrides else None
     overrides = read_overrides(overrides_file, protocol) if overrides_file else ()
     inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
@@ -91,23 +133,20 @@ def read_study(
                 where=str(mapping_file),
                 do="name the right mapping in the protocol",
             )
-        source = read_centre(folder, mapping.sources, mapping.ignore_files)
-        try:
-            source, done = apply_amendments(source, [a for a in amendments if a.centre == centre.id])
-        except AmendmentError:
-            check_fit(source, mapping)  # a renamed column is the mapping's fault, not the answer's
-            raise
-        data, found = map_centre(source, mapping)
-        check_subjects(done, source, data, mapping)
+        own = [a for a in amendments if a.centre == centre.id]
+        data, found, source, done, old = _read_one(folder, mapping, own)
+        sources[centre.id] = source
         parts.append(data)
-        queries += found
+        queries += [*found, *outdated_queries(old, done)]
         applied += done
+        outdated += old
         inputs[centre.mapping] = digest_file(mapping_file)
         signatures[centre.mapping] = mapping.signature
         if mapping.days_from:
             events[centre.id] = {event.label: event.day for event in mapping.days_from.values()}
-        queries += _unsigned(mapping, centre.mapping)
+        queries += unsigned_queries(mapping, centre.mapping)
         inputs |= {f"{centre.folder}/{file}": digest for file, digest in source.files.items()}
+    check_inputs(standing.lock, inputs, home)
     queries += _answers_left_over(amendments, protocol)
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
     data = replace(combine(parts), study_days=StudyDays(events, tuple(said)))
@@ -115,11 +154,39 @@ def read_study(
     check_overrides(data.overrides, data)
     _subjects_are_unique(data)
     tell("Checking the data")
-    asked = check_and_close(queries, data, protocol, counts_window_of(protocol.response), applied)
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    centre_checks = {centre: mapping.own_checks for centre, mapping in mappings.items() if mapping.own_checks}
+    asked = check_and_close(queries, data, protocol, window, applied, grade, centre_checks)
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(_in_order(asked)), tuple(applied), inputs, signatures,
-        tuple(queries),
+        tuple(queries), centre_checks, sources, tuple(outdated), standing,
+        own_answers=use_answers and answers is None and not more,
     )  # fmt: skip
+
+
+def _read_one(
+    folder: Path, mapping: Mapping, amendments: Sequence[Amendment]
+) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
+    """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
+    from chartline.mapping.amendments import apply_amendments
+    from chartline.mapping.answered_subjects import check_subjects
+    from chartline.mapping.apply import check_fit, map_centre
+    from chartline.sources.read import read_centre
+
+    unamended = read_centre(folder, mapping.sources, mapping.ignore_files)
+    try:
+        source, applied, outdated = apply_amendments(unamended, amendments)
+    except AmendmentError:
+        check_fit(unamended, mapping)  # a renamed column is the mapping's fault, not the answer's
+        raise
+    data, found = map_centre(source, mapping)
+    misplaced = check_subjects(applied, source, data, mapping)
+    if misplaced:
+        outdated += misplaced
+        left = {o.amendment.amendment_id for o in outdated}
+        source, applied, _ = apply_amendments(unamended, [a for a in amendments if a.amendment_id not in left])
+        data, found = map_centre(source, mapping)
+    return data, found, source, applied, outdated
 
 
 def check_study(
@@ -132,7 +199,7 @@ def check_study(
     tell: Tell = _silent,
 ) -> StudyData:
     """Read, map and check; write `queries.csv` and the centres' workbooks to `out` if one is named."""
-    done = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+    done = _entered(read_study(study, answers=answers, use_answers=use_answers, unsigned=True, tell=tell), study)
     if out is not None:
         from chartline.outputs import staged
         from chartline.publish import write_lock, write_queries
@@ -209,7 +276,7 @@ def run_study(
     from chartline.report.worker import ReportWorker
 
     with staged(out) as folder, ReportWorker() as reporter:
-        data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
+        data = _entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
         _stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
         done = _estimated(data, out)
@@ -281,12 +348,280 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
     return estimate_multiverse(data, str(protocol_file(study)))
 
 
+def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = _silent) -> Difference:
+    """Compare the out folders of two runs; write the difference to `out`, all of it or nothing, if one is named."""
+    from chartline.cuts.compare import compare_cuts
+    from chartline.cuts.read import read_cut
+    from chartline.cuts.write import MARK, write_difference
+    from chartline.outputs import staged
+
+    tell("Reading the cuts")
+    cuts = read_cut(old), read_cut(new)
+    tell("Comparing")
+    done = compare_cuts(*cuts)
+    if out is not None:
+        with staged(out, MARK) as folder:
+            write_difference(done, folder)
+    tell("")
+    return done
+
+
+def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: Tell = _silent) -> Quality:
+    """Measure the quality of every centre's data and put the report at `out`, all of it or nothing."""
+    from chartline.outputs import staged
+    from chartline.quality.measure import measure_quality
+    from chartline.quality.write import MARK, write_quality
+
+    with staged(out, MARK) as folder:
+        data = read_study(study, answers=answers, tell=tell)
+        raw = read_study(study, use_answers=False, tell=tell) if data.applied else data
+        tell("Deriving")
+        _, adam, _ = derive_study(data)
+        done = measure_quality(data, raw, adam)
+        tell("Writing the report")
+        write_quality(done, folder)
+    tell("")
+    return done
+
+
+def deidentify_centre(
+    folder: Path,
+    key: Path,
+    out: Path,
+    *,
+    drop: Sequence[str] = (),
+    pseudonym: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    swapped: Sequence[str] = (),
+    shift_days: int = 0,
+    dates: str = "ISO",
+) -> tuple[list[str], bool]:
+    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made."""
+    from chartline.deidentify.dates import order_of
+    from chartline.deidentify.model import Options
+    from chartline.deidentify.report import report_lines
+    from chartline.deidentify.write import deidentify_to
+
+    options = Options(
+        frozenset(drop), frozenset(pseudonym), frozenset(keep), shift_days, order_of(dates), frozenset(swapped)
+    )
+    done, made = deidentify_to(folder, key, out, options)
+    return list(report_lines(done)), made
+
+
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
     from dataclasses import replace
 
+    from chartline.queries.board import board
     from chartline.trace.listings import report_source
 
-    return replace(report_source(run), multiverse=multiverse)
+    centres = [c.id for c in run.study.protocol.data.centres]
+    return replace(report_source(run), multiverse=multiverse, board=board(run.study.standing, centres))
+
+
+def export_queries(
+    study: Path, out: Path, *, centre: str | None = None, by: str, tell: Tell = _silent
+) -> list[Exported]:
+    """Write what each centre (or one) is asked, as a workbook and on paper, into `out`, and enter it in the log."""
+    from chartline.queries.loop import export
+    from chartline.queries.seen import record_seen
+    from chartline.state.store import writing
+
+    with writing(protocol_file(study).parent, by) as log:
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        done = export(data, log, out, centre)
+    tell("")
+    return done
+
+
+def import_answers(
+    study: Path,
+    workbooks: Sequence[Path],
+    *,
+    by: str,
+    answered_by: str = "",
+    answered_on: str = "",
+    tell: Tell = _silent,
+) -> Imported:
+    """Read answered workbooks, make amendments of their corrections, and say where each query stands; all in one entry
+    of the log or nothing. `answered_by` and `answered_on` speak for rows that do not say it."""
+    from dataclasses import replace
+
+    from chartline.queries.answers import read_answers
+    from chartline.queries.judge import judge
+    from chartline.queries.loop import enter, enter_workbooks, imported
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import refuse_change
+    from chartline.state.store import writing
+
+    read = [(path, *read_answers(path, answered_by, answered_on)) for path in workbooks]
+    with writing(protocol_file(study).parent, by) as log:
+        refuse_change(log.standing.lock, "an answer would change its data")
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        tell("Laying the answers over the data")
+        answers = [a for _, said, _ in read for a in said]
+        judged = judge(
+            answers, replace(data, standing=log.standing), lambda more: read_study(study, more=more), log.today
+        )
+        enter(judged, log)
+        record_seen(judged.after, log, {t.query.id for t in judged.taken}, judged.follows)
+        refused = [r for _, _, faults in read for r in faults]
+        again = enter_workbooks([path for path, _, _ in read], judged, refused, log)
+        done = imported(judged, refused, again, log)
+    tell("")
+    return done
+
+
+def decide_query(study: Path, query: str, *, by: str, reason: str, accept: bool) -> QueryStanding:
+    """Accept a query as it stands, or ask it again, by a person and with the reason."""
+    from chartline.queries.loop import decide
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import refuse_change
+    from chartline.state.store import writing
+
+    with writing(protocol_file(study).parent, by) as log:
+        refuse_change(log.standing.lock, "the decision would change its data")
+        data = read_study(study)
+        record_seen(data, log)
+        return decide(query, log, data, accept=accept, reason=reason)
+
+
+def lock_study(study: Path, *, by: str, reason: str, tell: Tell = _silent) -> Standing:
+    """Freeze what the study is made from; every later run refuses anything else until it is unlocked."""
+    from chartline.queries.seen import record_seen
+    from chartline.state.lock import frozen, refuse_change
+    from chartline.state.log import Event
+    from chartline.state.store import writing
+
+    home = protocol_file(study).parent
+    with writing(home, by) as log:
+        refuse_change(log.standing.lock, "it is locked already", do="unlock it first, if its files may change")
+        data = read_study(study, tell=tell)
+        record_seen(data, log)
+        paths = {name: home / name for name in data.inputs if name != "amendments"}  # those are in the log itself
+        paths["protocol"] = protocol_file(study)
+        declared = data.protocol.data
+        paths |= {n: home / f for n, f in (("answers", declared.answers), ("overrides", declared.overrides)) if f}
+        digests = {"protocol_digest": data.protocol_digest, "data_digest": data.data_digest}
+        log.add(Event.LOCKED, data.protocol.study.id, {"reason": reason, **frozen(paths, data.inputs, home, digests)})
+        tell("")
+        return log.standing
+
+
+def unlock_study(study: Path, *, by: str, reason: str) -> Entry:
+    """Lift the lock, and keep who did and why. Raises `LockError` where the study is not locked."""
+    from chartline.errors import LockError
+    from chartline.state.log import Event
+    from chartline.state.store import writing
+
+    home = protocol_file(study).parent
+    with writing(home, by) as log:
+        lock = log.standing.lock
+        if lock is None:
+            raise LockError("The study is not locked.", where=str(home), do="nothing")
+        return log.add(Event.UNLOCKED, lock.about, {"reason": reason})
+
+
+def check_lock(study: Path, tell: Tell = _silent) -> Entry | None:
+    """Return the lock of a study after checking that everything is as it was locked; None where it is not locked."""
+    from chartline.state.store import read_standing
+
+    lock = read_standing(protocol_file(study).parent).lock
+    if lock is not None:
+        read_study(study, tell=tell)
+        tell("")
+    return lock
+
+
+def _entered(data: StudyData, study: Path) -> StudyData:
+    """Enter in the study's log what this reading says of its queries, where the study has a log and is not locked.
+
+    Nothing is entered where other answers were read than the study's own, or where the log has moved on meanwhile.
+    """
+    from dataclasses import replace
+
+    from chartline.queries.seen import record_seen, seen_words
+    from chartline.state.store import has_state, login, writing
+
+    home = protocol_file(study).parent
+    if not data.own_answers or not has_state(home) or data.standing.lock is not None:
+        return data
+    try:
+        with writing(home, login()) as log:
+            if log.standing.head != data.standing.head:
+                return replace(
+                    data, entered="Not entered in the study's log: it has moved on since the files were read."
+                )
+            said = seen_words(record_seen(data, log))
+    except (StateError, OutputError) as e:  # the study was read all the same
+        return replace(data, entered=f"Not entered in the study's log: {e.what}")
+    return replace(data, standing=log.standing, entered=said)
+
+
+def simulate_database(
+    number: int, seed: int, out: Path, *, treated: float, processes: int, tell: Tell = _silent
+) -> None:
+    """Put a synthetic OMOP database, its study and its truth at `out`, all or nothing. See `simulate/omop.py`."""
+    from chartline.outputs import staged
+    from chartline.simulate.omop import simulate_omop
+    from chartline.simulate.truth import Truth
+
+    with staged(out, "truth.json") as folder:
+        simulate_omop(
+            number, seed, folder, truth=Truth(treated=treated), processes=processes,
+            tell=lambda done: tell(f"{done:,} of {number:,} persons"),
+        )  # fmt: skip
+    tell("")
+
+
+def draft_mapping(
+    files: Sequence[Path],
+    study: Path,
+    *,
+    centre: str | None = None,
+    out: Path | None = None,
+    anew: bool = False,
+    tell: Tell = _silent,
+) -> list[str]:
+    """Draft the mapping of a centre's files, or say how they differ from the mapping it has; return what to tell.
+
+    Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
+    """
+    from chartline.draft.verb import draft_files
+    from chartline.outputs import write_whole
+
+    tell("Reading the files")
+    done = draft_files(files, study, centre=centre, out=out, anew=anew)
+    tell("")
+    for file, content in done.files.items():
+        write_whole(file, content)
+    return done.lines
+
+
+def template_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the capture workbook of a centre and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_template
+
+    return write_template(_checked_protocol(study), out, centre, date.today())
+
+
+def redcap_study(study: Path, out: Path, centre: str | None) -> list[str]:
+    """Write the REDCap data dictionary of a study and its mapping; return what to tell the user."""
+    from chartline.capture.write import write_redcap_dictionary
+
+    return write_redcap_dictionary(_checked_protocol(study), out, centre, date.today())
+
+
+def _checked_protocol(study: Path) -> Protocol:
+    from chartline.derive.endpoint import check_endpoints
+    from chartline.derive.rule_sets import check_rule_sets
+
+    protocol = load_protocol(study)
+    check_endpoints(protocol, str(protocol_file(study)))
+    check_rule_sets(protocol, str(protocol_file(study)))
+    return protocol
 
 
 def declaration_schema(what: str) -> dict[str, Any]:
@@ -309,24 +644,6 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     if answers is not None:
         return answers
     return home / protocol.data.answers if protocol.data.answers else None
-
-
-def _unsigned(mapping: Mapping, file: str) -> list[Query]:
-    """A mapping that no person has confirmed is used, and that is said."""
-    if mapping.signed_by:
-        return []
-    return [
-        Query(
-            rule="mapping_unsigned",
-            severity=Severity.WARN,
-            centre=mapping.centre,
-            subject="",
-            addresses=(file,),
-            saw="signed_by: (blank)",
-            message="Nobody has signed this mapping, so nobody has confirmed that it says what the centre meant.",
-            ask="Read the mapping with the centre, then enter signed_by and signed_on.",
-        )
-    ]
 
 
 def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:

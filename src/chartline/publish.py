@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 
 def write_queries(study: StudyData, folder: Path) -> None:
-    from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
+    from chartline.mapping.amendments import Places
+    from chartline.queries.workbook import write_queries_csv, write_query_workbooks
 
     write_queries_csv(study.queries, folder / "queries.csv")
     (folder / "queries").mkdir()
-    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id)
+    places = {centre: Places(source) for centre, source in study.sources.items()}
+    known = study.standing.queries
+    write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id, places, known)
 
 
 def write_run(run: StudyRun, folder: Path) -> None:
@@ -61,6 +64,20 @@ def write_run(run: StudyRun, folder: Path) -> None:
     trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
     _write_parquet(trace, folder / "trace.parquet")
     write_assertions(run, folder)
+    write_cut(run, folder / "cut")
+
+
+def write_cut(run: StudyRun, folder: Path) -> None:
+    """What `chartline diff` needs besides: every mapped value with its cell, the protocol, who is withheld of what."""
+    import json
+
+    from chartline.trace.charted import charted_values
+
+    folder.mkdir()
+    _write_parquet(charted_values(run.study.data), folder / "charted.parquet")
+    _write_parquet(run.adam.withheld, folder / "withheld.parquet")
+    declared = run.study.protocol.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (folder / "protocol.json").write_text(json.dumps(declared, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_assertions(run: StudyRun, folder: Path) -> None:
@@ -93,13 +110,18 @@ def write_multiverse(multiverse: Multiverse, folder: Path) -> None:
 def write_lock(study: StudyData, folder: Path) -> None:
     import json
 
-    lock = {
+    lock: dict[str, Any] = {
         "chartline": version("chartline"),
         "study": study.protocol.study.id,
         "protocol_digest": study.protocol_digest,
         "data_digest": study.data_digest,
         "inputs": dict(sorted(study.inputs.items())),
     }
+    if study.standing.entries:
+        lock["log"] = {"entries": study.standing.entries, "digest": study.standing.head}
+    if study.standing.lock is not None:
+        held = study.standing.lock
+        lock["locked"] = {"by": held.by, "at": held.at, "reason": held.body["reason"], "digest": held.digest}
     (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,19 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.digest import digest_value
 from chartline.core.query import Query, Severity
 from chartline.protocol.model import Protocol
+from chartline.state.standing import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chartline.assertions.model import Verdict
     from chartline.cohort.model import Cohort
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
-    from chartline.mapping.amendments import Applied
+    from chartline.mapping.amendments import Applied, Outdated
+    from chartline.protocol.own_checks import OwnCheck
     from chartline.results.model import Results
+    from chartline.sources.base import SourceData
     from chartline.stats.survival.kaplan_meier import Curve
 
 
@@ -34,6 +40,12 @@ class StudyData:
     inputs: dict[str, str]  # path relative to the study -> sha256
     signatures: dict[str, str] = field(default_factory=dict)  # mapping file -> who signed it, and when
     found: tuple[Query, ...] = ()  # the queries of reading and mapping, before any check
+    centre_checks: Mapping[str, tuple[OwnCheck, ...]] = field(default_factory=dict)  # what mappings check themselves
+    sources: Mapping[str, SourceData] = field(default_factory=dict)  # centre -> its tables, as amended
+    outdated: tuple[Outdated, ...] = ()  # amendments that the study keeps and the files no longer hold the cell of
+    standing: Standing = field(default_factory=Standing)  # what the study's log said when it was read
+    own_answers: bool = True  # the protocol's answers and the study's amendments were laid over it, and no others
+    entered: str = ""  # what this reading entered in the study's log, in words
 
     @property
     def data_digest(self) -> str:
@@ -49,7 +61,7 @@ class StudyData:
             if of:
                 by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
-        return out
+        return [*out, *([self.entered] if self.entered else [])]
 
     def listing(self) -> list[str]:
         """Return a line a query that asks something, the blocking ones first."""

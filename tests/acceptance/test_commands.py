@@ -44,7 +44,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
     code, out, _ = cli("--help")
     assert code == 0
-    for verb in ("run", "multiverse", "check", "explain", "timeline", "verify", "schema"):
+    verbs = "run multiverse check draft explain timeline diff quality deidentify template redcap-dictionary verify"
+    for verb in (*verbs.split(), "simulate", "schema"):
         assert verb in out
         code, text, _ = cli(verb, "--help")
         assert code == 0
@@ -99,6 +100,7 @@ def test_version(cli: CLI) -> None:
 LEFT = {
     "report.html", "report.docx", "report.pdf", "results.parquet", "results.csv", "counts.json", "definitions.json",
     "queries.csv", "trace.parquet", "study.lock", "headline.json", "figures", "adam", "queries", "assertions.csv",
+    "cut",
 }  # fmt: skip
 
 

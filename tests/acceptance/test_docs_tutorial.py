@@ -34,12 +34,13 @@ def _headline(folder: Path, answers: str = "") -> dict[str, Any]:
     return json.loads((folder / "out" / "headline.json").read_text(encoding="utf-8"))["headline"]
 
 
-def test_the_planted_error_is_the_only_query(folder: Path) -> None:
+def test_the_planted_error_is_the_only_one_and_missing_counts_are_asked(folder: Path) -> None:
     run("chartline check my-study --out questions", folder)
     lines = (folder / "questions" / "queries.csv").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert "patients.csv!row 5!Relapsed on" in lines[1]
     assert "block,N,B04" in lines[1]
+    assert "warn,N,B07,counts_absent" in lines[2]
 
 
 def test_without_the_answer_the_patient_is_withheld_where_relapse_matters(folder: Path) -> None:

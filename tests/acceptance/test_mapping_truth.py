@@ -32,7 +32,7 @@ def mapped(answers: Iterable[Amendment]) -> tuple[ClinicalData, list[Query]]:
     for centre in "ABCDE":
         mapping = load_mapping(EXAMPLE / "mappings" / f"centre_{centre}.yaml")
         data = read_centre(EXAMPLE / "centres" / f"centre_{centre}", mapping.sources, mapping.ignore_files)
-        data, _ = apply_amendments(data, [a for a in answers if a.centre == centre])
+        data, _, _ = apply_amendments(data, [a for a in answers if a.centre == centre])
         part, found = map_centre(data, mapping)
         parts.append(part)
         queries += found

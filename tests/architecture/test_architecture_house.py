@@ -29,6 +29,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "jinja2": ("report/html.py",),
     "numpy": (
         "stats",
+        "simulate",
         "counts/columns.py",
         "counts/scan.py",
         "verify",
@@ -37,7 +38,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
         "sources/omop.py",
     ),
     "polars": (
-        *("core", "sources", "mapping", "checks", "cohort", "derive", "assertions"),
+        *("core", "sources", "mapping", "draft", "checks", "cohort", "derive", "assertions"),
         *(
             "counts/count.py",
             "counts/cycles.py",
@@ -46,7 +47,8 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/syndromes.py",
             "counts/toxicity.py",
         ),
-        *("trace", "publish.py", "pipeline.py", "multiverse"),
+        *("trace", "publish.py", "pipeline.py", "multiverse", "simulate"),
+        *("cuts", "quality", "deidentify/columns.py"),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
@@ -57,7 +59,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("trace/query_workbook.py",),
+    "xlsxwriter": ("queries/workbook.py", "draft/review.py", "capture/workbook.py", "deidentify/workbook.py"),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (

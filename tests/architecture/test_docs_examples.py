@@ -49,7 +49,7 @@ def test_the_answers_fit_the_file_they_speak_of(centre: Path) -> None:
     (centre / "answers.csv").write_text(_blocks("mapping", "text")[-1], encoding="utf-8")
     mapping = load_mapping(centre / "mapping.yaml")
     source = read_centre(centre / "files", mapping.sources, mapping.ignore_files)
-    source, applied = apply_amendments(source, read_amendments(centre / "answers.csv"))
+    source, applied, _ = apply_amendments(source, read_amendments(centre / "answers.csv"))
     data, queries = map_centre(source, mapping)
     assert [(a.was, a.now) for a in applied] == [("1,4", "1.5 mg"), ("01.12.2020", "01.12.2020")]
     assert queries == []

@@ -158,3 +158,24 @@ def test_a_database_that_is_none(tmp_path: Path, content: bytes, words: str) -> 
     (tmp_path / "cdm.duckdb").write_bytes(content)
     with pytest.raises(SourceError, match=words):
         read(tmp_path, "cdm.duckdb")
+
+
+def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
+    (tmp_path / "cdm" / "Measurement").mkdir(parents=True)
+    for part, ids in (("part-00001", [3]), ("part-00000", [1, 2])):
+        frame = pl.DataFrame({"MEASUREMENT_ID": ids, "person_id": [7] * len(ids)})
+        frame.write_parquet(tmp_path / "cdm" / "Measurement" / f"{part}.parquet")
+    table = read(tmp_path, "cdm/*/*.parquet").tables["measurement"]
+    assert table.frame["measurement_id"].to_list() == ["1", "2", "3"]
+    assert table.address(2, "person_id") == "cdm/Measurement!measurement_id=3!person_id"
+
+
+def test_parts_that_differ_and_parts_beside_a_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "death").mkdir()
+    pl.DataFrame({"person_id": [1]}).write_parquet(tmp_path / "death" / "part-0.parquet")
+    pl.DataFrame({"person": [1]}).write_parquet(tmp_path / "death" / "part-1.parquet")
+    with pytest.raises(SourceError, match="parts of death do not have the same columns"):
+        read(tmp_path, "death/*")
+    (tmp_path / "death.csv").write_text("person_id\n1\n")
+    with pytest.raises(MappingError, match="more than once"):
+        read(tmp_path, "**")

@@ -41,7 +41,7 @@ def mapped(data: SourceData) -> tuple[ClinicalData, list[Query]]:
 
 def test_an_answer_is_read_in_chartlines_own_words_first() -> None:
     before = sheet()
-    data, applied = apply_amendments(
+    data, applied, _ = apply_amendments(
         before,
         [
             amend("B2", "03/04/2020", value="2020-04-30", name="A1"),  # ISO, though the column is d/m/y
@@ -66,19 +66,19 @@ def test_an_answer_is_read_in_chartlines_own_words_first() -> None:
 
 
 def test_then_in_the_sources_words() -> None:
-    data, _ = apply_amendments(
+    data, _, _ = apply_amendments(
         sheet(), [amend("B2", "03/04/2020", value="05/06/2020"), amend("C2", "NEGTIVE", value="NEG", name="A2")]
     )
     assert values(mapped(data)[0], "RS", "RSDTC", "MRDCLASS")[0] == ("2020-06-05", "NEGATIVE")
 
 
 def test_without_a_unit_the_columns_unit_holds() -> None:
-    data, _ = apply_amendments(sheet(), [amend("D2", "7.0", value="0.7")])
+    data, _, _ = apply_amendments(sheet(), [amend("D2", "7.0", value="0.7")])
     assert values(mapped(data)[0], "LB", "LBORRESU", "LBSTRESN")[0] == ("mg/dL", 11.97)
 
 
 def test_clear_leaves_no_value_and_confirm_changes_nothing() -> None:
-    data, _ = apply_amendments(sheet(), [amend("C2", "NEGTIVE", "clear"), amend("D2", "7.0", "confirm", name="A2")])
+    data, _, _ = apply_amendments(sheet(), [amend("C2", "NEGTIVE", "clear"), amend("D2", "7.0", "confirm", name="A2")])
     clinical, queries = mapped(data)
     assert values(clinical, "RS", "USUBJID", "MRDCLASS") == [("P2", "NEGATIVE"), ("P2", "NEGATIVE")]
     assert clinical["LB"]["LBORRES"][0] == "7.0"
@@ -88,7 +88,7 @@ def test_clear_leaves_no_value_and_confirm_changes_nothing() -> None:
 def test_a_deleted_row_does_not_shift_the_addresses_of_the_others() -> None:
     row = amend("row 3", "id=P2; v=0.5", "delete_row")
     last = amend("D4", "0.6", value="0.9", unit="mg/dL", name="A2")
-    data, applied = apply_amendments(sheet(), [row, last])
+    data, applied, _ = apply_amendments(sheet(), [row, last])
     clinical, _ = mapped(data)
     assert values(clinical, "LB", "USUBJID", "LBSTRESN") == [("P1", 119.7), ("P2", 15.39)]
     assert clinical.locate("LB", 2, "LBORRES", "Z") == ("book.xlsx!S!D4", "0.9")
@@ -128,7 +128,7 @@ def test_an_answer_about_a_file_that_has_only_its_headings_says_that_it_has_no_r
 def test_the_later_of_two_answers_wins_and_the_earlier_says_so() -> None:
     first = amend("D2", "7.0", value="0.8", name="A1")
     second = amend("D2", "7.0", value="0.7", name="A2")
-    data, applied = apply_amendments(sheet(), [first, second])
+    data, applied, _ = apply_amendments(sheet(), [first, second])
     assert values(mapped(data)[0], "LB", "LBSTRESN")[0] == (11.97,)
     assert [(a.amendment.amendment_id, a.superseded_by) for a in applied] == [("A1", "A2"), ("A2", "")]
     chain = amend("D2", "0.8", value="0.7", name="A2")  # or quoting what the first answer said
@@ -138,7 +138,7 @@ def test_the_later_of_two_answers_wins_and_the_earlier_says_so() -> None:
 def test_an_answer_in_a_file_without_cell_kinds() -> None:
     plain = sheet().tables["S"]
     plain = plain.with_frame(plain.frame, None)
-    data, _ = apply_amendments(source(plain), [amend("B2", "03/04/2020", value="2020-04-30")])
+    data, _, _ = apply_amendments(source(plain), [amend("B2", "03/04/2020", value="2020-04-30")])
     assert mapped(data)[0]["RS"]["RSDTC"].to_list() == ["2020-04-30", "2020-04-04", "2020-04-05"]
 
 
@@ -194,7 +194,7 @@ def test_a_fault_of_an_answer_names_its_file_and_line(tmp_path: Path) -> None:
 
 def named(subject: str, *amendments: Amendment) -> None:
     """Apply amendments that all name one subject, map, and check whose rows they are."""
-    data, applied = apply_amendments(sheet(), [replace(a, subject=subject) for a in amendments])
+    data, applied, _ = apply_amendments(sheet(), [replace(a, subject=subject) for a in amendments])
     keys = {"subject": "id", "records": [{"domain": "AE", "variables": {"AETERM": "mrd"}}]}
     plan = mapping({"S": keys | {"ignore": {"day": "not used", "v": "not used"}}})
     check_subjects(applied, data, map_centre(data, plan)[0], plan)

@@ -13,6 +13,7 @@ from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity, Topic
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
+from checks_cases import of_small_tables
 from truth_data import tiny
 
 BLOCK, WARN = Severity.BLOCK, Severity.WARN
@@ -31,6 +32,12 @@ ALIVE = """
     P1      | 2021-01-01 | N
     P2      | 2021-01-01 | N
 """
+
+
+@pytest.fixture
+def reference_protocol(reference_protocol: Protocol) -> Protocol:
+    """The example's protocol; what these small tables lack is asked in `test_checks_completeness.py`."""
+    return of_small_tables(reference_protocol)
 
 
 @pytest.fixture
@@ -525,7 +532,7 @@ def test_a_subject_that_demographics_do_not_know(ask) -> None:
 @pytest.mark.parametrize("grade", ["0", "6", "-1", "8"])
 def test_a_grade_that_does_not_exist(ask, grade: str) -> None:
     day = "2020-01-05"
-    ae = f"USUBJID | AETERM | AESTDTC | AETOXGR\nP1 | Nausea | {day} | 5\nP1 | Nausea | {day} |\n"
+    ae = f"USUBJID | AETERM | AESTDTC | AETOXGR\nP1 | Nausea | {day} | 4\nP1 | Rash | {day} |\n"
     ae += f"P2 | Nausea | {day} | {grade}"
     assert only(ask(AE=ae), "grade_out_of_range", WARN, Topic.ADVERSE_EVENTS).addresses == ("ae.csv!row 4!AETOXGR",)
 
@@ -581,7 +588,7 @@ def late_relapse() -> ClinicalData:
 
 
 def with_checks(protocol: Protocol, checks: dict[str, object]) -> Protocol:
-    return protocol.model_copy(update={"checks": checks})
+    return protocol.model_copy(update={"checks": {**protocol.checks, **checks}})
 
 
 def test_a_protocol_may_switch_a_rule_off(reference_protocol: Protocol) -> None:

@@ -81,3 +81,19 @@ def test_nothing_else_parses(text: str) -> None:
         parse_condition(text, where="protocol.yaml line 3")
     assert "protocol.yaml line 3" in str(e.value)
     assert "between (a, b)" in e.value.expected
+
+
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("MHCAT == 'ECOG'", {"MHCAT": "ECOG"}),
+        ("RSVISIT == 'DAY 29' and MRDSPEC == 'BLOOD' and RSCYCLE >= 1", {"RSVISIT": "DAY 29", "MRDSPEC": "BLOOD"}),
+        ("MHCAT == 'A' or MHCAT == 'B'", {}),
+        ("not (MHCAT == 'A')", {}),
+        ("MHCAT in ('A', 'B')", {}),
+        ("RSCYCLE == 1", {}),  # a number is no word
+        ("MHCAT is present", {}),
+    ],
+)
+def test_words_that_every_row_has(text: str, fixed: dict[str, str]) -> None:
+    assert parse_condition(text).fixed == fixed

@@ -61,7 +61,7 @@ def test_an_answer_is_a_number_of_days_like_the_cell(answer: str, date: str | No
     # 2003 is days, not the year: 1827 days lead to 2005-01-01, and 176 more to 26 June.
     centre = source(table("S", "id | last | n\nP1 | 85 | 1"))
     said = Amendment("1", "Z", "P1", "book.xlsx!S!B2", "85", Action.SET, answer, "", "", "", "")
-    amended, _ = apply_amendments(centre, [said])
+    amended, _, _ = apply_amendments(centre, [said])
     tables = {"S": {"subject": "id", "records": [_with_cause(ALIVE[0])]}}
     data, queries = map_centre(amended, mapping(tables, days_from=FROM))
     assert values(data, "SS", "LKADTC") == [(date,)]

@@ -257,3 +257,19 @@ def test_one_cell_read_twice_asks_once_with_the_topics_of_both() -> None:
         ],
     )
     assert [q.topics for q in queries] == [{Topic.RESPONSE, Topic.FIRST_DOSE, Topic.EXPOSURE}]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("43831", "2020-01-01, or 2024-01-02 in the 1904 system"),  # 1,462 days apart
+        ("43831.0", "2020-01-01, or 2024-01-02 in the 1904 system"),
+        ("2019", ""),  # a year
+        ("120520", ""),  # six figures: a date without separators, not a day number
+        ("43,831", ""),
+    ],
+)
+def test_a_spreadsheets_day_number_in_a_column_of_dates(text: str, said: str) -> None:
+    from chartline.mapping.problems import serial_hint
+
+    assert serial_hint(text) == (f"as a spreadsheet's day number it would be {said}" if said else "")

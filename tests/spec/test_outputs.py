@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chartline.errors import OutputError
-from chartline.outputs import MARK, recover, staged
+from chartline.outputs import MARK, recover, staged, staged_file
 
 
 def write(out: Path, text: str) -> None:
@@ -120,3 +120,23 @@ def test_a_running_run_is_not_cleared_up(tmp_path: Path) -> None:
     time.sleep(0)
     recover(tmp_path / "out")
     assert not busy.exists()
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "book.xlsx"
+    file.write_text("old")
+    with pytest.raises(ZeroDivisionError), staged_file(file) as new:
+        new.write_text("half")
+        raise ZeroDivisionError
+    assert [f.name for f in tmp_path.iterdir()] == ["book.xlsx"] and file.read_text() == "old"
+    with staged_file(file) as new:
+        new.write_text("whole")
+    assert [f.name for f in tmp_path.iterdir()] == ["book.xlsx"] and file.read_text() == "whole"
+
+
+def test_a_full_disk_is_recognised_where_a_file_is_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="The disk is full"), staged_file(tmp_path / "book.xlsx"):
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as e:
+            raise RuntimeError("the library's own words") from e

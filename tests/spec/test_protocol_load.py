@@ -148,3 +148,10 @@ def test_a_response_variant_says_only_what_differs() -> None:
     assert p.response_variants["W28"].counts_window_days == (0, 28)
     assert p.response_variants["W28"].before == p.response.before
     assert p.response_variants["W28"].responders == p.response.responders
+
+
+def test_a_curly_bracket_in_a_text_is_refused_with_its_line(tmp_path: Path) -> None:
+    file, line = changed(tmp_path, 'label: "BCR::ABL1"', 'label: "BCR::ABL{1"')
+    with pytest.raises(ProtocolError, match="curly bracket") as e:
+        load_protocol(file)
+    assert f"line {line}, at characteristics.BCRABL1.label" in e.value.where

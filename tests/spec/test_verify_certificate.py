@@ -445,10 +445,10 @@ def test_a_text_file_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     file = tmp_path / "result.json"
     write_whole(file, "first")
 
-    def full(self: Path, text: str, encoding: str) -> None:
+    def full(self: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match="disk is full"):
         write_whole(file, "second")
     monkeypatch.undo()

@@ -1,31 +1,37 @@
 """Context: what every check looks at, computed once.
 
-In: ClinicalData, the protocol, and the window of blood counts of its response rules. Out: frames of *dated or
-stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as chartline reads it),
-BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can mean; rules compare
-LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean would do.
+In: ClinicalData, the protocol, the window of blood counts of its response rules and the grading of its scale. Out:
+frames of *dated or stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as
+chartline reads it), BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can
+mean; rules compare LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean
+would do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from chartline.checks.adverse_events import adverse_events
 from chartline.checks.laboratory import laboratory_tests
 from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
 from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day, last_day
-from chartline.core.index import index_days
+from chartline.core.index import START_OF, index_days
 from chartline.core.plans import run
 from chartline.protocol.model import Protocol
 
 SUBJECT = ["CENTRE", "USUBJID"]
 _REMISSIONS = ("CR", "CRh", "CRi")
 _CELL = ["CENTRE", "USUBJID", "VALUE", "BLOCK", "ROW"]
+_LINE = {"MH": ("MHTERM", "MHENDTC", "MHSEQN"), "CM": ("CMTRT", "CMENDTC", None)}  # name, end and number of a line
+
+
+Grade = Callable[[ClinicalData], pl.DataFrame]  # see `derive/graded_values.py`: CENTRE, USUBJID, SEQ, ATOXGRL, ATOXGRH
 
 
 def _bounds() -> pl.DataFrame:
@@ -42,8 +48,10 @@ def days(frame: Frame) -> Frame:
 class Context:
     """The data of a study as the checks see them."""
 
-    def __init__(self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None) -> None:
-        self.data, self.protocol, self.counts_window = data, protocol, counts_window
+    def __init__(
+        self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None, grade: Grade | None = None
+    ) -> None:
+        self.data, self.protocol, self.counts_window, self.grade = data, protocol, counts_window, grade
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 
@@ -109,6 +117,89 @@ class Context:
         return run(later.group_by(SUBJECT, maintain_order=True).agg(pl.col("DAY").min()))
 
     @cached_property
+    def last_dose(self) -> pl.DataFrame:
+        """One row a subject: the last dose of the index drug with a full date."""
+        doses = self.doses.filter(pl.col("EXSTDTC").str.len_chars() == 10).select(
+            *SUBJECT, pl.col("EXSTDTC").alias("VALUE"), *_CELL[3:]
+        )
+        return run(days(doses).sort("LO", maintain_order=True).unique(SUBJECT, keep="last", maintain_order=True))
+
+    @cached_property
+    def diagnosis(self) -> pl.DataFrame:
+        """One row a subject with a dated diagnosis: a history item of the category DIAGNOSIS."""
+        rows = self.data["MH"].lazy().filter((pl.col("MHCAT") == "DIAGNOSIS") & pl.col("MHSTDTC").is_not_null())
+        stated = days(rows.select(*SUBJECT, pl.col("MHSTDTC").alias("VALUE"), *_CELL[3:]))
+        return run(stated.unique(SUBJECT, keep="first", maintain_order=True))
+
+    @cached_property
+    def lines(self) -> pl.DataFrame:
+        """The lines of earlier therapy (`prior_therapy.lines`) with NAME, NUMBER, VALUE (start, with LO and HI), END.
+
+        Also DOMAIN, START_AT and END_AT: where start and end stand. No row where the protocol declares none.
+        """
+        prior = self.protocol.prior_therapy
+        source = prior.lines.source if prior and prior.lines.source in _LINE else "MH"
+        name, end, number = _LINE[source]
+        rows = self.data[source].lazy()
+        is_line = parse_condition(prior.lines.where).expr(dict(self.data[source].schema)) if prior else pl.lit(False)
+        here = [pl.lit(v).alias(n) for n, v in (("DOMAIN", source), ("START_AT", START_OF[source]), ("END_AT", end))]
+        order = pl.col(number) if number else pl.lit(None, pl.Int64)
+        columns = [pl.col(START_OF[source]).alias("VALUE"), pl.col(end).alias("END"), pl.col(name).alias("NAME")]
+        if prior is None or prior.lines.source not in _LINE:
+            is_line = pl.lit(False)
+        return run(days(rows.filter(is_line).select(*SUBJECT, *columns, order.alias("NUMBER"), *_CELL[3:], *here)))
+
+    @cached_property
+    def transplants(self) -> pl.DataFrame:
+        """The transplantations of the protocol that were done, dated or not: VALUE, LO, HI, PRTIMING and the cell."""
+        declared, rows = self.protocol.transplant, self.data["PR"].lazy()
+        if declared is None or declared.source != "PR":
+            done = pl.lit(False)
+        else:
+            done = parse_condition(declared.where).expr(dict(self.data["PR"].schema))
+            done = done & (pl.col("PROCCUR").fill_null("Y") != "N")
+        kept = ("PRTIMING", "PROCCUR", "PRTRT", "PRDONOR", "PRCOND")
+        return run(days(rows.filter(done).select(*SUBJECT, pl.col("PRSTDTC").alias("VALUE"), *_CELL[3:], *kept)))
+
+    @cached_property
+    def new_therapy(self) -> pl.DataFrame:
+        """The rows of new therapy (`new_therapy`), dated or not: VALUE, LO, HI, DOMAIN, START_AT and the cell."""
+        declared = self.protocol.new_therapy
+        source = declared.source if declared else "CM"
+        start = START_OF[source]
+        named = {"CM": "CMTRT", "PR": "PRTRT", "EX": "EXTRT", "MH": "MHTERM"}.get(source, start)
+        is_new = parse_condition(declared.where).expr(dict(self.data[source].schema)) if declared else pl.lit(False)
+        rows = self.data[source].lazy().filter(is_new)
+        here = (pl.lit(source).alias("DOMAIN"), pl.lit(start).alias("START_AT"), pl.col(named).alias("NAME"))
+        return run(days(rows.select(*SUBJECT, pl.col(start).alias("VALUE"), *_CELL[3:], *here)))
+
+    @cached_property
+    def calendar(self) -> pl.DataFrame:
+        """Every full date of a centre that gives dates, births too: DOMAIN, VARIABLE, LO and the cell.
+
+        A centre that counts days has no calendar: its weekdays and months are fictitious.
+        """
+        births = self.birth.lazy().with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
+        every = pl.concat([self.dated.lazy(), births])
+        real = ~pl.col("CENTRE").is_in(list(self.data.study_days.events))
+        return run(every.filter(real & (pl.col("VALUE").str.len_chars() == 10) & pl.col("LO").is_not_null()))
+
+    @cached_property
+    def living(self) -> pl.DataFrame:
+        """`last_alive` of the subjects who are not recorded as dead."""
+        flagged = self.stated("SS", "DTHFL").filter(pl.col("VALUE") == "Y").select(SUBJECT)
+        dead = pl.concat([self.death.select(SUBJECT), flagged])
+        return self.last_alive.join(dead, on=SUBJECT, how="anti", maintain_order="left")
+
+    def is_filled(self, domain: str, variable: str, block: int, row: int) -> bool:
+        """Whether the source cell of a missing value holds something: what could not be read is already asked."""
+        blocks = self.data.origins.blocks
+        if block >= len(blocks):
+            return False
+        table, columns = blocks[block]
+        return any(table.raw(row, c) for c in columns.get(variable, ()))
+
+    @cached_property
     def birth(self) -> pl.DataFrame:
         """One row a subject with a date of birth."""
         return self.stated("DM", "BRTHDTC")
@@ -168,11 +259,28 @@ class Context:
         """
         rows = self.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
         value = pl.col("LBSTRESN").alias("VALUE")
-        kept = ("LBTESTCD", value, "LBORRESU", "LBSUMM", "LBDTC", "BLOCK", "ROW")
+        kept = (
+            "LBTESTCD",
+            value,
+            "LBSTRESN_OP",
+            "LBORRES",
+            "LBORRESU",
+            "LBSUMM",
+            "LBDTC",
+            "LBGCSF",
+            "LBPLTTX",
+            "BLOCK",
+            "ROW",
+        )
         dated = rows.select(*SUBJECT, *kept, first_day("LBDTC").alias("LO"), last_day("LBDTC").alias("HI"))
         bounded = dated.join(_bounds().lazy(), on="LBTESTCD", how="left", maintain_order="left")
         believable = pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True)
         return run(bounded.with_columns(believable.alias("BELIEVABLE")))
+
+    @cached_property
+    def adverse_events(self) -> pl.DataFrame:
+        """AE rows that name an event, with the days they can mean and what the outcome says."""
+        return adverse_events(self.data)
 
     @cached_property
     def subjects(self) -> pl.DataFrame:

@@ -7,24 +7,29 @@ file in the folder is a new check. The protocol may switch a rule off or set its
     checks:
       isolated_jump: {ratio: 10}
       dose_gap: false
+
+and add its own, as a mapping may for its centre (`own_checks`, see `own.py`).
 """
 
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from chartline.checks import rules as rules_folder
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Grade
 from chartline.checks.model import Finding, Rule
+from chartline.checks.own import find_own, rule_of
 from chartline.checks.wording import queries_of
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query
-from chartline.errors import ProtocolError
+from chartline.errors import MappingError, ProtocolError
 from chartline.protocol.model import Protocol
+from chartline.protocol.own_checks import OwnCheck
+from chartline.protocol.place import Place
 
 Find = Callable[..., list[Finding]]
 
@@ -37,21 +42,68 @@ def rules() -> dict[str, tuple[Rule, Find]]:
     return {m.RULE.id: (m.RULE, m.find) for m in modules}
 
 
-def check_data(data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None = None) -> list[Query]:
+def check_data(
+    data: ClinicalData,
+    protocol: Protocol,
+    counts_window: tuple[int, int] | None = None,
+    grade: Grade | None = None,
+    centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
+) -> list[Query]:
     """Run every rule that the protocol leaves on.
 
     `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
-    its response rule set; None where that asks for no counts.
+    its response rule set; None where that asks for no counts. `grade` gives the grades of laboratory values under the
+    protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them. `centre_checks`
+    are the checks that centres wrote in their mappings, by centre; each is run on its centre alone.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
-    context = Context(data, protocol, counts_window)
+    _own_names(protocol.own_checks, "own_checks")
+    context = Context(data, protocol, counts_window, grade)
+    found = [(rule, find(context, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings]
+    found += [(rule_of(own), find_own(context, own)) for own in protocol.own_checks]
+    for centre, checks in (centre_checks or {}).items():
+        found += [(rule_of(own), find_own(context, own, centre)) for own in checks]
     queries: dict[str, Query] = {}
-    for rule, find in rules().values():
-        if rule.id in settings:
-            for query in queries_of(rule, find(context, **settings[rule.id]), data.origins, data.study_days):
-                queries.setdefault(query.id, query)
+    for rule, findings in found:
+        for query in queries_of(rule, findings, data.origins, data.study_days):
+            queries.setdefault(query.id, query)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
+
+
+def check_settings(protocol: Protocol, file: str, mappings: Mapping[str, tuple[str, Sequence[OwnCheck]]]) -> None:
+    """Raise `ProtocolError` or `MappingError` with the line of a setting or own check that cannot be meant.
+
+    `mappings` are, by centre, the mapping's file and the checks it declares.
+    """
+    try:
+        _settings(protocol.checks)
+        _own_names(protocol.own_checks, "own_checks")
+        taken = {own.id for own in protocol.own_checks}
+    except ProtocolError as e:
+        at = (int(k) if k.isdigit() else k for k in e.where.split("."))
+        raise ProtocolError(e.what, where=str(Place(file, tuple(at))), expected=e.expected, do=e.do) from None
+    for path, checks in mappings.values():
+        for i, own in enumerate(checks):
+            if own.id in taken or own.id in rules():
+                raise MappingError(
+                    f"There is already a data check `{own.id}`.",
+                    where=str(Place(path, ("own_checks", i, "id"))),
+                    expected="a name that no shipped check and no check of the protocol has",
+                    do="give the check another id",
+                )
+
+
+def _own_names(declared: Sequence[OwnCheck], where: str) -> None:
+    """Raise `ProtocolError` for a check of the study that has the name of a shipped one."""
+    for i, own in enumerate(declared):
+        if own.id in rules():
+            raise ProtocolError(
+                f"There is already a data check `{own.id}`.",
+                where=f"{where}.{i}.id",
+                expected="a name that no shipped check has",
+                do=f"give the check another id; to tune the shipped one write it under `checks: {{{own.id}: ...}}`",
+            )
 
 
 def _settings(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -16,9 +16,12 @@ from importlib.resources import files
 from math import exp, inf, log
 from typing import Any
 
+import polars as pl
+
 from chartline.checks.model import Cell
-from chartline.checks.wording import value_words
+from chartline.checks.wording import unit_words, value_words
 from chartline.core.query import Topic
+from chartline.mapping.units import factor, known_units
 
 LIVER_TESTS = ("ALT", "AST", "BILI", "ALP", "GGT")
 RECOVERY_TESTS = ("ANC", "PLT")  # the counts that tell CR from CRi
@@ -34,6 +37,8 @@ _SLIPS: dict[str, tuple[tuple[float, str], ...]] = {
     "ANC": _COUNTS,
 }
 _ANY = ((10.0, _POINT), (100.0, _POINT), (0.1, _POINT), (0.01, _POINT))
+_UNITS_SAID = ("/ul", "lakh/ul", "g/dl")  # of several spellings the one that is shown
+_TELLING = 3
 _NEAR = log(2.5)  # how far from the patient's usual value the explained one may lie
 _ALIKE = log(1.7)  # a second explanation is named only if it fits nearly as well as the first
 
@@ -67,7 +72,9 @@ def laboratory_test(code: str) -> LaboratoryTest:
     return laboratory_tests().get(code) or LaboratoryTest(code, code, "")
 
 
-def likely_slips(test: LaboratoryTest, value: float, usual: float | None) -> str:
+def likely_slips(
+    test: LaboratoryTest, value: float, usual: float | None, whose: str = "the patient's other values"
+) -> str:
     """Return a sentence naming the (at most two) slips that would make `value` fit what is usual; '' if none does."""
     if usual is None or usual <= 0 or value <= 0:
         return ""
@@ -76,12 +83,52 @@ def likely_slips(test: LaboratoryTest, value: float, usual: float | None) -> str
     fits = sorted((abs(log(value / f / usual)), value / f, words) for f, words in known)[:2]
     fits = [d for d in fits if d[0] <= min(_NEAR, fits[0][0] + _ALIKE)]
     said = [f"if {words} ({value_words(float(f'{v:.4g}'), test.unit)})" for _, v, words in fits]
-    return f"It would fit the patient's other values {', or '.join(said)}." if said else ""
+    return f"It would fit {whose} {', or '.join(said)}." if said else ""
 
 
 def unit_factors(code: str) -> tuple[float, ...]:
     """Return the factors by which a wrong unit multiplies a value of this test."""
     return tuple(f for f, _ in _SLIPS.get(code, ()))
+
+
+@cache
+def other_units(code: str) -> tuple[tuple[float, str], ...]:
+    """Return (factor, sentence) of each unit in which a number of this test may stand by mistake.
+
+    `factor` is by how much the mistake multiplies the value in the standard unit: 1/17.1 where mg/dL of bilirubin were
+    carried as umol/L, 17.1 where umol/L were taken for mg/dL. Units and factors are those of `mapping/units.py`; one
+    below `_TELLING` is less than what people differ by.
+    """
+    test = laboratory_test(code)
+    if test.unit in ("", "1"):
+        return ()
+    named: dict[float, str] = {}
+    for unit in sorted(known_units(test.unit, code), key=lambda u: (u not in _UNITS_SAID, u)):
+        by = factor(unit, test.unit, code)
+        if by is not None and not 1 / _TELLING < by < _TELLING:
+            named.setdefault(by, unit)
+    own, out = unit_words(test.unit), []
+    for by, unit in named.items():
+        written = unit_words(unit)
+        out.append((1 / by, f"numbers in {written} were carried as {own}"))
+        out.append((by, f"numbers in {own} were taken for {written}"))
+    return tuple(out)
+
+
+def nearest_unit(code: str, ratio: float) -> tuple[float, str]:
+    """Return the (factor, sentence) of `other_units` that is nearest to a ratio; (1, "") where the test has none."""
+    return min(other_units(code), key=lambda u: abs(log(ratio / u[0])), default=(1.0, ""))
+
+
+def is_unit_ratio(ratio: pl.Expr, within: float) -> pl.Expr:
+    """Return, by row of a frame with LBTESTCD, whether a ratio is within `within` times the factor of another unit."""
+    tests = [(code, sorted({f for f, _ in other_units(code)})) for code in laboratory_tests()]
+    near = [
+        (pl.col("LBTESTCD") == code) & pl.any_horizontal(ratio.is_between(f / within, f * within) for f in factors)
+        for code, factors in tests
+        if factors
+    ]
+    return pl.any_horizontal(near)
 
 
 def middle(a: float, b: float) -> float:

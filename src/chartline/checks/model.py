@@ -1,6 +1,6 @@
-"""Rule, Finding and Cell: what a check declares, and what it hands to the engine.
+"""Rule, Group, Finding and Cell: what a check declares, and what it hands to the engine.
 
-In: nothing. Out: the three small types every module of `checks/rules/` is written in. A rule finds and says;
+In: nothing. Out: the small types every module of `checks/rules/` is written in. A rule finds and says;
 it never changes a value, never decides which of two values is right, and never raises for a data problem.
 """
 
@@ -8,9 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from chartline.core.query import Severity, Topic
+
+
+class Group(StrEnum):
+    """What a rule is about; the register (`docs/checks.md`) has one table a group, in this order."""
+
+    DATES = "Dates"
+    IDENTITY = "Identity and statements"
+    TREATMENT = "Treatment"
+    RESPONSE = "Response"
+    LABORATORY = "Laboratory"
+    TOXICITY = "Toxicity"
+    COMPLETENESS = "Completeness"
+    CENTRES = "Between centres"
+    OWN = "Rules of the study"
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,7 @@ class Rule:
     """
 
     id: str
+    group: Group
     sentence: str
     severity: Severity
     topics: frozenset[Topic]

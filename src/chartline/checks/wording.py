@@ -15,7 +15,18 @@ from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 
 _RANK = {Severity.NOTE: 0, Severity.WARN: 1, Severity.BLOCK: 2}
 _FALLBACK = {"LBSTRESN": "LBORRES"}  # where only the reported text of a result has a column of its own
-_UNITS = {"umol/L": "µmol/L", "10^9/L": "× 10⁹/L", "mg/m2": "mg/m²", "m2": "m²"}
+_UNITS = {
+    **{"umol/L": "µmol/L", "umol/l": "µmol/L", "10^9/L": "× 10⁹/L", "mg/m2": "mg/m²", "m2": "m²"},
+    **{
+        "mg/dl": "mg/dL",
+        "g/dl": "g/dL",
+        "mmol/l": "mmol/L",
+        "meq/l": "mEq/L",
+        "/ul": "per µL",
+        "lakh/ul": "lakh per µL",
+    },
+    **{"10^6/l": "× 10⁶/L", "ukat/l": "µkat/L", "u/ml": "U/mL", "l/min": "L/min", "ml/s": "mL/s"},
+}
 _CALENDAR = " (day, month and year)"  # what rules ask of a date, which a centre that counts days has not
 
 

@@ -14,13 +14,23 @@ import typer
 from chartline.cli.app import app, shown
 
 from chartline.cli import run as _run  # isort: skip
+from chartline.cli import draft as _draft  # isort: skip
 from chartline.cli import explain as _explain  # isort: skip
-from chartline.cli import verify as _verify  # isort: skip
-from chartline.cli import schema as _schema  # isort: skip
+from chartline.cli import queries as _queries  # isort: skip
+from chartline.cli import capture as _capture  # isort: skip
 from chartline.cli import redcap as _redcap  # isort: skip
+from chartline.cli import cuts as _cuts  # isort: skip
+from chartline.cli import quality as _quality  # isort: skip
+from chartline.cli import deidentify as _deidentify  # isort: skip
+from chartline.cli import verify as _verify  # isort: skip
+from chartline.cli import simulate as _simulate  # isort: skip
+from chartline.cli import schema as _schema  # isort: skip
 from chartline.errors import StudyError
 
-VERBS = (_run, _explain, _verify, _schema, _redcap)
+VERBS = (
+    *(_run, _draft, _explain, _queries, _capture, _redcap, _cuts, _quality, _deidentify),
+    *(_verify, _simulate, _schema),
+)
 
 _INTERRUPTED = 130  # what typer exits with on Ctrl-C
 

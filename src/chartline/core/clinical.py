@@ -46,6 +46,19 @@ KEYS: dict[str, pl.DataType] = {
     "BLOCK": pl.UInt32(),
     "ROW": pl.UInt32(),
 }
+# A record of a domain, as readers see it.
+DOMAIN_LABELS = {
+    "DM": "Patient",
+    "MH": "History",
+    "CM": "Other treatment",
+    "EX": "Dose",
+    "PR": "Procedure",
+    "LB": "Laboratory",
+    "RS": "Assessment",
+    "AE": "Adverse event",
+    "FA": "Finding",
+    "SS": "Status",
+}
 _DTYPES: dict[str, pl.DataType] = {
     "text": pl.String(),
     "code": pl.String(),

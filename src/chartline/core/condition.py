@@ -63,6 +63,26 @@ class Condition:
                 out += [(node.left.id, _literal(i)) for i in items if not isinstance(i, ast.Name)]
         return tuple(out)
 
+    @cached_property
+    def compared(self) -> frozenset[str]:
+        """The variables that are compared with a value or with each other, not only asked whether they are there."""
+        names: set[str] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare):
+                sides = [n.id for n in (node.left, *node.comparators) if isinstance(n, ast.Name)]
+                names |= set(sides) - ({sides[0]} if {_MISSING, _PRESENT} & set(sides) else set())
+        return frozenset(names - _WORDS)
+
+    @property
+    def fixed(self) -> dict[str, str]:
+        """The words that every row for which it holds has: those of `NAME == "word"`, alone or joined by `and`."""
+        joined = isinstance(self._tree, ast.BoolOp) and isinstance(self._tree.op, ast.And)
+        parts = self._tree.values if joined and isinstance(self._tree, ast.BoolOp) else [self._tree]
+        equal = [p for p in parts if isinstance(p, ast.Compare) and isinstance(p.ops[0], ast.Eq)]
+        sides = ((p.left, p.comparators[0]) for p in equal)
+        words = ((n.id, w.value) for n, w in sides if isinstance(n, ast.Name) and isinstance(w, ast.Constant))
+        return {name: word for name, word in words if isinstance(word, str)}
+
     def expr(self, dtypes: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
         """Return the Polars boolean expression; null means unknown. `dtypes` lets ISO text meet dates."""
         return _to_expr(self._tree, dtypes or {})

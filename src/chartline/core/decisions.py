@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from chartline.errors import StudyError
@@ -26,7 +27,7 @@ def read_decisions(
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as e:
         raise fault(f"The {what} cannot be read: {e}", where=str(path), expected="a CSV file in UTF-8") from None
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.DictReader(StringIO(text, newline=""), strict=True)
     names = tuple(reader.fieldnames or ())
     if len(names) == 1 and len(names[0].split(";")) == len(columns):
         raise fault(

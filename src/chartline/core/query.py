@@ -54,6 +54,7 @@ class Query:
     message: str  # what is wrong, one sentence
     ask: str  # what the centre is asked to do
     topics: frozenset[Topic] = field(default_factory=frozenset)
+    confirmed: str = ""  # who said that the value is right as it stands, and when; "" while nobody has
 
     @property
     def id(self) -> str:
@@ -63,3 +64,8 @@ class Query:
     @property
     def blocks(self) -> bool:
         return self.severity is Severity.BLOCK
+
+    @property
+    def asks(self) -> bool:
+        """Whether a centre is asked anything; a note only tells."""
+        return self.severity is not Severity.NOTE

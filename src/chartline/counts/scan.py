@@ -199,7 +199,7 @@ def _few(values: npt.NDArray[Any], name: str) -> _Few | Floats:
         low = int(values.min(initial=0))
         return _Few(values.astype(np.int64) - low, np.arange(low, int(values.max(initial=low)) + 1, dtype=np.float64))
     numbers = values.astype(np.float64, copy=False)
-    if not np.all(np.isfinite(numbers)):
+    if not (math.isfinite(numbers.sum()) or np.all(np.isfinite(numbers))):  # the sum tells, unless it is too large
         raise ScanError(f"the covariate {name} is missing or infinite somewhere")
     if np.unique(numbers[:_SAMPLE]).size > _FEW:
         return numbers
@@ -218,7 +218,10 @@ def _crossed(factors: Sequence[Factor]) -> Factor:
 
 def _used(codes: Ints, width: int) -> tuple[Ints, Ints]:
     """The codes that occur, and all codes as their places among these."""
-    there = np.bincount(codes, minlength=width) > 0
+    if width <= _COMPARED:
+        there = np.array([(codes == code).any() for code in range(width)], bool)
+    else:
+        there = np.bincount(codes, minlength=width) > 0
     used = np.flatnonzero(there)
     return used, codes if used.size == width else (np.cumsum(there, dtype=np.int32) - 1)[codes]
 

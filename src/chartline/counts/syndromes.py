@@ -16,7 +16,9 @@ def count_syndromes(adam: Adam, people: pl.LazyFrame, names: Iterable[str], key:
     A name is that of a syndrome or of a safety flag, both Y, N or missing in ADSL.
     """
     words = {"Y": "MET", "N": "NOT MET"}
-    flags = adam["ADSL"].lazy().select("USUBJID", *names).unpivot(index="USUBJID", variable_name="PARAMCD")
+    flags = (
+        adam["ADSL"].lazy().select("USUBJID", *dict.fromkeys(names)).unpivot(index="USUBJID", variable_name="PARAMCD")
+    )
     verdicts = flags.with_columns(pl.col("value").replace_strict(words, default=None).alias("AVALC"))
     rows = people.select("USUBJID").join(verdicts, on="USUBJID")
     hidden = adam.withheld.lazy().select("USUBJID", pl.col("ITEM").str.strip_prefix("ADSL.").alias("PARAMCD")).unique()
@@ -28,7 +30,8 @@ def count_syndromes(adam: Adam, people: pl.LazyFrame, names: Iterable[str], key:
 def count_severities(adam: Adam, people: pl.LazyFrame, names: Iterable[str], key: CountKey) -> CrossTab:
     """Return (SET, SEVERITY) over those of `people` who met a syndrome, by its grades; "" where a query hides it."""
     columns = [
-        pl.struct(pl.col(name).alias("MET"), pl.col(f"{name}_SEV").alias("SEVERITY")).alias(name) for name in names
+        pl.struct(pl.col(name).alias("MET"), pl.col(f"{name}_SEV").alias("SEVERITY")).alias(name)
+        for name in dict.fromkeys(names)
     ]
     graded = adam["ADSL"].lazy().select("USUBJID", *columns)
     rows = graded.unpivot(index="USUBJID", variable_name="SET", value_name="OF").unnest("OF")

@@ -1,8 +1,9 @@
-"""Answers of the centres, laid over the data. In: answers.csv, SourceData. Out: amended SourceData, what was applied.
+"""Answers of the centres, laid over the data. In: amendments, SourceData. Out: amended SourceData, what was applied.
 
 An amendment changes a copy in memory, never a file. It quotes what it saw (`was`): if the file says something else
-by now, that is an error, because the answer was about another file. Later lines win over earlier ones about the
-same cell, and say so; the list is append-only.
+by now, the answer was about another file. Of a line of answers.csv that is an error; one that the study's state keeps
+(`kept`) is set aside as outdated, so that a new file is asked about again and stops nobody. Later lines win over
+earlier ones about the same cell, and say so; the list is append-only.
 
 Columns: amendment_id, centre, subject, address, was, action, value, unit, reason, answered_by, answered_on.
 Actions: `set` (to `value`, in `unit` if given), `clear` (no value), `confirm` (the value is right as it stands),
@@ -11,11 +12,16 @@ Actions: `set` (to `value`, in `unit` if given), `clear` (no value), `confirm` (
 
 from __future__ import annotations
 
+import csv
 import difflib
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -23,6 +29,7 @@ from chartline.core.decisions import is_day, read_decisions
 from chartline.errors import AmendmentError
 from chartline.sources.base import Kind, SourceData, SourceTable
 
+_QUERY_ID = re.compile(r"Q-.*-[0-9A-F]{8}")
 COLUMNS = (
     *("amendment_id", "centre", "subject", "address", "was", "action"),
     *("value", "unit", "reason", "answered_by", "answered_on"),
@@ -53,10 +60,13 @@ class Amendment:
     answered_on: str
     line: int = 0
     file: str = ""
+    kept: bool = False  # by the study's state; not a line of answers.csv
 
     @property
     def where(self) -> str:
         """Where it stands, for messages."""
+        if self.kept:
+            return f"{self.amendment_id} (kept in the study's state)"
         return f"{self.amendment_id} (line {self.line} of {self.file or 'the answers'})"
 
 
@@ -68,9 +78,55 @@ class Applied:
     was: str
     now: str
     superseded_by: str = ""
-    table: str = ""  # the cell: its table, the label of its row, its column ('' for a row)
+    table: str = ""  # the cell: its table, the label of its row, its column ('' for a row); '' for no cell
     label: str = ""
     column: str = ""
+
+
+def query_answered(a: Amendment) -> str:
+    """Return the id of the query that an amendment is about as a whole; "" where it is about a cell.
+
+    Ids: `Q-A-12AB34CD` is about that query, `Q-A-12AB34CD.2` about the second cell that it names; `#2` and so on
+    follow where the same was answered again.
+    """
+    name = a.amendment_id.partition("#")[0]
+    return name if _QUERY_ID.fullmatch(name) else ""
+
+
+def amendment_of(fields: Mapping[str, str], *, line: int = 0, file: str = "", kept: bool = False) -> Amendment:
+    """Return the amendment of its values by the headings of answers.csv."""
+    name, centre, subject, address, was, action, value, unit, reason, by, on = (fields[c] for c in COLUMNS)
+    return Amendment(name, centre, subject, address, was, Action(action), value, unit, reason, by, on, line, file, kept)
+
+
+class Outdated(NamedTuple):
+    """An amendment that the study keeps and that is not about what the files hold now, with the reason."""
+
+    amendment: Amendment
+    why: str
+    owners: tuple[str, ...] = ()  # whose cell it is, where it is another patient's than the answer says
+
+
+class Overlaid(NamedTuple):
+    """Amended data, what was applied, and what no longer could be."""
+
+    data: SourceData
+    applied: list[Applied]
+    outdated: list[Outdated]
+
+
+def format_amendments(amendments: Iterable[Amendment]) -> str:
+    """Return amendments as the text of an answers.csv, a line each in their order; `read_amendments` reads it back."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(a, name) for name in COLUMNS] for a in amendments)
+    return out.getvalue()
+
+
+def digest_amendments(amendments: Iterable[Amendment]) -> str:
+    """Return the sha256 of amendments, that of the file in which they are written down."""
+    return hashlib.sha256(format_amendments(amendments).encode()).hexdigest()
 
 
 def read_amendments(path: Path) -> tuple[Amendment, ...]:
@@ -96,7 +152,7 @@ def _amendment(fields: dict[str, str], path: Path, line: int) -> Amendment:
     for must in ("amendment_id", "centre", "address"):
         if not fields[must]:
             raise AmendmentError(f"The line has no {must}.", where=where, do=f"fill in {must}")
-    action = Action(fields.pop("action"))
+    action = Action(fields["action"])
     if action is Action.SET and not fields["value"]:
         raise AmendmentError("`set` without a value.", where=where, do="give the value, or use `clear`")
     if action is not Action.SET and (fields["value"] or fields["unit"]):
@@ -112,102 +168,54 @@ def _amendment(fields: dict[str, str], path: Path, line: int) -> Amendment:
             expected="yyyy-mm-dd, or nothing",
             do="write the day as yyyy-mm-dd",
         )
-    return Amendment(**fields, action=action, line=line, file=str(path))
+    return amendment_of(fields, line=line, file=str(path))
 
 
-def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> tuple[SourceData, list[Applied]]:
+def apply_amendments(data: SourceData, amendments: Sequence[Amendment]) -> Overlaid:
     """Lay amendments (of this centre) over its tables; row labels, and so all addresses, stay as they were.
 
-    Raise AmendmentError where an address does not exist, or `was` is not what stands there. `was` may also be the
-    value an earlier amendment of the same list gave the cell.
+    Raise AmendmentError where an address does not exist, or `was` is not what stands there; an amendment that is
+    `kept` is outdated then. `was` may also be the value an earlier amendment of the same list gave the cell. A kept
+    one whose value the file itself holds by now is applied: the centre has corrected its file.
     """
     overlay = _Overlay(data)
-    applied = [overlay.apply(a) for a in amendments]
-    return overlay.data(), [
+    applied: list[Applied] = []
+    outdated: list[Outdated] = []
+    for a in amendments:
+        try:
+            applied.append(overlay.apply(a))
+        except AmendmentError as e:
+            if not a.kept:
+                raise
+            outdated.append(Outdated(a, e.what))
+    done = [
         replace(x, superseded_by=overlay.last[x.amendment.address])
         if overlay.last.get(x.amendment.address, x.amendment.amendment_id) != x.amendment.amendment_id
         else x
         for x in applied
     ]
+    return Overlaid(overlay.data(), done, outdated)
 
 
-class _Overlay:
-    """Amended cells and deleted rows, collected before any frame is touched."""
+class Places:
+    """Where an address is among the tables of a centre."""
 
     def __init__(self, data: SourceData) -> None:
-        self._data = data
-        self._cells: dict[str, dict[tuple[int, str], str | None]] = {}  # table -> cell -> text
-        self._units: dict[str, dict[tuple[int, str], str]] = {}
-        self._deleted: dict[str, set[int]] = {}
+        self.tables = data.tables
         self._labels: dict[str, dict[str, int]] = {}
-        self.last: dict[str, str] = {}  # address -> amendment that spoke last
 
-    def apply(self, a: Amendment) -> Applied:
-        table, row, column = self._find(a)
-        done = self._apply(a, table, row, column)
-        return replace(done, table=table.name, label=table.row_labels[row], column=column)
-
-    def _apply(self, a: Amendment, table: SourceTable, row: int, column: str) -> Applied:
-        name = table.name
-        self.last[a.address] = a.amendment_id
-        if a.action is Action.DELETE_ROW:
-            self._check_row(a, table, row)
-            self._deleted.setdefault(name, set()).add(row)
-            return Applied(a, a.was, "(row left out)")
-        if not column:
-            raise AmendmentError(
-                f"`{a.action}` needs the address of a cell.", where=a.where, expected=f"{a.address}!column"
-            )
-        raw = table.raw(row, column)
-        now = self._cells.get(name, {}).get((row, column), raw)
-        if a.was not in {_shown(raw), _shown(now)}:
-            raise _changed(a, now)
-        if a.action is Action.CONFIRM:
-            return Applied(a, _shown(raw), _shown(now))
-        value = a.value if a.action is Action.SET else None
-        self._cells.setdefault(name, {})[row, column] = value
-        units = self._units.setdefault(name, {})
-        units.pop((row, column), None)
-        if a.unit:
-            units[row, column] = a.unit
-        return Applied(a, _shown(raw), f"{value or '(no value)'}{' ' + a.unit if a.unit else ''}")
-
-    def _find(self, a: Amendment) -> tuple[SourceTable, int, str]:
-        for table in self._data.tables.values():
-            place = _within(table, a.address)
+    def find(self, address: str) -> tuple[SourceTable, int, str] | None:
+        """Return (table, row, column) of an address; column is '' for a row. None where there is no such place."""
+        for table in self.tables.values():
+            place = _within(table, address)
             if place is None:
                 continue
-            found = self._cell(table, place)
+            found = self.within(table, place)
             if found is not None:
                 return table, *found
-        raise self._no_such_place(a)
+        return None
 
-    def _no_such_place(self, a: Amendment) -> AmendmentError:
-        """Say which part of an address the centre's files do not have."""
-        where, do = f"{a.where}: {a.address}", "correct the address"
-        for table in self._data.tables.values():
-            column = a.address.rsplit("!", 1)[-1]
-            place = _within(table, a.address)
-            if place is not None and table.frame.is_empty():
-                return AmendmentError(
-                    f"{table.sheet} has no rows, only its headings.",
-                    where=where,
-                    expected="the rows that it had when the answer was given",
-                    do="put the centre's whole file back, or take the answer out of answers.csv",
-                )
-            if place is None or table.grid or self._cell(table, place.rpartition("!")[0]) is None:
-                continue
-            columns = list(table.places.values())
-            near = difflib.get_close_matches(column, columns, 1, 0.5)
-            hint = f" (nearest in the file: `{near[0]}`)" if near else ""
-            return AmendmentError(
-                f"{table.sheet} has no column `{column}`{hint}.", where=where, expected=", ".join(columns), do=do
-            )
-        return AmendmentError(
-            "There is no such cell or row.", where=where, expected="an address as in the query list", do=do
-        )
-
-    def _cell(self, table: SourceTable, place: str) -> tuple[int, str] | None:
+    def within(self, table: SourceTable, place: str) -> tuple[int, str] | None:
         """Resolve what follows `file!` or `file!sheet!` to (row, column); column is '' for a row."""
         labels = self._labels.setdefault(table.name, {})
         if not labels:
@@ -226,6 +234,81 @@ class _Overlay:
                 return None if row is None else (row, "")
             column = columns.get(last)
         return None if row is None or column is None else (row, column)
+
+
+class _Overlay:
+    """Amended cells and deleted rows, collected before any frame is touched."""
+
+    def __init__(self, data: SourceData) -> None:
+        self._data = data
+        self._places = Places(data)
+        self._cells: dict[str, dict[tuple[int, str], str | None]] = {}  # table -> cell -> text
+        self._units: dict[str, dict[tuple[int, str], str]] = {}
+        self._deleted: dict[str, set[int]] = {}
+        self.last: dict[str, str] = {}  # address -> amendment that spoke last
+
+    def apply(self, a: Amendment) -> Applied:
+        found = self._places.find(a.address)
+        if found is None and a.action is Action.CONFIRM and query_answered(a) and not a.was:
+            return Applied(a, "", "")  # a question about no cell: a whole column, a file
+        if found is None:
+            raise self._no_such_place(a)
+        table, row, column = found
+        done = self._apply(a, table, row, column)
+        self.last[a.address] = a.amendment_id
+        return replace(done, table=table.name, label=table.row_labels[row], column=column)
+
+    def _apply(self, a: Amendment, table: SourceTable, row: int, column: str) -> Applied:
+        name = table.name
+        if a.action is Action.DELETE_ROW:
+            self._check_row(a, table, row)
+            self._deleted.setdefault(name, set()).add(row)
+            return Applied(a, a.was, "(row left out)")
+        if not column and a.action is Action.CONFIRM and query_answered(a):
+            self._check_row(a, table, row)
+            return Applied(a, a.was, a.was)
+        if not column:
+            raise AmendmentError(
+                f"`{a.action}` needs the address of a cell.", where=a.where, expected=f"{a.address}!column"
+            )
+        raw = table.raw(row, column)
+        now = self._cells.get(name, {}).get((row, column), raw)
+        if a.was not in {_shown(raw), _shown(now)} and not _fulfilled(a, raw):
+            raise _changed(a, now)
+        if a.action is Action.CONFIRM:
+            return Applied(a, _shown(raw), _shown(now))
+        value = a.value if a.action is Action.SET else None
+        self._cells.setdefault(name, {})[row, column] = value
+        units = self._units.setdefault(name, {})
+        units.pop((row, column), None)
+        if a.unit:
+            units[row, column] = a.unit
+        return Applied(a, _shown(raw), f"{value or '(no value)'}{' ' + a.unit if a.unit else ''}")
+
+    def _no_such_place(self, a: Amendment) -> AmendmentError:
+        """Say which part of an address the centre's files do not have."""
+        where, do = f"{a.where}: {a.address}", "correct the address"
+        for table in self._data.tables.values():
+            column = a.address.rsplit("!", 1)[-1]
+            place = _within(table, a.address)
+            if place is not None and table.frame.is_empty():
+                return AmendmentError(
+                    f"{table.sheet} has no rows, only its headings.",
+                    where=where,
+                    expected="the rows that it had when the answer was given",
+                    do="put the centre's whole file back, or take the answer out of answers.csv",
+                )
+            if place is None or table.grid or self._places.within(table, place.rpartition("!")[0]) is None:
+                continue
+            columns = list(table.places.values())
+            near = difflib.get_close_matches(column, columns, 1, 0.5)
+            hint = f" (nearest in the file: `{near[0]}`)" if near else ""
+            return AmendmentError(
+                f"{table.sheet} has no column `{column}`{hint}.", where=where, expected=", ".join(columns), do=do
+            )
+        return AmendmentError(
+            "There is no such cell or row.", where=where, expected="an address as in the query list", do=do
+        )
 
     def _check_row(self, a: Amendment, table: SourceTable, row: int) -> None:
         for part in a.was.split(";"):
@@ -287,6 +370,13 @@ def _within(table: SourceTable, address: str) -> str | None:
 
 def _shown(text: str | None) -> str:
     return "" if text is None else text.strip()
+
+
+def _fulfilled(a: Amendment, raw: str | None) -> bool:
+    """Whether the file itself holds by now what an amendment that the study keeps says."""
+    if not a.kept or a.unit:  # with a unit of its own the same number may mean another value
+        return False
+    return (a.action is Action.SET and _shown(raw) == a.value) or (a.action is Action.CLEAR and not _shown(raw))
 
 
 def _changed(a: Amendment, now: str | None) -> AmendmentError:

@@ -1,7 +1,8 @@
 """An answer is about the patient it names.
 
-In: what was applied to a centre's tables, those tables, and the clinical rows made from them. Out: nothing, or
-AmendmentError. A row that makes no clinical row cannot be checked, nor one whose subject an answer corrected.
+In: what was applied to a centre's tables, those tables, and the clinical rows made from them. Out: the amendments that
+the study keeps and that are about another patient by now, or AmendmentError for a line of answers.csv. A row that
+makes no clinical row cannot be checked, nor one whose subject an answer corrected.
 """
 
 from __future__ import annotations
@@ -12,32 +13,43 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData
 from chartline.errors import AmendmentError
-from chartline.mapping.amendments import Applied
+from chartline.mapping.amendments import Applied, Outdated
 from chartline.mapping.model import Mapping
 from chartline.sources.base import SourceData, SourceTable
 
 _KEY = ["BLOCK", "ROW"]
 
 
-def check_subjects(applied: Sequence[Applied], data: SourceData, clinical: ClinicalData, mapping: Mapping) -> None:
-    """Raise AmendmentError where every clinical row made from an answer's row is another subject's."""
+def check_subjects(
+    applied: Sequence[Applied], data: SourceData, clinical: ClinicalData, mapping: Mapping
+) -> list[Outdated]:
+    """Return or refuse the answers of whose row every clinical row is another subject's.
+
+    Raises AmendmentError for a line of answers.csv; amendments that the study keeps are returned.
+    """
     moved = {(x.table, x.label) for x in applied if x.column and x.column == _subject_column(mapping, x.table)}
-    asked = [x for x in applied if x.amendment.subject and (x.table, x.label) not in moved]
+    asked = [x for x in applied if x.amendment.subject and x.table and (x.table, x.label) not in moved]
     rows = _source_rows(asked, data, clinical)
+    out: list[Outdated] = []
     if rows.is_empty():
-        return
+        return out
     owners = pl.concat(
         frame.select(*_KEY, "USUBJID").join(rows, on=_KEY) for frame in clinical.domains.values() if frame.height
     )
     for number, subjects in owners.group_by("ANSWER").agg(pl.col("USUBJID").unique().sort()).sort("ANSWER").rows():
         a = asked[number].amendment
-        if a.subject not in subjects:
+        if a.subject in subjects:
+            continue
+        what = f"{a.address} is a cell of {' and '.join(subjects)}, but the answer names {a.subject}."
+        if not a.kept:
             raise AmendmentError(
-                f"{a.address} is a cell of {' and '.join(subjects)}, but the answer names {a.subject}.",
+                what,
                 where=a.where,
                 expected=f"an answer about {' or '.join(subjects)}",
                 do="correct the subject or the address",
             )
+        out.append(Outdated(a, what, tuple(subjects)))
+    return out
 
 
 def _subject_column(mapping: Mapping, table: str) -> str | None:

@@ -20,7 +20,15 @@ from chartline.mapping.blocks import NUMBER_OF_RESULT, RANGE_VARIABLES, Block, C
 from chartline.mapping.labs import Fault, convert, finish_labs, reference_ranges
 from chartline.mapping.mixed_dates import mixed_date_queries
 from chartline.mapping.model import Mapping
-from chartline.mapping.problems import Seat, is_loinc_shaped, loinc_hint, merged, nearest, problem_query
+from chartline.mapping.problems import (
+    Seat,
+    is_loinc_shaped,
+    loinc_hint,
+    merged,
+    nearest,
+    problem_query,
+    serial_hint,
+)
 from chartline.mapping.rows import Rows, Touches, select_rows
 from chartline.mapping.stack import Request, Stack, read_lookups
 from chartline.mapping.topics import severity_of, topics_of
@@ -276,7 +284,7 @@ class _Mapper:
         if code == "not_a_number" and reading.codes:
             return code, nearest(shown, [w for w, _ in reading.codes])
         if code in ("not_a_date", "ambiguous_partial"):
-            return code, f"declared order {reading.order}"
+            return code, "; ".join(h for h in (serial_hint(shown), f"declared order {reading.order}") if h)
         if code == "not_in_expected_form":
             return code, f"expected {reading.extract}"
         return code, ""

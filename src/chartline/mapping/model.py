@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from chartline.protocol.own_checks import OwnCheck, named_once
 from chartline.sources.spec import SourceSpec
 
 
@@ -461,6 +463,11 @@ class Mapping(_Declared):
         (),
         description="Limits of normal told by the centre, used where a row carries none.",
         examples=[[{"test": "ALT", "uln": 40, "unit": "U/L"}]],
+    )
+    own_checks: Annotated[tuple[OwnCheck, ...], AfterValidator(named_once)] = Field(
+        (),
+        description="Data checks that only this centre needs.",
+        examples=[[{"id": "hb_unit", "domain": "LB", "expect": "LBSTRESN >= 40", "says": "{LBSTRESN} looks low."}]],
     )
     tables: dict[str, Table] = Field(
         min_length=1,

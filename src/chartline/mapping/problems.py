@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -120,6 +121,19 @@ def loinc_hint(code: str) -> str:
     head, check = code.split("-")
     right = loinc_check_digit(head)
     return "" if int(check) == right else f"its check digit fails: {head} would have {right}"
+
+
+def serial_hint(text: str) -> str:
+    """Say which days a number is in a spreadsheet's two date systems, where it is one of the years 1954 to 2064.
+
+    Day 60 of the 1900 system is the 29 February 1900 that never was, so its days count from 1899-12-30; those of the
+    1904 system from 1904-01-01.
+    """
+    whole = text.strip().removesuffix(".0")
+    if not (whole.isascii() and whole.isdigit() and 20_000 <= int(whole) < 60_000):
+        return ""
+    first, other = (start + dt.timedelta(days=int(whole)) for start in (dt.date(1899, 12, 30), dt.date(1904, 1, 1)))
+    return f"as a spreadsheet's day number it would be {first}, or {other} in the 1904 system"
 
 
 def merged(queries: Iterable[Query]) -> list[Query]:

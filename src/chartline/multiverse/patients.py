@@ -32,7 +32,9 @@ from chartline.study import StudyData
 T = TypeVar("T")
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
-    *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "laboratory.grading"),
+    *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "own_checks", "laboratory.grading"),
+    *("study.id", "duplicates", "new_therapy", "safety_flags", "laboratory.baseline_days", "report.table1"),
+    "response.criteria",
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
@@ -68,7 +70,10 @@ def _blocking(study: StudyData, protocol: Protocol, counts_window: tuple[int, in
     """The open queries that withhold anybody, under the protocol's checks."""
     from chartline.checks.confirmed import check_and_close
 
-    return [q for q in check_and_close(study.found, study.data, protocol, counts_window, study.applied) if q.blocks]
+    checked = check_and_close(
+        study.found, study.data, protocol, counts_window, study.applied, centre_checks=study.centre_checks
+    )
+    return [q for q in checked if q.blocks]
 
 
 def _worlds_of(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from chartline.core.declared import load_declaration
 from chartline.core.digest import digest_value
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
+from chartline.protocol.place import Place
 from chartline.protocol.resolve import resolve
 from chartline.protocol.specify import check_multiverse
 
@@ -19,9 +21,28 @@ def load_protocol(path: Path) -> Protocol:
     """
     file = protocol_file(path)
     protocol = load_declaration(file, Protocol, ProtocolError)
+    texts = protocol.model_dump(mode="json", by_alias=True, exclude={"own_checks"})  # there, `{NAME}` is a value
+    _check_texts(texts, Place(str(file)))
     resolve(protocol, str(file))
     check_multiverse(protocol, str(file))
     return protocol
+
+
+def _check_texts(value: Any, place: Place) -> None:
+    """Raise `ProtocolError` for a text with a curly bracket: sentences about patients are built around these texts, and
+    a curly bracket is where a value goes."""
+    if isinstance(value, str) and ("{" in value or "}" in value):
+        raise ProtocolError(
+            f"The text `{value}` has a curly bracket", where=str(place), expected="text without { and }",
+            do="use round or square brackets",
+        )  # fmt: skip
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_texts(str(key), place)
+            _check_texts(inner, place.at(key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            _check_texts(inner, place.at(i))
 
 
 def protocol_file(path: Path) -> Path:

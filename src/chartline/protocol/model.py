@@ -9,9 +9,9 @@ What belongs to one subject has a module of its own: treatment, response, events
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from chartline.core.dates import PartialPolicy
 from chartline.core.index import IndexRows
@@ -19,6 +19,7 @@ from chartline.protocol.analyses import Analysis, Tally
 from chartline.protocol.base import Declared, OwnName
 from chartline.protocol.events import DatedEvent, Endpoint
 from chartline.protocol.multiverse import Multiverse
+from chartline.protocol.own_checks import OwnCheck, named_once
 from chartline.protocol.reporting import Characteristic, Headline, Published, Report
 from chartline.protocol.response import Mrd, Response
 from chartline.protocol.toxicity import LabComponent, Laboratory, SafetyFlag, Syndrome
@@ -332,6 +333,11 @@ class Protocol(Declared):
         {},
         description="Data checks to switch off or tune: rule -> false, or rule -> {parameter: value}.",
         examples=[{"dose_gap": False}],
+    )
+    own_checks: Annotated[tuple[OwnCheck, ...], AfterValidator(named_once)] = Field(
+        (),
+        description="Data checks of the study itself, for every centre.",
+        examples=[[{"id": "dose_by_day", "domain": "EX", "expect": "EXCYDAY in (1, 8, 15)", "says": "Day {EXCYDAY}?"}]],
     )
 
     @model_validator(mode="after")

@@ -166,6 +166,13 @@ class Report(Declared):
     key_numbers: tuple[str, ...] = Field(
         (), description="Headline keys shown under the title.", examples=[["cr_cri_rate", "os_12m"]]
     )
+    smallest_cell: int = Field(
+        1,
+        ge=1,
+        description="Quality report: a number of patients from 1 to below this is not printed, nor a share or median "
+        "from which it follows; 1 prints all. Custodians ask for 5, 10 or (CMS) 11.",
+        examples=[11],
+    )
     patient_level: bool = Field(
         True, description="Whether the swimmer plot and lists of patients are printed.", examples=[False]
     )

@@ -32,6 +32,7 @@ from chartline.protocol.analyses import (
 from chartline.protocol.base import DATED, ORIGINS, Milestone, own_variables
 from chartline.protocol.events import DatedEvent, Endpoint
 from chartline.protocol.lab_terms import lab_terms
+from chartline.protocol.literals import EXPECTED, fits
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_types
 from chartline.protocol.place import Place, check_known
@@ -446,21 +447,10 @@ def _condition(text: str | None, types: Mapping[str, str], place: Place) -> None
     for name in sorted(condition.variables):
         check_known(name, types, "variable", place)
     for name, literal in condition.comparisons:
-        if not _fits(literal, types[name]):
+        if not fits(literal, types[name]):
             raise ProtocolError(
                 f"{name} is compared with {literal!r}, which it can never be",
                 where=str(place),
-                expected=_EXPECTED[types[name]],
+                expected=EXPECTED[types[name]],
                 do="correct the comparison",
             )
-
-
-_EXPECTED = {"number": "a number", "date": "a day as '2020-01-31'", "flag": "'Y' or 'N'", "text": "quoted text"}
-
-
-def _fits(literal: object, kind: str) -> bool:
-    if kind == "number":
-        return not isinstance(literal, str)
-    if kind == "date":
-        return isinstance(literal, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", literal) is not None
-    return literal in ("Y", "N") if kind == "flag" else isinstance(literal, str)

@@ -28,7 +28,18 @@ from chartline.protocol.resolve import resolve
 LIMIT = 50_000  # specifications; no reader takes in more, and a slip of the pen soon makes millions
 NONE_LEFT_OUT = "none"
 _FIXED = (
-    *("chartline", "study", "data", "checks", "headline", "published", "published_source", "report", "multiverse"),
+    *(
+        "chartline",
+        "study",
+        "data",
+        "checks",
+        "own_checks",
+        "headline",
+        "published",
+        "published_source",
+        "report",
+        "multiverse",
+    ),
 )
 _NAMED = (  # whose items are changed one by one
     *("characteristics", "eligibility", "milestones", "response_variants", "laboratory_variants", "ae_groups"),

@@ -83,6 +83,26 @@ class QueryLine:
 
 
 @dataclass(frozen=True)
+class BoardLine:
+    """The queries of one centre ("" for all) by where they stand, as the study's log has them.
+
+    `middle` and `oldest` are days (yyyy-mm-dd) on which the queries that wait for somebody were first asked: the middle
+    one and the first; "" where none waits.
+    """
+
+    centre: str
+    blocking: int
+    checking: int
+    reopened: int  # of the two before
+    answered: int
+    accepted: int
+    closed_true: int
+    closed_data: int
+    middle: str
+    oldest: str
+
+
+@dataclass(frozen=True)
 class AmendmentLine:
     """One answer of a centre that replaced a value."""
 
@@ -227,6 +247,7 @@ class ReportSource:
     multiverse: Multiverse | None = None
     patients: tuple[PatientBar, ...] = ()
     queries: tuple[QueryLine, ...] = ()
+    board: tuple[BoardLine, ...] = ()  # () where the study has no log
     amendments: tuple[AmendmentLine, ...] = ()
     overrides: tuple[OverrideLine, ...] = ()
     withheld: tuple[WithheldLine, ...] = ()

@@ -159,6 +159,10 @@ class CentreFolder:
                 self._files[_nfc(name)] = SourceFile(name, path)
         self._stamps = {name: file.stamp for name, file in self._files.items()}
 
+    def all_files(self) -> list[SourceFile]:
+        """Return every file of the folder, by name."""
+        return list(self._files.values())
+
     def ignores(self, name: str) -> bool:
         """True where the mapping lists this file (by name or glob) in `ignore_files`."""
         return any(fnmatchcase(_nfc(name), _nfc(pattern)) for pattern in self.ignore_files)

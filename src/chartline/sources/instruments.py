@@ -7,6 +7,7 @@ fields in the dictionary's order. Out: one table per instrument, cut from one wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,9 +25,10 @@ _STATUS = {"0": "Incomplete", "1": "Unverified", "2": "Complete"}  # what REDCap
 @dataclass(frozen=True)
 class RedcapTable(SourceTable):
     """A SourceTable that knows its code lists: field -> code -> label (a check box under its name before
-    `___`)."""
+    `___`), and what each field asks."""
 
     choices: Choices = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Field:
     form: str
     type: str
     choices: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""  # the question, as the person who fills the form reads it
 
 
 def parse_choices(kind: str, text: str | None) -> dict[str, str]:
@@ -48,6 +51,11 @@ def parse_choices(kind: str, text: str | None) -> dict[str, str]:
         return {}
     pairs = (part.partition(",") for part in text.split("|"))
     return {code.strip(): label.strip() for code, _, label in pairs if code.strip()}
+
+
+def plain_label(text: str | None) -> str:
+    """Return a field's label without the mark-up that REDCap allows in it, on one line."""
+    return " ".join(re.sub(r"<[^>]*>", " ", text or "").split())
 
 
 def choices_of(fields: Iterable[Field]) -> dict[str, dict[str, str]]:

@@ -25,6 +25,7 @@ from chartline.sources.instruments import (
     choices_of,
     filled,
     parse_choices,
+    plain_label,
 )
 
 _INSTANCE = "redcap_repeat_instance"
@@ -169,10 +170,12 @@ def _field(item: Element, form: str, lists: dict[str, Element]) -> Field:
     kind = _extra(item, "FieldType") or ("checkbox" if "___" in name else "text")
     ref = next(_all(item, "CodeListRef"), None)
     codes = lists.get(ref.get("CodeListOID", "")) if ref is not None else None
+    question = next((text for asked in _all(item, "Question") for text in _all(asked, "TranslatedText")), None)
+    label = plain_label(question.text if question is not None else None)
     if codes is None:
-        return Field(plain, form, kind, parse_choices(kind, ""))
+        return Field(plain, form, kind, parse_choices(kind, ""), label)
     boxes = _extra(codes, "CheckboxChoices")
-    return Field(plain, form, kind, parse_choices("checkbox", boxes) if boxes else dict(_decoded(codes)))
+    return Field(plain, form, kind, parse_choices("checkbox", boxes) if boxes else dict(_decoded(codes)), label)
 
 
 def _decoded(codes: Element) -> Iterator[tuple[str, str]]:
@@ -256,4 +259,5 @@ def _table(file: SourceFile, study: _Study, keys: _Keys, form: str, rows: list[_
         places={name: name for name in schema},
         row_labels=[row.label for row, kept in zip(rows, keep, strict=True) if kept],
         choices={name: codes for name, codes in choices_of(fields).items() if name in mine},
+        labels={one.name: one.label for one in fields if one.label},
     )

@@ -1,11 +1,11 @@
 """OMOP CDM tables to SourceTables: a folder of CSV or Parquet files, or one DuckDB file.
 
-In: files in any capitals (`MEASUREMENT.csv`, `person.parquet`). Out: one table per CDM table, names and
-columns in lower case, all values text. CSV is read as it is written, except that ids which a program saved
-as decimals ('8507.0') lose the '.0', with a note. From Parquet and DuckDB: integers without point, numbers
-in shortest form, dates ISO, a time stamp at midnight as its date, else '2020-04-03T08:30:00'. A row is
-labelled by its primary key (`measurement_id=619`; death: `person_id=3`) where that is there and unique,
-else by its row ('row 12'; in CSV the headings are row 1). Inside a database the table comes first:
+In: files in any capitals (`MEASUREMENT.csv`, `person.parquet`), or a folder `person` with files `part-*.parquet`, as
+Spark writes them. Out: one table per CDM table, names and columns in lower case, all values text. CSV is read as it is
+written, except that ids which a program saved as decimals ('8507.0') lose the '.0', with a note. From Parquet and
+DuckDB: integers without point, numbers in shortest form, dates ISO, a time stamp at midnight as its date, else
+'2020-04-03T08:30:00'. A row is labelled by its primary key (`measurement_id=619`; death: `person_id=3`) where that is
+there and unique, else by its row ('row 12'; in CSV the headings are row 1). Inside a database the table comes first:
 `cdm.duckdb!measurement!measurement_id=619!value_as_number`. A time stamp with a time zone is given in UTC.
 """
 
@@ -64,24 +64,28 @@ def read_omop(centre: CentreFolder, spec: SourceSpec) -> SourceData:
         raws = list(_from_database(files[0], spec))
     else:
         chosen = _choose(centre, files, spec)
-        raws = [_from_file(name, file, spec, notes) for name, file in chosen.items()]
+        raws = [_from_files(name, copies, spec, notes) for name, copies in chosen.items()]
     tables: dict[str, SourceTable] = {}
     for raw in raws:
         add_table(tables, _table(raw, notes))
     return SourceData(tables, tuple(notes))
 
 
-def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, SourceFile]:
-    """Return table name -> the file to read. Files not chosen stay unread, so that the mapping must name
-    them."""
+def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, list[SourceFile]]:
+    """Return table name -> the file to read, or its parts. Files not chosen stay unread, so that the mapping must
+    name them."""
     found: dict[str, list[SourceFile]] = {}
+    parts: dict[str, list[SourceFile]] = {}
     for file in files:
         path = PurePosixPath(file.name.lower())
-        if not spec.tables or path.stem in spec.tables:
-            found.setdefault(path.stem, []).append(file)
-    _check_tables(set(found), spec, str(centre.root))
-    chosen = {name: _one_of(name, copies, spec.format) for name, copies in found.items()}
-    centre.used -= {file.name for file in files} - {file.name for file in chosen.values()}
+        part = path.stem.startswith("part-") and path.suffix == ".parquet"
+        name = path.parent.name if part else path.stem
+        if not spec.tables or name in spec.tables:
+            (parts if part else found).setdefault(name, []).append(file)
+    _check_tables({*found, *parts}, spec, str(centre.root))
+    chosen = {name: [_one_of(name, [*copies, *parts.pop(name, ())], spec.format)] for name, copies in found.items()}
+    chosen |= {name: sorted(files, key=lambda f: f.name) for name, files in parts.items()}
+    centre.used -= {file.name for file in files} - {file.name for copies in chosen.values() for file in copies}
     return chosen
 
 
@@ -106,6 +110,22 @@ def _one_of(name: str, copies: list[SourceFile], wanted: TableFormat | None) -> 
         expected="one file per table",
         do="declare `format: csv` or `format: parquet`, and list the other copy in ignore_files",
     )
+
+
+def _from_files(name: str, files: list[SourceFile], spec: SourceSpec, notes: list[SourceNote]) -> _Raw:
+    """One table from its file, or from the Parquet parts of its folder, as Spark and other programs write them."""
+    raws = [_from_file(name, file, spec, notes) for file in files]
+    if len(raws) == 1:
+        return raws[0]
+    if any(raw.frame.columns != raws[0].frame.columns for raw in raws):
+        raise SourceError(
+            f"The parts of {name} do not have the same columns",
+            where=str(files[0].path.parent),
+            expected=", ".join(raws[0].frame.columns),
+            do="export the table again",
+        )
+    rows = [f"{PurePosixPath(raw.file).name} {row}" for raw in raws for row in raw.rows]
+    return _Raw(str(PurePosixPath(raws[0].file).parent), name, pl.concat(raw.frame for raw in raws), rows)
 
 
 def _from_file(name: str, file: SourceFile, spec: SourceSpec, notes: list[SourceNote]) -> _Raw:

@@ -26,6 +26,7 @@ from chartline.sources.instruments import (
     columns_of,
     filled,
     parse_choices,
+    plain_label,
 )
 from chartline.sources.redcap_pull import FILES, RECORD, is_half_placed
 from chartline.sources.spec import SourceSpec
@@ -41,6 +42,7 @@ _HEADINGS = {
         "select_choices_or_calculations",
     ),
 }
+_LABEL = ("Field Label", "field_label")  # not needed to read; a person who drafts a mapping wants it
 
 
 def read_redcap(centre: CentreFolder, spec: SourceSpec) -> SourceData:
@@ -82,9 +84,16 @@ def _fields(file: SourceFile, records: Records) -> list[Field]:
             where=file.name,
             do="download the data dictionary as CSV in English, or use the API's metadata export",
         )
+    found["label"] = next((name for name in _LABEL if name in records.frame.columns), None)
     rows = records.frame.select(pl.col(name).alias(part) for part, name in found.items() if name)
     return [
-        Field(row["name"], row["form"], row["type"], parse_choices(row["type"], row["choices"]))
+        Field(
+            row["name"],
+            row["form"],
+            row["type"],
+            parse_choices(row["type"], row["choices"]),
+            plain_label(row.get("label")),
+        )
         for row in rows.iter_rows(named=True)
         if row["name"] and row["form"]
     ]
@@ -133,6 +142,7 @@ class _Project:
             places={name: name for name in names},
             row_labels=[self.records.label(i) for i in self.frame["#"].filter(mine)],
             choices={name: codes for name, codes in choices_of(self.fields).items() if name in mine_only},
+            labels={one.name: one.label for one in self.fields if one.label},
         )
 
     def _check_columns(self, columns: list[str]) -> None:

@@ -8,8 +8,9 @@ read like any other and noted: hiding is how a centre tidies its screen, not how
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
@@ -48,8 +49,8 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     for file in centre.find(spec.path or ".", _ENDINGS):
         data = file.read()
         looks = _check_kind(file, data)
-        try:
-            book, facts = _open(file, data, looks, spec)
+        with _faults(file, looks):
+            book, facts = _open(file, data, looks, spec.sheets)
             _check_sheets(file, book, spec)
             for sheet in book.sheets:
                 if sheet.name not in spec.sheets:
@@ -60,15 +61,59 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
                 if sheet.hidden:
                     notes.append(SourceNote("hidden_sheet", f"{file.name}!{sheet.name}", _HIDDEN))
                 notes.extend(reader.notes)
-        except (UnreadableBook, ParseError, ExpatError, *DAMAGE) as error:
-            raise _damaged(file, looks, error) from error
-        except BookTooLarge as error:
-            raise SourceError(
-                f"{file.name} is too large to read: {error}", where=str(file.path), expected=_AT_MOST, do=_SMALLER
-            ) from error
         if looks != _XLSX:
             notes.append(SourceNote("not_inspected", file.name, _NOT_INSPECTED))
     return SourceData(tables, tuple(notes))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One sheet as it stands, before anybody said where its headings are. Places are counted from 0.
+
+    The cells of `rows` are typed by calamine, "" where blank.
+    """
+
+    rows: list[list[Any]]
+    merged: Sequence[tuple[Place, Place]]
+    visible: bool
+
+
+def open_sheets(file: SourceFile) -> tuple[dict[str, Survey], Mapping[str, SheetFacts]]:
+    """Return every worksheet of a spreadsheet from its first row and column on, and what only its XML shows.
+
+    Raises SourceError where the file is not a readable spreadsheet, or larger than `limits` allow.
+    """
+    data = file.read()
+    looks = _check_kind(file, data)
+    with _faults(file, looks):
+        names = sheet_parts(unpacked(file, data)) if looks == _XLSX else [s.name for s in open_apart(data, []).sheets]
+        book, facts = _open(file, data, looks, list(names))
+        grids = {sheet: book.grid(sheet.name) for sheet in book.sheets if sheet.worksheet}
+        return {s.name: Survey(grid.rows, grid.merged, not s.hidden) for s, grid in grids.items()}, facts
+
+
+def survey_sheets(file: SourceFile) -> dict[str, Survey]:
+    """Return every worksheet with its cells as (text, kind). Raises SourceError as `open_sheets` does."""
+    sheets, facts = open_sheets(file)
+    for name, sheet in sheets.items():
+        lay_over(sheet.rows, facts.get(name, SheetFacts()))
+    return {
+        name: replace(sheet, rows=[[cell_text(value) for value in row] for row in sheet.rows])
+        for name, sheet in sheets.items()
+    }
+
+
+@contextmanager
+def _faults(file: SourceFile, looks: str) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read, or is too large."""
+    try:
+        yield
+    except (UnreadableBook, ParseError, ExpatError, *DAMAGE) as error:
+        raise _damaged(file, looks, error) from error
+    except BookTooLarge as error:
+        raise SourceError(
+            f"{file.name} is too large to read: {error}", where=str(file.path), expected=_AT_MOST, do=_SMALLER
+        ) from error
 
 
 _XLSX = "an Excel workbook"
@@ -94,18 +139,18 @@ def _check_kind(file: SourceFile, data: bytes) -> str:
     return looks
 
 
-def _open(file: SourceFile, data: bytes, looks: str, spec: SourceSpec) -> tuple[Book, Mapping[str, SheetFacts]]:
+def _open(file: SourceFile, data: bytes, looks: str, wanted: Collection[str]) -> tuple[Book, Mapping[str, SheetFacts]]:
     """Return the workbook and what only its XML shows, which is nothing where it is not xlsx."""
     if looks != _XLSX:
-        return open_apart(data, list(spec.sheets)), {}
+        return open_apart(data, list(wanted)), {}
     parts = unpacked(file, data)
-    declared = {name: part for name, part in sheet_parts(parts).items() if name in spec.sheets}
+    declared = {name: part for name, part in sheet_parts(parts).items() if name in wanted}
     for name, part in declared.items():
         _check_extent(file, name, parts[part])
     read = set(declared.values())
     # calamine sees what was measured, and no sheet beside it
     seen = {part: xml for part, xml in parts.items() if part in read or b"sheetData" not in xml}
-    return open_book(repacked(seen)), inspect_workbook(parts, spec.sheets)
+    return open_book(repacked(seen)), inspect_workbook(parts, wanted)
 
 
 def _check_extent(file: SourceFile, sheet: str, xml: bytes) -> None:
@@ -121,6 +166,21 @@ def _damaged(file: SourceFile, looks: str, error: Exception) -> SourceError:
         where=str(file.path),
         do="open it in a spreadsheet program, save it again as xlsx, and send that",
     )
+
+
+def lay_over(grid: list[list[Any]], facts: SheetFacts) -> None:
+    """Put error texts, formulas without a value and per cent numbers over calamine's values."""
+    overlay = {**facts.errors, **facts.formulas}
+    height = max([len(grid), *(row + 1 for row, _ in overlay)])
+    width = max([len(grid[0]) if grid else 0, *(column + 1 for _, column in overlay)])
+    grid.extend([] for _ in range(height - len(grid)))
+    for row in grid:
+        row.extend([""] * (width - len(row)))
+    for (top, left), text in overlay.items():
+        grid[top][left] = ErrorCell(text)
+    for top, left in facts.percents:
+        if isinstance(grid[top][left], float):
+            grid[top][left] = PerCent(grid[top][left])
 
 
 def _check_sheets(file: SourceFile, book: Book, spec: SourceSpec) -> None:
@@ -158,7 +218,7 @@ class _SheetReader:
 
     def read(self, cells: Grid) -> SourceTable:
         grid, merged = cells.rows, cells.merged
-        self._lay_over(grid)
+        lay_over(grid, self.facts)
         first = self.spec.data_row - 1
         rows = _without_blank_tail(grid[first:])
         headings = self._headings(grid, rows, merged)
@@ -174,20 +234,6 @@ class _SheetReader:
             grid=True,
             hidden_rows=frozenset(i for i in range(len(rows)) if first + i in self.facts.hidden_rows),
         )
-
-    def _lay_over(self, grid: list[list[Any]]) -> None:
-        """Put error texts, formulas without a value and per cent numbers over calamine's values."""
-        overlay = {**self.facts.errors, **self.facts.formulas}
-        height = max([len(grid), *(row + 1 for row, _ in overlay)])
-        width = max([len(grid[0]) if grid else 0, *(column + 1 for _, column in overlay)])
-        grid.extend([] for _ in range(height - len(grid)))
-        for row in grid:
-            row.extend([""] * (width - len(row)))
-        for (top, left), text in overlay.items():
-            grid[top][left] = ErrorCell(text)
-        for top, left in self.facts.percents:
-            if isinstance(grid[top][left], float):
-                grid[top][left] = PerCent(grid[top][left])
 
     def _headings(
         self, grid: list[list[Any]], rows: list[list[Any]], merged: Sequence[tuple[Place, Place]]

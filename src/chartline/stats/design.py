@@ -42,7 +42,7 @@ def factor(values: npt.ArrayLike | Sequence[str] | Factor | None, n: int) -> tup
         raise ValueError("a group, stratum or cluster is missing")
     distinct, at = _distinct(given)
     if given.dtype.kind in "iuf" and not isinstance(values, Factor):  # in order already
-        return at, tuple(_level(v) for v in distinct.tolist())
+        return at, tuple(map(str if given.dtype.kind in "iu" else _level, distinct.tolist()))
     names = [values.levels[i] if isinstance(values, Factor) else _level(i) for i in distinct.tolist()]
     ordered = in_order(names)
     if ordered == names:
@@ -61,8 +61,12 @@ def _distinct(given: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Ints]:
                 codes -= low
             there = np.zeros(high - low + 1, bool)
             there[codes] = True
-            distinct = (there.nonzero()[0] + low).astype(given.dtype)
-            return distinct, codes if distinct.size == there.size else (np.cumsum(there) - 1)[codes]
+            distinct = there.nonzero()[0]
+            if distinct.size < there.size:
+                codes = (np.cumsum(there) - 1)[codes]
+            if low:
+                distinct += low
+            return distinct.astype(bool) if given.dtype == bool else distinct, codes
     distinct, at = np.unique(given, return_inverse=True)
     return distinct, at.reshape(-1)
 

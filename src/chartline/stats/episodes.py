@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import InitVar, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from chartline.counts.model import EventTable
 from chartline.stats.design import Floats as Floats
 from chartline.stats.design import Ints as Ints
 from chartline.stats.design import MixedColumns, constant, design_matrix, factor, mixed_columns
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class Episodes:
     `status` is 0 for censored and k for `causes[k - 1]`. `values` are the covariates (patterns x covariates), read as
     `design`; `pattern` is the row of it, so that a covariate row is `design[pattern]`. `group`, `stratum` and `cluster`
     index `groups`, `strata` and 0, 1, ... `paired` is False where entries and exits are known as totals only, so that
-    which entry belongs to which exit is not: all but robust variances are the same either way.
+    which entry belongs to which exit is not: all but robust variances are the same either way. `last` is the last exit;
+    `whole` are the exits as whole numbers, for who has looked already that they are.
     """
 
     entry: Floats
@@ -60,26 +61,32 @@ class Episodes:
     covariates: tuple[str, ...] = ()
     cluster: Ints | None = None
     paired: bool = field(default=True)
+    last: float = field(init=False, repr=False)
+    whole: InitVar[npt.NDArray[np.integer] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, whole: npt.NDArray[np.integer] | None) -> None:
         n = self.exit.shape[0]
-        for name in ("entry", "status", "count", "group", "stratum", "pattern"):
-            if getattr(self, name).shape != (n,):
-                raise ValueError(f"{name} has {getattr(self, name).shape[0]} rows, the times have {n}")
-        if self.cluster is not None and self.cluster.shape != (n,):
-            raise ValueError(f"cluster has {self.cluster.shape[0]} rows, the times have {n}")
-        low, high = self.ends
-        if not (low >= 0 and high < math.inf) or math.isnan(_range(self.entry)[0]):
+        for name in ("entry", "status", "count", "group", "stratum", "pattern", "cluster"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise ValueError(f"{name} has {column.shape[0]} rows, the times have {n}")
+        object.__setattr__(self, "last", _last(self.exit, whole))
+        if math.isnan(self.last):
             raise ValueError("a time is missing, infinite or negative")
+        if whole is not None:
+            vars(self)["days"] = whole if self._near else None
         if self.late:
-            entered = np.isfinite(self.entry)
+            entered = self.entry != -math.inf
+            if not np.all(self.entry[entered] < math.inf):
+                raise ValueError("a time is missing, infinite or negative")
             if np.any(self.entry[entered] < 0) or np.any(self.entry[entered] >= self.exit[entered]):
                 raise ValueError("an entry is negative, or not before its exit")
-        low, high = _range(self.status)
-        if low < 0 or high > len(self.causes) or _range(self.count)[0] < 0:
+        if _highest(self.status) > len(self.causes) or _range(self.count)[0] < 0:
             raise ValueError(f"a status is not one of 0 to {len(self.causes)}, or a count is negative")
         if len(self.values.shape) != 2 or self.values.shape[1] != len(self.covariates):
             raise ValueError(f"the design has shape {self.values.shape} for {len(self.covariates)} covariates")
+        if not self.covariates:
+            return
         parts = (self.values.few, *self.values.own) if isinstance(self.values, MixedColumns) else (self.values,)
         if not all(_finite(part) for part in parts):
             raise ValueError("a covariate is missing or infinite")
@@ -105,10 +112,11 @@ class Episodes:
         `covariates` are numbers, or texts, which become indicators against the level in `reference` (the first in
         order if not named). Raises `ValueError` for a missing value or lengths that differ: nothing is dropped.
         """
-        exit_, start = _times(time, entry)
-        status = _whole(event, "event")
+        exit_, start, whole = _times(time, entry)
+        ended = np.asarray(event)
+        status = _whole(ended, "event")
         n = exit_.shape[0]
-        kinds = int(status.max(initial=0))
+        kinds = 1 if ended.dtype == bool else int(status.max(initial=0))
         names = tuple(causes) if causes else ("event",) if kinds <= 1 else tuple(f"cause {k + 1}" for k in range(kinds))
         columns, design = design_matrix(covariates or {}, reference or {}, n)
         group_index, groups = factor(group, n)
@@ -118,7 +126,7 @@ class Episodes:
             count=constant(1, n) if count is None else _whole(count, "count"),
             pattern=np.arange(n, dtype=np.int64) if columns else constant(0, n),
             values=design, causes=names, groups=groups, strata=levels, covariates=columns,
-            cluster=None if cluster is None else factor(cluster, n)[0],
+            cluster=None if cluster is None else factor(cluster, n)[0], whole=whole,
         )  # fmt: skip
 
     @classmethod
@@ -177,6 +185,7 @@ class Episodes:
             pattern = None
         return cls(
             entry=_from_start(columns.entry, n), exit=columns.exit.astype(np.float64),
+            whole=columns.exit if columns.exit.dtype == np.int32 else columns.exit.astype(np.int64),
             status=columns.status.astype(np.int64), count=columns.count.astype(np.int64, copy=False), group=group,
             stratum=stratum, pattern=np.arange(n) if pattern is None else pattern.astype(np.int64, copy=False),
             values=values, causes=columns.causes, groups=groups, strata=strata, covariates=names,
@@ -187,7 +196,7 @@ class Episodes:
         """Subjects that entered (a subject cut into several rows counts once for each)."""
         return int(self.count.sum())
 
-    @cached_property
+    @lazy
     def design(self) -> Floats:
         """The covariates of each pattern, patterns x covariates."""
         return self.values.matrix() if isinstance(self.values, MixedColumns) else self.values
@@ -210,45 +219,41 @@ class Episodes:
         """Return the rows that count somebody."""
         return self if self.singly else self.select(self.count > 0)
 
-    @cached_property
-    def ends(self) -> tuple[float, float]:
-        """The first and the last exit."""
-        return _range(self.exit)
-
-    @cached_property
+    @lazy
     def late(self) -> bool:
         """True where somebody enters after the start."""
-        return _range(self.entry)[1] > -math.inf
+        return _range(self.entry)[1] != -math.inf
 
-    @cached_property
+    @lazy
     def singly(self) -> bool:
         """True where every row is one subject."""
         return _range(self.count) == (1, 1)
 
-    @cached_property
+    @lazy
     def by_row(self) -> bool:
         """True where row i has the covariates `design[i]`."""
         n = self.pattern.size
         ends = n and self.values.shape[0] == n and self.pattern[0] == 0 and self.pattern[-1] == n - 1
         return bool(ends) and bool(np.all(self.pattern[1:] > self.pattern[:-1]))
 
-    @cached_property
+    @lazy
     def mixed(self) -> MixedColumns | None:
         """The covariates of the rows, where they came as mixed columns and are those of the rows still."""
         return self.values if isinstance(self.values, MixedColumns) and self.by_row else None
 
-    @cached_property
+    @lazy
     def days(self) -> Ints | None:
         """The exits as whole numbers, where they are and are not much larger than their number; else None.
 
         Whatever is looked up by day in a table takes a tenth of the time of sorting.
         """
-        if not self.exit.size or self.ends[1] >= max(4 * self.exit.size, 1000):
-            return None
-        days = self.exit.astype(np.int64)
-        return days if (days == self.exit).all() else None
+        return _as_whole(self.exit) if self._near else None
 
-    @cached_property
+    @property
+    def _near(self) -> bool:
+        return bool(self.exit.size) and self.last < max(4 * self.exit.size, 1000)
+
+    @lazy
     def risk(self) -> RiskTable:
         """The numbers at risk by group, counted once for all who read them."""
         from chartline.stats.risk import RiskTable
@@ -280,8 +285,29 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     if not values.size:
         return 0, 0
     if _is_constant(values):
-        return values[0].item(), values[0].item()
+        return (values[0].item(),) * 2
     return values.min().item(), values.max().item()
+
+
+def _highest(values: npt.NDArray[np.integer]) -> int:
+    """The highest of whole numbers; beyond all of their type where one is negative, as the sign is the highest bit."""
+    return int(values.view(f"u{values.itemsize}").max(initial=0))
+
+
+def _last(exits: Floats, whole: npt.NDArray[np.integer] | None) -> float:
+    """The last of the times, NaN where one is missing, infinite or negative."""
+    if whole is not None:
+        last = _highest(whole)
+        return last if last <= np.iinfo(whole.dtype).max else math.nan
+    low, high = _range(exits)
+    return high if low >= 0 and high < math.inf else math.nan
+
+
+def _as_whole(times: Floats) -> Ints | None:
+    """The times as whole numbers, where all are."""
+    with np.errstate(invalid="ignore"):
+        whole = times.astype(np.int64)
+    return None if np.count_nonzero(whole != times) else whole
 
 
 def _finite(values: Floats) -> bool:
@@ -313,17 +339,19 @@ def _from_start(entry: npt.NDArray[Any] | None, n: int) -> Floats:
     return constant(-math.inf, n) if entry is None else np.where(entry == 0, -math.inf, entry)
 
 
-def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+def _times(time: npt.ArrayLike, entry: npt.ArrayLike | None) -> tuple[Floats, Floats, Ints | None]:
+    """Exits, entries, and the exits as whole numbers where all are."""
     exit_ = np.asarray(time, np.float64)
     if exit_.ndim != 1:
         raise ValueError("times are one column")
     if entry is None:
-        return _merge_near(exit_), constant(-math.inf, exit_.size)
+        whole = _as_whole(exit_)
+        return exit_ if whole is not None else _merge_near(exit_), constant(-math.inf, exit_.size), whole
     start = np.asarray(entry, np.float64)
     if start.shape != exit_.shape:
         raise ValueError(f"entry has {start.shape[0]} rows, the times have {exit_.shape[0]}")
     both = _merge_near(np.concatenate([start, exit_]))
-    return both[exit_.size :], _from_start(both[: exit_.size], exit_.size)
+    return both[exit_.size :], _from_start(both[: exit_.size], exit_.size), None
 
 
 def _merge_near(times: Floats) -> Floats:

@@ -8,14 +8,17 @@ column is in one piece, so that what is done along the times is fast.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property, reduce
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
+
+Numbers = TypeVar("Numbers", Floats, Ints)
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,27 @@ class Leaving:
 
 @dataclass(frozen=True, eq=False)
 class RiskTable:
-    """`times` (T) distinct times of leaving; `at_risk` and `censored` T x G; `events` T x G x causes."""
+    """`times` (T) distinct times of leaving; `at_risk` and `censored` T x G; `events` T x G x causes.
+
+    `numbers` are all of them: the censored, those with the event of each cause, those at risk, each G x T.
+    """
 
     times: Floats
-    at_risk: Ints
-    events: Ints
-    censored: Ints
+    numbers: Ints = field(repr=False)
+
+    @property
+    def at_risk(self) -> Ints:
+        at_risk: Ints = self.numbers[-1]
+        return at_risk.T
+
+    @property
+    def events(self) -> Ints:
+        return self.numbers[1:-1].transpose(2, 1, 0)
+
+    @property
+    def censored(self) -> Ints:
+        censored: Ints = self.numbers[0]
+        return censored.T
 
     @classmethod
     def of_all(cls, episodes: Episodes) -> RiskTable:
@@ -102,37 +120,40 @@ class RiskTable:
         times, of_exit, some_empty = _places(episodes)
         kinds, t = len(episodes.causes) + 1, times.size
         key = of_exit if width == 1 else at * t + of_exit
-        left = totals(episodes.status * (width * t) + key, episodes, kinds * width * t).reshape(kinds, width, t)
-        gone = together(left)
+        numbers = totals(episodes.status * (width * t) + key, episodes, (kinds + 1) * width * t)
+        numbers = numbers.reshape(kinds + 1, width, t)
+        at_risk, gone = numbers[-1], together(numbers[:-1])
         ended = gone.cumsum(axis=1)
-        at_risk = ended[:, -1:] - ended + gone
+        np.subtract(ended[:, -1:], ended, out=at_risk)
+        at_risk += gone
         if episodes.late:
             # not yet there at t: those whose entry is t or later; the first time above an entry is where they are
             of_entry = np.searchsorted(times, episodes.entry, side="right")
             waiting = totals(at * (t + 1) + of_entry, episodes, width * (t + 1)).reshape(width, t + 1)
-            at_risk = at_risk - np.cumsum(waiting[:, :0:-1], axis=1)[:, ::-1]
+            at_risk -= np.cumsum(waiting[:, :0:-1], axis=1)[:, ::-1]
         if some_empty or not episodes.singly:
             there = gone.any(axis=0)
-            times, at_risk, left = times[there], at_risk[:, there], left[:, :, there]
-        return cls(times, at_risk.T, left[1:].transpose(2, 1, 0), left[0].T)
+            times, numbers = times[there], numbers[:, :, there]
+        return cls(times, numbers)
 
-    @cached_property
+    @lazy
     def leaving(self) -> Leaving:
         """Each column at the times at which somebody leaves it."""
-        events, censored = self.events.transpose(2, 1, 0), self.censored.T
-        gone = together(events) + censored
-        width, t = gone.shape
-        cells = (gone > 0).reshape(-1).nonzero()[0]
+        kinds, width, t = self.numbers.shape
+        cells = (together(self.numbers[:-1]) > 0).reshape(-1).nonzero()[0]
         bounds = cells.searchsorted([g * t for g in range(width + 1)]).tolist()
-        runs = Runs(tuple(slice(a, b) for a, b in pairwise(bounds)))
-        at_risk, censored = (table.reshape(-1).take(cells) for table in (self.at_risk.T, censored))
-        events = events.reshape(len(events), -1).take(cells, axis=1)
-        return Leaving(runs, self.times.take(cells % max(t, 1)), at_risk, events, together(events), censored)
+        runs = Runs(tuple([slice(a, b) for a, b in pairwise(bounds)]))
+        numbers = self.numbers.reshape(kinds, -1).take(cells, axis=1)
+        times = self.times.take(cells, mode="wrap")  # the columns have the same times, one after the other
+        return Leaving(runs, times, numbers[-1], numbers[1:-1], together(numbers[1:-1]), numbers[0])
 
 
-def together(tables: Ints) -> Ints:
+def together(tables: Numbers) -> Numbers:
     """Return the sum of tables of the same shape, the first axis; itself where there is one."""
-    return np.asarray(reduce(np.add, tables))
+    out: Numbers = tables[0]
+    for table in tables[1:]:
+        out = out + table
+    return out
 
 
 def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:
@@ -141,7 +162,7 @@ def _places(episodes: Episodes) -> tuple[Floats, Ints, bool]:
     days = episodes.days
     if days is None:
         return *distinct(episodes.exit), False
-    highest = int(episodes.ends[1])
+    highest = int(episodes.last)
     if highest < days.size // 4:
         return np.arange(highest + 1, dtype=np.float64), days, True
     return *_looked_up(days, highest), False

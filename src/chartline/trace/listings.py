@@ -40,6 +40,7 @@ from chartline.report.source import (
     WithheldLine,
 )
 from chartline.results.model import Results
+from chartline.state.standing import Standing
 from chartline.trace.build import items_of
 from chartline.trace.override_lines import override_lines
 from chartline.trace.response_lines import response_lines, with_responders
@@ -90,11 +91,18 @@ def _provenance(study: StudyData) -> dict[str, Any]:
         "inputs": tuple(InputFile(name, sha) for name, sha in sorted(study.inputs.items())),
         "versions": (
             *((f"{file}, signed by", who) for file, who in study.signatures.items()),
+            *locked_line(study.standing),
             ("chartline", version("chartline")),
             ("protocol digest", study.protocol_digest),
             ("data digest", study.data_digest),
         ),
     }
+
+
+def locked_line(standing: Standing) -> tuple[tuple[str, str], ...]:
+    """Return who locked the data, as a line of the provenance; () where nothing is locked."""
+    lock = standing.lock
+    return () if lock is None else (("Data locked", f"by {lock.by} on {lock.day}: {lock.body['reason']}"),)
 
 
 def assertion_lines(verdicts: Sequence[Verdict]) -> tuple[AssertionLine, ...]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="ae_undated",
+    group=Group.COMPLETENESS,
     sentence="An adverse event has an onset date.",
     severity=Severity.WARN,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

@@ -12,33 +12,19 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.dates import at_stake, rank
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="after_cut_off",
+    group=Group.DATES,
     sentence="No date is after the data cut-off.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),
     asks="Please check the date (day, month and year) and give the right one.",
 )
-_BLOCKS = {
-    ("DM", "BRTHDTC"): {Topic.ELIGIBILITY},
-    ("EX", "EXSTDTC"): {Topic.EXPOSURE, Topic.FIRST_DOSE},
-    ("SS", "DTHDTC"): {Topic.DEATH, Topic.FOLLOW_UP},
-    ("SS", "LKADTC"): {Topic.FOLLOW_UP},
-    ("SS", "RELDTC"): {Topic.RELAPSE},
-    ("PR", "PRSTDTC"): {Topic.TRANSPLANT},
-    ("RS", "RSDTC"): {Topic.RESPONSE, Topic.MRD},
-}
-_ASKED = {
-    "LB": Topic.BLOOD_COUNTS,
-    "AE": Topic.ADVERSE_EVENTS,
-    "CM": Topic.NEW_THERAPY,
-    "MH": Topic.BASELINE,
-    "FA": Topic.ADVERSE_EVENTS,
-}
 
 
 def find(context: Context) -> list[Finding]:
@@ -55,19 +41,15 @@ def find(context: Context) -> list[Finding]:
 
 
 def _finding(r: dict[str, Any], cut_off: str) -> Finding:
-    at = sorted(zip(r["DOMAIN"], r["VARIABLE"], r["BLOCK"], r["ROW"], strict=True), key=lambda c: _rank(c[0], c[1]))
-    blocking = [_BLOCKS[d, v] for d, v, _, _ in at if (d, v) in _BLOCKS]
-    topics = set().union(*blocking) if blocking else {_ASKED.get(at[0][0], Topic.FOLLOW_UP)}
+    at = sorted(zip(r["DOMAIN"], r["VARIABLE"], r["BLOCK"], r["ROW"], strict=True), key=lambda c: rank(c[0], c[1]))
+    severity, topics = at_stake(*at[0][:2])
+    if severity is Severity.BLOCK:
+        topics = topics.union(*(t for s, t in (at_stake(*a[:2]) for a in at) if s is severity))
     return Finding(
         r["CENTRE"],
         r["USUBJID"],
         tuple(Cell(d, v, b, row, r["VALUE"]) for d, v, b, row in at),
         f"The date {r['VALUE']} is after the data cut-off, {cut_off}.",
-        severity=Severity.BLOCK if blocking else Severity.WARN,
-        topics=frozenset(topics),
+        severity=severity,
+        topics=topics,
     )
-
-
-def _rank(domain: str, variable: str) -> int:
-    order = list(_BLOCKS)
-    return order.index((domain, variable)) if (domain, variable) in _BLOCKS else len(order)

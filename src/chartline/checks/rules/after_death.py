@@ -9,16 +9,19 @@ after it is in conflict.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.dates import slip_since
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="after_death",
+    group=Group.DATES,
     sentence="No record of a subject is dated after the death.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.DEATH}),
@@ -52,16 +55,17 @@ def find(context: Context) -> list[Finding]:
     last = (
         after.sort("LO", maintain_order=True)
         .group_by(*SUBJECT, "DOMAIN", "VARIABLE", maintain_order=True)
-        .agg(pl.len().alias("N"), pl.col("VALUE", "BLOCK", "ROW").last())
+        .agg(pl.len().alias("N"), pl.col("VALUE", "BLOCK", "ROW", "LO").last())
     )
     deaths = context.death.join(last, on=SUBJECT, how="semi", maintain_order="left")
     alive = context.last_alive.rename({c: f"{c}_ALIVE" for c in ("VALUE", "BLOCK", "ROW", "LO", "HI")})
     deaths = deaths.join(alive, on=SUBJECT, how="left", maintain_order="left")
     records = {k: g.to_dicts() for k, g in last.partition_by(SUBJECT, as_dict=True).items()}
-    return [_finding(d, records[d["CENTRE"], d["USUBJID"]]) for d in deaths.iter_rows(named=True)]
+    cut_off = context.protocol.data.cut_off
+    return [_finding(d, records[d["CENTRE"], d["USUBJID"]], cut_off) for d in deaths.iter_rows(named=True)]
 
 
-def _finding(death: dict[str, Any], records: list[dict[str, Any]]) -> Finding:
+def _finding(death: dict[str, Any], records: list[dict[str, Any]], cut_off: dt.date | None) -> Finding:
     order = list(_KINDS)
     begun = [r for r in records if r["VARIABLE"] not in _ENDS]
     records = sorted(begun or records, key=lambda r: order.index((r["DOMAIN"], r["VARIABLE"])))
@@ -70,6 +74,7 @@ def _finding(death: dict[str, Any], records: list[dict[str, Any]]) -> Finding:
         cells.append(cell(death, "SS", "LKADTC", "_ALIVE"))
     cells += [_cell(r) for r in records]
     message = f"Death on {death['VALUE']} is before other records: {', '.join(_said(r) for r in records)}."
+    message = f"{message} {slip_since(death['VALUE'], max(r['LO'] for r in records), cut_off)}".rstrip()
     severity = Severity.BLOCK if begun else Severity.WARN
     return Finding(death["CENTRE"], death["USUBJID"], tuple(cells), message, severity=severity)
 

@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.checks.wording import value_words
 from chartline.core.dates import age_in_years
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="age_mismatch",
+    group=Group.IDENTITY,
     sentence="The recorded age agrees with the date of birth at first dose.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

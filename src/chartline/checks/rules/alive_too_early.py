@@ -10,11 +10,12 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="alive_too_early",
+    group=Group.DATES,
     sentence="The date last known alive is not before the last dated record.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

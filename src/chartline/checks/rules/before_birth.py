@@ -1,7 +1,8 @@
 """Nothing is dated before birth.
 
 Where most of a subject's dates lie before birth the date of birth is in doubt (and with it eligibility); where
-only some do, those dates are. Compared by the days that partial dates can mean.
+only some do, those dates are. Compared by the days that partial dates can mean; a date that software writes for nothing
+(`placeholder_date`) is asked there.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.dates import FIRST_POSSIBLE
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="before_birth",
+    group=Group.DATES,
     sentence="No record of a subject is dated before birth.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),
@@ -31,7 +34,7 @@ def find(context: Context) -> list[Finding]:
     dated = context.dated.lazy().join(birth, on=SUBJECT, maintain_order="left")
     early = (
         dated.with_columns(pl.len().over(SUBJECT).alias("ALL"))
-        .filter(pl.col("HI") < pl.col("BORN"))
+        .filter((pl.col("HI") < pl.col("BORN")) & (pl.col("HI") >= FIRST_POSSIBLE))
         .group_by(SUBJECT, maintain_order=True)
         .agg(
             pl.col("ALL").first(),

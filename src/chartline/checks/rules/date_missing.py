@@ -9,11 +9,12 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="date_missing",
+    group=Group.COMPLETENESS,
     sentence="A death, a relapse, an assessment and a last contact have their dates.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.FOLLOW_UP}),

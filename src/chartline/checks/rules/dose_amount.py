@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="dose_amount",
+    group=Group.TREATMENT,
     sentence="A dose is at most the protocol's maximum, and mg agree with mg/m2 x body surface area.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),

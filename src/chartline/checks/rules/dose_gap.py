@@ -3,7 +3,8 @@
 Within a recorded cycle the expected days are the protocol's (`treatment.first_to_second_dose_days`). Where the
 source keeps no cycle numbers, or between cycles, only a gap of more than `long_gap` days (90) is in doubt. A first
 dose that stands alone by such a gap is most often a slip of its date, and every time in the study counts from it:
-it blocks. The message adds whether laboratory values or marrows lie around that first dose at all.
+it blocks. The message adds whether laboratory values or marrows lie around that first dose at all. Doses whose numbers
+go back are `cycle_order`'s.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="dose_gap",
+    group=Group.TREATMENT,
     sentence="Consecutive doses are as far apart as the protocol expects.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),
@@ -35,12 +37,12 @@ def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     doses = context.doses.filter(pl.col("EXSTDTC").str.len_chars() == 10)
     days = pl.col("EXSTDTC").str.to_date("%Y-%m-%d", strict=False).alias("DAY")
     pairs = (
-        doses.select(*SUBJECT, "SEQ", "EXCYCLE", "EXSTDTC", "BLOCK", "ROW", days)
+        doses.select(*SUBJECT, "SEQ", "EXCYCLE", "EXCYDAY", "EXSTDTC", "BLOCK", "ROW", days)
         .sort(*SUBJECT, "DAY", "SEQ")
         .with_columns(
             *(
                 pl.col(c).shift(1).over(SUBJECT).alias(f"{c}_PRIOR")
-                for c in ("DAY", "EXCYCLE", "EXSTDTC", "BLOCK", "ROW")
+                for c in ("DAY", "EXCYCLE", "EXCYDAY", "EXSTDTC", "BLOCK", "ROW")
             ),
             pl.int_range(pl.len()).over(SUBJECT).alias("NTH"),
         )
@@ -49,7 +51,8 @@ def find(context: Context, *, long_gap: float, near: float) -> list[Finding]:
     )
     same = (pl.col("EXCYCLE") == pl.col("EXCYCLE_PRIOR")).fill_null(False)
     odd = (same & ~pl.col("GAP").is_between(low, high)) | (pl.col("GAP") > long_gap)
-    rows = run(pairs.with_columns(same.alias("SAME")).filter(odd))
+    back = (pl.col("EXCYCLE") < pl.col("EXCYCLE_PRIOR")) | (same & (pl.col("EXCYDAY") < pl.col("EXCYDAY_PRIOR")))
+    rows = run(pairs.with_columns(same.alias("SAME")).filter(odd & ~back.fill_null(False)))
     alone = _alone(context, rows, near)
     return [_finding(r, expected, high, a) for r, a in zip(rows.iter_rows(named=True), alone, strict=True)]
 

@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, days
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import term_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="dose_undated",
+    group=Group.COMPLETENESS,
     sentence="Every dose of the index drug has a full date.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),

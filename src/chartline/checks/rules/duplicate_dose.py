@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import term_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="duplicate_dose",
+    group=Group.TREATMENT,
     sentence="A drug is given at most once a day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import Context, days
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="end_before_start",
+    group=Group.DATES,
     sentence="An end date is not before its start date.",
     severity=Severity.WARN,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

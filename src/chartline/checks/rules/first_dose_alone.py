@@ -9,12 +9,13 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="first_dose_alone",
+    group=Group.TREATMENT,
     sentence="Samples or marrows lie near the first dose where there are any.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FIRST_DOSE}),

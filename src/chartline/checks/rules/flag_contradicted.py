@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.checks.wording import term_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="flag_contradicted",
+    group=Group.IDENTITY,
     sentence="Where a flag says no, no date or detail of a yes is filled in.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.TRANSPLANT}),

@@ -14,11 +14,12 @@ from importlib.resources import files
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="grade_not_of_term",
+    group=Group.TOXICITY,
     sentence="The grade of an adverse event is one that its CTCAE term has.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="grade_out_of_range",
+    group=Group.TOXICITY,
     sentence="The grade of an adverse event is 1 to 5.",
     severity=Severity.WARN,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH, first_day, last_day
@@ -26,6 +26,7 @@ from chartline.protocol.treatment import PriorTherapy
 
 RULE = Rule(
     id="history_discordant",
+    group=Group.TREATMENT,
     sentence="What is stated of earlier treatment agrees with the lines of therapy and procedures listed.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

@@ -19,7 +19,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import LIVER_TESTS, at_stake, laboratory_test, likely_slips, middle, value_cells
-from chartline.checks.model import Finding, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -27,6 +27,7 @@ from chartline.core.query import Severity, Topic
 _RATIOS = {"ANC": 8, "WBC": 8, "PLT": 8, "ALT": 15, "AST": 15}
 RULE = Rule(
     id="isolated_jump",
+    group=Group.LABORATORY,
     sentence="A laboratory value is not many times its neighbours in time while these agree.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

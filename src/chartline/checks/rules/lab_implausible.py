@@ -3,7 +3,8 @@
 Outside them the number is a slip, and the message names the slip that would explain it (a count per uL carried as
 10^9/L, a lakh column filled in 10^9/L, mg/dL and umol/L, a lost decimal point) where the patient's other values
 say so. The slip is a question: nothing is ever corrected. The same value of one test and day in two places is one
-finding with both cells.
+finding with both cells, and so are four or more values of a patient, a column in another unit all along: they are
+held against the centre's other patients.
 
 A platelet or neutrophil value that may decide CR against CRi (inside the counts window of an on-treatment marrow)
 blocks that; liver chemistry blocks the liver grades; anything else is asked while the analysis goes on.
@@ -24,17 +25,20 @@ from chartline.checks.laboratory import (
     likely_slips,
     value_cells,
 )
-from chartline.checks.model import Finding, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="lab_implausible",
+    group=Group.LABORATORY,
     sentence="A laboratory value lies within the bounds of the possible.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),
     asks="Please give the result and its unit as the laboratory report shows them.",
 )
+
+_SERIES = 4  # from so many values of a patient on there is one question about them all
 
 
 def find(context: Context) -> list[Finding]:
@@ -43,17 +47,47 @@ def find(context: Context) -> list[Finding]:
     rows = values.filter(~pl.col("BELIEVABLE"))
     if rows.is_empty():
         return []
-    usual = (
-        values.filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0))
-        .join(rows.select(SUBJECT).unique(), on=SUBJECT, how="semi")
-        .group_by(*SUBJECT, "LBTESTCD")
-        .agg(pl.col("VALUE").median().alias("USUAL"))
+    tests = values.filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0)).join(
+        rows.select("LBTESTCD").unique(), on="LBTESTCD", how="semi"
     )
+    usual = tests.group_by(*SUBJECT, "LBTESTCD").agg(pl.col("VALUE").median().alias("USUAL"))
+    of_others = usual.group_by("CENTRE", "LBTESTCD").agg(pl.col("USUAL").median().alias("CENTRE_USUAL"))
     rows = _decisive(context, rows).join(usual, on=[*SUBJECT, "LBTESTCD"], how="left", maintain_order="left")
+    rows = rows.join(of_others, on=["CENTRE", "LBTESTCD"], how="left", maintain_order="left")
     slips = rows.group_by(*SUBJECT, "LBTESTCD", "LBDTC", "VALUE", maintain_order=True).agg(
-        "BLOCK", "ROW", "LBORRESU", pl.col("DECISIVE").any(), *(pl.col(c).first() for c in ("LOW", "HIGH", "USUAL"))
+        "BLOCK",
+        "ROW",
+        "LBORRESU",
+        pl.col("DECISIVE").any(),
+        *(pl.col(c).first() for c in ("LOW", "HIGH", "USUAL", "CENTRE_USUAL")),
     )
-    return [_finding(r) for r in slips.iter_rows(named=True)]
+    slips = slips.with_columns(pl.len().over(*SUBJECT, "LBTESTCD").alias("N"))
+    few, many = slips.filter(pl.col("N") < _SERIES), slips.filter(pl.col("N") >= _SERIES)
+    series = many.partition_by(*SUBJECT, "LBTESTCD", maintain_order=True)
+    return [*(_finding(r) for r in few.iter_rows(named=True)), *(_series(s.to_dicts()) for s in series)]
+
+
+def _series(rows: list[dict[str, Any]]) -> Finding:
+    """Make one question of many values of a patient: a column that was in another unit all along."""
+    first, values = rows[0], sorted(r["VALUE"] for r in rows)
+    test = laboratory_test(first["LBTESTCD"])
+    message = (
+        f"{test.label}: {len(rows)} values of this patient ({value_words(values[0])} to "
+        f"{value_words(values[-1], test.unit)}) are outside the possible ({value_words(first['LOW'])} to "
+        f"{value_words(first['HIGH'])})."
+    )
+    middle = values[len(values) // 2]
+    slips = likely_slips(test, middle, first["CENTRE_USUAL"], "what the centre's other patients have")
+    findings = [_finding(r) for r in rows]
+    decisive = [f for f in findings if f.severity is Severity.BLOCK] or findings
+    return Finding(
+        first["CENTRE"],
+        first["USUBJID"],
+        tuple(cell for f in findings for cell in f.cells),
+        f"{message} {slips}".rstrip(),
+        severity=decisive[0].severity,
+        topics=frozenset().union(*(f.topics or frozenset() for f in decisive)),
+    )
 
 
 def _decisive(context: Context, rows: pl.DataFrame) -> pl.DataFrame:

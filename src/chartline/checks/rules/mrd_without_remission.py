@@ -10,12 +10,13 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="mrd_without_remission",
+    group=Group.RESPONSE,
     sentence="A marrow with a negative MRD result has fewer than 5 % blasts.",
     severity=Severity.WARN,
     topics=frozenset({Topic.MRD}),

@@ -14,13 +14,15 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, days
-from chartline.checks.model import Cell, Finding, Rule, cell
+from chartline.checks.dates import slip_since
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.checks.wording import term_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="procedure_timing",
+    group=Group.DATES,
     sentence="A procedure's date lies on the side of the first dose that the record says.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.TRANSPLANT}),
@@ -55,6 +57,8 @@ def _finding(context: Context, r: dict[str, Any]) -> Finding:
         f"{term_words(r['PRTRT'] or 'The procedure')} is recorded as {r['PRTIMING'].lower()} {what}, but "
         f"its date is {'before' if r['PRTIMING'] == 'AFTER' else 'after'} the {event}."
     )
+    if r["PRTIMING"] == "AFTER":
+        message = f"{message} {slip_since(r['VALUE'], r['LO_DOSE'], context.protocol.data.cut_off)}".rstrip()
     if not r["DOSE_IN_DOUBT"]:
         return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message)
     message += " The first dose itself is in doubt: the next one is far from it."

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.dates import first_day
 from chartline.core.plans import run
@@ -23,6 +23,7 @@ from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="relapse_discordant",
+    group=Group.RESPONSE,
     sentence="The recorded relapse and the assessments after the first response agree.",
     severity=Severity.WARN,
     topics=frozenset({Topic.RELAPSE}),

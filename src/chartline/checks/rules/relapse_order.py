@@ -7,15 +7,19 @@ assessment that the treating team called a response.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Rule, cell
+from chartline.checks.dates import slip_since
+from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="relapse_order",
+    group=Group.DATES,
     sentence="A relapse is dated after the first dose and after the first response.",
     severity=Severity.BLOCK,
     topics=frozenset({Topic.RELAPSE}),
@@ -47,5 +51,7 @@ def _finding(context: Context, r: dict[str, object]) -> Finding:
     if r["BEFORE_RESPONSE"]:
         cells.append(cell(r, "RS", "RSDTC", "_RESPONSE", label="First response"))
         before.append("the first response")
-    message = f"The relapse is dated before {' and before '.join(before)}."
+    since = max(d for d in (r["LO_DOSE"], r["LO_RESPONSE"]) if isinstance(d, dt.date))
+    slip = slip_since(str(r["VALUE"]), since, context.protocol.data.cut_off)
+    message = f"The relapse is dated before {' and before '.join(before)}. {slip}".rstrip()
     return Finding(str(r["CENTRE"]), str(r["USUBJID"]), tuple(cells), message)

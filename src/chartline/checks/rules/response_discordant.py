@@ -15,13 +15,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="response_discordant",
+    group=Group.RESPONSE,
     sentence="The recorded response agrees with marrow blasts, blood blasts and extramedullary disease.",
     severity=Severity.WARN,
     topics=frozenset({Topic.RESPONSE}),

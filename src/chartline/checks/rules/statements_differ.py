@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.clinical import variables
 from chartline.core.dates import age_in_years
@@ -21,6 +21,7 @@ from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="statements_differ",
+    group=Group.IDENTITY,
     sentence="Two places that state the same fact agree.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

@@ -9,11 +9,12 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="subject_unknown",
+    group=Group.IDENTITY,
     sentence="Every subject is in demographics, with a sex.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

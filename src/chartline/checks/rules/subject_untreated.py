@@ -7,12 +7,13 @@ elsewhere.
 from __future__ import annotations
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="subject_untreated",
+    group=Group.TREATMENT,
     sentence="Every subject has at least one dose of the index drug, or the index event.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FIRST_DOSE}),

@@ -1,7 +1,8 @@
 """What every test of curves reads: at each time with an event, who is at risk and who has it, by group.
 
-In: Episodes. Out: one row a distinct time of an event in each stratum, with numbers at risk and events a group. A time
-at which nobody has the event adds nothing to any of the tests, so it is not kept. The work is one sort of the rows.
+In: Episodes. Out: one row a distinct time of an event in each stratum, with numbers at risk and events a group. Times
+at which somebody leaves without the event may be among them: with no event they add nothing to any of the tests, and
+to pick them out takes longer. The work is one sort of the rows.
 
 Conventions as in `stats/episodes.py`: at risk at t are those with entry < t <= exit, each row counting `count` times.
 """
@@ -9,19 +10,20 @@ Conventions as in `stats/episodes.py`: at risk at t are those with entry < t <= 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.risk import distinct, together
 
 
 @dataclass(frozen=True, eq=False)
 class EventTimes:
-    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, whole numbers as floats.
+    """`R` rows, ordered by stratum and time; `at_risk` and `events` are R x groups, `n` and `d` the same of all groups
+    together, whole numbers as floats.
 
     As in a `RiskTable` a group is in one piece of memory, so that tables are worked on the other way round.
     """
@@ -30,6 +32,8 @@ class EventTimes:
     time: Floats
     at_risk: Floats
     events: Floats
+    n: Floats
+    d: Floats
 
     @classmethod
     def of(cls, episodes: Episodes, *, cause: str | int | None = None, stratified: bool = True) -> EventTimes:
@@ -51,45 +55,41 @@ class EventTimes:
             row[hits] * groups + episodes.group[hits], weights=episodes.count[hits], minlength=keys.size * groups
         ).reshape(keys.size, groups)
         at_risk = np.cumsum(entered, axis=0) - np.cumsum(left, axis=0) + left
-        kept = events.sum(axis=1) > 0
+        n, d = at_risk.sum(axis=1), events.sum(axis=1)
+        kept = d > 0
         stratum_of, time_of = np.divmod(keys[kept], max(times.size, 1))
-        return cls(stratum_of, times[time_of], at_risk[kept], events[kept])
+        return cls(stratum_of, times[time_of], at_risk[kept], events[kept], n[kept], d[kept])
 
     @classmethod
     def _of_risk(cls, episodes: Episodes, cause: str | int | None) -> EventTimes:
         """All strata together: from the numbers at risk by group, which others read too."""
         risk, kinds = episodes.risk, episodes.kinds_of(cause)
-        events = together(risk.events.transpose(2, 1, 0)[kinds])
-        kept = np.flatnonzero(events.any(axis=0))
-        at_risk, had_it = (table.take(kept, axis=1).astype(np.float64) for table in (risk.at_risk.T, events))
-        return cls(constant(0, kept.size), risk.times[kept], at_risk.T, had_it.T)
+        numbers = risk.numbers.astype(np.float64)
+        both = numbers.sum(axis=1)
+        events, d = together(numbers[1:-1][kinds]), together(both[1:-1][kinds])
+        return cls(constant(0, risk.times.size), risk.times, numbers[-1].T, events.T, both[-1], d)
 
-    @cached_property
-    def n(self) -> Floats:
-        """At risk in all groups."""
-        return np.asarray(self.at_risk.T.sum(axis=0))
+    @lazy
+    def expected(self) -> Floats:
+        """The events that each group would have if all had its hazard in common, R x groups."""
+        return (self.d * self.shares.T).T
 
-    @cached_property
-    def d(self) -> Floats:
-        """Events in all groups."""
-        return np.asarray(self.events.T.sum(axis=0))
-
-    @cached_property
+    @lazy
     def spread(self) -> Floats:
-        """d (n - d) / (n - 1), the hypergeometric variance without the shares of the groups; 0 where one is left."""
-        return self.d * (self.n - self.d) / np.maximum(self.n - 1, 1)
+        """(n - d) / (n - 1), by which the hypergeometric variance is less than that of d draws; 0 where one is left."""
+        return (self.n - self.d) / np.maximum(self.n - 1, 1)
 
-    @cached_property
+    @lazy
     def shares(self) -> Floats:
         """The share of each group in those at risk, R x groups."""
         return (self.at_risk.T / self.n).T
 
-    @cached_property
+    @lazy
     def survival_before(self) -> Floats:
         """Kaplan-Meier estimate of everyone in the stratum just before each time, S(t-), as R `survdiff` has it."""
         return self._running(1 - self.d / self.n, before=True)
 
-    @cached_property
+    @lazy
     def survival_peto(self) -> Floats:
         """Peto and Peto's estimate: the product of 1 - d / (n + 1) up to and with each time."""
         return self._running(1 - self.d / (self.n + 1), before=False)

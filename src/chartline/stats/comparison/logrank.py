@@ -123,27 +123,33 @@ def logrank_test(
     or by the group's name). With `cause`, ends by other causes are censored. Raises `ValueError` for a wrong call,
     `NotEstimable` where no event happened while two groups were at risk.
     """
+    if len(episodes.groups) < 2:
+        raise NotEstimable("there is one group only")
     table = EventTimes.of(episodes, cause=cause, stratified=stratified)
-    _refuse(episodes, table)
     w = weights_of(table, weights)
-    observed, expected = _by_stratum(table, w, len(episodes.strata) if stratified else 1)
-    excess = (table.events.T - table.d * table.shares.T) @ w  # exactly 0 at a time at which a group is alone
-    variance = variance_of(table, w)
+    strata = episodes.strata if stratified else ("",)
+    observed, expected = table.events.T @ w, table.expected.T @ w
+    excess = (table.events.T - table.expected.T) @ w  # exactly 0 at a time at which a group is alone
+    variance, joins = _variance(table, w)
     scores = _scores(trend, episodes.groups)
     if scores is None:
-        chisq, df = _quadratic_form(excess, variance)
-        z = float(excess[1] / math.sqrt(variance[1, 1])) if len(episodes.groups) == 2 else None
+        chisq, df = _quadratic_form(excess, joins)
+        z = float(excess[1] / math.sqrt(variance[1, 1])) if df and len(episodes.groups) == 2 else None
     else:
-        z = _trend_z(excess, variance, scores)
-        chisq, df = z * z, 1
+        z = _trend_z(excess, joins, scores)
+        chisq, df = (z * z, 1) if z is not None else (0.0, 0)
+    if not df:
+        what = "two groups" if scores is None else "two groups with different scores"
+        raise NotEstimable(f"no event happened while patients of {what} were at risk" if table.d.any() else "no events")
     return LogrankTest(
         chisq=chisq, df=df, p=chi2_sf(chisq, df), z=z, groups=episodes.groups,
         n=tuple(totals(episodes.group, episodes, len(episodes.groups)).tolist()),
-        events=tuple(table.events.T.sum(axis=1).astype(np.int64).tolist()),
-        observed=observed.sum(axis=0), expected=expected.sum(axis=0), variance=variance,
-        strata=episodes.strata if stratified else ("",), observed_by_stratum=observed, expected_by_stratum=expected,
-        scores=scores, method=_method(weights, len(episodes.strata) if stratified else 1, scores, cause),
-        warnings=_warnings(episodes, table, variance, weights),
+        events=tuple(map(int, (observed if weights == "logrank" else table.events.T.sum(axis=1)).tolist())),
+        observed=observed, expected=expected, variance=variance, strata=strata,
+        observed_by_stratum=_by_stratum(table, w, table.events, observed, len(strata)),
+        expected_by_stratum=_by_stratum(table, w, table.expected, expected, len(strata)),
+        scores=scores, method=_method(weights, len(strata), scores, cause),
+        warnings=_warnings(episodes, table, joins, weights),
     )  # fmt: skip
 
 
@@ -155,7 +161,7 @@ def weights_of(table: EventTimes, weights: Weights) -> Floats:
             raise ValueError(f"not weights: {weights}; rho and gamma of fleming_harrington are 0 or more")
         return np.asarray(table.survival_before**rho * (1 - table.survival_before) ** gamma)
     if weights == "logrank":
-        return np.ones_like(table.n)
+        return np.ones(table.n.size)
     if weights == "gehan":
         return table.n
     if weights == "tarone_ware":
@@ -169,57 +175,47 @@ def weights_of(table: EventTimes, weights: Weights) -> Floats:
     raise ValueError(f"not weights: {weights}; there are {', '.join(NAMES)} (the last with rho and gamma)")
 
 
-def variance_of(table: EventTimes, w: Floats) -> Floats:
-    """Return the variance of observed - expected, groups x groups.
+def _variance(table: EventTimes, w: Floats) -> tuple[Floats, list[list[float]]]:
+    """The variance of observed - expected, and what joins each two groups: minus their covariance, 0 with themselves.
 
-    The off-diagonal elements are never positive and each row sums to 0 (a weighted graph whose edges join groups that
-    were at risk together), so that the diagonal is had without taking a difference.
+    What joins two groups is never negative, and the variance of a group is the sum of what joins it to the others (a
+    weighted graph whose edges join groups that were at risk together), so that it is had without taking a difference.
     """
-    out = -(table.shares.T * (w * w * table.spread)) @ table.shares
-    diagonal = np.einsum("ii->i", out)  # a view
-    diagonal[:] = 0
-    diagonal[:] = -out.sum(axis=1)
-    return np.asarray(out + 0.0)
+    of_two = (table.expected.T * (w * w * table.spread)) @ table.shares
+    variance, joins = 0.0 - of_two, of_two.tolist()
+    for g, row in enumerate(joins):
+        row[g] = 0.0
+        variance[g, g] = sum(row)
+    return variance, joins
 
 
-def _refuse(episodes: Episodes, table: EventTimes) -> None:
-    if len(episodes.groups) < 2:
-        raise NotEstimable("there is one group only")
-    if not table.d.size:
-        raise NotEstimable("no events")
-
-
-def _by_stratum(table: EventTimes, w: Floats, strata: int) -> tuple[Floats, Floats]:
-    """Weighted observed and expected numbers, strata x groups."""
+def _by_stratum(table: EventTimes, w: Floats, numbers: Floats, total: Floats, strata: int) -> Floats:
+    """Weighted numbers of events, strata x groups, of which `total` is known."""
     if strata == 1:
-        return (w @ table.events)[None], ((w * table.d) @ table.shares)[None]
-    observed, expected = np.zeros((2, strata, table.events.shape[1]))
-    np.add.at(observed, table.stratum, w[:, None] * table.events)
-    np.add.at(expected, table.stratum, (w * table.d)[:, None] * table.shares)
-    return observed, expected
+        return total[None]
+    out = np.zeros((strata, total.size))
+    np.add.at(out, table.stratum, w[:, None] * numbers)
+    return out
 
 
-def _quadratic_form(excess: Floats, variance: Floats) -> tuple[float, int]:
+def _quadratic_form(excess: Floats, joins: list[list[float]]) -> tuple[float, int]:
     """U' V^- U and the rank of V, by leaving out one group after the other as Gaussian elimination does.
 
-    What joins two groups (minus their covariance) is never negative and the rows sum to 0, so that no difference need
-    be taken: of groups that are joined the last is found to have nothing left, exactly.
+    What joins two groups is never negative and no difference need be taken: of groups that are joined the last is found
+    to have nothing left, exactly.
     """
-    u, joins = excess.tolist(), (-variance).tolist()
+    u, joins = excess.tolist(), [row[:] for row in joins]
     chisq, df = 0.0, 0
     for i, row in enumerate(joins):
-        others = range(i + 1, len(u))
-        spread = sum(row[j] for j in others)
+        spread = sum(row[i + 1 :])
         if not spread:
             continue
         chisq, df = chisq + u[i] * u[i] / spread, df + 1
-        for j in others:
+        for j in range(i + 1, len(u)):
             share = row[j] / spread
             u[j] += share * u[i]
-            for k in others:
+            for k in range(i + 1, len(u)):
                 joins[j][k] += share * row[k]
-    if not df:
-        raise NotEstimable("no event happened while patients of two groups were at risk")
     return chisq, df
 
 
@@ -238,13 +234,13 @@ def _scores(trend: Trend, groups: tuple[str, ...]) -> tuple[float, ...] | None:
     return scores
 
 
-def _trend_z(excess: Floats, variance: Floats, scores: tuple[float, ...]) -> float:
-    """sum a (O - E) over its standard error; the scores may be moved and stretched, nothing changes."""
+def _trend_z(excess: Floats, joins: list[list[float]], scores: tuple[float, ...]) -> float | None:
+    """sum a (O - E) over its standard error; the scores may be moved and stretched, nothing changes. None without
+    anything that joins groups with different scores.
+    """
     a = np.asarray(scores)
-    spread = float(-(np.triu(variance, 1) * (a[:, None] - a) ** 2).sum())
-    if spread <= 0:
-        raise NotEstimable("no event happened while patients of two groups with different scores were at risk")
-    return float((a - a.mean()) @ excess / math.sqrt(spread))
+    spread = float((np.triu(joins, 1) * (a[:, None] - a) ** 2).sum())
+    return float((a - a.mean()) @ excess / math.sqrt(spread)) if spread > 0 else None
 
 
 def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cause: str | int | None) -> str:
@@ -259,14 +255,15 @@ def _method(weights: Weights, strata: int, scores: tuple[float, ...] | None, cau
     return out if cause is None else f"{out}, other causes than {cause} censored"
 
 
-def _warnings(episodes: Episodes, table: EventTimes, variance: Floats, weights: Weights) -> tuple[str, ...]:
+def _warnings(episodes: Episodes, table: EventTimes, joins: list[list[float]], weights: Weights) -> tuple[str, ...]:
     out = [
         f"group {name} is not compared: at no event was it at risk together with another group"
-        for name, v in zip(episodes.groups, variance.diagonal().tolist(), strict=True)
-        if v == 0
+        for name, row in zip(episodes.groups, joins, strict=True)
+        if not any(row)
     ]
     of_survival = not isinstance(weights, str) or weights == "peto"
-    if of_survival and np.any(table.survival_before == 0):
-        day = float(table.time[int(np.argmax(table.survival_before == 0))])
+    too_late = (table.survival_before == 0) & (table.d > 0) if of_survival else None
+    if too_late is not None and too_late.any():
+        day = float(table.time[int(np.argmax(too_late))])
         out.append(f"everyone at risk had the event before time {day:g}, so that later events have weight 0")
     return tuple(out)

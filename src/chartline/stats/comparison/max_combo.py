@@ -80,10 +80,10 @@ def max_combo_test(
         raise NotEstimable("there is one group only")
     table = EventTimes.of(episodes, cause=cause, stratified=stratified)
     w = np.column_stack([weights_of(table, ("fleming_harrington", *pair)) for pair in weights])
-    covariance = w.T @ (w * (table.spread * table.shares.prod(axis=1))[:, None])
+    covariance = w.T @ (w * (table.d * table.spread * table.shares.prod(axis=1))[:, None])
     used = np.diag(covariance) > 0
     if not used.any():
-        raise NotEstimable("no events" if not table.d.size else "no event happened while both groups were at risk")
+        raise NotEstimable("no events" if not table.d.any() else "no event happened while both groups were at risk")
     kept = tuple(pair for pair, u in zip(weights, used, strict=True) if u)
     scale = np.sqrt(np.diag(covariance)[used])
     z = w[:, used].T @ (table.events - table.d[:, None] * table.shares)[:, 1] / scale

@@ -114,7 +114,7 @@ def scores_of(
 ) -> Floats:
     """Return each row's share of observed - expected: w at its event less the sum of w d / n while it was at risk."""
     table = EventTimes.of(episodes, cause=cause, stratified=stratified)
-    if not table.d.size:
+    if not table.d.any():
         raise NotEstimable("no events")
     w = weights_of(table, weights)
     stratum = episodes.stratum if stratified else np.zeros_like(episodes.stratum)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from chartline.stats.competing.bands import IntervalKind, probability_band, refuse
 from chartline.stats.competing.incidence_variance import VarianceKind, event_free, gray, greenwood, jackknife
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.risk import Leaving, RiskTable
 from chartline.stats.statistic import NotEstimable, Statistic
 
@@ -73,7 +73,7 @@ class Shares:
     def upper(self) -> Floats:
         return self._limits[1]
 
-    @cached_property
+    @lazy
     def _limits(self) -> tuple[Floats, Floats]:
         return probability_band(self.estimate, self.std_error, self.interval, self.level)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from chartline.counts.model import Counts
 from chartline.protocol.names import adsl_types, level_label, levels_in_order
 from chartline.results.model import Result
 from chartline.stats.groups import in_order
+from chartline.stats.lazy import lazy
 from chartline.stats.statistic import NotEstimable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Source:
     protocol: Protocol
     rows: Mapping[str, list[Result]] = field(default_factory=dict)
 
-    @cached_property
+    @lazy
     def _types(self) -> dict[str, str]:
         return adsl_types(self.protocol)
 

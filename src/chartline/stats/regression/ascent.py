@@ -87,7 +87,7 @@ class _Space:
     def firm(self, covariance: Floats) -> bool:
         """Whether no direction is nearly without information, as is usual."""
         variance = covariance.diagonal()
-        return bool(variance.min() >= 0 and variance @ (self.size * self.size) < _FIRM)
+        return bool(variance @ (self.size * self.size) < _FIRM) and min(variance.tolist()) >= 0
 
 
 def maximise(model: Likelihood, null: Evaluation, kept: Ints) -> Maximum:

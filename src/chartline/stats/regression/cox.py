@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from chartline.stats.distributions import chi2_sf, interval_z
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.regression.ascent import Maximum, maximise
 from chartline.stats.regression.likelihood import Evaluation
 from chartline.stats.regression.patterns import standardise
@@ -96,7 +96,7 @@ class CoxFit:
     def hazard_ratios(self) -> Floats:
         return _ratio(self.coefficients)
 
-    @cached_property
+    @lazy
     def std_errors(self) -> Floats:
         return np.sqrt(np.diag(self.variance))
 
@@ -254,7 +254,7 @@ def _beyond(information: Floats, kept: list[int], j: int) -> tuple[float, Floats
 
 def _unscaled(found: Maximum, kept: Ints, scale: Floats) -> tuple[Floats, Floats]:
     """Coefficients and variance of the covariates as they were given."""
-    beta, variance = found.beta / scale, found.covariance / np.outer(scale, scale)
+    beta, variance = found.beta / scale, found.covariance / (scale[:, None] * scale)
     if kept.size < scale.size or found.infinite.any():
         missing = np.ones(scale.size, bool)
         missing[kept] = found.infinite[kept] != 0

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.regression.likelihood import Evaluation, Likelihood
 from chartline.stats.statistic import NotEstimable
 
@@ -32,7 +32,7 @@ class ExactLikelihood(Likelihood):
         if terms * d.size * float(d.max()) * (1 + self.xt.shape[0]) ** 2 > _LIMIT:
             raise NotEstimable(f"exact ties would take too long with {int(d.max())} events on one day; use Efron's")
 
-    @cached_property
+    @lazy
     def several(self) -> Ints:
         return np.flatnonzero(self.sets.deaths > 1)
 

@@ -9,11 +9,11 @@ running sums at two places, before and after the d.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import square
 from chartline.stats.regression.likelihood import LEAST, Evaluation, Likelihood
 from chartline.stats.regression.risk_sets import FEW, RiskSets
@@ -52,25 +52,22 @@ class _Terms:
     @classmethod
     def of(cls, sets: RiskSets, tied: Ints) -> _Terms:
         events, n = sets.deaths.astype(np.int64), int(sets.events)
-        last, d = events.cumsum() - 1, events[tied]
+        last, d = events.cumsum() - 1, events.take(tied)
         starts = d.cumsum() - d
+        time = np.arange(events.size).repeat(events)
         several = np.zeros(events.size, bool)
         several[tied] = True
-        time = np.arange(events.size).repeat(events)
-        is_tied = several[time]
-        by_kind = np.concatenate(((~is_tied).nonzero()[0], is_tied.nonzero()[0]))
+        by_kind = several.take(time).argsort(kind="stable")
         by_time = np.empty_like(by_kind)
         by_time[by_kind] = np.arange(n)
-        untied, slot = n - int(d.sum()), 2 * time[by_kind]
-        rank = np.arange(n - untied) - starts.repeat(d)
+        untied, slot = n - int(d.sum()), 2 * time.take(by_kind)
+        share = (np.arange(n - untied) - starts.repeat(d)) / d.repeat(d)
         leaving = np.bincount(sets.slot, minlength=2 * events.size)
         place = leaving.cumsum() - leaving
         of_slot = last.repeat(2)
         of_slot[2 * tied] = np.arange(n, n + tied.size)
-        return cls(
-            place[np.concatenate((slot, slot[untied:] + 1))], n, untied, rank / d.repeat(d), starts, by_time,
-            last[tied], of_slot[sets.slot],
-        )  # fmt: skip
+        places = place.take(np.concatenate((slot, slot[untied:] + 1)))
+        return cls(places, n, untied, share, starts, by_time, last.take(tied), of_slot.take(sets.slot))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +84,14 @@ class FewRowsLikelihood(Likelihood):
             risk[:n] *= self.sets.count
         sums = _running(np.multiply(rows, risk, out=self._room)).take(terms.places, axis=1)
         u, tied, without = sums[:, : terms.n], sums[:, terms.untied : terms.n], sums[:, terms.n :]
-        tied += (without - tied) * terms.share
+        without -= tied
+        without *= terms.share
+        tied += without
         s0, s1 = u[0], u[1:]
-        if not (s0.min() > LEAST and s0.max() < 1 / LEAST):
+        if not (s0[terms.by_time[-1]] > LEAST and s0[terms.by_time[0]] < 1 / LEAST):  # the least and the largest
             return Evaluation.nowhere(beta)
         q = 1 / s0
-        risk[:n] *= self._worth(q)[terms.of_row]
+        risk[:n] *= self._worth(q).take(terms.of_row)
         gram = square(np.multiply(rows, risk, out=self._room), rows)
         x, _ = self._events
         loglik = float(x @ beta - np.log(s0).sum())
@@ -101,17 +100,17 @@ class FewRowsLikelihood(Likelihood):
     def _worth(self, q: Floats) -> Floats:
         """q summed up to each term by time, then what each tied time is worth to those who have the event then."""
         terms = self._terms
-        upto = q[terms.by_time].cumsum()
+        upto = q.take(terms.by_time).cumsum()
         if not terms.starts.size:
             return upto
         less = np.add.reduceat(q[terms.untied :] * terms.share, terms.starts)
-        return np.concatenate((upto, upto[terms.ends] - less))
+        return np.concatenate((upto, upto.take(terms.ends) - less))
 
-    @cached_property
+    @lazy
     def _room(self) -> Floats:
         return np.empty_like(self.rows)
 
-    @cached_property
+    @lazy
     def _terms(self) -> _Terms:
         return _Terms.of(self.sets, self.tied)
 
@@ -120,6 +119,7 @@ def _running(values: Floats) -> Floats:
     """Sums along each row from each place on; `values` are spoilt. `np.cumsum` takes twice the time, as each of its
     sums waits for the one before.
     """
-    runs = values.reshape(values.shape[0], -1, _RUN)
-    runs[:, :-1, -1] += (runs @ _FROM[:, 0])[:, :0:-1].cumsum(axis=1)[:, ::-1]
-    return np.asarray(np.matmul(runs, _FROM).reshape(values.shape))
+    runs = values.reshape(-1, _RUN)
+    totals = (runs @ _FROM[:, 0]).reshape(values.shape[0], -1)
+    values[:, _RUN - 1 : -1 : _RUN] += totals[:, :0:-1].cumsum(axis=1)[:, ::-1]
+    return np.asarray((runs @ _FROM).reshape(values.shape))

@@ -13,11 +13,11 @@ Grambsch PM. Modeling Survival Data. 2000, chapter 3.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.episodes import Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import each, product, rows_alone, slices, square
 from chartline.stats.regression.efron import Ties, efron_sums
 from chartline.stats.regression.risk_sets import RiskSets, Runs
@@ -40,7 +40,7 @@ class Evaluation:
         """Where risks leave the doubles."""
         return cls(-np.inf, np.zeros_like(beta), np.zeros((beta.size, beta.size)))
 
-    @cached_property
+    @lazy
     def covariance(self) -> Floats:
         """The inverse of the information, NaN where there is none."""
         return inverse(self.information)
@@ -124,12 +124,12 @@ class Likelihood:
         log[self.tied], q1[self.tied], q2[self.tied] = t.log, t.q1, t.q2
         return Moments(risk, s, e, log, q1, q2, t.f1, t.f2, t.g2, wide)
 
-    @cached_property
+    @lazy
     def spans(self) -> Floats:
         """The ranges of the covariates (k)."""
         return np.asarray(np.ptp(self.xt, axis=1))
 
-    @cached_property
+    @lazy
     def tied(self) -> Ints:
         """The event times with several events, where Efron's rule is used."""
         return np.flatnonzero(self.sets.deaths > 1) if self.ties == "efron" else np.empty(0, np.int64)
@@ -157,7 +157,7 @@ class Likelihood:
             out[2 * self.tied] -= less
         return np.asarray(out)
 
-    @cached_property
+    @lazy
     def _room(self) -> Floats:
         """For the risks of one evaluation: memory that is used again is faster than new memory."""
         return np.empty(self.xt.shape[1])
@@ -218,22 +218,22 @@ class Likelihood:
             gram += b
         return score, gram
 
-    @cached_property
+    @lazy
     def _pieces(self) -> list[tuple[slice, Runs]]:
         """The rows in pieces that fit the cache, with their runs of slots."""
         slot, k = self.sets.slot, self.xt.shape[0]
         pieces = slices(slot.size, rows_alone(k * k))
         return [(at, Runs.of(slot[at], 2 * self.sets.times.size)) for at in pieces]
 
-    @cached_property
+    @lazy
     def _late_x(self) -> Floats:
         return self.xt[:, self.sets.late]
 
-    @cached_property
+    @lazy
     def _ties(self) -> Ties:
         return Ties.of(self.sets.deaths[self.tied])
 
-    @cached_property
+    @lazy
     def _events(self) -> tuple[Floats, float]:
         """The covariates and the offsets summed over the events."""
         weight = self.sets.event.astype(np.float64) if self.sets.singly else self.sets.count * self.sets.event
@@ -265,12 +265,12 @@ class PatternLikelihood(Likelihood):
         weighted = self.xt * (weight * m.risk)
         return weighted.sum(axis=1), weighted @ self.xt.T
 
-    @cached_property
+    @lazy
     def _dying(self) -> Floats:
         """Events, patterns x tied times."""
         return self.events if self.tied.size == self.sets.times.size else self.events[:, self.tied]
 
-    @cached_property
+    @lazy
     def _events(self) -> tuple[Floats, float]:
         weight = self.events.sum(axis=1)
         return self.xt @ weight, 0.0 if self.offset is None else float(self.offset @ weight)

@@ -9,12 +9,12 @@ through the rows a second time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from chartline.stats.design import MixedColumns
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.pieces import PIECE, each, slices
 from chartline.stats.regression.likelihood import Evaluation, Likelihood, Moments
 from chartline.stats.regression.risk_sets import RiskSets, Runs
@@ -48,7 +48,7 @@ class MixedLikelihood(Likelihood):
         m = self._with_ties(self._room, s, by_slot[:, 2 * self.tied], False)
         return self._evaluation(beta, m, *self._weighted(m, cells, of_kind)) if m.within else Evaluation.nowhere(beta)
 
-    @cached_property
+    @lazy
     def spans(self) -> Floats:
         """The ranges of the covariates (k)."""
         few, own = self.places
@@ -65,7 +65,7 @@ class MixedLikelihood(Likelihood):
         risk[:] = self.sets.count
         return self._null
 
-    @cached_property
+    @lazy
     def _null(self) -> Floats:
         """As `_cells` at no effect."""
         sums = np.zeros((1 + self.xt.shape[0], self._pieces[0][1].size))
@@ -94,13 +94,13 @@ class MixedLikelihood(Likelihood):
         gram[np.ix_(own, own)] = sum(each(add, self._pieces))
         return score, gram
 
-    @cached_property
+    @lazy
     def _pieces(self) -> list[tuple[slice, Runs]]:
         """The rows in pieces that fit the cache, with their runs of cells."""
         cell, size = self.sets.cell, 2 * self.sets.times.size * self.sets.kinds
         return [(at, Runs.of(cell[at], size)) for at in slices(cell.size, 4 * PIECE)]
 
-    @cached_property
+    @lazy
     def _events(self) -> tuple[Floats, float]:
         """The covariates summed over the events, and no offset."""
         few, own = self.places

@@ -19,7 +19,6 @@ Biometrics 2001;57:114-119; Firth D. Biometrika 1993;80:27-38.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +26,7 @@ import numpy.typing as npt
 
 from chartline.stats.design import Floats, Ints
 from chartline.stats.episodes import Episodes
+from chartline.stats.lazy import lazy
 from chartline.stats.regression.maximum import log_determinant
 from chartline.stats.statistic import NotEstimable
 
@@ -100,11 +100,11 @@ class PartialLikelihood:
         """Whether rows and event times are few enough for each risk set to be gone through by itself."""
         return self.slot.size * self.x.size <= _EACH
 
-    @cached_property
+    @lazy
     def n_slots(self) -> int:
         return int(self.bounds[-1])
 
-    @cached_property
+    @lazy
     def _late(self) -> npt.NDArray[np.bool_]:
         return self.first > self.bounds[self.stratum]
 
@@ -145,7 +145,7 @@ class PartialLikelihood:
         tilt = np.einsum("tn,tn,tnk->k", weight, squares, away)
         return Moments(value, score, information, float(2 * np.log(pivots * size).sum()), tilt)
 
-    @cached_property
+    @lazy
     def _share(self) -> Floats:
         """Terms x rows: 1 where the row is at risk, less the fraction where it has its event then; else 0."""
         slot, last = self.slot[:, None], self.last - 1
@@ -210,7 +210,7 @@ class PartialLikelihood:
         """Sums over the slots of the same stratum from each to the last."""
         return np.concatenate([np.cumsum(per_slot[a:b][::-1])[::-1] for a, b in self._strata])
 
-    @cached_property
+    @lazy
     def _strata(self) -> list[tuple[int, int]]:
         return list(zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True))
 

@@ -58,16 +58,41 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
 
 def _mixed(values: MixedColumns, sets: RiskSets, ties: str) -> Standardised:
     """Categories by pattern, continuous covariates by row."""
-    xt, few = np.empty((len(values.own), sets.row.size)), values.few.T.copy()
-    cells = np.bincount(sets.cell, None if sets.singly else sets.count, 2 * sets.times.size * sets.kinds)
-
-    for x, column in zip(xt, values.own, strict=True):  # one after the other: the cache holds one, not all
-        np.take(column, sets.row, out=x, mode="clip")
+    few, cells = values.few.T.copy(), sets.cells
+    subjects = cells.lengths(sets.row.size) if sets.singly else np.add.reduceat(sets.count, cells.starts)
+    xt, *standards = _gathered(values.own, sets)
     at = np.concatenate(values.places)
-    parts = _standards(few, cells.reshape(-1, sets.kinds).sum(axis=0)), _standards(xt, sets.count)
+    of_kind = np.bincount(cells.labels % sets.kinds, subjects, sets.kinds).astype(np.float64)
+    parts = _standards(few, of_kind), standards
     centre, scale = (np.concatenate(pair)[np.argsort(at)] for pair in zip(*parts, strict=True))
     likelihood = MixedLikelihood(sets, xt, ties, few=few, places=values.places)
     return Standardised(likelihood, centre, scale)
+
+
+def _gathered(columns: tuple[Floats, ...], sets: RiskSets) -> tuple[Floats, Floats, Floats]:
+    """The covariates of the rows (covariates x rows), standardised, and what was taken off as `_standards` has it.
+
+    Both sums are taken about the mean of the first rows while a piece is in the cache: a pass over memory costs more.
+    """
+    n, total = sets.row.size, sets.row.size if sets.singly else sets.count.sum()
+    xt, mean, square, about = np.empty((len(columns), n)), *np.zeros((3, len(columns)))
+    for j, (x, column) in enumerate(zip(xt, columns, strict=True)):  # one at a time: the cache holds one, not all
+        for at in slices(n):
+            piece = np.take(column, sets.row[at], out=x[at], mode="clip")
+            about[j] = about[j] if at.start else piece.mean()
+            piece -= about[j]
+            weighted = piece if sets.singly else piece * sets.count[at]
+            mean[j] += weighted.sum() / total
+            square[j] += np.vecdot(weighted, piece) / total
+    centre, scale = about + mean, _scale(np.sqrt(np.maximum(square - mean * mean, 0.0)), about + mean)
+
+    def change(at: slice) -> None:
+        x = xt[:, at]
+        x -= mean[:, None]
+        x *= (1 / scale)[:, None]
+
+    each(change, slices(n, _PIECE))
+    return xt, centre, scale
 
 
 def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
@@ -85,8 +110,8 @@ def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
 
 def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
     """Take mean and standard deviation off, in place (1 for what does not vary); return them."""
-    pieces, total = slices(xt.shape[1], _PIECE), weight.sum()
-    alike = weight.strides == (0,) and weight[0] == 1
+    pieces, alike = slices(xt.shape[1], _PIECE), weight.strides == (0,) and weight[0] == 1
+    total = weight.size if alike else weight.sum()
 
     def add(at: slice) -> Floats:
         return xt[:, at].sum(axis=1) if alike else xt[:, at] @ weight[at]
@@ -99,7 +124,7 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
         return np.asarray(np.vecdot(x if alike else x * weight[at], x))
 
     size = np.sqrt(sum(each(square, pieces)) / total)
-    scale = np.where(size > 1e-12 * np.abs(centre), size, 1.0)
+    scale = _scale(size, centre)
 
     def change(at: slice) -> None:
         x = xt[:, at]
@@ -107,6 +132,11 @@ def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
 
     each(change, pieces)
     return centre, scale
+
+
+def _scale(size: Floats, centre: Floats) -> Floats:
+    """The standard deviation of what varies, else 1."""
+    return np.where(size > 1e-12 * np.abs(centre), size, 1.0)
 
 
 def _counted(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import constant
 from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
 from chartline.stats.risk import totals
 from chartline.stats.statistic import NotEstimable
 
@@ -97,7 +97,7 @@ class RiskSets:
             return _of_few(episodes, episodes.days, event) if few else _of_days(episodes, episodes.days, event)
         return _of_times(episodes, event)
 
-    @cached_property
+    @lazy
     def _rows(self) -> Rows:
         """Made when first asked for: counts of patterns do without."""
         return self.make_rows()
@@ -114,7 +114,7 @@ class RiskSets:
     def cell(self) -> Ints:
         return self._rows[2]
 
-    @cached_property
+    @lazy
     def slot(self) -> Ints:
         slot = self.cell if self.kinds == 1 else self.cell // self.kinds
         return np.asarray(slot.astype(np.int64, copy=False))
@@ -128,24 +128,29 @@ class RiskSets:
         """True where every row is one subject."""
         return self.count.strides == (0,)
 
-    @cached_property
+    @lazy
     def events(self) -> float:
         return float(self.deaths.sum())
 
-    @cached_property
+    @lazy
     def last(self) -> Ints:
         return (self.slot >> 1) + 1
 
-    @cached_property
+    @lazy
     def event(self) -> Bools:
         return np.asarray(self.slot & 1 == 0)
 
-    @cached_property
+    @lazy
     def leave(self) -> Runs:
         """The rows by slot."""
         return Runs.of(self.slot, 2 * self.times.size)
 
-    @cached_property
+    @lazy
+    def cells(self) -> Runs:
+        """The rows by cell."""
+        return Runs.of(self.cell, 2 * self.times.size * self.kinds)
+
+    @lazy
     def late(self) -> Ints:
         """The rows that enter after the first event time of their stratum, ascending in `first`."""
         if self.first.strides == (0,):  # all from the first
@@ -154,12 +159,12 @@ class RiskSets:
         late = np.flatnonzero(self.first > begin[np.searchsorted(begin, self.first, side="right") - 1])
         return late[np.argsort(self.first[late], kind="stable")]
 
-    @cached_property
+    @lazy
     def enter(self) -> Runs:
         """The late rows by the last event time before they enter."""
         return Runs.of(self.first[self.late] - 1, self.times.size)
 
-    @cached_property
+    @lazy
     def bounds(self) -> list[tuple[int, int]]:
         """Where each stratum begins and ends among the event times."""
         cuts = (np.flatnonzero(np.diff(self.stratum)) + 1).tolist()
@@ -252,21 +257,21 @@ def _of_few(episodes: Episodes, days: Ints, event: Bools) -> RiskSets:
     """As `_of_days`, by sorting the rows by day, and those of a day by whether they have the event."""
     key = 2 * days
     key += ~event
-    order = np.argsort(key.astype(_narrow(int(key.max()) + 1)), kind="stable")
+    order = key.astype(_narrow(2 * int(episodes.last) + 2)).argsort(kind="stable")
     if not episodes.singly:
         order = order[episodes.count[order] > 0]
-    key, event = key[order], event[order]
+    key, event = key.take(order), event.take(order)
     new = event.copy()
     new[1:] &= key[1:] != key[:-1]  # the first event of its day
-    begin = np.flatnonzero(new)
+    begin = new.nonzero()[0]
     order, event = order[begin[0] :], event[begin[0] :]
     slot = new[begin[0] :].cumsum()
     slot *= 2
     slot -= 1
     slot -= event
     count = constant(1.0, order.size) if episodes.singly else episodes.count[order].astype(np.float64)
-    died = event.astype(np.float64) if episodes.singly else count * event
-    deaths = np.add.reduceat(died, begin - begin[0])
+    by_slot = np.bincount(slot, None if episodes.singly else count, 2 * begin.size)
+    deaths = by_slot[::2].astype(np.float64)
     return RiskSets(
         key[begin] / 2, constant(0, begin.size), deaths, lambda: (order, constant(0, order.size), slot, count)
     )

@@ -9,13 +9,13 @@ would do is the likelihood-ratio test of one against the other, `nested_test`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from chartline.stats.design import Floats
+from chartline.stats.lazy import lazy
 from chartline.stats.statistic import NotEstimable, Statistic
 
 STATISTICS = (
@@ -53,12 +53,12 @@ class NaturalSpline:
                 inside[beyond] = self._splines(np.array([end])) + slope * (x[beyond] - end)[:, None]
         return np.asarray(inside @ self._straight)
 
-    @cached_property
+    @lazy
     def _all_knots(self) -> Floats:
         low, high = self.boundary
         return np.array([*[low] * _ORDER, *self.knots, *[high] * _ORDER])
 
-    @cached_property
+    @lazy
     def _straight(self) -> Floats:
         """Turns the B-splines but the first into those without curvature at either boundary (R: by Householder)."""
         curvature = self._splines(np.array(self.boundary), 2)

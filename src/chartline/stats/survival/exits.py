@@ -14,7 +14,7 @@ import numpy as np
 
 from chartline.counts.model import EventTable
 from chartline.stats.episodes import Episodes, Floats, Ints
-from chartline.stats.risk import RiskTable
+from chartline.stats.risk import Leaving, RiskTable
 
 _START = np.zeros(1)  # the one time of entry where nobody enters late
 
@@ -39,11 +39,11 @@ class Exits:
         return _of_table(data) if isinstance(data, EventTable) else _of_episodes(data)
 
     @classmethod
-    def by_group(cls, episodes: Episodes) -> list[Exits]:
-        """Return the exits of each group, in the order of the groups."""
-        if episodes.late:
-            return [_of_episodes(episodes.select(episodes.group == g)) for g in range(len(episodes.groups))]
-        return _of_risk(episodes.risk)
+    def of_column(cls, leaving: Leaving, at: slice) -> Exits:
+        """Return one column of those who leave, all of whom enter at the start."""
+        start = _START[: at.stop - at.start]  # none where the column is empty
+        at_risk = leaving.at_risk[at]
+        return cls(leaving.times[at], at_risk, leaving.all_events[at], leaving.censored[at], start, at_risk[:1])
 
     @property
     def n(self) -> int:
@@ -97,20 +97,10 @@ def _of_days(days: Floats | Ints, entered: Ints, censored: Ints, events: Ints) -
     return Exits(days[leaving], at_risk[leaving], events[leaving], censored[leaving], days[entering], entered[entering])
 
 
-def _of_risk(risk: RiskTable) -> list[Exits]:
-    """Of each column of numbers at risk where everyone enters at the start."""
-    all_ = risk.leaving
-    return [
-        Exits(
-            all_.times[at], all_.at_risk[at], all_.all_events[at], all_.censored[at],
-            _START[: at.stop - at.start], all_.at_risk[at][:1],
-        ) for at in all_.runs.of
-    ]  # fmt: skip
-
-
 def _of_episodes(episodes: Episodes) -> Exits:
     if not episodes.late:
-        return _of_risk(RiskTable.of_all(episodes))[0]
+        leaving = RiskTable.of_all(episodes).leaving
+        return Exits.of_column(leaving, leaving.runs.of[0])
     starts, exits, count = episodes.entry, episodes.exit, episodes.count
     starts = np.maximum(starts, 0.0)  # -inf is entry at the start
     last = exits.max(initial=0)

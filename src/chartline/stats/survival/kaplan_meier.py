@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +23,9 @@ import numpy.typing as npt
 
 from chartline.counts.model import EventTable
 from chartline.stats.distributions import interval_z
-from chartline.stats.episodes import Episodes, Floats
-from chartline.stats.risk import Runs
+from chartline.stats.episodes import Episodes, Floats, Ints
+from chartline.stats.lazy import lazy
+from chartline.stats.risk import Leaving, Runs
 from chartline.stats.statistic import Statistic
 from chartline.stats.survival.exits import Exits
 
@@ -98,42 +98,42 @@ class Curve:
     def high(self) -> Floats:
         return self._limits[1]
 
-    @cached_property
+    @lazy
     def times_days(self) -> tuple[Any, ...]:
         return tuple(self.exits.times.tolist())
 
-    @cached_property
+    @lazy
     def survival(self) -> tuple[float, ...]:
         return tuple(self.steps.tolist())
 
-    @cached_property
+    @lazy
     def lower(self) -> tuple[float | None, ...]:
         return _optional(self.low)
 
-    @cached_property
+    @lazy
     def upper(self) -> tuple[float | None, ...]:
         return _optional(self.high)
 
-    @cached_property
+    @lazy
     def std_error(self) -> tuple[float | None, ...]:
         """Of S; with Greenwood's variance None where S = 0."""
         with np.errstate(invalid="ignore"):
             return _optional(self.steps * self.log_error)
 
-    @cached_property
+    @lazy
     def at_risk(self) -> tuple[int, ...]:
         """At each of `times_days`."""
         return tuple(self.exits.at_risk.tolist())
 
-    @cached_property
+    @lazy
     def events(self) -> tuple[int, ...]:
         return tuple(self.exits.events.tolist())
 
-    @cached_property
+    @lazy
     def censored(self) -> tuple[int, ...]:
         return tuple(self.exits.censored.tolist())
 
-    @cached_property
+    @lazy
     def entries(self) -> tuple[tuple[Any, int], ...]:
         """(Day, patients entering), ascending."""
         return tuple(zip(self.exits.entry_times.tolist(), self.exits.entered.tolist(), strict=True))
@@ -218,11 +218,11 @@ class Curve:
         a, b = (self.exits.times[i - 1].item() if i else self.start for i in steps)
         return float((a + b) / 2)
 
-    @cached_property
+    @lazy
     def _limits(self) -> tuple[Floats, Floats]:
         return survival_interval(self.steps, self.log_error, self.interval, self.level)
 
-    @cached_property
+    @lazy
     def _bands(self) -> list[tuple[Floats, Any, float]]:
         """Of S and its limits: the shares with the event, ascending, with their steps; and the share at the end."""
         out = []
@@ -233,15 +233,42 @@ class Curve:
             out.append((y[order], order, float(y[-1])))
         return out
 
-    @cached_property
+    @lazy
     def _entered(self) -> tuple[list[float], list[int]]:
         return self.exits.entry_times.tolist(), [0, *np.cumsum(self.exits.entered).tolist()]
 
-    @cached_property
+    @lazy
     def _cumulative(self) -> tuple[list[int], list[int]]:
         """Events and exits, each with a leading 0."""
         events, censored = self.exits.events, self.exits.censored
         return [0, *np.cumsum(events).tolist()], [0, *np.cumsum(events + censored).tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class _Curves(Mapping[str, Curve]):
+    """Curves of groups, one after the other in arrays as those of `leaving`, so that a small group costs no more than
+    its times; a curve is cut out when it is asked for.
+    """
+
+    groups: tuple[str, ...]
+    leaving: Leaving
+    steps: Floats
+    log_error: Floats
+    level: float
+    interval: IntervalKind
+
+    def __getitem__(self, group: str) -> Curve:
+        if group not in self.groups:
+            raise KeyError(group)
+        at = self.leaving.runs.of[self.groups.index(group)]
+        exits = Exits.of_column(self.leaving, at)
+        return Curve(exits, self.steps[at], self.log_error[at], self.level, self.interval)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.groups)
+
+    def __len__(self) -> int:
+        return len(self.groups)
 
 
 def estimate_curve(
@@ -266,8 +293,14 @@ def estimate_curves_by_group(
     variance: VarianceKind = "greenwood",
 ) -> Mapping[str, Curve]:
     """Return the Kaplan-Meier curve of each group of `episodes`, in the order of its groups."""
-    curves = _curves(Exits.by_group(episodes), interval, level, variance, 0)
-    return dict(zip(episodes.groups, curves, strict=True))
+    _refuse(interval, level)
+    if episodes.late:
+        parts = (Exits.of(episodes.select(episodes.group == g)) for g in range(len(episodes.groups)))
+        curves = (curve_of_exits(part, interval, level, variance=variance) for part in parts)
+        return dict(zip(episodes.groups, curves, strict=True))
+    leaving = episodes.risk.leaving
+    steps = _steps(leaving.at_risk, leaving.all_events, leaving.runs, variance)
+    return _Curves(episodes.groups, leaving, *steps, level, interval)
 
 
 def curve_of_exits(
@@ -279,24 +312,17 @@ def curve_of_exits(
     start: float = 0,
 ) -> Curve:
     """Return the product-limit curve of `exits`, 1 at `start`."""
-    return _curves([exits], interval, level, variance, start)[0]
+    steps = _steps(exits.at_risk, exits.events, Runs.of_sizes([exits.times.size]), variance)
+    return Curve(exits, *steps, level, interval, start)
 
 
-def _curves(
-    groups: Sequence[Exits], interval: IntervalKind, level: float, variance: VarianceKind, start: float
-) -> list[Curve]:
-    """The curves of several groups, one after the other in one array: a small group costs no more than its times."""
-    n = np.concatenate([exits.at_risk for exits in groups], dtype=np.float64)
-    d = np.concatenate([exits.events for exits in groups], dtype=np.float64)
-    runs = Runs.of_sizes([exits.times.size for exits in groups])
+def _steps(at_risk: Ints, events: Ints, runs: Runs, variance: VarianceKind) -> tuple[Floats, Floats]:
+    """S after each time and the standard error of its logarithm, of the curves of `runs`, one after the other."""
+    n, d = at_risk.astype(np.float64), events.astype(np.float64)
     left = n - d
     with np.errstate(divide="ignore"):  # Greenwood's is infinite once nobody is left
         adds = d / (n * (left if variance == "greenwood" else n))
-    survival, log_error = runs.products(left / n), np.sqrt(runs.sums(adds))
-    return [
-        Curve(exits, survival[at], log_error[at], level, interval, start)
-        for exits, at in zip(groups, runs.of, strict=True)
-    ]
+    return runs.products(left / n), np.sqrt(runs.sums(adds))
 
 
 def survival_interval(

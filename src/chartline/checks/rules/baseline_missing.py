@@ -1,0 +1,48 @@
+"""What Table 1 of the protocol prints is recorded of every treated patient.
+
+Asked are the characteristics of `report.table1` that at least `share` (0.8, our choice) of the treated patients have
+at the centres that record them at all: what fewer have is often not there to be had (the duration of a first
+remission of a refractory patient). What eligibility needs is `eligibility_unknown`'s. One query a patient. What a
+centre never records is told, not asked: Table 1 counts it as missing.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.checks.completeness import characteristics, lacking
+from chartline.checks.context import Context
+from chartline.checks.model import Finding, Group, Rule
+from chartline.core.condition import parse_condition
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="baseline_missing",
+    group=Group.COMPLETENESS,
+    sentence="What Table 1 of the protocol prints is recorded of every treated patient.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BASELINE}),
+    asks="Please give what is missing, or say that it is not known.",
+    parameters={"share": 0.8},
+)
+
+
+def find(context: Context, *, share: float) -> list[Finding]:
+    """Return one finding a patient, or a centre where no patient has it."""
+    decided = {v for c in context.protocol.eligibility for v in parse_condition(c.require).variables}
+    names = [n for n in context.protocol.report.table1 if n not in decided]
+    needed = characteristics(context, names)
+    if "PRESENT" not in needed.collect_schema():
+        return []
+    recorded = pl.col("PRESENT").any().over("CENTRE", "WHAT")
+    return lacking(
+        context,
+        needed.with_columns(recorded.alias("HERE"))
+        .with_columns(pl.col("PRESENT").filter("HERE").mean().over("WHAT").alias("USUAL"))
+        .filter(pl.col("USUAL") >= share)
+        .sort("CENTRE", "USUBJID", maintain_order=True),
+        lambda what, _: f"Not recorded at baseline: {what}.",
+        lambda what, r: f"No patient of this centre ({r['N']} treated) has at baseline: {what}.",
+        "If it is known, please send it for every patient.",
+        habit=Severity.NOTE,
+    )

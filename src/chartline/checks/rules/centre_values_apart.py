@@ -1,0 +1,55 @@
+"""The laboratory values of a centre's patients are of the size of those elsewhere.
+
+One value a patient and test, its median; the centre against all others by Wilcoxon's rank sum. Told is where the chance
+is below `chance` (0.01) after Bonferroni over all centres and tests, and a patient of this centre has the higher (or
+the lower) value in `higher` (0.8) of all pairs with patients elsewhere; from `patients` (10) patients on each side. It
+may be the patients, the laboratory's method, or the unit (`unit_of_centre` looks for that). Central statistical
+monitoring: Venet et al., Clin Trials 2012;9:705; the limits are ours.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from chartline.checks.comparisons import Compared, apart
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import at_stake, laboratory_test
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.wording import value_words
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="centre_values_apart",
+    group=Group.CENTRES,
+    sentence="Laboratory values of a centre's patients are of the size of those elsewhere.",
+    severity=Severity.NOTE,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please check the unit and the method of this test at your laboratory.",
+    parameters={"chance": 0.01, "higher": 0.8, "patients": 10},
+)
+_SHOWN = 3
+
+
+def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
+    """Return one finding a centre and test whose patients lie far from those of all other centres."""
+    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE")).rename({"LBTESTCD": "NAME"})
+    medians = rows.group_by(*SUBJECT, "NAME").agg(pl.col("VALUE").median())
+    odd = apart(medians, patients=patients, chance=chance, higher=higher)
+    return [_finding(context, c) for c in odd]
+
+
+def _finding(context: Context, c: Compared) -> Finding:
+    test = laboratory_test(c.name)
+    own = context.laboratory.lazy().filter((pl.col("CENTRE") == c.centre) & (pl.col("LBTESTCD") == c.name))
+    cells = tuple(
+        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], r["VALUE"], label=test.label, unit=test.unit)
+        for r in run(own.head(_SHOWN)).iter_rows(named=True)
+    )
+    side = "higher" if c.higher > 0.5 else "lower"
+    here, there = (float(f"{v:.3g}") for v in (c.middle, c.middle_others))
+    message = (
+        f"{test.label} is {side} at this centre than elsewhere: a median of {value_words(here, test.unit)} in "
+        f"{c.patients} patients, against {value_words(there)} in {c.others}."
+    )
+    return Finding(c.centre, "", cells, message, topics=at_stake(test.code))

@@ -1,0 +1,62 @@
+"""A centre's samples, marrows and adverse events lie around the treatment, not four years and a day from it.
+
+Spreadsheets number days from 1900 or from 1904; a file that was copied from one system to the other has every date
+1,462 days too early or too late. Judged for each kind of these dates of a centre, from `patients` (3) patients on: at
+least `share` (0.9) of them lie outside one year before to three years after day 0, and would lie within 60 days before
+to two years after it were they 1,462 days away. The share and the spans are our choice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.columns import DATE, column_finding, dates_of
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.model import Finding, Group, Rule
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="date_system",
+    group=Group.DATES,
+    sentence="A centre's samples, marrows and adverse events are not four years and a day from the treatment.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.FOLLOW_UP}),
+    asks="Please check whether this file was copied between spreadsheets that count days from 1900 and from 1904, and "
+    "send it again with the right dates.",
+    parameters={"share": 0.9, "patients": 3},
+)
+_SHIFT = (
+    1462  # days from 1900-01-01 to 1904-01-02, the two systems' day 1, as spreadsheets count (1900 with 29 February)
+)
+_NEAR, _ANY = (-60, 730), (-365, 1095)
+
+
+def find(context: Context, *, share: float, patients: float) -> list[Finding]:
+    """Return one finding a centre and kind of date."""
+    zero = context.first_dose.lazy().select(*SUBJECT, pl.col("LO").alias("ZERO"))
+    of_course = context.calendar.lazy().filter(pl.col("VARIABLE").is_in(["LBDTC", "RSDTC", "AESTDTC"]))
+    away = (pl.col("LO") - pl.col("ZERO")).dt.total_days()
+    shifted = [(s, ~away.is_between(*_ANY) & (away + s * _SHIFT).is_between(*_NEAR)) for s in (1, -1)]
+    columns = of_course.join(zero, on=SUBJECT, maintain_order="left").group_by(DATE, maintain_order=True)
+    rows = columns.agg(
+        pl.len().alias("N"),
+        pl.col("USUBJID").n_unique().alias("PATIENTS"),
+        *(odd.mean().alias("EARLY" if s == 1 else "LATE") for s, odd in shifted),
+        "BLOCK",
+        "ROW",
+        pl.col("LO").alias("DAY"),
+    ).filter((pl.col("PATIENTS") >= patients) & (pl.max_horizontal("EARLY", "LATE") >= share))
+    return [_finding(context, r) for r in run(rows).iter_rows(named=True)]
+
+
+def _finding(context: Context, r: dict[str, Any]) -> Finding:
+    side = "before" if float(r["EARLY"]) > float(r["LATE"]) else "after"
+    words = dates_of(r, int(str(r["N"])))
+    message = (
+        f"{words.capitalize()} lie about {_SHIFT:,} days {side} the {context.protocol.index_rows.event}, the "
+        "difference between the two date systems of spreadsheets."
+    )
+    return column_finding(r, message)

@@ -1,0 +1,57 @@
+"""Among a centre's dates some have a day after the 12th.
+
+A column whose days are never above 12 was read in the wrong order: its days are months, and the dates whose day is
+above 12 could not be read (they were asked as days that do not exist). Judged for each kind of date of a centre, from
+`patients` (3) patients on, where that many different months of patients would all fall on the first twelve days with
+a probability below `chance` (0.001): 12/30.4375 for each, so 8 of them. Both are our choice. A column in which text
+and true dates are mixed is told when it is read (`date_format_mixed`). A centre that counts days is not judged.
+"""
+
+from __future__ import annotations
+
+from math import ceil, log
+
+import polars as pl
+
+from chartline.checks.columns import DATE, column_finding, dates_of
+from chartline.checks.context import Context
+from chartline.checks.model import Finding, Group, Rule
+from chartline.core.dates import DAYS_PER_MONTH
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="days_never_above_12",
+    group=Group.DATES,
+    sentence="Some of a centre's dates have a day after the 12th of the month.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.FOLLOW_UP}),
+    asks="Please check whether day and month of these dates are swapped, and say how the column was filled.",
+    parameters={"chance": 0.001, "patients": 3},
+)
+
+
+def find(context: Context, *, chance: float, patients: float) -> list[Finding]:
+    """Return one finding a centre and kind of date."""
+    least = ceil(log(chance) / log(12 / DAYS_PER_MONTH))
+    day, month = pl.col("LO").dt.day(), pl.col("LO").dt.truncate("1mo")
+    firsts = (day == 1).mean() > 0.5  # `first_of_month_heaping` asks these
+    columns = (
+        context.calendar.lazy()
+        .group_by(DATE, maintain_order=True)
+        .agg(
+            pl.len().alias("N"),
+            (day.max() <= 12).alias("LOW"),
+            firsts.alias("FIRSTS"),
+            pl.col("USUBJID").n_unique().alias("PATIENTS"),
+            pl.struct(pl.col("USUBJID"), month).n_unique().alias("MONTHS"),
+            "BLOCK",
+            "ROW",
+            pl.col("LO").alias("DAY"),
+        )
+        .filter(pl.col("LOW") & ~pl.col("FIRSTS") & (pl.col("PATIENTS") >= patients) & (pl.col("MONTHS") >= least))
+    )
+    return [
+        column_finding(r, f"None of {dates_of(r, r['N'])} has a day after the 12th of the month.")
+        for r in run(columns).iter_rows(named=True)
+    ]

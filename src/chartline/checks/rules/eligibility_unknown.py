@@ -1,0 +1,37 @@
+"""What decides whether a patient belongs to the study is there: what the eligibility criteria name.
+
+A criterion that cannot be judged leaves the patient out. Asked of treated patients only: who has no dose of the index
+drug is `subject_untreated`'s. A missing sex is `subject_unknown`'s.
+"""
+
+from __future__ import annotations
+
+from chartline.checks.completeness import characteristics, lacking
+from chartline.checks.context import Context
+from chartline.checks.model import Finding, Group, Rule
+from chartline.core.condition import parse_condition
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="eligibility_unknown",
+    group=Group.COMPLETENESS,
+    sentence="Whatever an eligibility criterion of the protocol needs is recorded of every treated patient.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.ELIGIBILITY}),
+    asks="Please give it; without it the patient cannot be counted.",
+)
+
+
+def find(context: Context) -> list[Finding]:
+    """Return one finding a patient, or a centre where no patient has it."""
+    wanted = list(dict.fromkeys(v for c in context.protocol.eligibility for v in parse_condition(c.require).variables))
+    needed = characteristics(context, sorted(wanted))
+    if "PRESENT" not in needed.collect_schema():
+        return []
+    return lacking(
+        context,
+        needed.sort("CENTRE", "USUBJID", maintain_order=True),
+        lambda what, _: f"Whether this patient belongs to the study cannot be judged: {what} not recorded.",
+        lambda what, r: f"No patient of this centre ({r['N']} treated) has {what}, which decides who is in the study.",
+        "Please send it for every patient, or say in which column it stands.",
+    )

@@ -1,0 +1,81 @@
+"""A measured value does not stay the same to the last digit over many days.
+
+Judged by chance: p is how often two consecutive values of that test are equal in all *other* patients, (equal + 1) /
+(pairs + 2); a run of n equal values is asked where runs of that length are expected fewer than `expected` (0.01) times
+among all pairs of the test, pairs x p^(n-1), and has at least `run` (5) values. A number of one digit ("0.8", "100")
+repeats by rounding and makes no run, and neither does a bound ("<0.1"). Repeated values as a sign of copied data: Buyse
+et al., Stat Med 1999;18:3435; the thresholds are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import at_stake, laboratory_test
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.wording import value_words
+from chartline.core.plans import run as collect
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="frozen_values",
+    group=Group.LABORATORY,
+    sentence="A laboratory value does not repeat itself to the last digit day after day.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please check these results against the laboratory reports.",
+    parameters={"run": 5, "expected": 0.01},
+)
+_TEST = [*SUBJECT, "LBTESTCD"]
+
+
+def find(context: Context, *, run: float, expected: float) -> list[Finding]:
+    """Return one finding a subject, test and run of equal values that chance does not give."""
+    value = pl.col("VALUE")
+    series = (
+        context.laboratory.lazy()
+        .filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")) & pl.col("LBSTRESN_OP").is_null())
+        .sort(*_TEST, "LO", maintain_order=True)
+        .unique([*_TEST, "LO"], keep="first", maintain_order=True)
+        .with_columns((value == value.shift(1).over(_TEST)).alias("SAME"))
+        .with_columns(
+            pl.col("SAME").cast(pl.Int64).fill_null(0).alias("EQUAL"), pl.col("SAME").is_not_null().alias("PAIR")
+        )
+    )
+    own = [pl.col(c).sum().over(_TEST).alias(f"{c}_OWN") for c in ("EQUAL", "PAIR")]
+    every = [pl.col(c).sum().over("LBTESTCD").alias(f"{c}_ALL") for c in ("EQUAL", "PAIR")]
+    chance = (pl.col("EQUAL_ALL") - pl.col("EQUAL_OWN") + 1) / (pl.col("PAIR_ALL") - pl.col("PAIR_OWN") + 2)
+    runs = series.with_columns(*own, *every, (~pl.col("SAME")).fill_null(True).cum_sum().over(_TEST).alias("RUN"))
+    rows = (
+        runs.with_columns(chance.alias("CHANCE"))
+        .group_by(*_TEST, "RUN", maintain_order=True)
+        .agg(
+            pl.len().alias("N"), *(pl.col(c).first() for c in ("CHANCE", "PAIR_ALL", "LBORRES")),
+            pl.col("LO").first().alias("FROM"), pl.col("LO").last().alias("TO"), "VALUE", "BLOCK", "ROW",
+        )
+        .filter((pl.col("N") >= run) & (_digits() >= 2))
+        .filter(pl.col("PAIR_ALL") * pl.col("CHANCE").pow(pl.col("N").cast(pl.Float64) - 1) < expected)
+    )  # fmt: skip
+    return [_finding(r) for r in collect(rows).iter_rows(named=True)]
+
+
+def _digits() -> pl.Expr:
+    """How many digits the reported number tells: 2 of "0.85", 1 of "0.80" and of "100"."""
+    number = pl.col("LBORRES").str.extract(r"([0-9]+[.,]?[0-9]*)").str.replace_all(r"[.,]", "")
+    return number.str.strip_chars_start("0").str.strip_chars_end("0").str.len_chars()
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    test = laboratory_test(r["LBTESTCD"])
+    cells = tuple(
+        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
+        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
+    )
+    message = (
+        f"{test.label} is {value_words(r['VALUE'][0], test.unit)} in {r['N']} consecutive results, from {r['FROM']} to "
+        f"{r['TO']}."
+    )
+    return Finding(r["CENTRE"], r["USUBJID"], cells, message, topics=at_stake(test.code))

@@ -1,0 +1,65 @@
+"""Upper limits of normal are in the unit of the values.
+
+Where at least `patients` patients of a centre have a test, the median patient lies around the normal range even in
+illness; a median value more than `high` (10) times its upper limit of normal, or less than a `low`th (1/30) of it, says
+that values and limits are in different units (both ours; the nearest factors of units are 10 and 1/17.1 for tests that
+can be abnormal in most patients, and those patients are within threefold of the limit). Blood cells may be as low as
+that and are judged above only. One question a centre and test.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import at_stake, laboratory_test, laboratory_tests
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.wording import value_words
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="limits_of_other_unit",
+    group=Group.LABORATORY,
+    sentence="Upper limits of normal are in the unit of the values.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please send the laboratory's reference range (lower and upper limit, with the unit).",
+    parameters={"high": 10, "low": 30, "patients": 5},
+)
+_SHOWN = 3
+_BLOOD_CELLS = tuple(code for code, test in laboratory_tests().items() if test.unit == "10^9/L")
+
+
+def find(context: Context, *, high: float, low: float, patients: float) -> list[Finding]:
+    """Return one finding a centre and test whose median patient is impossibly far from the upper limit of normal."""
+    share = pl.col("LBSTRESN") / pl.col("LBSTNRHI")
+    rows = context.data["LB"].lazy().filter((pl.col("LBSTNRHI") > 0) & (pl.col("LBSTRESN") > 0))
+    by_patient = rows.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
+        share.median().alias("SHARE"),
+        pl.col("LBSTRESN").median(),
+        *(pl.col(c).first() for c in ("BLOCK", "ROW", "LBSTNRHI")),
+    )
+    tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
+        pl.len().alias("PATIENTS"), pl.col("SHARE", "LBSTRESN").median(), pl.col("LBSTNRHI").median().alias("LIMIT"),
+        *(pl.col(c).head(_SHOWN) for c in ("LBSTNRHI", "BLOCK", "ROW")),
+    )  # fmt: skip
+    small = (pl.col("SHARE") < 1 / low) & ~pl.col("LBTESTCD").is_in(_BLOOD_CELLS)
+    tests = tests.filter((pl.col("PATIENTS") >= patients) & ((pl.col("SHARE") > high) | small))
+    return [_finding(r) for r in run(tests).iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    test = laboratory_test(r["LBTESTCD"])
+    cells = tuple(
+        Cell("LB", "LBSTNRHI", block, row, limit, unit=test.unit)
+        for limit, block, row in zip(r["LBSTNRHI"], r["BLOCK"], r["ROW"], strict=True)
+    )
+    middle = value_words(float(f"{r['LBSTRESN']:.3g}"), test.unit)
+    message = (
+        f"{test.label}: the median of {r['PATIENTS']} patients is {middle}, "
+        f"but the upper limit of normal is {value_words(r['LIMIT'])}: values and limits seem to be in different units."
+    )
+    return Finding(r["CENTRE"], "", cells, message, topics=at_stake(test.code))

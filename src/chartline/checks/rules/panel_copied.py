@@ -1,0 +1,71 @@
+"""Two patients do not have the same results of one day.
+
+`tests` (5, our choice) or more different tests with the same numbers on the same day in two patients of a centre are
+one patient's results entered twice, the second time under another number. Two numbers that `same_person` asks about
+share all their results and are not asked again. The first shared day is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import Context
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.persons import persons
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="panel_copied",
+    group=Group.LABORATORY,
+    sentence="Two patients do not have the same results of one day.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please check against the laboratory reports whose results these are, and send the other patient's own.",
+    parameters={"tests": 5},
+)
+
+
+def find(context: Context, *, tests: float) -> list[Finding]:
+    """Return one finding a pair of patients."""
+    whole = (pl.col("LO") == pl.col("HI")) & pl.col("VALUE").is_not_null()
+    results = (
+        context.laboratory.lazy()
+        .filter(whole)
+        .sort("CENTRE", "USUBJID", "LO", "LBTESTCD", "VALUE", maintain_order=True)
+    )
+    written = pl.format("{}={}", "LBTESTCD", "VALUE").unique(maintain_order=True).str.join(";")
+    panels = results.group_by("CENTRE", "USUBJID", "LO", maintain_order=True).agg(
+        written.alias("PANEL"),
+        pl.col("LBTESTCD").n_unique().alias("TESTS"),
+        pl.col("BLOCK", "ROW").sort_by("BLOCK", "ROW").first(),
+    )
+    key = ["CENTRE", "LO", "PANEL"]
+    shared = panels.filter(pl.col("TESTS") >= tests).with_columns(
+        pl.col(c).first().over(key).alias(f"{c}_OLD") for c in ("USUBJID", "BLOCK", "ROW")
+    )
+    pairs = shared.filter(pl.col("USUBJID") != pl.col("USUBJID_OLD")).group_by(
+        "CENTRE", "USUBJID", "USUBJID_OLD", maintain_order=True
+    )
+    first = pairs.agg(pl.len().alias("DAYS"), pl.col("LO", "TESTS", "BLOCK", "ROW", "BLOCK_OLD", "ROW_OLD").first())
+    born = persons(context).lazy().select("CENTRE", "USUBJID", pl.concat_str("BORN", "SEX").alias("WHO"))
+    told = first.join(born, on=["CENTRE", "USUBJID"], how="left", maintain_order="left").join(
+        born.rename({"USUBJID": "USUBJID_OLD", "WHO": "WHO_OLD"}),
+        on=["CENTRE", "USUBJID_OLD"],
+        how="left",
+        maintain_order="left",
+    )
+    rows = told.filter((pl.col("WHO") != pl.col("WHO_OLD")).fill_null(True))
+    return [_finding(r) for r in run(rows).iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    cells = tuple(
+        Cell("LB", "LBDTC", r["BLOCK" + s], r["ROW" + s], str(r["LO"]), label=f"Date of sample of {r['USUBJID' + s]}")
+        for s in ("", "_OLD")
+    )
+    days = "" if r["DAYS"] == 1 else f" The same holds of {r['DAYS']} days in all."
+    message = f"On {r['LO']} all {r['TESTS']} results of {r['USUBJID']} are those of {r['USUBJID_OLD']}.{days}"
+    return Finding(str(r["CENTRE"]), str(r["USUBJID"]), cells, message)

@@ -1,0 +1,68 @@
+"""The laboratory values of one day are not, to the last digit, those of another day, of any patient of the centre.
+
+A day on which `tests` (5) or more tests were measured has a panel; two panels with just the same tests and values are
+one that was copied (a row filled down, a form saved twice). Two patients on *one* day are `panel_copied`'s. Five
+values of two digits that all agree by chance would need some ten thousand million pairs of panels if each digit were
+free, and far more than a centre has if they are not (ours; Buyse et al., Stat Med 1999;18:3435, on repeated records as
+a sign of copied data).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import laboratory_test
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="panel_repeated",
+    group=Group.LABORATORY,
+    sentence="The laboratory values of one day are not all those of another day.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please check the results of both days against the laboratory reports.",
+    parameters={"tests": 5},
+)
+
+
+def find(context: Context, *, tests: float) -> list[Finding]:
+    """Return one finding a panel that repeats an earlier one of the centre."""
+    value = pl.col("VALUE")
+    rows = context.laboratory.lazy().filter((pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_not_null())
+    rows = rows.with_columns(pl.col("BELIEVABLE").all().over(*SUBJECT, "LO").alias("SOUND"))
+    panels = (
+        rows.filter("SOUND")
+        .unique([*SUBJECT, "LO", "LBTESTCD", "VALUE"], keep="first", maintain_order=True)
+        .sort(*SUBJECT, "LO", "LBTESTCD", "VALUE", maintain_order=True)
+        .group_by(*SUBJECT, "LO", maintain_order=True)
+        .agg(
+            pl.col("LBTESTCD").n_unique().alias("TESTS"), pl.col("LBTESTCD"),
+            (pl.col("LBTESTCD") + "=" + value.cast(pl.String)).str.join(" ").alias("PANEL"), "VALUE", "BLOCK", "ROW",
+        )
+        .filter(pl.col("TESTS") >= tests)
+        .sort("CENTRE", "LO", "USUBJID", maintain_order=True)
+        .with_columns(
+            *(pl.col(c).shift(1).over("CENTRE", "PANEL").alias(f"{c}_WAS") for c in ("USUBJID", "LO", "BLOCK", "ROW"))
+        )
+        .filter(pl.col("LO_WAS") != pl.col("LO"))
+    )  # fmt: skip
+    return [_finding(r) for r in run(panels).iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    names = [laboratory_test(code) for code in r["LBTESTCD"]]
+    now = zip(names, r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
+    was = zip(names, r["VALUE"], r["BLOCK_WAS"], r["ROW_WAS"], strict=True)
+    cells = [
+        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
+        for part in (now, was)
+        for test, value, block, row in part
+    ]
+    whose = "" if r["USUBJID"] == r["USUBJID_WAS"] else f" of patient {r['USUBJID_WAS']}"
+    message = f"All {len(names)} laboratory values of {r['LO']} are those{whose} of {r['LO_WAS']}."
+    return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message)

@@ -1,0 +1,53 @@
+"""Two results of one test on one day are not many times each other.
+
+Two samples of a day differ, and the same result typed in two places does not; `ratio` (5, ours) is more than a
+transfusion, an infusion or a second sample does to one test within a day.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import at_stake, laboratory_test
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.wording import unit_words, value_words
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+from chartline.core.sentences import joined
+
+RULE = Rule(
+    id="same_day_apart",
+    group=Group.LABORATORY,
+    sentence="Results of one test on one day are of one size.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please say which result is right, and give its unit as the laboratory report shows it.",
+    parameters={"ratio": 5},
+)
+
+
+def find(context: Context, *, ratio: float) -> list[Finding]:
+    """Return one finding a subject, test and day whose highest value is `ratio` times the lowest or more."""
+    value = pl.col("VALUE")
+    rows = context.laboratory.lazy().filter(
+        pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & pl.col("LBSTRESN_OP").is_null()
+    )
+    days = rows.group_by(*SUBJECT, "LBTESTCD", "LO", maintain_order=True).agg("VALUE", "BLOCK", "ROW")
+    apart = pl.col("VALUE").list.max() >= ratio * pl.col("VALUE").list.min()
+    return [_finding(r) for r in run(days.filter(apart)).iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    test = laboratory_test(r["LBTESTCD"])
+    at = zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
+    values = joined([value_words(v) for v in sorted(set(r["VALUE"]))])
+    return Finding(
+        r["CENTRE"],
+        r["USUBJID"],
+        tuple(Cell("LB", "LBSTRESN", block, row, v, label=test.label, unit=test.unit) for v, block, row in at),
+        f"{test.label} on {r['LO']}: the results {f'{values} {unit_words(test.unit)}'.rstrip()} are far apart.",
+        topics=at_stake(test.code),
+    )

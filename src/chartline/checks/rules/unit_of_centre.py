@@ -1,0 +1,64 @@
+"""A test at one centre is in the unit in which the other centres have it.
+
+The centre's median patient is, within `within` (1.5), exactly the factor of another unit (`mapping/units.py`) away
+from the middle of all centres' medians: a whole column was read in the wrong unit. Needs `centres` (3) centres with
+`patients` (5) patients each, so that one centre does not move the middle (limits ours). Values outside the possible,
+as haemoglobin in g/dL is, are left out here and asked by `lab_implausible`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from chartline.checks.context import SUBJECT, Context
+from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
+from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.wording import value_words
+from chartline.core.plans import run
+from chartline.core.query import Severity, Topic
+
+RULE = Rule(
+    id="unit_of_centre",
+    group=Group.CENTRES,
+    sentence="A test at one centre is in the unit of the other centres.",
+    severity=Severity.WARN,
+    topics=frozenset({Topic.BLOOD_COUNTS}),
+    asks="Please give the unit of this test at your laboratory.",
+    parameters={"within": 1.5, "patients": 5, "centres": 3},
+)
+_SHOWN = 3
+
+
+def find(context: Context, *, within: float, patients: float, centres: float) -> list[Finding]:
+    """Return one finding a centre and test whose median is another unit's distance from the other centres'."""
+    value = pl.col("VALUE")
+    believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
+    by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
+        value.median().alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "BLOCK", "ROW"))
+    )
+    tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
+        pl.len().alias("N"), pl.col("MIDDLE").median(), *(pl.col(c).head(_SHOWN) for c in ("VALUE", "BLOCK", "ROW"))
+    )
+    rows = tests.filter(pl.col("N") >= patients).with_columns(
+        pl.col("MIDDLE").log().median().over("LBTESTCD").exp().alias("USUAL"),
+        pl.len().over("LBTESTCD").alias("CENTRES"),
+    )
+    odd = rows.filter((pl.col("CENTRES") >= centres) & is_unit_ratio(pl.col("MIDDLE") / pl.col("USUAL"), within))
+    return [_finding(r) for r in run(odd).iter_rows(named=True)]
+
+
+def _finding(r: dict[str, Any]) -> Finding:
+    test = laboratory_test(r["LBTESTCD"])
+    cells = tuple(
+        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
+        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
+    )
+    _, sentence = nearest_unit(test.code, r["MIDDLE"] / r["USUAL"])
+    here, there = (float(f"{v:.3g}") for v in (r["MIDDLE"], r["USUAL"]))
+    message = (
+        f"{test.label}: the median of the {r['N']} patients of this centre is {value_words(here, test.unit)}, that of "
+        f"the centres together {value_words(there)}, as if at this centre {sentence}."
+    )
+    return Finding(r["CENTRE"], "", cells, message, topics=at_stake(test.code))

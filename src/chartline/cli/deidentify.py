@@ -1,0 +1,52 @@
+"""deidentify: direct identifiers out of a centre's files, before they leave it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chartline.cli.app import OutOption, app
+
+_COLUMN = "Heading of a column, or Sheet!Heading; may be given several times."
+
+
+@app.command()
+def deidentify(
+    folder: Annotated[Path, typer.Argument(metavar="CENTRE_FOLDER", help="The centre's files; never changed.")],
+    key: Annotated[
+        Path,
+        typer.Option("--key", metavar="FILE", help="The centre's key, which stays there; made if there is none."),
+    ],
+    out: OutOption,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help=f"Drop. {_COLUMN}")] = None,
+    pseudonym: Annotated[
+        list[str] | None, typer.Option("--pseudonym", metavar="COLUMN", help=f"Replace by pseudonyms. {_COLUMN}")
+    ] = None,
+    keep: Annotated[list[str] | None, typer.Option("--keep", metavar="COLUMN", help=f"Keep. {_COLUMN}")] = None,
+    shift_days: Annotated[
+        int,
+        typer.Option("--shift-days", metavar="N", min=0, help="Shift each patient's dates by up to N days."),
+    ] = 0,
+    dates: Annotated[
+        str, typer.Option("--dates", metavar="ISO|DMY|MDY|YMD", help="Order of dates that stand as text.")
+    ] = "ISO",
+    swapped: Annotated[
+        list[str] | None,
+        typer.Option("--swapped", metavar="COLUMN", help="True dates here have day and month exchanged."),
+    ] = None,
+) -> None:
+    """Copy a centre's files without direct identifiers: dropped, or replaced by pseudonyms under the centre's key.
+
+    Example: chartline deidentify charts --key ~/chartline.key --out charts-to-send
+    """
+    from chartline.pipeline import deidentify_centre
+
+    named = {"drop": drop or (), "pseudonym": pseudonym or (), "keep": keep or (), "swapped": swapped or ()}
+    done, made = deidentify_centre(folder, key, out, **named, shift_days=shift_days, dates=dates)
+    if made:
+        typer.echo(f"A key was made: {key}. Keep it safe and at the centre; without it no pseudonym can be made again.")
+    for line in done:
+        typer.echo(line)
+    typer.echo(f"Copies: {out / 'files'}; read before they leave: {out / 'report.html'}")

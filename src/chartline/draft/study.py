@@ -1,0 +1,86 @@
+"""What a protocol says that helps to read its centres' files: the drug, the history items, the words of its conditions.
+
+In: a protocol. Out: a `Study`. Conditions are not evaluated here; only the literals beside a column's name are taken,
+as `MHCAT == 'ECOG'` names the item ECOG.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from chartline.draft.model import Target
+from chartline.draft.words import Words, listed, vocabulary
+from chartline.protocol.model import Protocol
+
+_LITERAL = r"\b{name} == ['\"]([^'\"]+)['\"]"
+HSCT = "ALLOGENEIC HSCT"
+DIAGNOSIS_LABEL = {
+    "PRIOR HSCT": "Allogeneic HSCT before the index treatment",
+    "EMD SITE": "Site of extramedullary disease",
+    "BCRABL1": "BCR::ABL1",
+}
+
+
+@dataclass
+class Study:
+    """The protocol's names. `categories`: history item -> its terms; `labels`: history item -> what readers see."""
+
+    drug: str = ""
+    hsct: str = HSCT
+    rxnorm: str = ""
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)  # item of the vocabulary -> what the protocol calls it
+    words: Words = field(default_factory=Words)
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> Study:
+        """Take the names of a protocol."""
+        out = cls()
+        names: list[str] = []
+        if protocol.treatment is not None:
+            t = protocol.treatment
+            out.drug = t.drug
+            names = [t.drug, t.label, t.abbreviation]
+            for row in vocabulary("drugs.csv"):
+                if row["drug"].lower() == t.drug.lower():
+                    out.rxnorm = row["rxnorm"]
+                    names += listed(row["words"])
+            names.append(t.drug.split()[0])
+        if protocol.transplant is not None:
+            found = re.search(_LITERAL.format(name="PRTRT"), protocol.transplant.where or "")
+            out.hsct = found[1] if found else HSCT
+        more: dict[Target, list[str]] = {}
+        for c in protocol.characteristics.values():
+            found = re.search(_LITERAL.format(name="MHCAT"), c.where or "") if c.source == "MH" else None
+            if found is None:
+                continue
+            item = found[1]
+            if c.value in ("MHORRES", "MHTERM") and c.label:
+                out.labels.setdefault(item, c.label)
+                more.setdefault(Target("MH", item, c.value), []).append(c.label)
+            if c.categories:
+                out.categories[item] = tuple(c.categories)
+        drug = [n for n in dict.fromkeys(names) if n]
+        out.renamed = _renamed({t.item for t in more} | set(out.categories), Words(drug))
+        out.words = Words(drug, more, out.renamed)
+        return out
+
+    def label(self, item: str) -> str:
+        """Return what readers see for a history item."""
+        return self.labels.get(item) or DIAGNOSIS_LABEL.get(item) or item.capitalize()
+
+
+def _renamed(items: set[str], words: Words) -> dict[str, str]:
+    """Find items of the vocabulary that the protocol has under another name: `BCR-ABL1` for BCRABL1."""
+    known = {
+        t.item: set(phrases) for t, phrases in words.phrases.items() if t.domain == "MH" and t.variable == "MHORRES"
+    }
+    out: dict[str, str] = {}
+    for item in sorted(items - set(known)):
+        mine = words.canonical(item)
+        ours = [k for k, phrases in known.items() if mine in phrases and k not in items]
+        if len(ours) == 1:
+            out[ours[0]] = item
+    return out

@@ -1,0 +1,314 @@
+"""What becomes of answers: amendments, and the state of each query that was answered.
+
+In: the answers of workbooks, the study as it stands (its queries, tables and log), and a way to read it again with more
+amendments. Out: what is taken up, what is refused with its place, and where each query stands then.
+
+Answers go through row by row, but those of one query together: of two dates that contradict each other half an answer
+would leave a third state that nobody meant. What one centre got wrong in one row keeps nobody waiting for the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from chartline.core.query import Query
+from chartline.mapping.amendments import Action, Amendment, Places
+from chartline.mapping.problems import UNREADABLE
+from chartline.queries.answers import Answer, Refusal, refuse
+from chartline.queries.lines import Line, lines_of
+from chartline.queries.words import Says
+from chartline.state.standing import QueryState, Standing
+from chartline.study import StudyData
+
+Reread = Callable[[Sequence[Amendment]], StudyData]
+_OTHER_ROW = "Another row of this query cannot be taken up, so this one is not either."
+_ACTIONS = {Says.CORRECT: Action.SET, Says.UNKNOWN: Action.CLEAR, Says.LEAVE_OUT: Action.DELETE_ROW}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The answers to one query that are taken up, and the amendments that they make."""
+
+    query: Query
+    answers: tuple[Answer, ...]
+    amendments: tuple[Amendment, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Where an answered query stands."""
+
+    state: QueryState
+    reason: str
+
+
+@dataclass
+class Judged:
+    """What becomes of the answers of some workbooks; `after` is the study with everything that is taken up."""
+
+    after: StudyData
+    taken: list[Taken] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    known: int = 0  # answers that were taken up before
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    follows: dict[str, str] = field(default_factory=dict)  # new query -> the answered one that it asks again
+
+
+def judge(answers: Sequence[Answer], study: StudyData, reread: Reread, today: str = "") -> Judged:
+    """Match answers to queries and lay them over the data; refuse what does not fit, and say where each query stands.
+
+    `study.standing` is what the log says now; `today` dates the answers that have no date.
+    """
+    out = Judged(study)
+    matched = _matched(answers, study, today, out)
+    names = set(study.standing.made)
+    taken = [_taken(query, rows, names) for query, rows in matched]
+    while taken:
+        out.after = reread([a for t in taken for a in t.amendments])
+        kept = [t for t in taken if not _unfit(t, study, out.after, out.refused)]
+        renamed = [_of_owner(t, out.after) for t in kept]
+        if renamed == taken:
+            break
+        taken = renamed
+    else:
+        out.after = study
+    out.taken = taken
+    before = {q.id for q in study.queries if q.asks}
+    new = [q for q in out.after.queries if q.asks and q.id not in before]
+    for t in taken:
+        out.verdicts[t.query.id] = verdict(t, out.after, successor(t.query, new))
+        out.follows |= {q.id: t.query.id for q in new if _asks_again(q, t.query)}
+    return out
+
+
+def successor(query: Query, new: Sequence[Query]) -> Query | None:
+    """Return the new query by which the same rule asks again about a patient and cell of `query`.
+
+    A query's id is made of its cells. Where a corrected death no longer contradicts the last contact, but still the
+    last dose, the rule asks about fewer cells, and so by another id.
+    """
+    return next((q for q in new if _asks_again(q, query)), None)
+
+
+def _asks_again(q: Query, query: Query) -> bool:
+    same = (q.rule, q.centre, q.subject) == (query.rule, query.centre, query.subject)
+    return same and not {*q.addresses}.isdisjoint(query.addresses)
+
+
+def verdict(taken: Taken, after: StudyData, follower: Query | None = None) -> Verdict:
+    """Return where a query stands once its answers are laid over the data; `follower` asks it again by another id."""
+    still = next((q for q in after.queries if q.id == taken.query.id and q.asks), None)
+    said = {a.says for a in taken.answers}
+    if still is None and follower is not None:
+        return Verdict(QueryState.DATA, f"The answer does not settle it: asked again as {follower.id}.")
+    if still is None:
+        if said <= {Says.RIGHT, Says.NO_PROBLEM}:
+            return Verdict(QueryState.TRUE, _quoted(taken))
+        return Verdict(QueryState.ACCEPTED, _quoted(taken))
+    if Says.UNKNOWN in said:
+        return Verdict(QueryState.ANSWERED, "The centre does not know; the study team decides.")
+    if said == {Says.RIGHT} and still.rule not in UNREADABLE:
+        why = "not every cell in question is said to be right. Answer for each, or say why it is no problem"
+        return Verdict(QueryState.REOPENED, f"The answer does not settle it: {why}.")
+    return Verdict(QueryState.REOPENED, f"The answer does not settle it: {still.message}")
+
+
+def _quoted(taken: Taken) -> str:
+    return "; ".join(dict.fromkeys(a.words() for a in taken.answers))
+
+
+def _matched(
+    answers: Sequence[Answer], study: StudyData, today: str, out: Judged
+) -> list[tuple[Query, list[tuple[Answer, Line]]]]:
+    """Return each query with the answers that fit it; all or none of a query's rows."""
+    asked = {q.id: q for q in study.queries if q.asks}
+    places = {centre: Places(source) for centre, source in study.sources.items()}
+    fresh = _fresh(answers, study.standing, out)
+    by_query: dict[str, list[Answer]] = defaultdict(list)
+    for a in fresh:
+        by_query[a.query].append(a)
+    matched = []
+    for name, rows in by_query.items():
+        query, why, do = _query_of(name, asked, study.standing)
+        if query is None:
+            out.refused += [refuse(a, why, do) for a in rows]
+            continue
+        known = study.standing.queries.get(name)
+        lines = {line.number: line for line in lines_of(query, places.get(query.centre), known)}
+        faults = [fault for a in rows if (fault := _fault(a, lines, rows)) is not None]
+        if faults:
+            out.refused += faults
+            named = {f.place for f in faults}
+            out.refused += [
+                refuse(a, _OTHER_ROW, "Correct that row.")
+                for a in rows
+                if a.place not in named and a.value_place not in named
+            ]
+            continue
+        matched.append((query, [(replace(a, on=a.on or today), lines[a.number]) for a in rows]))
+    return _without_contradictions(matched, out)
+
+
+def _without_contradictions(
+    matched: list[tuple[Query, list[tuple[Answer, Line]]]], out: Judged
+) -> list[tuple[Query, list[tuple[Answer, Line]]]]:
+    """Refuse the queries of which one cell is answered for in two ways: nobody can say which of them was meant."""
+    said: dict[tuple[str, str], set[tuple[str, str, str]]] = defaultdict(set)
+    for query, rows in matched:
+        for a, line in rows:
+            if line.is_cell and a.says is not Says.NO_PROBLEM:
+                said[query.centre, line.address].add((a.says.value, a.value, a.unit))
+    torn = {place for place, ways in said.items() if len(ways) > 1}
+    kept = []
+    for query, rows in matched:
+        faults = [(query.centre, line.address) in torn and a.says is not Says.NO_PROBLEM for a, line in rows]
+        if not any(faults):
+            kept.append((query, rows))
+            continue
+        for (a, line), fault in zip(rows, faults, strict=True):
+            why = f"{line.address} is answered for in two ways, in the rows of two queries." if fault else _OTHER_ROW
+            out.refused.append(refuse(a, why, "Give the same answer for the same cell."))
+    return kept
+
+
+def _fresh(answers: Sequence[Answer], standing: Standing, out: Judged) -> list[Answer]:
+    """Return each answer once, without those that were taken up before."""
+    seen: dict[str, Answer] = {}
+    for a in answers:
+        if a.digest in standing.answers or a.digest in seen:
+            out.known += 1
+        else:
+            seen[a.digest] = a
+    return list(seen.values())
+
+
+def _query_of(name: str, asked: Mapping[str, Query], standing: Standing) -> tuple[Query | None, str, str]:
+    """Return the query that waits for an answer, or why there is none and what to do."""
+    known = standing.queries.get(name)
+    if known is not None and not known.state.waits:
+        why = f"The query is {known.state} since {known.since}"
+        why += f" ({known.reason})." if known.reason else "."
+        return None, why, f"Nothing; to ask it again: chartline queries reopen STUDY {name}"
+    query = asked.get(name) or (known.query if known else None)
+    if query is None:
+        return None, f"{name} is no query of this study.", "See that the workbook belongs to this study."
+    return query, "", ""
+
+
+def _fault(a: Answer, lines: Mapping[int, Line], rows: Sequence[Answer]) -> Refusal | None:
+    """Return why an answer does not fit its cell, or None."""
+    line = lines.get(a.number)
+    if line is None:
+        return refuse(a, f"The query has no cell {a.number}.", "See that the reference is as it was sent.")
+    if any(b.number == a.number and b.digest != a.digest for b in rows):
+        return refuse(a, "The cell is answered in two ways.", "Leave one of the rows.")
+    if a.seal != line.seal and line.asked:
+        return refuse(a, "The query was asked again after this workbook was written.", "Answer the newest export.")
+    if a.seal != line.seal:
+        why = f"{line.address or 'The question'} has changed since the workbook was written"
+        now = f": it holds `{line.content or '(blank)'}` now." if line.is_cell else "."
+        return refuse(a, why + now, "Ask again: chartline queries export.")
+    if a.says is Says.CORRECT and not line.is_cell:
+        return refuse(
+            a, "The question is not about one cell, so no value can be corrected.",
+            "Correct the file itself and send it again, or say why it is no problem.",
+        )  # fmt: skip
+    if a.says is Says.CORRECT and a.value == line.content and not a.unit:
+        return refuse(
+            a, f"The corrected value is what stands there: `{a.value}`.",
+            f"Choose `{Says.RIGHT}`, or give the right value.", value=True,
+        )  # fmt: skip
+    if a.says is Says.LEAVE_OUT and not line.row_content:
+        return refuse(a, "The question is not about a row.", "Choose another answer.")
+    return None
+
+
+def _taken(query: Query, rows: Sequence[tuple[Answer, Line]], names: set[str]) -> Taken:
+    """Return the answers to a query with the amendments that they make; `names` are the ids that are taken."""
+    out: list[Amendment] = []
+    for a, line in rows:
+        made = _amendment(query, a, line)
+        if made is not None and not any(_same(made, other) for other in out):
+            name = made.amendment_id
+            n = 1
+            while name in names:
+                n += 1
+                name = f"{made.amendment_id}#{n}"
+            names.add(name)
+            out.append(replace(made, amendment_id=name))
+    return Taken(query, tuple(a for a, _ in rows), tuple(out))
+
+
+def _amendment(query: Query, a: Answer, line: Line) -> Amendment | None:
+    """Return what an answer changes; None where it changes nothing (an unknown value of a blank cell)."""
+    whole = a.says is Says.NO_PROBLEM or (a.says is Says.RIGHT and not line.is_cell)
+    if a.says is Says.UNKNOWN and not line.content:
+        return None
+    if a.says is Says.UNKNOWN and not line.is_cell:
+        return None
+    row = a.says is Says.LEAVE_OUT
+    return Amendment(
+        amendment_id=query.id if whole else f"{query.id}.{line.number}",
+        centre=query.centre,
+        subject=query.subject,
+        address=line.row if row else line.address or "(no cell)",
+        was=line.row_content if row else line.content,
+        action=_ACTIONS.get(a.says, Action.CONFIRM),
+        value=a.value,
+        unit=a.unit,
+        reason=a.reason or f"answer to {query.id}: {a.says.value.removesuffix(' ...').lower()}",
+        answered_by=a.by,
+        answered_on=a.on,
+        kept=True,
+    )
+
+
+def _same(a: Amendment, b: Amendment) -> bool:
+    return (a.address, a.action) == (b.address, b.action) and a.action in (Action.DELETE_ROW,)
+
+
+def _unfit(taken: Taken, before: StudyData, after: StudyData, refused: list[Refusal]) -> bool:
+    """Whether the answers to a query cannot be laid over the data or read; each such row is refused."""
+    names = {a.amendment_id: a for a in taken.amendments}
+    outdated = {o.amendment.amendment_id: o for o in after.outdated if o.amendment.amendment_id in names}
+    why = {n: o.why for n, o in outdated.items() if not o.owners}
+    known = {q.id: q.message for q in before.queries}
+    unread = {a: q for q in after.queries if q.rule in UNREADABLE and known.get(q.id) != q.message for a in q.addresses}
+    for name, a in names.items():
+        found = unread.get(a.address) if a.action is Action.SET else None
+        if found is not None:
+            why[name] = found.message.removesuffix(" The value is left out until this is answered.")
+        elif a.unit and (wrong := _unit_fault(a, before, after)):
+            why[name] = wrong
+    for answer in taken.answers:
+        faults = [w for n, w in why.items() if n.partition("#")[0] in (f"{answer.query}.{answer.number}", answer.query)]
+        if why and not faults:
+            faults = [_OTHER_ROW]
+        refused += [refuse(answer, f, "Correct the value and import again.", value=True) for f in faults[:1]]
+    return bool(why)
+
+
+def _unit_fault(a: Amendment, before: StudyData, after: StudyData) -> str:
+    """Return what is wrong with a unit that an answer states, "" where nothing is."""
+    known = {q.id: q.message for q in before.queries}
+    for q in after.queries:
+        new = known.get(q.id) != q.message
+        if new and q.rule in ("unknown_unit", "no_upper_limit") and q.subject == a.subject and a.unit in q.message:
+            return q.message
+    return ""
+
+
+def _of_owner(taken: Taken, after: StudyData) -> Taken:
+    """Name the patient whose cell it is, where a query is about two patients."""
+    owners = {o.amendment.amendment_id: o.owners for o in after.outdated if o.owners}
+    return replace(
+        taken,
+        amendments=tuple(
+            replace(a, subject=owners[a.amendment_id][0] if len(owners[a.amendment_id]) == 1 else "")
+            if a.amendment_id in owners
+            else a
+            for a in taken.amendments
+        ),
+    )

@@ -1,0 +1,105 @@
+"""simulate_omop: an OMOP database of any size, written as Parquet in parts, with the study that asks it.
+
+In: how many persons, a seed, where to. Out: a folder with `cdm/<table>/part-00000.parquet`, the concepts, and beside
+them `protocol.yaml`, `mapping.yaml` and `truth.json`, so that `chartline run` works on it at once. Persons are drawn in
+blocks, each from its own random stream (NumPy's SeedSequence of seed and block), so that memory stays the same at any
+size and the same seed gives the same bytes however many processes draw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib.resources import files
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from chartline.errors import StudyError
+from chartline.simulate.cdm import cdm_rows
+from chartline.simulate.concepts import vocabulary
+from chartline.simulate.leukaemia import Chart, draw_chart, rows_by_table
+from chartline.simulate.people import People, background, persons
+from chartline.simulate.truth import Truth
+
+BLOCK = 10_000  # persons in one part
+MOST = 2**53 // 1000  # so that every id is a whole number that any program reads exactly
+Told = Callable[[int], None]
+
+
+def simulate_omop(number: int, seed: int, folder: Path, *, truth: Truth, processes: int, tell: Told) -> None:
+    """Write a database of `number` persons below `folder`, which must be empty. `tell` hears how many are done.
+
+    Raises `StudyError` for a number or a seed that cannot be.
+    """
+    if not 1 <= number <= MOST:
+        raise StudyError(f"{number} persons cannot be simulated.", expected=f"from 1 to {MOST}")
+    if seed < 0:
+        raise StudyError(f"The seed is {seed}.", expected="0 or a larger whole number")
+    if not 0 <= truth.treated <= 1:
+        raise StudyError(f"The share of treated persons is {truth.treated}.", expected="from 0 to 1")
+    cdm = folder / "cdm"
+    for table, frame in vocabulary().items():
+        _write(frame, cdm, table, 0)
+    _write_study(folder, truth, number, seed)
+    blocks = range(-(-number // BLOCK))
+    done = 0
+    for persons_done in _drawn(cdm, blocks, number, seed, truth, min(processes, len(blocks))):
+        done += persons_done
+        tell(done)
+
+
+def _drawn(cdm: Path, blocks: range, number: int, seed: int, truth: Truth, processes: int) -> Iterator[int]:
+    if processes <= 1:
+        yield from (write_block(cdm, block, number, seed, truth) for block in blocks)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(write_block, cdm, block, number, seed, truth) for block in blocks]
+        try:
+            yield from (one.result() for one in as_completed(waiting))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def write_block(cdm: Path, block: int, number: int, seed: int, truth: Truth) -> int:
+    """Draw and write the persons of one block; return how many they are."""
+    ids = np.arange(block * BLOCK + 1, min((block + 1) * BLOCK, number) + 1)
+    for table, frame in draw_block(ids, seed, block, truth).items():
+        if frame.height:
+            _write(frame, cdm, table, block)
+    return len(ids)
+
+
+def draw_block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> dict[str, pl.DataFrame]:
+    """Return the tables of one block of persons."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
+    people = People(ids, rng.random(len(ids)) < truth.treated, rng)
+    charts: list[Chart] = []
+    for at in np.flatnonzero(people.treated):
+        birth, chart, _ = draw_chart(int(ids[at]), bool(people.male[at]), truth, rng)
+        people.birth[at] = np.datetime64(birth)
+        charts.append(chart)
+    tables = {"person": persons(people)} | background(people, rng)
+    for table, rows in rows_by_table(charts):
+        mine = cdm_rows(table, rows)
+        tables[table] = pl.concat([tables[table], mine]).sort("person_id") if table in tables else mine
+    return tables
+
+
+def _write(frame: pl.DataFrame, cdm: Path, table: str, block: int) -> None:
+    home = cdm / table
+    home.mkdir(parents=True, exist_ok=True)
+    frame.write_parquet(home / f"part-{block:05}.parquet", compression="zstd", compression_level=1, statistics=True)
+
+
+def _write_study(folder: Path, truth: Truth, number: int, seed: int) -> None:
+    """The protocol and the mapping that ask this database, and what is true of it."""
+    shipped = files("chartline") / "simulate" / "study"
+    for name in ("protocol.yaml", "mapping.yaml"):
+        (folder / name).write_text((shipped / name).read_text(encoding="utf-8"), encoding="utf-8")
+    told = {"persons": number, "seed": seed, **truth.describe()}
+    (folder / "truth.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

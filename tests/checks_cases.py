@@ -1,0 +1,59 @@
+"""A sound study of two patients over which the tests of data checks lay one wrong table, and its queries by rule.
+
+P1 of every table is sound; P2 breaks the rule. The protocol is the example's unless a test gives its own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+from chartline.checks.engine import check_data
+from chartline.core.query import Query
+from chartline.core.study_days import StudyDays
+from chartline.protocol.model import Protocol
+from truth_data import tiny
+
+DOSES = """
+    USUBJID | EXSTDTC    | EXCYCLE | EXCYDAY | EXDOSM2 | EXDOSE
+    P1      | 2020-01-01 | 1       | 1       | 0.8     | 1.6
+    P2      | 2020-01-01 | 1       | 1       | 0.8     | 1.6
+"""
+PEOPLE = """
+    USUBJID | BRTHDTC    | SEX | AGE | BSA
+    P1      | 1980-06-01 | F   | 39  | 2.0
+    P2      | 1979-08-11 | M   | 40  | 2.0
+"""
+ALIVE = """
+    USUBJID | LKADTC     | DTHFL
+    P1      | 2021-01-01 | N
+    P2      | 2021-03-01 | N
+"""
+# What is not in these small tables is not asked where a test is about something else.
+COMPLETENESS = (
+    *("eligibility_unknown", "baseline_missing", "assessment_incomplete", "assessment_absent", "counts_absent"),
+    *("baseline_laboratory_absent", "laboratory_gap", "lines_absent", "follow_up_short", "dose_unquantified"),
+    "status_unstated",
+)
+SOUND = {"DM": PEOPLE, "EX": DOSES, "SS": ALIVE}
+
+
+def of_small_tables(protocol: Protocol) -> Protocol:
+    """Return a protocol without the checks of completeness, for tables that hold only what a test is about."""
+    return protocol.model_copy(update={"checks": dict.fromkeys(COMPLETENESS, False)})
+
+
+def asked(protocol: Protocol, rule: str, /, counting_days: bool = False, **tables: str) -> list[Query]:
+    """Return the queries of one rule over the sound study with `tables` laid over it; P1 must have none."""
+    data = tiny(**{**SOUND, **tables})
+    if counting_days:  # centre A gave days, and 2020-01-01 stands for its day 0
+        data = replace(data, study_days=StudyDays({"A": {"first dose": dt.date(2020, 1, 1)}}))
+    queries = [q for q in check_data(data, protocol, (0, 14)) if q.rule == rule]
+    assert not [q for q in queries if q.subject == "P1"]
+    assert all(q.ask and q.topics and q.message.endswith((".", "?")) for q in queries)
+    return queries
+
+
+def rows(head: str, *lines: str) -> str:
+    """Return a table for `tiny` from its heading and its lines."""
+    return "\n".join([head, *lines])
