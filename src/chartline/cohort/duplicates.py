@@ -11,7 +11,6 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
-from chartline.core.reasons import literal
 from chartline.protocol.model import Duplicates
 
 _KEY = ["CENTRE", "USUBJID"]
@@ -56,9 +55,7 @@ def _sentence(match: list[str]) -> pl.Expr:
         "KEPTN",
         "NREC",
     )
-    kept = pl.format(
-        f"same {literal(same)} as another record, and this one is counted ({{}} treatment records)", "NREC"
-    )
+    kept = pl.format(f"same {same} as another record, and this one is counted ({{}} treatment records)", "NREC")
     return pl.when(pl.col("USUBJID") == pl.col("KEPT")).then(kept).otherwise(dropped).alias("DUPWHY")
 
 

@@ -17,7 +17,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, age_in_years, first_day, is_partial, last_day, one_day
 from chartline.core.index import index_days
 from chartline.core.plans import run
-from chartline.core.reasons import literal, number_text, reason
+from chartline.core.reasons import number_text, reason
 from chartline.protocol.model import Protocol
 from chartline.protocol.reporting import Characteristic
 
@@ -114,7 +114,7 @@ def _age() -> list[pl.Expr]:
 def _phrases(protocol: Protocol) -> dict[str, pl.Expr]:
     event = protocol.index_rows.event
     undated = f"no dated dose of {protocol.treatment.label}" if protocol.treatment else f"no date of {event}"
-    first = pl.format(f"{literal(event)} on {{}}", pl.col("TRTSDT").cast(pl.String))
+    first = pl.format(f"{event} on {{}}", pl.col("TRTSDT").cast(pl.String))
     born = pl.format("(born {})", pl.col("BRTHDTC"))
     from_birth = pl.format("age {} at {} {}", "AGE", first, born)
     recorded = pl.format("age {} as recorded (no complete date of birth)", "AGE")
@@ -180,8 +180,8 @@ def _characteristic_phrase(name: str, c: Characteristic) -> pl.Expr:
     value = number_text(name) if c.type in ("number", "integer") else pl.col(name).cast(pl.String)
     unit = f" {c.unit}" if c.unit and not c.groups else ""
     what = "in any of its groups" if c.groups else f"a {c.type}"
-    unreadable = pl.format(f"{literal(c.label)} recorded as '{{}}', which is not {what}", f"{name}__RAW")
-    said = pl.format(f"{literal(c.label)}: {{}}{literal(unit)}", value)
+    unreadable = pl.format(f"{c.label} recorded as '{{}}', which is not {what}", f"{name}__RAW")
+    said = pl.format(f"{c.label}: {{}}{unit}", value)
     if c.groups:
-        said = pl.format(f"{{}} ({{}}{f' {literal(c.unit)}' if c.unit else ''})", said, f"{name}__RAW")
+        said = pl.format(f"{{}} ({{}}{f' {c.unit}' if c.unit else ''})", said, f"{name}__RAW")
     return pl.coalesce(said, unreadable, pl.lit(f"{c.label} not recorded"))

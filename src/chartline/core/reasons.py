@@ -31,11 +31,6 @@ def _literal(text: Text | None) -> pl.Expr:
     return text if isinstance(text, pl.Expr) else pl.lit(text, dtype=pl.String)
 
 
-def literal(text: str) -> str:
-    """Return a text as `pl.format` takes it literally: a brace in a label would name a column and show its content."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
 def reason(
     frame: pl.DataFrame | pl.LazyFrame,
     item: Text,

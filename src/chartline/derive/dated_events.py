@@ -20,7 +20,7 @@ from chartline.core.dates import PartialPolicy, first_day, last_day
 from chartline.core.index import START_OF
 from chartline.core.plans import run
 from chartline.core.query import Topic
-from chartline.core.reasons import literal, reason
+from chartline.core.reasons import reason
 from chartline.derive.milestone_topics import milestone_topics
 from chartline.derive.milestones import KEY, bounds_of, day_of, first_row_after, source_of
 from chartline.derive.response_rules import load_rules
@@ -212,10 +212,8 @@ def dated_event_variables(milestones: pl.DataFrame, protocol: Protocol) -> tuple
 
 def _sentence(name: str, event: DatedEvent) -> pl.Expr:
     word, day = in_sentence(event.label), pl.col(name).cast(pl.String)
-    recorded = pl.format(f"{literal(word)} recorded as {{}}, taken as {{}}", f"{name}_DTC", day)
-    dated = (
-        pl.when(pl.col(f"{name}_F").is_not_null()).then(recorded).otherwise(pl.format(f"{literal(word)} on {{}}", day))
-    )
+    recorded = pl.format(f"{word} recorded as {{}}, taken as {{}}", f"{name}_DTC", day)
+    dated = pl.when(pl.col(f"{name}_F").is_not_null()).then(recorded).otherwise(pl.format(f"{word} on {{}}", day))
     if event.no_response_by is not None:
         dated = pl.format("{}: {}", dated, f"{name}_WHY")
     return pl.coalesce(

@@ -13,7 +13,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData
 from chartline.core.dates import first_day
 from chartline.core.plans import run
-from chartline.core.reasons import literal, number_of, number_text, reason
+from chartline.core.reasons import number_of, number_text, reason
 from chartline.protocol.treatment import CycleRule, Treatment
 
 KEY = ["CENTRE", "USUBJID"]
@@ -112,6 +112,6 @@ def _reasons(adex: pl.DataFrame, per_subject: pl.DataFrame) -> list[pl.LazyFrame
         because = doses
         if unit:
             total = pl.format("{} {}: {}", number_text(name), pl.lit(unit), doses)
-            because = total.fill_null(pl.format(f"not known: {literal(unit)} of a dose is not recorded ({{}})", doses))
+            because = total.fill_null(pl.format(f"not known: {unit} of a dose is not recorded ({{}})", doses))
         out.append(reason(rows, f"ADSL.{name}", pl.col(name), because, ("EX", pl.col("SEQ"), variable)))
     return out

@@ -18,7 +18,7 @@ import polars as pl
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.index import IndexRows
 from chartline.core.plans import run
-from chartline.core.reasons import literal, number_of, reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
@@ -126,10 +126,10 @@ def _not_evaluable(survived: pl.Expr, rules: ResponseRules) -> pl.Expr:
 
 def _reasons(rows: pl.DataFrame, rules: ResponseRules, landmark: Landmark | None, event: str) -> list[pl.LazyFrame]:
     day = pl.col("FRSPDT").cast(pl.String)
-    came = pl.format(
-        f"{{}} on {{}}, {{}} after the {literal(event)}", "FRSP", day, number_of("TTRESP", "day")
-    ).fill_null("no response")
-    late = pl.format(f"not evaluable; died {{}} after the {literal(event)}", number_of("SURVIVED", "day"))
+    came = pl.format(f"{{}} on {{}}, {{}} after the {event}", "FRSP", day, number_of("TTRESP", "day")).fill_null(
+        "no response"
+    )
+    late = pl.format(f"not evaluable; died {{}} after the {event}", number_of("SURVIVED", "day"))
     why = pl.when(pl.col("NEREAS").is_not_null()).then(late.fill_null("not evaluable; not dead")).otherwise(
         pl.format("evaluable: {}", "BOR")
     )  # fmt: skip
@@ -165,13 +165,11 @@ def _why_by_cycles(codes: str, landmark: Landmark) -> list[pl.Expr]:
 
 def _why_by_days(codes: str, landmark: Landmark, event: str) -> list[pl.Expr]:
     n, judged = landmark.after_days, _days_after_first_dose("JUDGED")
-    reached = pl.format(f"{codes} {{}} days after the {literal(event)}", _days_after_first_dose("RESPDAY"))
+    reached = pl.format(f"{codes} {{}} days after the {event}", _days_after_first_dose("RESPDAY"))
     none, asked = f"no {codes} by {landmark} after the {event}", f"refractory is told after {landmark}"
-    late = pl.format(f"first assessed {{}} days after the {literal(event)}; {literal(asked)}", judged)
-    died = pl.format(f"died {{}} days after the {literal(event)}; {literal(asked)}", _days_after_first_dose("DIED"))
-    seen = pl.format(
-        f"last known alive {{}} days after the {literal(event)}; {literal(asked)}", _days_after_first_dose("ALIVE")
-    )
+    late = pl.format(f"first assessed {{}} days after the {event}; {asked}", judged)
+    died = pl.format(f"died {{}} days after the {event}; {asked}", _days_after_first_dose("DIED"))
+    seen = pl.format(f"last known alive {{}} days after the {event}; {asked}", _days_after_first_dose("ALIVE"))
     return [
         pl.when(_days_after_first_dose("RESPDAY") <= n).then(reached),
         pl.when((judged <= n) & _alive_at(landmark)).then(pl.lit(none)),

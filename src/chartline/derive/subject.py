@@ -11,7 +11,7 @@ import polars as pl
 
 from chartline.core.plans import run
 from chartline.core.query import Topic
-from chartline.core.reasons import literal, reason
+from chartline.core.reasons import reason
 from chartline.derive.dated_events import dated_event_topics
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import counts_window_of, refractory_by_day
@@ -192,12 +192,8 @@ def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFr
 
 def _sentence(milestone: str, word: str) -> pl.Expr:
     dtc, day = pl.col(f"{milestone}_DTC"), pl.col(milestone).cast(pl.String)
-    imputed = pl.format(f"{literal(word)} recorded as {{}}, taken as {{}}", dtc, day)
-    dated = (
-        pl.when(pl.col(f"{milestone}_F").is_not_null())
-        .then(imputed)
-        .otherwise(pl.format(f"{literal(word)} on {{}}", dtc))
-    )
+    imputed = pl.format(f"{word} recorded as {{}}, taken as {{}}", dtc, day)
+    dated = pl.when(pl.col(f"{milestone}_F").is_not_null()).then(imputed).otherwise(pl.format(f"{word} on {{}}", dtc))
     known = pl.when(f"{milestone}_KNOWN").then(pl.lit(f"{word} recorded without a date"))
     denied = known.when(~pl.col(f"{milestone}_KNOWN")).then(pl.lit(f"no {word} recorded"))
     return pl.coalesce(dated, denied, pl.lit(f"not recorded whether {word} happened"))

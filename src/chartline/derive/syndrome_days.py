@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from chartline.core.reasons import literal
 from chartline.derive.milestones import KEY, WORDS
 from chartline.derive.syndrome_evidence import Charts, judged_values
 from chartline.derive.syndrome_rules import LabValue, SyndromeRules
@@ -99,7 +98,7 @@ def without_any_day(rules: SyndromeRules, treated: pl.DataFrame, charts: Charts)
     label = rules.items[rules.each].label
     seen = _trigger_values(rules, charts).group_by(KEY).agg(pl.len().alias("N"))
     rows = who.join(seen, on=KEY, how="left", maintain_order="left")
-    never = pl.format(f"not met: never {literal(label)} in {{}} values on treatment", "N")
+    never = pl.format(f"not met: never {label} in {{}} values on treatment", "N")
     return rows.with_columns(
         pl.when(pl.col("N").is_not_null()).then(pl.lit(False)).alias("ABSENT"),
         never.fill_null(f"not assessable: not known: {label}").alias("WHY"),

@@ -22,7 +22,7 @@ import polars as pl
 
 from chartline.core.clinical import statement
 from chartline.core.dates import first_day, last_day
-from chartline.core.reasons import literal, number_text
+from chartline.core.reasons import number_text
 from chartline.derive.compare import exactly, holds
 from chartline.derive.milestones import KEY
 from chartline.derive.syndrome_rules import (
@@ -173,7 +173,7 @@ def _durations(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Ch
     most = pl.col("WINDOW") - pl.col("NOT")
     state = pl.when(pl.col("SO") >= rule.days).then(2).when(most < rule.days).then(0).otherwise(1)
     label = words.tests()[rule.days_of][0]
-    text = pl.format(f"{literal(label)} so on {{}} days at least, {{}} at most", "SO", most)
+    text = pl.format(f"{label} so on {{}} days at least, {{}} at most", "SO", most)
     return rows.with_columns(
         state.cast(pl.Int8).alias("STATE"),
         pl.col("ADT").alias("DAY"),
@@ -218,7 +218,7 @@ def _repeats(rule: Evidence, days: Days, occurrences: pl.LazyFrame, charts: Char
         pl.col("SO").cast(pl.Float64).alias("RANK"),
         DOM=pl.lit("LB"),
         VAR=pl.lit("LBSTRESN"),
-        TEXT=pl.format(f"{literal(label)} so on {{}} of {{}} days with a value", "SO", "SEEN"),
+        TEXT=pl.format(f"{label} so on {{}} of {{}} days with a value", "SO", "SEEN"),
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from chartline.core.index import IndexRows
 from chartline.core.plans import run
-from chartline.core.reasons import literal, number_of, reason
+from chartline.core.reasons import number_of, reason
 from chartline.derive.milestones import KEY
 
 
@@ -49,7 +49,7 @@ def derive_transplant(
 def _reasons(rows: pl.DataFrame, event: str) -> list[pl.LazyFrame]:
     day = pl.col("HSCTDT").cast(pl.String)
     done = pl.coalesce(
-        pl.format(f"transplantation on {{}}, after the {literal(event)}", day),
+        pl.format(f"transplantation on {{}}, after the {event}", day),
         pl.when(pl.col("HSCTFL") == "Y").then(pl.lit(f"transplanted after the {event}, date not recorded")),
         pl.lit(f"no transplantation recorded after the {event}"),
     )
