@@ -6,16 +6,17 @@ import csv
 import io
 import re
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from chartline.trace.query_workbook import write_queries_csv, write_query_workbooks
 
 from chartline.core.inert import inert
 from chartline.core.query import Query, Severity
 from chartline.publish import _write_csv
+from chartline.queries.workbook import write_queries_csv, write_query_workbooks
 from chartline.report.document import Cell, Document, Paragraph, Table
 from chartline.report.docx import write_docx
 from chartline.report.html import write_html
@@ -94,3 +95,40 @@ def test_the_report_runs_nothing(tmp_path: Path) -> None:
     fields = re.findall(r'instrText[^>]*>([^<]*)<|w:instr="([^"]*)"', xml)
     assert {"".join(one).split()[0] for one in fields} <= {"SEQ", "PAGE", "NUMPAGES"}  # our own numbering
     assert "<script" not in xml
+
+
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "chartline"
+WRITERS = sorted(path for path in SOURCE.rglob("*.py") if "import xlsxwriter" in path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", WRITERS, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_every_writer_of_workbooks_takes_text_as_text(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count('"strings_to_formulas": False') == text.count("xlsxwriter.Workbook(") > 0
+    guarded = [
+        "if text in _ERRORS" in before for before, line in pairwise(text.splitlines()) if "write_formula" in line
+    ]
+    assert all(guarded)  # the errors of a sheet, which are formulas to Excel: known ones alone
+
+
+def test_an_error_that_is_none_does_not_become_a_formula_of_the_copy(tmp_path: Path) -> None:
+    """A cell of type error that says no error; one that says a formula is refused by calamine."""
+    openpyxl = pytest.importorskip("openpyxl")
+    from chartline.deidentify.workbook import Workbook
+    from chartline.sources.folder import SourceFile
+
+    book = openpyxl.Workbook()
+    book.active.append(["id", "v", "w"])
+    book.active.append([1, "#N/A", "#REF!"])
+    book.save(tmp_path / "b.xlsx")
+    with zipfile.ZipFile(tmp_path / "b.xlsx") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    assert b"<v>#REF!</v>" in parts[sheet]
+    parts[sheet] = parts[sheet].replace(b"<v>#REF!</v>", b"<v></v>")
+    with zipfile.ZipFile(tmp_path / "b.xlsx", "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    Workbook(SourceFile("b.xlsx", tmp_path / "b.xlsx")).write(tmp_path / "copy.xlsx", lambda grid, r, row: list(row))
+    assert formulas(tmp_path / "copy.xlsx") == ["=#N/A"]
+    assert openpyxl.load_workbook(tmp_path / "copy.xlsx").active["C2"].value == "#ERROR"

@@ -21,6 +21,7 @@ from chartline.sources.workbook_xml import SheetFacts
 _WIDTH = 14  # letters of a column, so that a date can be seen
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that tells nothing
 _DAY, _MOMENT, _TIME, _PER_CENT = "yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss", "hh:mm:ss", "0.00%"
+_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}  # ECMA-376 18.17.3
 Scrub = Callable[[Grid, int, Row], Row]
 
 
@@ -74,7 +75,10 @@ class Workbook:
 
     def _lay_out(self, sheet: Any, facts: SheetFacts) -> None:
         for place, text in facts.errors.items():
-            sheet.write_formula(*place, f"={text}", None, text)  # as Excel keeps an error: a formula that gives it
+            if text in _ERRORS:
+                sheet.write_formula(*place, f"={text}", None, text)  # as Excel keeps an error: a formula that gives it
+            else:
+                sheet.write_string(*place, text)  # a file may say that anything is an error: it is no formula of ours
         for row in facts.hidden_rows:
             sheet.set_row(row, None, None, {"hidden": True})
         for first, last in facts.hidden_columns:

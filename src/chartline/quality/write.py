@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from chartline.core.inert import inert
 from chartline.quality.disclosure import Cells
 from chartline.quality.document import build_report
 from chartline.quality.drawn import may_show
@@ -34,7 +35,7 @@ def write_quality(quality: Quality, folder: Path) -> None:
     with (folder / MARK).open("w", encoding="utf-8", newline="") as f:
         writer = csv.writer(f, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(_rows(quality))
+        writer.writerows([inert(cell) if isinstance(cell, str) else cell for cell in row] for row in _rows(quality))
 
 
 def _write(document: Document, folder: Path, name: str) -> None:

@@ -75,6 +75,9 @@ class _Types:
             if self.wanted and kind not in self.wanted:
                 self.passed[kind] = self.passed.get(kind, 0) + 1
                 continue
+            if len(row.resource) == 1:
+                self.notes.append(SourceNote("empty_resource", row.address, f"This {kind} holds nothing but its type."))
+                continue
             known = self._known(kind, row)
             if known is not None and _equal(known, row):
                 again.append(row)

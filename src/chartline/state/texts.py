@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from io import StringIO
 
+from chartline.core.inert import inert
 from chartline.mapping.amendments import format_amendments
 from chartline.state.standing import Standing
 
@@ -25,7 +26,8 @@ def queries_text(standing: Standing) -> str:
         q = s.query
         last = s.answers[-1] if s.answers else {}
         writer.writerow(
-            (
+            inert(str(cell or ""))
+            for cell in (
                 *(name, s.state, q.centre, q.subject, q.severity, q.rule, s.opened, s.since, s.exported, s.reason),
                 *(last.get("by", ""), last.get("on", ""), " | ".join(q.addresses), q.saw, q.message, q.ask),
             )

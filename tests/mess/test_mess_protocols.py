@@ -1,0 +1,42 @@
+"""Protocols that the fuzzer found: each loaded, and then stopped a run with a traceback. The changed line is shown."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chartline.errors import ProtocolError
+from chartline.protocol.load import load_protocol
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Write:
+    """The reference study with one text of its protocol in place of another."""
+
+    def write(old: str, new: str) -> Path:
+        shutil.copytree(EXAMPLE, tmp_path / "study")
+        path = tmp_path / "study" / "protocol.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, old
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_syndrome_named_twice_in_the_report(changed: Write) -> None:
+    with pytest.raises(ProtocolError, match="HYLAW stands twice in `syndromes`"):
+        load_protocol(changed("VODE23, HYLAW,", "VODE23, HYLAW, HYLAW,"))
+
+
+@pytest.mark.parametrize("label", ["ECOG {score}", "ECOG {USUBJID}", "{", "}} {{}"])
+def test_a_brace_in_a_label(changed: Write, label: str) -> None:
+    """Polars fills braces in: a label `{USUBJID}` would have shown the patient's id in place of its name."""
+    with pytest.raises(ProtocolError, match="has a curly bracket"):
+        load_protocol(changed("label: ECOG performance status", f'label: "{label}"'))
