@@ -35,7 +35,7 @@ READINGS = (
 )
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=str)
+@pytest.mark.parametrize("reading", READINGS, ids=[f"reading {i}" for i in range(len(READINGS))])
 @settings(max_examples=30, deadline=None)
 @given(cells=CELLS, kinds=st.booleans())
 def test_many_cells_read_as_few(reading: Reading, cells: list[tuple[str | None, str | None]], kinds: bool) -> None:
