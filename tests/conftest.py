@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from chartline.core.clinical import ClinicalData
 from chartline.protocol.model import Protocol
 from truth_data import truth_clinical_data
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ ODD: dict[str, Any] = {
     "treatment": {"drug": "BLINATUMOMAB", "label": "=blina", "abbreviation": ""},
     "characteristics": {
         "KARYO": {
-            "label": "=cmd|' /C calc'!A0 karyotype, with a | pipe and [brackets] {braces} "
+            "label": "=cmd|' /C calc'!A0 karyotype, with a | pipe and [brackets] (braces) "
             "and a very long label that goes on and on because someone wrote a "
             "whole sentence about how to read it, more than two hundred and "
             "fifty-five characters of it, in fact so many that nobody will ever "
