@@ -61,6 +61,7 @@ def test_words_stay_as_they_are_written(tmp_path: Path) -> None:
         ("{visit: 01}", "{visit: {matches: '('}}", 13, "regular expression"),
         ("{column: serious, codes: yes_no}", "{column: serious, extract: abc}", 16, "one group"),
         ("{column: serious, codes: yes_no}", "{column: serious, extract: '(?=a)(b)'}", 16, "not supported"),
+        ("{column: serious, codes: yes_no}", "{column: serious, extract: 'a([^;]+{)'}", 16, "expects a valid decimal"),
         ("{visit: 01}", r"{visit: {matches: '(a)\1'}}", 13, "not supported"),
         ("centre: Z", "centre: [", 4, "YAML"),
     ],

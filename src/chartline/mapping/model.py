@@ -12,6 +12,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+import polars as pl
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -46,6 +47,11 @@ def _regex(pattern: str) -> str:
         raise ValueError(f"`{pattern}` is not a regular expression: {e}") from None
     if re.search(r"\(\?(?:<?[=!]|P=)|(?<!\\)\\[1-9]", pattern):
         raise ValueError(f"`{pattern}` uses look-around or a back-reference, which is not supported")
+    try:  # the engine that reads the cells refuses what Python lets pass, such as `{` alone
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.ComputeError as e:
+        why = str(e).rpartition("error: ")[2].splitlines()[0]
+        raise ValueError(f"`{pattern}` is not a regular expression: {why}") from None
     return pattern
 
 
