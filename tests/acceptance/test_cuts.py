@@ -20,7 +20,7 @@ import pytest
 from chartline.cuts.lines import same_words, terminal_lines
 from chartline.cuts.model import CutError, Difference, NumberChange
 from chartline.cuts.numbers import _shown
-from chartline.pipeline import _estimated, diff_cuts, read_study
+from chartline.pipeline import diff_cuts, estimated, read_study
 from chartline.publish import write_lock, write_run
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def changed(folder: Path, *edits: tuple[str, str, str]) -> Path:
         (study / name).write_text(text.replace(before, after), encoding="utf-8")
     data = read_study(study)
     (folder / "out").mkdir()
-    write_run(_estimated(data, folder / "out"), folder / "out")  # as a run, without its report
+    write_run(estimated(data, folder / "out"), folder / "out")  # as a run, without its report
     write_lock(data, folder / "out")
     return folder / "out"
 

@@ -24,7 +24,7 @@ from chartline.cuts.records import compare_values
 from chartline.deidentify.key import Key
 from chartline.deidentify.scrub import IdentifierRemains
 from chartline.errors import OutputError, StudyError
-from chartline.pipeline import _estimated, deidentify_centre, read_study
+from chartline.pipeline import deidentify_centre, estimated, read_study
 from chartline.study import StudyRun
 from chartline.trace.charted import charted_values
 
@@ -354,7 +354,7 @@ def _without_duplicates(study: Path, folder: Path) -> StudyRun:
     shutil.copytree(study, copy)
     nobody = line.replace("]", ", BSA]")  # body surface area, which centres D and E do not give
     (copy / "protocol.yaml").write_text(text.replace(line, nobody), encoding="utf-8")
-    return _estimated(read_study(copy, use_answers=False), folder)
+    return estimated(read_study(copy, use_answers=False), folder)
 
 
 def test_shifted_dates_give_the_same_study_but_for_months_without_a_day(tmp_path: Path, key: Path) -> None:

@@ -41,7 +41,7 @@ def multiverse(command: tuple[Path, Multiverse]) -> Multiverse:
 @pytest.fixture
 def estimated(multiverse: Multiverse, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what becomes of a multiverse: it is not estimated once more."""
-    monkeypatch.setattr("chartline.pipeline._multiverse", lambda *_: multiverse)
+    monkeypatch.setattr("chartline.pipeline.run._multiverse", lambda *_: multiverse)
 
 
 def found(m: Multiverse, outcome: str, **options: str) -> Any:

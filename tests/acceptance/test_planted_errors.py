@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from chartline.core.query import Query, Severity
-from chartline.pipeline import StudyData, read_study
+from chartline.pipeline import read_study
+from chartline.study import StudyData
 
 pytestmark = pytest.mark.shared
 SHARED = Path(__file__).resolve().parents[3] / "shared"

@@ -47,7 +47,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/syndromes.py",
             "counts/toxicity.py",
         ),
-        *("trace", "publish.py", "pipeline.py", "multiverse", "simulate"),
+        *("trace", "publish.py", "pipeline", "multiverse", "simulate"),
         *("cuts", "quality", "deidentify/columns.py"),
     ),
     "rapidfuzz": ("draft",),

@@ -19,6 +19,6 @@ def schema(
     """
     import json
 
-    from chartline.pipeline import declaration_schema
+    from chartline.mapping.schema import declaration_schema
 
     typer.echo(json.dumps(declaration_schema(what), indent=2, ensure_ascii=False))
