@@ -298,7 +298,7 @@ def _last(exits: Floats, whole: npt.NDArray[np.integer] | None) -> float:
     """The last of the times, NaN where one is missing, infinite or negative."""
     if whole is not None:
         last = _highest(whole)
-        return last if last <= np.iinfo(whole.dtype).max else math.nan
+        return last if last < 1 << (8 * whole.itemsize - 1) else math.nan
     low, high = _range(exits)
     return high if low >= 0 and high < math.inf else math.nan
 
