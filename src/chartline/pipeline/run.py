@@ -118,7 +118,10 @@ def estimated(study: StudyData, out: Path) -> StudyRun:
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
-    return StudyRun(study, cohort, adam, counts, results, curves, headline, out, asserted)
+    return StudyRun(
+        study=study, cohort=cohort, adam=adam, counts=counts, results=results, curves=curves, headline=headline,
+        out=out, assertions=asserted,
+    )  # fmt: skip
 
 
 def multiverse_study(
