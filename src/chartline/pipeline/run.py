@@ -162,9 +162,11 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
     from chartline.queries.board import board
     from chartline.trace.listings import report_source
+    from chartline.trace.patient_lines import patient_lines
 
-    centres = [c.id for c in run.study.protocol.data.centres]
-    return replace(report_source(run), multiverse=multiverse, board=board(run.study.standing, centres))
+    protocol, centres = run.study.protocol, [c.id for c in run.study.protocol.data.centres]
+    lines = patient_lines(run.adam, run.counts, protocol, run.study.data.study_days)
+    return replace(report_source(run, lines), multiverse=multiverse, board=board(run.study.standing, centres))
 
 
 def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = silent) -> Difference:
