@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -41,11 +42,15 @@ def assert_study(
 
 def pool_verdicts(parts: Sequence[Sequence[Verdict]]) -> tuple[Verdict, ...]:
     """Return one verdict a comparison from those of several parts of the subjects and of the whole study."""
-    pooled: dict[tuple[str, str], Verdict] = {}
-    for verdict in (v for part in parts for v in part):
-        key = (verdict.assertion.id, verdict.on)
-        known = pooled.get(key)
-        pooled[key] = _pooled(known, verdict) if known else verdict
+    pooled: dict[tuple[str, str, int], Verdict] = {}
+    for part in parts:
+        nth: Counter[tuple[str, str]] = Counter()  # two comparisons of an assertion may have one name
+        for verdict in part:
+            name = (verdict.assertion.id, verdict.on)
+            key = (*name, nth[name])
+            nth[name] += 1
+            known = pooled.get(key)
+            pooled[key] = _pooled(known, verdict) if known else verdict
     order = {module.ASSERTION.id: i for i, module in enumerate(rules())}
     return tuple(sorted(pooled.values(), key=lambda v: order[v.assertion.id]))
 

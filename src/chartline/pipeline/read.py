@@ -19,6 +19,8 @@ from chartline.protocol.model import Centre, Protocol
 from chartline.study import StudyData
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chartline.core.overrides import Override
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping as CentreMapping
@@ -197,13 +199,15 @@ class _Charts:
 
 def _combined(charts: _Charts, overrides: tuple[Override, ...]) -> ClinicalData:
     """Return the data of all centres, with the reviewers' overrides."""
+    import polars as pl
+
     from chartline.derive.override_file import check_overrides, dated_overrides
 
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
     data = replace(combine(charts.parts), study_days=StudyDays(charts.events, tuple(said)))
     data = replace(data, overrides=dated_overrides(overrides, data))
     check_overrides(data.overrides, data)
-    _subjects_are_unique(data)
+    subjects_are_unique(pl.concat(data[d].select("CENTRE", "USUBJID").unique() for d in data.domains))
     return data
 
 
@@ -260,12 +264,15 @@ def answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Que
     ]
 
 
-def _subjects_are_unique(data: ClinicalData) -> None:
-    """One subject id at two centres would silently merge two people."""
+def subjects_are_unique(subjects: pl.DataFrame) -> None:
+    """Raise `MappingError` where one subject id is used at two centres: it would silently merge two people.
+
+    `subjects` has CENTRE and USUBJID, any number of times.
+    """
     import polars as pl
 
     both = (
-        pl.concat([data[d].select("CENTRE", "USUBJID").unique() for d in data.domains])
+        subjects.select("CENTRE", "USUBJID")
         .unique()
         .group_by("USUBJID")
         .agg(pl.col("CENTRE").sort())

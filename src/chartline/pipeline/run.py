@@ -45,7 +45,7 @@ def check_study(
             write_queries(done, folder)
             write_lock(done, folder)
     tell("")
-    _stop_if_blocked(done.queries, strict)
+    stop_if_blocked(done.queries, strict)
     return done
 
 
@@ -86,7 +86,7 @@ def run_study(
 
     with staged(out) as folder, ReportWorker() as reporter:
         data = entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
-        _stop_if_blocked(data.queries, strict)
+        stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
         done = estimated(data, out)
         every = _multiverse(data, study, tell) if multiverse else None
@@ -141,7 +141,7 @@ def multiverse_study(
 
     with staged(out) as folder, ReportWorker() as reporter:
         data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
-        _stop_if_blocked(data.queries, strict)
+        stop_if_blocked(data.queries, strict)
         every = _multiverse(data, study, tell)
         tell("Writing the report")
         reporter.write(multiverse_source(data, every), folder, "multiverse")
@@ -205,7 +205,8 @@ def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: 
     return done
 
 
-def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
+def stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
+    """Raise `BlockingQueries` where `--strict` was asked for and queries are open that withhold somebody."""
     blocking = [q for q in queries if q.blocks]
     if strict and blocking:
         shown = "; ".join(f"{q.subject or q.centre}: {q.message}" for q in blocking[:3])
