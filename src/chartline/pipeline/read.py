@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chartline.core.overrides import Override
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping as CentreMapping
+    from chartline.sources.asked import Asked
     from chartline.sources.base import SourceData
 
 Tell = Callable[[str], None]
@@ -69,7 +70,8 @@ def read_study(
     charts.inputs |= {"amendments": digest_amendments(kept)} if kept else {}
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
-        charts.add(centre, home, mappings[centre.id], [a for a in amendments if a.centre == centre.id])
+        mine = [a for a in amendments if a.centre == centre.id]
+        charts.add(centre, home, mappings[centre.id], mine, asked_of(protocol, mappings[centre.id]))
     overrides_file = home / protocol.data.overrides if protocol.data.overrides else None
     overrides = read_overrides(overrides_file, protocol) if overrides_file else ()
     charts.inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
@@ -136,12 +138,14 @@ class _Charts:
     signatures: dict[str, str] = field(default_factory=dict)
     events: dict[str, Mapping[str, date]] = field(default_factory=dict)
 
-    def add(self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment]) -> None:
+    def add(
+        self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
+    ) -> None:
         """Read, amend and map one centre."""
         from chartline.checks.outdated import outdated_queries
         from chartline.mapping.signed import unsigned_queries
 
-        data, found, source, applied, outdated = _read_one(home / centre.folder, mapping, amendments)
+        data, found, source, applied, outdated = _read_one(home / centre.folder, mapping, amendments, asked)
         self.parts.append(data)
         self.sources[centre.id] = source
         self.applied += applied
@@ -167,7 +171,7 @@ def _combined(charts: _Charts, overrides: tuple[Override, ...]) -> ClinicalData:
 
 
 def _read_one(
-    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment]
+    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
 ) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
     """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
     from chartline.mapping.amendments import apply_amendments
@@ -175,7 +179,7 @@ def _read_one(
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.sources.read import read_centre
 
-    unamended = read_centre(folder, mapping.sources, mapping.ignore_files)
+    unamended = read_centre(folder, mapping.sources, mapping.ignore_files, asked)
     try:
         source, applied, outdated = apply_amendments(unamended, amendments)
     except AmendmentError:
@@ -189,6 +193,13 @@ def _read_one(
         source, applied, _ = apply_amendments(unamended, [a for a in amendments if a.amendment_id not in left])
         data, found = map_centre(source, mapping)
     return data, found, source, applied, outdated
+
+
+def asked_of(protocol: Protocol, mapping: CentreMapping) -> Asked:
+    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped."""
+    from chartline.sources.asked import Asked
+
+    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables))
 
 
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:
