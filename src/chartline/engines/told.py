@@ -14,6 +14,7 @@ from chartline.assertions.model import Verdict
 from chartline.core.query import Query
 from chartline.errors import StudyError
 from chartline.mapping.amendments import Applied, Outdated
+from chartline.sources.base import Selected
 from chartline.trace.patient_lines import PatientLines
 
 _FILE = "told.json"
@@ -21,13 +22,15 @@ _FILE = "told.json"
 
 @dataclass(frozen=True)
 class Read:
-    """Of reading one unit: its queries, those of the checks of its subjects, its answers, the digests of its files."""
+    """Of reading one unit: its queries, those of the checks of its subjects, its answers, the digests of its files,
+    and how a database chose its persons."""
 
     found: tuple[Query, ...]
     asked: tuple[Query, ...]
     applied: tuple[Applied, ...]
     outdated: tuple[Outdated, ...]
     inputs: Mapping[str, str]
+    selected: Selected | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from chartline.pipeline.read import (
     Declaration,
     Tell,
     answers_left_over,
+    asked_of,
     declare_study,
     in_order,
     read_centre_data,
@@ -176,7 +177,7 @@ def chart(job: Job, centre: str) -> None:
     of = next(c for c in said.protocol.data.centres if c.id == centre)
     mapping, protocol = said.mappings[centre], said.protocol
     data, found, source, applied, outdated = read_centre_data(
-        said.home / of.folder, mapping, said.amendments_of(centre)
+        said.home / of.folder, mapping, said.amendments_of(centre), asked_of(protocol, mapping)
     )
     data = replace(data, study_days=_study_days(said))
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
@@ -190,7 +191,7 @@ def chart(job: Job, centre: str) -> None:
     with finished_whole(job.unit(centre)) as folder:
         write_charts(folder, data, source, job.parts, None)
         facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
-        write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs), folder)
+        write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, source.selected), folder)
 
 
 def _study_days(said: Declaration) -> StudyDays:
@@ -317,11 +318,14 @@ def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcom
     inputs = dict(said.inputs) | {name: sha for u in units for name, sha in u.inputs.items()}
     check_inputs(said.standing.lock, inputs, said.home)
     centres = said.protocol.data.centres
+    sources = {
+        c.id: replace(read_source(job.unit(c.id)), selected=u.selected) for c, u in zip(centres, units, strict=True)
+    }
     data = StudyData(
         said.protocol, protocol_digest(said.protocol), replace(clinical_data({}), study_days=_study_days(said)),
         all_said.queries, tuple(a for u in units for a in u.applied), inputs,
         {c.mapping: said.mappings[c.id].signature for c in centres}, all_said.found, said.centre_checks,
-        {c.id: read_source(job.unit(c.id)) for c in centres}, tuple(o for u in units for o in u.outdated),
+        sources, tuple(o for u in units for o in u.outdated),
         said.standing, own_answers=said.own_answers,
     )  # fmt: skip
     data = entered(data, job.study)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping as CentreMapping
     from chartline.protocol.own_checks import OwnCheck
+    from chartline.sources.asked import Asked
     from chartline.sources.base import SourceData
     from chartline.state.standing import Standing
 
@@ -62,7 +63,8 @@ def read_study(
     charts = _Charts(dict(said.inputs))
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
-        charts.add(centre, said.home, mappings[centre.id], said.amendments_of(centre.id))
+        asked_for = asked_of(protocol, mappings[centre.id])
+        charts.add(centre, said.home, mappings[centre.id], said.amendments_of(centre.id), asked_for)
     check_inputs(said.standing.lock, charts.inputs, said.home)
     data = _combined(charts, said.overrides)
     charts.queries += answers_left_over(said.amendments, protocol)
@@ -179,12 +181,14 @@ class _Charts:
     signatures: dict[str, str] = field(default_factory=dict)
     events: dict[str, Mapping[str, date]] = field(default_factory=dict)
 
-    def add(self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment]) -> None:
+    def add(
+        self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
+    ) -> None:
         """Read, amend and map one centre."""
         from chartline.checks.outdated import outdated_queries
         from chartline.mapping.signed import unsigned_queries
 
-        data, found, source, applied, outdated = read_centre_data(home / centre.folder, mapping, amendments)
+        data, found, source, applied, outdated = read_centre_data(home / centre.folder, mapping, amendments, asked)
         self.parts.append(data)
         self.sources[centre.id] = source
         self.applied += applied
@@ -212,7 +216,7 @@ def _combined(charts: _Charts, overrides: tuple[Override, ...]) -> ClinicalData:
 
 
 def read_centre_data(
-    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment]
+    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
 ) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
     """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
     from chartline.mapping.amendments import apply_amendments
@@ -220,7 +224,7 @@ def read_centre_data(
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.sources.read import read_centre
 
-    unamended = read_centre(folder, mapping.sources, mapping.ignore_files)
+    unamended = read_centre(folder, mapping.sources, mapping.ignore_files, asked)
     try:
         source, applied, outdated = apply_amendments(unamended, amendments)
     except AmendmentError:
@@ -234,6 +238,13 @@ def read_centre_data(
         source, applied, _ = apply_amendments(unamended, [a for a in amendments if a.amendment_id not in left])
         data, found = map_centre(source, mapping)
     return data, found, source, applied, outdated
+
+
+def asked_of(protocol: Protocol, mapping: CentreMapping) -> Asked:
+    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped."""
+    from chartline.sources.asked import Asked
+
+    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables))
 
 
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:
