@@ -237,9 +237,9 @@ def checks() -> list[str]:
         for rule in (r for r, _ in rules().values() if r.group is group):
             topics = ", ".join(sorted(rule.topics)) or "-"
             parameters = ", ".join(f"`{k}: {v}`" for k, v in rule.parameters.items()) or "-"
-            rows.append((f"`{rule.id}`", rule.sentence, rule.asks, rule.severity, topics, parameters))
+            rows.append((f"`{rule.id}`", rule.sentence, rule.asks, rule.severity, topics, rule.scope, parameters))
         if rows:
-            head = ("check", "what holds in sound data", "what is asked", "severity", "topics", "parameters")
+            head = ("check", "what holds in sound data", "what is asked", "severity", "topics", "scope", "parameters")
             out += [f"### {group}", "", *table(head, rows), ""]
     return out[:-1]
 

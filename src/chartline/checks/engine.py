@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
 from chartline.checks import rules as rules_folder
 from chartline.checks.context import Context, Grade
-from chartline.checks.model import Finding, Rule
+from chartline.checks.model import Finding, Rule, Scope
 from chartline.checks.own import find_own, rule_of
 from chartline.checks.wording import queries_of
 from chartline.core.clinical import ClinicalData
@@ -48,25 +48,32 @@ def check_data(
     counts_window: tuple[int, int] | None = None,
     grade: Grade | None = None,
     centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
+    scope: Scope | None = None,
 ) -> list[Query]:
-    """Run every rule that the protocol leaves on.
+    """Run every rule that the protocol leaves on; with `scope` those of one scope alone.
 
     `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
     its response rule set; None where that asks for no counts. `grade` gives the grades of laboratory values under the
     protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them. `centre_checks`
-    are the checks that centres wrote in their mappings, by centre; each is run on its centre alone.
+    are the checks that centres wrote in their mappings, by centre; each is run on its centre alone. A large study may
+    be checked in parts: `Scope.SUBJECT` on each part of its subjects and `Scope.STUDY` on all of them give together
+    what one call gives.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
     _own_names(protocol.own_checks, "own_checks")
     context = Context(data, protocol, counts_window, grade)
-    found = [(rule, find(context, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings]
-    found += [(rule_of(own), find_own(context, own)) for own in protocol.own_checks]
+    wanted = [
+        (rule, partial(find, context, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings
+    ]
+    wanted += [(rule_of(own), partial(find_own, context, own)) for own in protocol.own_checks]
     for centre, checks in (centre_checks or {}).items():
-        found += [(rule_of(own), find_own(context, own, centre)) for own in checks]
+        wanted += [(rule_of(own), partial(find_own, context, own, centre)) for own in checks]
     queries: dict[str, Query] = {}
-    for rule, findings in found:
-        for query in queries_of(rule, findings, data.origins, data.study_days):
+    for rule, find in wanted:
+        if scope not in (None, rule.scope):
+            continue
+        for query in queries_of(rule, find(), data.origins, data.study_days):
             queries.setdefault(query.id, query)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 

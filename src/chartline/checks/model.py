@@ -1,4 +1,4 @@
-"""Rule, Group, Finding and Cell: what a check declares, and what it hands to the engine.
+"""Rule, Group, Scope, Finding and Cell: what a check declares, and what it hands to the engine.
 
 In: nothing. Out: the small types every module of `checks/rules/` is written in. A rule finds and says;
 it never changes a value, never decides which of two values is right, and never raises for a data problem.
@@ -28,13 +28,26 @@ class Group(StrEnum):
     OWN = "Rules of the study"
 
 
+class Scope(StrEnum):
+    """How far a rule looks for one finding.
+
+    A rule of scope SUBJECT finds the same whatever other subjects there are, so it may be run on any part of them (a
+    partition of a large study); one of scope STUDY holds subjects or centres against each other, or asks a centre once
+    for all of its patients, and needs them together.
+    """
+
+    SUBJECT = "subject"
+    STUDY = "study"
+
+
 @dataclass(frozen=True)
 class Rule:
     """One data check, as people read it.
 
     `sentence` says what must hold in sound data; `asks` what the centre is asked when it does not; `severity` and
     `topics` are those of a finding that states none of its own. `parameters` are the thresholds that a protocol
-    may change (`checks: {<id>: {<parameter>: value}}`), with their defaults.
+    may change (`checks: {<id>: {<parameter>: value}}`), with their defaults. `scope` says whether the records of one
+    subject are all that it looks at.
     """
 
     id: str
@@ -44,6 +57,7 @@ class Rule:
     topics: frozenset[Topic]
     asks: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    scope: Scope = Scope.SUBJECT
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="ae_recovered_undated",
     group=Group.TOXICITY,
+    scope=Scope.STUDY,
     sentence="An adverse event that has recovered has an end date.",
     severity=Severity.WARN,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

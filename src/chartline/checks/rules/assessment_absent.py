@@ -11,12 +11,13 @@ import polars as pl
 
 from chartline.checks.completeness import lacking, treated
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="assessment_absent",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A treated patient who lived for 60 days has an assessment on treatment.",
     severity=Severity.WARN,
     topics=frozenset({Topic.RESPONSE}),

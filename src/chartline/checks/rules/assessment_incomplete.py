@@ -11,12 +11,13 @@ import polars as pl
 
 from chartline.checks.completeness import lacking
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="assessment_incomplete",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="An assessment on treatment has marrow blasts, blood blasts and extramedullary disease.",
     severity=Severity.WARN,
     topics=frozenset({Topic.RESPONSE}),

@@ -13,12 +13,13 @@ import polars as pl
 from chartline.checks.completeness import lacking, small
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="baseline_laboratory_absent",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A test that a safety flag judges against its baseline has a value before the first dose.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -12,13 +12,14 @@ import polars as pl
 
 from chartline.checks.completeness import characteristics, lacking
 from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.condition import parse_condition
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="baseline_missing",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="What Table 1 of the protocol prints is recorded of every treated patient.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

@@ -13,7 +13,7 @@ import polars as pl
 
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.clinical import variables
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -21,6 +21,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="centre_blanks",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="A centre leaves no more values blank than the others.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.BASELINE}),

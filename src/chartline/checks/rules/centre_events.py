@@ -13,13 +13,14 @@ import polars as pl
 
 from chartline.checks.comparisons import apart
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="centre_events",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="A centre records as many adverse events a patient as the others.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.ADVERSE_EVENTS}),

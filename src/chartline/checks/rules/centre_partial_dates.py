@@ -12,13 +12,14 @@ import polars as pl
 
 from chartline.checks.comparisons import apart
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, Scope, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="centre_partial_dates",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="A centre's dates are as complete as those of the others.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.FOLLOW_UP}),

@@ -15,13 +15,14 @@ import polars as pl
 
 from chartline.checks.comparisons import fisher
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="centre_responders",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="The share of recorded responders at a centre is that of the other centres.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.RESPONSE}),

@@ -17,13 +17,14 @@ import polars as pl
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="centre_values_alike",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="Laboratory values of a centre's patients are no more alike than those elsewhere.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -12,13 +12,14 @@ import polars as pl
 from chartline.checks.completeness import lacking, small
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import RECOVERY_TESTS, laboratory_test
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.dates import first_day
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="counts_absent",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A marrow in remission has neutrophils and platelets in the days that decide CR against CRi.",
     severity=Severity.WARN,
     topics=frozenset({Topic.COUNTS}),

@@ -14,13 +14,14 @@ import polars as pl
 
 from chartline.checks.columns import DATE, column_finding, dates_of
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="date_system",
     group=Group.DATES,
+    scope=Scope.STUDY,
     sentence="A centre's samples, marrows and adverse events are not four years and a day from the treatment.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.checks.columns import DATE, column_finding, dates_of
 from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -23,6 +23,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="days_never_above_12",
     group=Group.DATES,
+    scope=Scope.STUDY,
     sentence="Some of a centre's dates have a day after the 12th of the month.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

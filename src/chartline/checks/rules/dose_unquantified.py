@@ -10,12 +10,13 @@ import polars as pl
 
 from chartline.checks.completeness import lacking
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="dose_unquantified",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A dose of the index drug has an amount, mg/m2 or mg.",
     severity=Severity.WARN,
     topics=frozenset({Topic.EXPOSURE}),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from chartline.checks.completeness import characteristics, lacking
 from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.condition import parse_condition
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="eligibility_unknown",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="Whatever an eligibility criterion of the protocol needs is recorded of every treated patient.",
     severity=Severity.WARN,
     topics=frozenset({Topic.ELIGIBILITY}),

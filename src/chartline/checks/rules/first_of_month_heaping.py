@@ -16,13 +16,14 @@ import polars as pl
 from chartline.checks.binomial import chance_of_at_least
 from chartline.checks.columns import DATE, chance_words, column_finding, dates_of
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="first_of_month_heaping",
     group=Group.DATES,
+    scope=Scope.STUDY,
     sentence="A centre's dates are not on the first or the 15th of a month more often than chance allows.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run as collect
 from chartline.core.query import Severity, Topic
@@ -23,6 +23,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="frozen_values",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="A laboratory value does not repeat itself to the last digit day after day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -25,13 +25,14 @@ from chartline.checks.laboratory import (
     likely_slips,
     value_cells,
 )
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="lab_implausible",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="A laboratory value lies within the bounds of the possible.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

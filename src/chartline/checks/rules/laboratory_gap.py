@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -21,6 +21,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="laboratory_gap",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="Between two doses that are weeks apart there is a laboratory value.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -12,13 +12,14 @@ import polars as pl
 
 from chartline.checks.columns import column_finding
 from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="last_contact_shared",
     group=Group.DATES,
+    scope=Scope.STUDY,
     sentence="A centre's living patients were not all last known alive on the same day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

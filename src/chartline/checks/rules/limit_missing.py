@@ -13,7 +13,7 @@ import polars as pl
 
 from chartline.checks.context import Context
 from chartline.checks.laboratory import LIVER_TESTS, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 _SHOWN = 3
@@ -21,6 +21,7 @@ _SHOWN = 3
 RULE = Rule(
     id="limit_missing",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A liver test that a centre sends has an upper limit of normal.",
     severity=Severity.WARN,
     topics=frozenset({Topic.LIVER}),

@@ -14,7 +14,7 @@ import polars as pl
 
 from chartline.checks.context import Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -23,6 +23,7 @@ from chartline.core.sentences import counted
 RULE = Rule(
     id="limits_apart",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="The upper limits of normal of one test at one centre are alike.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test, laboratory_tests
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -23,6 +23,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="limits_of_other_unit",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="Upper limits of normal are in the unit of the values.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

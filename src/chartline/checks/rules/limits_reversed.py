@@ -12,7 +12,7 @@ import polars as pl
 
 from chartline.checks.context import Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 from chartline.core.sentences import counted
@@ -20,6 +20,7 @@ from chartline.core.sentences import counted
 RULE = Rule(
     id="limits_reversed",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="A lower limit of normal is below the upper one.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -11,7 +11,7 @@ import polars as pl
 
 from chartline.checks.completeness import cell_of, treated
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.condition import parse_condition
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -19,6 +19,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="lines_absent",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A patient treated before has the earlier lines of therapy listed.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BASELINE}),

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.persons import persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -20,6 +20,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="panel_copied",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="Two patients do not have the same results of one day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -15,13 +15,14 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="panel_repeated",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="The laboratory values of one day are not all those of another day.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -10,13 +10,14 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, days
-from chartline.checks.model import Finding, Group, Rule, cell
+from chartline.checks.model import Finding, Group, Rule, Scope, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="response_without_marrow",
     group=Group.RESPONSE,
+    scope=Scope.STUDY,
     sentence="A recorded remission has a marrow near it.",
     severity=Severity.WARN,
     topics=frozenset({Topic.RESPONSE}),

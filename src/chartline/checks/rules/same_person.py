@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.persons import persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -22,6 +22,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="same_person",
     group=Group.IDENTITY,
+    scope=Scope.STUDY,
     sentence="A person stands in a centre's file once.",
     severity=Severity.WARN,
     topics=frozenset({Topic.IDENTITY}),

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.persons import FACTS, pair_code, persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -23,6 +23,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="same_person_elsewhere",
     group=Group.IDENTITY,
+    scope=Scope.STUDY,
     sentence="Records of two centres that nearly agree in birth, sex, first dose and diagnosis are one person's.",
     severity=Severity.WARN,
     topics=frozenset({Topic.IDENTITY}),

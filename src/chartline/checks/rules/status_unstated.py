@@ -11,13 +11,14 @@ import polars as pl
 
 from chartline.checks.completeness import treated
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="status_unstated",
     group=Group.COMPLETENESS,
+    scope=Scope.STUDY,
     sentence="A centre that says of its patients whether they died or relapsed says it of each.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),

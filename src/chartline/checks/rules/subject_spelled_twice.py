@@ -11,13 +11,14 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="subject_spelled_twice",
     group=Group.IDENTITY,
+    scope=Scope.STUDY,
     sentence="A patient's number is spelled in one way.",
     severity=Severity.WARN,
     topics=frozenset({Topic.IDENTITY}),

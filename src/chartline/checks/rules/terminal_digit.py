@@ -19,13 +19,14 @@ import polars as pl
 from chartline.checks.comparisons import uneven_digits
 from chartline.checks.context import Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="terminal_digit",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="The last digits of a centre's measured values are about as frequent as each other.",
     severity=Severity.NOTE,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -14,7 +14,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test, likely_slips, unit_factors, value_cells
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -22,6 +22,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="unit_mismatch",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="A laboratory number agrees with its unit and the patient's other values.",
     severity=Severity.WARN,
     topics=frozenset({Topic.LIVER}),

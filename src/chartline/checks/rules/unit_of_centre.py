@@ -14,7 +14,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -22,6 +22,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="unit_of_centre",
     group=Group.CENTRES,
+    scope=Scope.STUDY,
     sentence="A test at one centre is in the unit of the other centres.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

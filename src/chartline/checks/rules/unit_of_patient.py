@@ -18,7 +18,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -26,6 +26,7 @@ from chartline.core.query import Severity, Topic
 RULE = Rule(
     id="unit_of_patient",
     group=Group.LABORATORY,
+    scope=Scope.STUDY,
     sentence="A patient's values of a test are in the unit of the centre's other patients.",
     severity=Severity.WARN,
     topics=frozenset({Topic.BLOOD_COUNTS}),

@@ -17,13 +17,14 @@ import polars as pl
 from chartline.checks.binomial import chance_of_at_least, chance_of_at_most
 from chartline.checks.columns import DATE, chance_words, column_finding, dates_of
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
     id="weekend_heaping",
     group=Group.DATES,
+    scope=Scope.STUDY,
     sentence="A centre's dates are not on weekends more often than chance allows, and its deaths not less often.",
     severity=Severity.WARN,
     topics=frozenset({Topic.FOLLOW_UP}),
