@@ -95,6 +95,15 @@ def treatment_variables() -> list[str]:
     return table(("variable", "label", "where declared"), rows)
 
 
+def event_tables() -> list[str]:
+    """The tables of the OMOP CDM that a selection can look into."""
+    from chartline.protocol.selection import EVENT_COLUMNS
+
+    rows = [(f"`{n}`", f"`{c.concept}`", f"`{c.day}`", f"`{c.source_value}`" if c.source_value else "none")
+            for n, c in EVENT_COLUMNS.items()]  # fmt: skip
+    return table(("table", "concept", "day", "source value"), rows)
+
+
 def schedules() -> list[str]:
     """The shipped dosing schedules, plan by plan and limit by limit."""
     from chartline.derive.rule_set import available_rule_sets, load_rule_set
@@ -412,7 +421,7 @@ _DIRECTIVES: dict[str, Callable[..., list[str]]] = {
     for f in (
         *(adsl_variables, endpoints, criteria, mrd_definitions, syndromes, grading, checks, severities, statistics),
         *(domains, laboratory, treatment_variables, schedules, units, cell_queries, commands, exit_codes, assertions),
-        *(answer_words, query_states, log_events, captured),
+        *(answer_words, query_states, log_events, captured, event_tables),
     )
 }
 

@@ -22,6 +22,7 @@ from chartline.protocol.multiverse import Multiverse
 from chartline.protocol.own_checks import OwnCheck, named_once
 from chartline.protocol.reporting import Characteristic, Headline, Published, Report
 from chartline.protocol.response import Mrd, Response
+from chartline.protocol.selection import ConceptSet, Selection
 from chartline.protocol.toxicity import LabComponent, Laboratory, SafetyFlag, Syndrome
 from chartline.protocol.treatment import EventSource, IndexEvent, PriorTherapy, Transplant, Treatment
 
@@ -171,6 +172,16 @@ class Protocol(Declared):
         description="What day 0 is where it is not the first dose of a drug. Wherever the names of this format say "
         "`first_dose`, this event is meant; there are then no doses, cycles and no last dose.",
         examples=[{"label": "diagnosis", "from": "MH", "where": "MHCAT == 'DIAGNOSIS'"}],
+    )
+    concept_sets: dict[str, ConceptSet] = Field(
+        {},
+        description="Codes that mean one thing, by name; what a selection in an OMOP database is made of.",
+        examples=[{"b_all": {"label": "B-cell ALL", "concepts": [{"vocabulary": "SNOMED", "code": "277571004"}]}}],
+    )
+    selection: Selection | None = Field(
+        None,
+        description="Who is read from an OMOP database; everybody if not given.",
+        examples=[{"index": {"table": "drug_exposure", "concepts": "inotuzumab", "from": "2017-02-01"}}],
     )
     partial_dates: PartialPolicy = Field(
         PartialPolicy.MID,

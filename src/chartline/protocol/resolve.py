@@ -38,6 +38,7 @@ from chartline.protocol.names import COHORT_VARIABLES, DERIVED_VARIABLES, adsl_t
 from chartline.protocol.place import Place, check_known
 from chartline.protocol.reporting import Headline, Published
 from chartline.protocol.resolve_treatment import resolve_treatment
+from chartline.protocol.selection import resolve_selection
 from chartline.protocol.toxicity import AeComponent, LabComponent
 from chartline.protocol.treatment_names import treatment_variables
 
@@ -88,6 +89,7 @@ def resolve(p: Protocol, file: str) -> None:
     if p.prior_therapy and p.prior_therapy.lines.source in domains:
         _condition(p.prior_therapy.lines.where, domains[p.prior_therapy.lines.source], top.at("prior_therapy", "lines"))
     resolve_treatment(p, top)
+    resolve_selection(p, top)
     for name, event in p.milestones.items():
         _dated_event(name, event, p, domains, top.at("milestones", name))
     _has_doses(p, top)
