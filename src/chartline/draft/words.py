@@ -53,6 +53,7 @@ _STOP = frozenset(
 _DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}[A-Za-z]?\b\.?")  # S.G.O.T.
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VERSION = re.compile(r"v\d")  # CTCAE v5
+_DAYS = re.compile(r"\b(\d{1,2})d\b")  # 7d
 _FUZZY = 87.0
 
 
@@ -72,7 +73,7 @@ def plain(text: str) -> list[str]:
     text = _DOTTED.sub(lambda m: m[0].replace(".", ""), text)
     text = _CAMEL.sub(" ", text).lower().replace("ß", "ss").replace("::", "").replace("≥", ">=")
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return re.findall(r"[a-z0-9]+|%", text)
+    return re.findall(r"[a-z0-9]+|%", _DAYS.sub(r"\1 day", text))
 
 
 class Words:
