@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chartline.draft.coded.composite import split_text
 from chartline.draft.codes import Codes
-from chartline.draft.composite import split_text
 from chartline.draft.dates import Verdict, judge
-from chartline.draft.headings import find_unit, take_apart
-from chartline.draft.layout import Layout, find_layout
+from chartline.draft.find.layout import Layout, find_layout
+from chartline.draft.flat.headings import find_unit, take_apart
 from chartline.draft.model import Target
 from chartline.draft.profile import profile_cells
 from chartline.draft.study import Study

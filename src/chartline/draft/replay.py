@@ -15,7 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from chartline.draft.codes import type_of
-from chartline.draft.discover import Found, discover
+from chartline.draft.find.discover import discover
+from chartline.draft.find.found import Found
 from chartline.draft.known import target_of
 from chartline.draft.model import Column, Draft
 from chartline.mapping.blocks import Block, Plan, plan

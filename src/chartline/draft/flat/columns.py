@@ -10,54 +10,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from chartline.core.clinical import variables
 from chartline.core.identifiers import Kind, find_identifier
 from chartline.draft.codes import Codes, type_of
-from chartline.draft.headings import Head, take_apart, without_modifiers
+from chartline.draft.flat.confidence import EMPTY, SIGNED, Candidate, by_words
+from chartline.draft.flat.headings import Head, take_apart, without_modifiers
+from chartline.draft.flat.model import FlatTable
+from chartline.draft.flat.values import kind_fit, unit_fit
 from chartline.draft.known import Known
 from chartline.draft.model import IDENTIFIER, Column, Proposal, Target
-from chartline.draft.profile import Profile
 from chartline.draft.study import Study
-from chartline.draft.units import giga
 from chartline.mapping import units
-from chartline.mapping.blocks import RANGE_VARIABLES
-from chartline.mapping.words import tests
 
 _LEAST = 0.42  # words that fit less are not mentioned
 _WEIGHT_CONTEXT, _WEIGHT_VALUES = 0.15, 0.10
-_MOST_BY_CONTEXT = 0.88  # the words alone do not decide, so this is never certain
 _NEEDS_COMPANY = frozenset({"MH PRIOR LINE", "CM", "AE", "EX"})  # contexts that one column alone does not make
-_EMPTY = 0.8  # of a column without any value
-
-
-@dataclass
-class FlatTable:
-    """A table as it is read: columns in order, each with its heading, profile, choices and title of its group."""
-
-    name: str
-    columns: list[Column]
-    choices: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # column -> code -> label
-    box: Mapping[str, str] = field(default_factory=dict)  # check box -> the label of its choice
-    titles: Mapping[str, str] = field(default_factory=dict)
-    stated_units: Mapping[str, str] = field(default_factory=dict)
-    heads: dict[str, Head] = field(default_factory=dict)
-
-
-@dataclass
-class _Candidate:
-    target: Target
-    words: float  # how well the heading fits
-    values: float  # how well the values fit
-    recognised: float
-    phrase: str
-    modifiers: frozenset[str]
-    score: float = 0.0
-
-    @property
-    def fit(self) -> float:
-        return self.words * self.values
 
 
 def propose(table: FlatTable, study: Study, codes: Codes, known: Known, subject: str | None) -> None:
@@ -120,16 +87,16 @@ class _Proposer:
 
     # candidates -----------------------------------------------------------------------------------------------------
 
-    def _candidates(self, group: list[Column]) -> list[_Candidate]:
+    def _candidates(self, group: list[Column]) -> list[Candidate]:
         """Return what the columns of one template may mean, the best words first."""
         head = self.table.heads[group[0].name]
         fits = self._fits(head, group[0])
-        out: list[_Candidate] = []
+        out: list[Candidate] = []
         for target, (fit, phrase, modifiers) in fits.items():
             target = _limit(target, modifiers)
             values = min(self._values_fit(target, head, c) for c in group)
             recognised = max(self._recognised(target, c) for c in group)
-            out.append(_Candidate(target, fit, values, recognised, phrase, modifiers))
+            out.append(Candidate(target, fit, values, recognised, phrase, modifiers))
         return [c for c in out if c.fit >= _LEAST * 0.8]
 
     def _fits(self, head: Head, column: Column) -> dict[Target, tuple[float, str, frozenset[str]]]:
@@ -162,8 +129,8 @@ class _Proposer:
             return 1.0 if type_of(target) == "flag" or target.domain == "FA" or target.item == "EMD SITE" else 0.4
         if target.variable == "LBORRESU":
             return 1.0 if sum(units.is_known(v) for v in p.values) >= 0.5 * len(p.values) else 0.3
-        unit = _unit_fit(target, head.unit)
-        return unit * _kind_fit(target, p, self._recognised(target, c), self.words.kinds.get(target, ""))
+        unit = unit_fit(target, head.unit)
+        return unit * kind_fit(target, p, self._recognised(target, c), self.words.kinds.get(target, ""))
 
     def _recognised(self, target: Target, c: Column) -> float:
         if not self.codes.coded(target) or c.profile.kind == "date" or not c.profile.counts:
@@ -177,7 +144,7 @@ class _Proposer:
         stem: str,
         keys: Sequence[str],
         together: Mapping[str, list[Column]],
-        found: Mapping[str, list[_Candidate]],
+        found: Mapping[str, list[Candidate]],
     ) -> dict[str, float]:
         """Return context -> how much a group of columns is about it, from 0 to 1."""
         named = self.words.context_of(stem) if stem and not stem.startswith(("cycle", "n")) else {}
@@ -203,10 +170,10 @@ class _Proposer:
         self,
         keys: Sequence[str],
         together: Mapping[str, list[Column]],
-        found: Mapping[str, list[_Candidate]],
+        found: Mapping[str, list[Candidate]],
         weights: Mapping[str, float],
     ) -> None:
-        ranked: dict[str, list[_Candidate]] = {}
+        ranked: dict[str, list[Candidate]] = {}
         for key in keys:
             column = together[key][0]
             title = self.words.context_of(self.table.titles.get(column.name, ""))
@@ -224,12 +191,12 @@ class _Proposer:
 
     def _possible(
         self,
-        c: _Candidate,
-        rivals: Sequence[_Candidate],
+        c: Candidate,
+        rivals: Sequence[Candidate],
         weights: Mapping[str, float],
         title: Mapping[str, float],
         keys: Sequence[str],
-        found: Mapping[str, list[_Candidate]],
+        found: Mapping[str, list[Candidate]],
     ) -> bool:
         """Whether a target can stand here at all: limits need a sheet of limits; `bilirubin` is an item of VOD only on
         a form, in a group or under a heading of VOD."""
@@ -250,7 +217,7 @@ class _Proposer:
         self,
         key: str,
         group: list[Column],
-        ranked: list[_Candidate],
+        ranked: list[Candidate],
         taken: dict[tuple[Target, frozenset[str], str], str],
     ) -> None:
         head = self.table.heads[group[0].name]
@@ -265,14 +232,14 @@ class _Proposer:
                 c.role, c.reason, c.confidence = "open", why, 0.3 if ranked else 0.0
             return
         best = free[0]
-        confidence, why = _confidence(best, free[1:], self.words.also)
+        confidence, why = by_words(best, free[1:], self.words.also)
         if best is not ranked[0]:
             confidence, why = min(confidence, 0.55), f"{why}; {ranked[0].target.said} is another column"
         if signed and signed[0] == best.target:
-            confidence, why = max(confidence, 0.93), f"as {signed[1]}"
+            confidence, why = max(confidence, SIGNED), f"as {signed[1]}"
         taken[best.target, best.modifiers, head.stem] = group[0].heading
         for c in group:
-            sure = min(confidence, _EMPTY) if c.profile.kind == "empty" else confidence
+            sure = min(confidence, EMPTY) if c.profile.kind == "empty" else confidence
             targets = [best.target, *([self.words.also[best.target]] if best.target in self.words.also else [])]
             c.role, c.reason, c.confidence = "value", why, sure
             c.proposals = [Proposal(t, sure, why) for t in targets]
@@ -291,64 +258,3 @@ def _limit(target: Target, modifiers: frozenset[str]) -> Target:
 def _many(target: Target) -> bool:
     """Sites of extramedullary disease may stand in several columns, one a site."""
     return target.item == "EMD SITE"
-
-
-def _unit_fit(target: Target, unit: str) -> float:
-    if not unit:
-        return 1.0
-    if target.domain == "LB" and target.item:
-        standard = tests()[target.item][1]
-        return 1.0 if units.factor(giga(unit, standard), standard, target.item) is not None else 0.5
-    known = RANGE_VARIABLES if target.domain == "RANGE" else variables()[target.domain]
-    standard = known[target.variable].unit
-    if not standard:
-        return 1.0
-    return 1.0 if standard == "(by test)" or units.factor(unit, standard) is not None else 0.4
-
-
-def _kind_fit(target: Target, p: Profile, recognised: float, kind: str) -> float:
-    if p.kind == "empty":
-        return 1.0
-    of = type_of(target)
-    number = p.kind == "number"
-    like_date = p.verdict.like >= 0.5 * sum(p.counts.values())
-    if of == "date":
-        if p.kind == "date" or (like_date and not number):
-            return 1.0
-        years = number and all(1900 <= n <= 2100 for n in p.numbers)
-        serial = number and all(20_000 <= n <= 60_000 for n in p.numbers)
-        return 0.9 if (years and target.variable == "BRTHDTC") or serial else 0.7 if years else 0.5 if number else 0.2
-    if p.kind == "date":
-        return 0.2
-    if of in ("number", "integer") or kind == "number":
-        share = len(p.numbers) / sum(p.counts.values()) if number else 0.0
-        return 1.0 if number else 0.5 if share > 0.5 else 0.4
-    if of == "flag" or kind == "flag":
-        if recognised >= 0.5:
-            return 1.0
-        return 0.75 if number and len(p.counts) <= 3 else 0.35
-    if of == "code" or kind == "words":
-        if recognised >= 0.5:
-            return 1.0
-        if target.variable in ("CMCAT", "EXTRT", "PRTRT", "MHCAT", "LBTESTCD", "TESTCD"):
-            return 0.85 if not number else 0.3
-        return (0.75 if len(p.counts) <= 3 else 0.45) if number else 0.85 if recognised > 0 or kind == "words" else 0.6
-    return 0.6 if number and target.domain != "FA" else 1.0
-
-
-def _confidence(best: _Candidate, others: Sequence[_Candidate], also: Mapping[Target, Target]) -> tuple[float, str]:
-    """Return how sure the best candidate is, and why, in words."""
-    said = f"the heading is `{best.phrase}`" if best.words >= 0.95 else f"the heading resembles `{best.phrase}`"
-    sure = 0.97 * best.fit
-    rival = next((o for o in others if also.get(best.target) != o.target and also.get(o.target) != best.target), None)
-    if best.values < 1 and type_of(best.target) == "date":
-        said += (
-            "; its cells are numbers: days counted from an event (see `days_from`), or day numbers of a spreadsheet?"
-        )
-    elif best.values < 1:
-        said += "; its values are not quite of that kind"
-    if rival is None or rival.fit < 0.9 * best.fit:
-        return round(min(sure, 0.97), 2), said
-    gap = best.score - rival.score
-    sure = min(sure, _MOST_BY_CONTEXT, 0.5 + 2.5 * gap)
-    return round(sure, 2), f"{said}; {rival.target.said} is called so too, and the columns around it decide"

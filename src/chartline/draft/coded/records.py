@@ -1,4 +1,4 @@
-"""Records that FHIR and OMOP make alike: a fact of the history, a state of the patient, a measure.
+"""Records that FHIR and OMOP make alike: a fact of the history, a state of the patient, a measure, tests, MRD, doses.
 
 In: one kind of row, what it means, and the columns of its value and date. Out: a record block in the table's
 bookkeeping; False where the rows hold nothing that can be read.
@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chartline.draft.keyed import KeyedTable, Kind, Meaning
+import polars as pl
+
+from chartline.draft.coded.kinds import Kind, Meaning
+from chartline.draft.coded.table import KeyedTable
+from chartline.draft.fold import Spec
 from chartline.draft.model import Target
 
 
 def make_history(
     k: KeyedTable, kind: Kind, m: Meaning, value: str | None, where: dict[str, Any], unit: str = ""
 ) -> bool:
-    if value is None or m.target is None:
+    if value is None:
         return False
     target = Target("MH", m.target.item, "MHORRES")
     variables: dict[str, Any] = {
@@ -34,7 +38,6 @@ def make_history(
 def make_status(
     k: KeyedTable, kind: Kind, m: Meaning, value: str | None, date: str | None, where: dict[str, Any]
 ) -> bool:
-    assert m.target is not None
     variable = m.target.variable
     variables: dict[str, Any] = {}
     if variable in ("RELAPSE", "RELDTC", "RELTYPE"):
@@ -69,15 +72,56 @@ def make_status(
 def make_measure(
     k: KeyedTable, kind: Kind, m: Meaning, value: str | None, where: dict[str, Any], unit: dict[str, Any] | None = None
 ) -> bool:
-    if value is None or m.target is None:
+    if value is None:
         return False
     k.use(value, m.target, m.confidence, m.reason, kind.key)
     k.add("DM", {m.target.variable: {"column": value, **unit} if unit else value}, where)
     return True
 
 
-def terms_in(k: KeyedTable, target: Target, text: str) -> list[Any]:
+def make_tests(
+    k: KeyedTable, labs: list[tuple[Kind, Target]], key: str, text: str | None, reason: str, confidence: float
+) -> Spec:
+    """Return how a mapping reads which laboratory test a row is; `text` is the column that says it in words."""
+    test = Target("LB", "", "LBTESTCD")
+    words: dict[str, list[str]] = {}
+    for kind, target in labs:
+        words.setdefault(target.item, []).append(kind.key)
+    k.use(key, test, confidence, f"the code says which laboratory test, {reason}", "laboratory tests")
+    out: Spec = {"column": key, "codes": k.fixed(test, key, words, reason, confidence)}
+    if text is not None and text != key:
+        out["display"] = text
+        k.select(text)
+    return out
+
+
+def assay_and_specimen(k: KeyedTable, kind: Kind, key: str) -> Spec:
+    """Return the assay and the specimen of an MRD sample, where the words of its code name one of each."""
+    out: Spec = {}
+    for variable in ("MRDASSAY", "MRDSPEC"):
+        target = Target("RS", "", variable)
+        terms = {term for text in kind.texts for term in _terms_in(k, target, text)}
+        if len(terms) == 1:
+            reason = "the words of the code say so"
+            out[variable] = {"column": key, "codes": k.fixed(target, key, {terms.pop(): [kind.key]}, reason, 0.85)}
+            k.use(key, target, 0.85, reason, kind.key)
+    return out
+
+
+def dose_of_text(k: KeyedTable, name: str, rows: pl.Series) -> Spec:
+    """A text may say cycle, day and dose by surface: `C1D8 0.5 mg/m2`."""
+    out: Spec = {}
+    of = {"dose_cycle": "EXCYCLE", "dose_day": "EXCYDAY", "dose_m2": "EXDOSM2"}
+    for part in k.parts(name, rows) if k.has(name) else []:
+        if part.kind in of:
+            target = Target("EX", "", of[part.kind])
+            out[target.variable] = k.extract(name, part, target)
+            k.use(name, target, 0.88, "the text says cycle, day or dose", "doses of the index drug")
+    return out
+
+
+def _terms_in(k: KeyedTable, target: Target, text: str) -> list[str]:
     """Return the terms of a target that words of a text name."""
     words = k.centre.study.words.canonical(text)
     tries = {" ".join(words[i:j]): 1 for i in range(len(words)) for j in range(i + 1, min(len(words), i + 3) + 1)}
-    return [w for w in k.centre.codes.translate(target, tries) if w.sure]
+    return [w.term for w in k.centre.codes.translate(target, tries) if w.sure]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chartline.draft.headings import find_unit
+from chartline.draft.flat.headings import find_unit
 
 Cell = tuple[str | None, str | None]  # text, kind
 Row = Sequence[Cell]

@@ -81,6 +81,8 @@ def _head(text: str, numbers: list[re.Match[str]], groups: frozenset[str], words
     head.alternatives = tuple(
         w for t in (_BRACKETS.sub(" ", without), rest) if (w := words.canonical(t)) and w != head.words
     )
+    if (short := without_window(head.words)) != head.words:
+        head.alternatives += (short,)
     if not head.words and head.alternatives:
         head.words, head.alternatives = head.alternatives[-1], head.alternatives[:-1]
     head.modifiers = frozenset(m for m in MODIFIERS if _modified(head.words, words.marks[m]))
@@ -116,6 +118,14 @@ def _counter(raw: str, canonical: tuple[str, ...], words: Words) -> str:
     return "n"
 
 
+def without_window(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out how far back is asked: `RBC transfusion 7 day` is `RBC transfusion`, and `day 8` stays."""
+    for i in range(1, len(words) - 1):
+        if words[i].isdigit() and words[i + 1] == "day":
+            return words[:i] + words[i + 2 :]
+    return words
+
+
 def _modified(words: tuple[str, ...], phrases: list[tuple[str, ...]]) -> bool:
     return any(_inside(p, words) for p in phrases)
 
@@ -133,7 +143,7 @@ def without_modifiers(head: Head, words: Words) -> tuple[str, ...]:
                 if tuple(rest[i : i + len(phrase)]) == phrase:
                     del rest[i : i + len(phrase)]
                     break
-    return tuple(rest)
+    return without_window(tuple(rest))
 
 
 def find_unit(text: str) -> tuple[str, str]:
