@@ -97,3 +97,17 @@ class LockError(StudyError):
 
     code = "lock"
     exit_code = 16
+
+
+class MemoryShort(StudyError):
+    """The memory allowed (`--memory`) is not enough for the run as it was asked for."""
+
+    code = "memory"
+    exit_code = 17
+
+
+class WorkerLost(StudyError):
+    """A worker process of a run in parts died twice over the same piece of work."""
+
+    code = "worker"
+    exit_code = 18

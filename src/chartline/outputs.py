@@ -46,6 +46,45 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Hold an out folder for one run; a second run on it is refused while the first lives, and not after.
+
+    Raises `OutputError` where another run holds it. The claim is a lock of the system on `.<name>.busy`: it ends with
+    the process, whatever ends that.
+    """
+    import fcntl
+
+    out = out.absolute()
+    file = out.parent / f".{out.name}.busy"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            held = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.fstat(held).st_ino == file.stat().st_ino:
+                    break
+            os.close(held)  # its holder removed it between the two calls
+    except BlockingIOError:
+        who = os.read(held, 20).decode("ascii", "replace").strip()
+        os.close(held)
+        raise OutputError(
+            f"Another run is writing to this out folder (process {who or 'unknown'}).",
+            where=str(out),
+            do="wait until it has ended, or name another --out",
+        ) from None
+    except OSError as e:
+        raise _output_error(e, out) from e
+    try:
+        os.ftruncate(held, 0)
+        os.write(held, str(os.getpid()).encode())
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        os.close(held)
+
+
 def write_whole(file: Path, content: str | bytes) -> None:
     """Write a file that is there whole or not at all; a device or pipe is written as it is. Text is UTF-8.
 

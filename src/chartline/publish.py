@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
+    from chartline.cohort.model import Cohort
+    from chartline.core.clinical import ClinicalData
+    from chartline.derive.model import Adam
+    from chartline.mapping.amendments import Applied
+    from chartline.protocol.model import Protocol
     from chartline.results.multiverse import Multiverse
-    from chartline.study import StudyData, StudyRun
+    from chartline.study import Outcome, StudyData, StudyRun
 
 
 def write_queries(study: StudyData, folder: Path) -> None:
@@ -28,59 +35,78 @@ def write_queries(study: StudyData, folder: Path) -> None:
 
 
 def write_run(run: StudyRun, folder: Path) -> None:
+    write_numbers(run, folder)
+    write_listings(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied, folder)
+    write_cut(run.study.protocol, folder)
+
+
+def write_numbers(run: Outcome, folder: Path) -> None:
+    """What is not about single patients: queries, counts, results, the key numbers, and what was asserted."""
     import json
 
     import polars as pl
 
     from chartline.counts.serialise import counts_to_json
-    from chartline.derive.reviewed import DOMAIN
     from chartline.results.serialise import result_rows
-    from chartline.trace.adam import labels_of, published_tables
-    from chartline.trace.build import build_trace
-    from chartline.trace.definitions import definitions_of
-    from chartline.trace.told_days import SENTENCES
 
     write_queries(run.study, folder)
     (folder / "counts.json").write_text(counts_to_json(run.counts), encoding="utf-8")
     (folder / "headline.json").write_text(
         json.dumps(run.headline, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    definitions = json.dumps(
-        definitions_of(run.study.protocol, run.adam, run.study.data.study_days), indent=2, ensure_ascii=False
-    )
-    (folder / "definitions.json").write_text(definitions + "\n", encoding="utf-8")
     rows = pl.DataFrame(result_rows(run.results), infer_schema_length=None)
     _write_parquet(rows, folder / "results.parquet")
     _write_csv(rows, folder / "results.csv")
-    (folder / "adam").mkdir()
-    for name, computed in published_tables(run.study.data, run.adam, run.study.protocol.mrd).items():
-        table = run.study.data.study_days.texts(computed, *SENTENCES)  # ADMRD is made here
-        labels = json.dumps(labels_of(table, run.adam), ensure_ascii=False)
-        file = folder / "adam" / f"{name.lower()}.parquet"
-        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
-    if DOMAIN in run.adam.tables:
-        _write_parquet(run.adam[DOMAIN], folder / "adam" / "overrides.parquet")
-        _write_csv(run.adam[DOMAIN].drop("PLACE"), folder / "overrides.csv")
-    trace = build_trace(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied)
-    _write_parquet(trace, folder / "trace.parquet")
     write_assertions(run, folder)
-    write_cut(run, folder / "cut")
 
 
-def write_cut(run: StudyRun, folder: Path) -> None:
-    """What `chartline diff` needs besides: every mapped value with its cell, the protocol, who is withheld of what."""
+def write_listings(
+    data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol, applied: Sequence[Applied], folder: Path
+) -> None:
+    """What is about single patients, of all of them or of a part: `adam/`, trace, charted values, withheld; and the
+    definitions of what was derived."""
     import json
 
+    from chartline.derive.reviewed import DOMAIN
+    from chartline.trace.adam import labels_of, published_tables
+    from chartline.trace.build import build_trace
     from chartline.trace.charted import charted_values
+    from chartline.trace.definitions import definitions_of
+    from chartline.trace.told_days import SENTENCES
 
-    folder.mkdir()
-    _write_parquet(charted_values(run.study.data), folder / "charted.parquet")
-    _write_parquet(run.adam.withheld, folder / "withheld.parquet")
-    declared = run.study.protocol.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    (folder / "protocol.json").write_text(json.dumps(declared, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    definitions = json.dumps(definitions_of(protocol, adam, data.study_days), indent=2, ensure_ascii=False)
+    (folder / "definitions.json").write_text(definitions + "\n", encoding="utf-8")
+    (folder / "adam").mkdir()
+    for name, computed in published_tables(data, adam, protocol.mrd).items():
+        table = data.study_days.texts(computed, *SENTENCES)  # ADMRD is made here
+        labels = json.dumps(labels_of(table, adam), ensure_ascii=False)
+        file = folder / "adam" / f"{name.lower()}.parquet"
+        _write_parquet(table, file, metadata={"labels": labels, "dataset": name})
+    if DOMAIN in adam.tables:
+        _write_parquet(adam[DOMAIN], folder / "adam" / "overrides.parquet")
+        write_overrides(adam[DOMAIN], folder)
+    trace = build_trace(data, cohort, adam, protocol, applied)
+    _write_parquet(trace, folder / "trace.parquet")
+    (folder / "cut").mkdir()
+    _write_parquet(charted_values(data), folder / "cut" / "charted.parquet")
+    _write_parquet(adam.withheld, folder / "cut" / "withheld.parquet")
 
 
-def write_assertions(run: StudyRun, folder: Path) -> None:
+def write_overrides(overrides: pl.DataFrame, folder: Path) -> None:
+    _write_csv(overrides.drop("PLACE"), folder / "overrides.csv")
+
+
+def write_cut(protocol: Protocol, folder: Path) -> None:
+    """What `chartline diff` needs besides: the protocol."""
+    import json
+
+    declared = protocol.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    (folder / "cut" / "protocol.json").write_text(
+        json.dumps(declared, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def write_assertions(run: Outcome, folder: Path) -> None:
     """One row a comparison of an assertion; patients are named only where the report may name them."""
     import polars as pl
 

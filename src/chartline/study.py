@@ -72,13 +72,11 @@ class StudyData:
         ]
 
 
-@dataclass(frozen=True)
-class StudyRun:
-    """Everything of one run, still in memory."""
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a run comes to, without its patients."""
 
     study: StudyData
-    cohort: Cohort
-    adam: Adam
     counts: Counts
     results: Results
     curves: dict[str, dict[str, Curve]]  # analysis -> group -> curve
@@ -105,3 +103,11 @@ class StudyRun:
             return held
         first = f"{breached[0].assertion.sentence.rstrip('.')} ({breached[0].on})"
         return f"{held}, {len(breached)} BREACHED (see assertions.csv): {first}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRun(Outcome):
+    """Everything of one run, still in memory."""
+
+    cohort: Cohort
+    adam: Adam

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from chartline.counts.model import CrossTab
-from chartline.trace.listings import report_source
+from chartline.trace.listings import regraded_lines
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -258,7 +258,8 @@ def test_liver_toxicity_under_two_versions_and_who_changes(answered: StudyRun) -
     for pair in {(w["tox_v5"], w["tox_v4"]) for w in want}:
         n = sum((w["tox_v5"], w["tox_v4"]) == pair for w in want)
         assert table.where(LIVTOXFL=yes[pair[0]], LIVTOXFL_V4=yes[pair[1]]) == n
-    change = {line.subject for line in report_source(answered).regraded if line.flag == "LIVTOXFL"}
+    lines = regraded_lines(answered.adam, answered.study.protocol)
+    change = {line.subject for line in lines if line.flag == "LIVTOXFL"}
     assert {w["id"] for w in want if w["tox_v5"] != w["tox_v4"]} <= change
 
 

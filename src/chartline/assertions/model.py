@@ -16,10 +16,15 @@ from chartline.protocol.model import Protocol
 
 @dataclass(frozen=True)
 class Assertion:
-    """An invariant: `sentence` says what holds, as a reader would check it."""
+    """An invariant: `sentence` says what holds, as a reader would check it.
+
+    `of` says of what: of each subject's own rows, so that any part of the subjects can be judged alone, or of the
+    counts of the whole study.
+    """
 
     id: str
     sentence: str
+    of: Literal["subject", "study"] = "subject"
 
 
 @dataclass(frozen=True)

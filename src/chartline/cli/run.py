@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chartline.cli.app import AnswersOption, NoAnswersOption, OutOption, StrictOption, StudyArgument, app, progress
+from chartline.errors import StudyError
 
 
 @app.command()
@@ -20,18 +21,51 @@ def run(
     multiverse: Annotated[
         bool, typer.Option("--multiverse", help="Run every specification of the protocol's open choices as well.")
     ] = False,
+    parts: Annotated[
+        int | None,
+        typer.Option("--parts", metavar="N", min=1, help="Run the patients in N parts; the numbers are the same."),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", metavar="SIZE", help="Memory of all processes together, as 2GB.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="K", min=1, help="How many parts are worked on side by side.")
+    ] = None,
 ) -> None:
     """Run the whole study: charts and protocol in; report, results, queries and trace out.
 
+    With --parts, --memory or --workers the patients are worked on in parts by several processes, and a run that was
+    killed goes on from the parts that it had finished.
+
     Example: chartline run examples/inotuzumab-india --out out
     """
-    from chartline.pipeline import run_study
+    from chartline.pipeline import run_parted, run_study
+    from chartline.study import Outcome
 
-    done = run_study(
-        study, out, answers=answers, use_answers=not no_answers, strict=strict, multiverse=multiverse, tell=progress()
-    )
+    done: Outcome
+    if parts is None and memory is None and workers is None:
+        done = run_study(
+            study, out, answers=answers, use_answers=not no_answers, strict=strict, multiverse=multiverse,
+            tell=progress(),
+        )  # fmt: skip
+    else:
+        from chartline.engines.memory import parse_size
+
+        _not_in_parts(multiverse)
+        done = run_parted(
+            study, out, parts=parts, memory=parse_size(memory) if memory else None, workers=workers or 1,
+            answers=answers, use_answers=not no_answers, strict=strict, tell=progress(),
+        )  # fmt: skip
     for line in done.summary():
         typer.echo(line)
+
+
+def _not_in_parts(multiverse: bool) -> None:
+    if multiverse:
+        raise StudyError(
+            "A multiverse is not run in parts.",
+            do="run the study in parts, and `chartline multiverse` of it on a sample or a machine that holds it",
+        )
 
 
 @app.command()

@@ -14,6 +14,7 @@ from chartline.core.plans import run
 from chartline.protocol.model import Duplicates
 
 _KEY = ["CENTRE", "USUBJID"]
+_ALONE = "no other record of this person"
 
 
 def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -> pl.DataFrame:
@@ -23,12 +24,22 @@ def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -
     Kept is the record with most treatment records, or the one listed first; ties go to the centre listed
     first.
     """
+    twins = find_twins(frame, rule)
+    return with_verdict(frame, judge_twins(twins, data, rule))
+
+
+def find_twins(frame: pl.DataFrame, rule: Duplicates) -> pl.DataFrame:
+    """Return the rows of `frame` of whom there is a record at another centre with the same facts."""
     match = list(rule.match)
     whole = frame.lazy().filter(pl.all_horizontal(pl.col(match).is_not_null()))
-    twins = run(whole.filter(pl.col("CENTRE").n_unique().over(match) > 1))
+    return run(whole.filter(pl.col("CENTRE").n_unique().over(match) > 1))
+
+
+def judge_twins(twins: pl.DataFrame, data: ClinicalData, rule: Duplicates) -> pl.DataFrame:
+    """Return CENTRE, USUBJID, DUPOF and DUPWHY of every twin. Of `data` only the twins' records are looked at."""
     if twins.is_empty():
-        empty = pl.lit(None, pl.String)
-        return frame.with_columns(empty.alias("DUPOF"), pl.lit("no other record of this person").alias("DUPWHY"))
+        return pl.DataFrame(schema=dict.fromkeys((*_KEY, "DUPOF", "DUPWHY"), pl.String))
+    match = list(rule.match)
     counted = twins.lazy().join(_treatment_records(twins.lazy(), data), on=_KEY, how="left", maintain_order="left")
     twins = run(counted.with_columns(pl.col("NREC").fill_null(0)))
     first = ["NREC", "CENTRE_ORDER", "USUBJID"] if rule.keep == "most_records" else ["CENTRE_ORDER", "USUBJID"]
@@ -41,9 +52,15 @@ def find_duplicates(frame: pl.DataFrame, data: ClinicalData, rule: Duplicates) -
     )
     named = twins.lazy().select(*_KEY, *match, "NREC").join(kept, on=match).with_columns(_sentence(match))
     is_kept = pl.col("USUBJID") == pl.col("KEPT")
-    verdict = named.select(*_KEY, pl.when(~is_kept).then("KEPT").alias("DUPOF"), "DUPWHY")
-    out = frame.lazy().join(verdict, on=_KEY, how="left", maintain_order="left")
-    return run(out.with_columns(pl.col("DUPWHY").fill_null("no other record of this person")))
+    return run(named.select(*_KEY, pl.when(~is_kept).then("KEPT").alias("DUPOF"), "DUPWHY"))
+
+
+def with_verdict(frame: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` with DUPOF and DUPWHY; whoever has no verdict is nobody's twin."""
+    if verdict.is_empty():
+        return frame.with_columns(pl.lit(None, pl.String).alias("DUPOF"), pl.lit(_ALONE).alias("DUPWHY"))
+    out = frame.lazy().join(verdict.lazy(), on=_KEY, how="left", maintain_order="left")
+    return run(out.with_columns(pl.col("DUPWHY").fill_null(_ALONE)))
 
 
 def _sentence(match: list[str]) -> pl.Expr:

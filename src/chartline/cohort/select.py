@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from chartline.cohort.duplicates import find_duplicates
+from chartline.cohort.duplicates import find_duplicates, with_verdict
 from chartline.cohort.facts import KEY, Facts, fact_reasons, subject_facts
 from chartline.cohort.model import Cohort
 from chartline.core.clinical import ClinicalData
@@ -31,12 +31,22 @@ _DOUBTS = {
 }
 
 
-def select_cohort(data: ClinicalData, protocol: Protocol, queries: Sequence[Query], protocol_digest: str) -> Cohort:
+def select_cohort(
+    data: ClinicalData,
+    protocol: Protocol,
+    queries: Sequence[Query],
+    protocol_digest: str,
+    twins: pl.DataFrame | None = None,
+) -> Cohort:
     """Judge every screened record. `queries` are the open ones; those that block make what they touch
-    unknown.
+    unknown. Where `data` are a part of the study's subjects, `twins` say who of them is a duplicate among all
+    (`duplicates.judge_twins`).
     """
     facts = subject_facts(data, protocol)
-    frame = find_duplicates(facts.frame, data, protocol.duplicates)
+    if twins is None:
+        frame = find_duplicates(facts.frame, data, protocol.duplicates)
+    else:
+        frame = with_verdict(facts.frame, twins)
     doubts = _doubted(queries)
     judged = [_judge(frame, facts, c, doubts) for c in protocol.eligibility]
     frame = frame.with_columns(

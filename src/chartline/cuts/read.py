@@ -28,7 +28,7 @@ def read_cut(folder: Path) -> Cut:
             if (folder / "protocol.yaml").is_file()
             else "name the --out of `chartline run`",
         )
-    if not (folder / "cut" / "charted.parquet").is_file():
+    if not (folder / "cut" / "charted.parquet").exists():
         raise CutError(
             f"The run in {folder} did not keep its charted values",
             where=str(folder / "cut"),

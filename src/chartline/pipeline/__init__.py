@@ -4,11 +4,13 @@
     derive_study     -> Cohort, Adam, Counts                                           (patient side, up to the wall)
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
+    run_parted       the same over parts of the subjects, in worker processes
     multiverse_study every specification of the protocol's open choices, written likewise
 
 `read.py` is the first line, `run.py` the others with what is made of runs (quality, cuts), `loop.py` the queries and
-their answers, `centre.py` what is done with one centre's files, `out.py` what is made of a finished run. Federated and
-partitioned runs cut the order at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
+their answers, `centre.py` what is done with one centre's files, `out.py` what is made of a finished run, `parted.py` a
+run in parts. Federated and partitioned runs cut the order at the wall: `derive_study` anywhere, `add_counts`,
+`estimate_study`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from chartline.pipeline.centre import (
 )
 from chartline.pipeline.loop import check_lock, decide_query, export_queries, import_answers, lock_study, unlock_study
 from chartline.pipeline.out import export_run
+from chartline.pipeline.parted import run_parted
 from chartline.pipeline.read import read_study
 from chartline.pipeline.run import (
     check_study,
@@ -54,6 +57,7 @@ __all__ = [
     "quality_study",
     "read_study",
     "redcap_study",
+    "run_parted",
     "run_study",
     "simulate_database",
     "template_study",

@@ -19,10 +19,15 @@ from chartline.protocol.model import Centre, Protocol
 from chartline.study import StudyData
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from chartline.core.overrides import Override
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping as CentreMapping
+    from chartline.protocol.own_checks import OwnCheck
+    from chartline.sources.asked import Asked
     from chartline.sources.base import SourceData
+    from chartline.state.standing import Standing
 
 Tell = Callable[[str], None]
 
@@ -49,42 +54,82 @@ def read_study(
     """
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.graded_values import grade_by
-    from chartline.derive.override_file import read_overrides
     from chartline.derive.response_rules import counts_window_of
+    from chartline.state.lock import check_inputs
+
+    tell("Reading the protocol")
+    said = declare_study(study, answers=answers, use_answers=use_answers, more=more, unsigned=unsigned)
+    protocol, mappings = said.protocol, said.mappings
+    charts = _Charts(dict(said.inputs))
+    for centre in protocol.data.centres:
+        tell(f"Reading {centre.label or centre.id}")
+        asked_for = asked_of(protocol, mappings[centre.id])
+        charts.add(centre, said.home, mappings[centre.id], said.amendments_of(centre.id), asked_for)
+    check_inputs(said.standing.lock, charts.inputs, said.home)
+    data = _combined(charts, said.overrides)
+    charts.queries += answers_left_over(said.amendments, protocol)
+    tell("Checking the data")
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    asked = check_and_close(charts.queries, data, protocol, window, charts.applied, grade, said.centre_checks)
+    return StudyData(
+        protocol, protocol_digest(protocol), data, tuple(in_order(asked)), tuple(charts.applied), charts.inputs,
+        charts.signatures, tuple(charts.queries), said.centre_checks, charts.sources, tuple(charts.outdated),
+        said.standing, own_answers=said.own_answers and not more,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a study declares and keeps, before any chart is read. `inputs` are the digests of its own files."""
+
+    home: Path
+    protocol: Protocol
+    mappings: Mapping[str, CentreMapping]
+    amendments: tuple[Amendment, ...]
+    overrides: tuple[Override, ...]
+    inputs: Mapping[str, str]
+    standing: Standing
+    own_answers: bool
+
+    def amendments_of(self, centre: str) -> list[Amendment]:
+        """Return the amendments that speak about a centre."""
+        return [a for a in self.amendments if a.centre == centre]
+
+    @property
+    def centre_checks(self) -> dict[str, tuple[OwnCheck, ...]]:
+        """The checks that centres wrote in their mappings, by centre."""
+        return {centre: mapping.own_checks for centre, mapping in self.mappings.items() if mapping.own_checks}
+
+
+def declare_study(
+    study: Path,
+    *,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    more: Sequence[Amendment] = (),
+    unsigned: bool = False,
+) -> Declaration:
+    """Read all of a study but its charts; for the arguments and errors see `read_study`."""
+    from chartline.derive.override_file import read_overrides
     from chartline.mapping.amendments import digest_amendments, read_amendments
-    from chartline.state.lock import check_files, check_inputs
+    from chartline.state.lock import check_files
     from chartline.state.store import read_standing
 
     home = protocol_file(study).parent
     standing = read_standing(home)
     own_answers = use_answers and answers is None
     check_files(standing.lock, home, own_answers=own_answers)
-    tell("Reading the protocol")
     protocol, mappings = _declared(study, unsigned)
     answers_file = _answers_file(protocol, home, answers, use_answers)
     kept = tuple(standing.amendments.values()) if own_answers else ()
     amendments = (*(read_amendments(answers_file) if answers_file else ()), *kept, *more)
-    charts = _Charts({"protocol": digest_file(protocol_file(study))})
-    charts.inputs |= {"answers": digest_file(answers_file)} if answers_file else {}
-    charts.inputs |= {"amendments": digest_amendments(kept)} if kept else {}
-    for centre in protocol.data.centres:
-        tell(f"Reading {centre.label or centre.id}")
-        charts.add(centre, home, mappings[centre.id], [a for a in amendments if a.centre == centre.id])
     overrides_file = home / protocol.data.overrides if protocol.data.overrides else None
     overrides = read_overrides(overrides_file, protocol) if overrides_file else ()
-    charts.inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
-    check_inputs(standing.lock, charts.inputs, home)
-    data = _combined(charts, overrides)
-    charts.queries += _answers_left_over(amendments, protocol)
-    tell("Checking the data")
-    centre_checks = {centre: mapping.own_checks for centre, mapping in mappings.items() if mapping.own_checks}
-    window, grade = counts_window_of(protocol.response), grade_by(protocol)
-    asked = check_and_close(charts.queries, data, protocol, window, charts.applied, grade, centre_checks)
-    return StudyData(
-        protocol, protocol_digest(protocol), data, tuple(in_order(asked)), tuple(charts.applied), charts.inputs,
-        charts.signatures, tuple(charts.queries), centre_checks, charts.sources, tuple(charts.outdated), standing,
-        own_answers=own_answers and not more,
-    )  # fmt: skip
+    inputs = {"protocol": digest_file(protocol_file(study))}
+    inputs |= {"answers": digest_file(answers_file)} if answers_file else {}
+    inputs |= {"amendments": digest_amendments(kept)} if kept else {}
+    inputs |= {"overrides": digest_file(overrides_file)} if overrides_file else {}
+    return Declaration(home, protocol, mappings, amendments, overrides, inputs, standing, own_answers)
 
 
 def checked_protocol(study: Path) -> Protocol:
@@ -136,12 +181,14 @@ class _Charts:
     signatures: dict[str, str] = field(default_factory=dict)
     events: dict[str, Mapping[str, date]] = field(default_factory=dict)
 
-    def add(self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment]) -> None:
+    def add(
+        self, centre: Centre, home: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
+    ) -> None:
         """Read, amend and map one centre."""
         from chartline.checks.outdated import outdated_queries
         from chartline.mapping.signed import unsigned_queries
 
-        data, found, source, applied, outdated = _read_one(home / centre.folder, mapping, amendments)
+        data, found, source, applied, outdated = read_centre_data(home / centre.folder, mapping, amendments, asked)
         self.parts.append(data)
         self.sources[centre.id] = source
         self.applied += applied
@@ -156,18 +203,20 @@ class _Charts:
 
 def _combined(charts: _Charts, overrides: tuple[Override, ...]) -> ClinicalData:
     """Return the data of all centres, with the reviewers' overrides."""
+    import polars as pl
+
     from chartline.derive.override_file import check_overrides, dated_overrides
 
     said = (f"by {o.by} on {o.on}: {o.reason}" for o in overrides)  # whose dates are real
     data = replace(combine(charts.parts), study_days=StudyDays(charts.events, tuple(said)))
     data = replace(data, overrides=dated_overrides(overrides, data))
     check_overrides(data.overrides, data)
-    _subjects_are_unique(data)
+    subjects_are_unique(pl.concat(data[d].select("CENTRE", "USUBJID").unique() for d in data.domains))
     return data
 
 
-def _read_one(
-    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment]
+def read_centre_data(
+    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
 ) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
     """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
     from chartline.mapping.amendments import apply_amendments
@@ -175,7 +224,7 @@ def _read_one(
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.sources.read import read_centre
 
-    unamended = read_centre(folder, mapping.sources, mapping.ignore_files)
+    unamended = read_centre(folder, mapping.sources, mapping.ignore_files, asked)
     try:
         source, applied, outdated = apply_amendments(unamended, amendments)
     except AmendmentError:
@@ -191,6 +240,13 @@ def _read_one(
     return data, found, source, applied, outdated
 
 
+def asked_of(protocol: Protocol, mapping: CentreMapping) -> Asked:
+    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped."""
+    from chartline.sources.asked import Asked
+
+    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables))
+
+
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:
     if not use:
         return None
@@ -199,7 +255,7 @@ def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: boo
     return home / protocol.data.answers if protocol.data.answers else None
 
 
-def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:
+def answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Query]:
     """An answer of a centre that this study does not have is not used, and that is said."""
     lost = Counter(a.centre for a in amendments)
     for centre in protocol.data.centres:
@@ -219,12 +275,15 @@ def _answers_left_over(amendments: Sequence[Any], protocol: Protocol) -> list[Qu
     ]
 
 
-def _subjects_are_unique(data: ClinicalData) -> None:
-    """One subject id at two centres would silently merge two people."""
+def subjects_are_unique(subjects: pl.DataFrame) -> None:
+    """Raise `MappingError` where one subject id is used at two centres: it would silently merge two people.
+
+    `subjects` has CENTRE and USUBJID, any number of times.
+    """
     import polars as pl
 
     both = (
-        pl.concat([data[d].select("CENTRE", "USUBJID").unique() for d in data.domains])
+        subjects.select("CENTRE", "USUBJID")
         .unique()
         .group_by("USUBJID")
         .agg(pl.col("CENTRE").sort())

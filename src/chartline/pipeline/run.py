@@ -45,7 +45,7 @@ def check_study(
             write_queries(done, folder)
             write_lock(done, folder)
     tell("")
-    _stop_if_blocked(done.queries, strict)
+    stop_if_blocked(done.queries, strict)
     return done
 
 
@@ -86,7 +86,7 @@ def run_study(
 
     with staged(out) as folder, ReportWorker() as reporter:
         data = entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
-        _stop_if_blocked(data.queries, strict)
+        stop_if_blocked(data.queries, strict)
         tell("Deriving and counting")
         done = estimated(data, out)
         every = _multiverse(data, study, tell) if multiverse else None
@@ -118,7 +118,10 @@ def estimated(study: StudyData, out: Path) -> StudyRun:
     results = estimate_study(counts, study.protocol, study.data_digest)
     curves = estimate_curves(counts, study.protocol)
     headline = build_headline(results, study.protocol)
-    return StudyRun(study, cohort, adam, counts, results, curves, headline, out, asserted)
+    return StudyRun(
+        study=study, cohort=cohort, adam=adam, counts=counts, results=results, curves=curves, headline=headline,
+        out=out, assertions=asserted,
+    )  # fmt: skip
 
 
 def multiverse_study(
@@ -138,7 +141,7 @@ def multiverse_study(
 
     with staged(out) as folder, ReportWorker() as reporter:
         data = read_study(study, answers=answers, use_answers=use_answers, tell=tell)
-        _stop_if_blocked(data.queries, strict)
+        stop_if_blocked(data.queries, strict)
         every = _multiverse(data, study, tell)
         tell("Writing the report")
         reporter.write(multiverse_source(data, every), folder, "multiverse")
@@ -159,9 +162,11 @@ def _multiverse(data: StudyData, study: Path, tell: Tell) -> Multiverse:
 def _report_source(run: StudyRun, multiverse: Multiverse | None) -> ReportSource:
     from chartline.queries.board import board
     from chartline.trace.listings import report_source
+    from chartline.trace.patient_lines import patient_lines
 
-    centres = [c.id for c in run.study.protocol.data.centres]
-    return replace(report_source(run), multiverse=multiverse, board=board(run.study.standing, centres))
+    protocol, centres = run.study.protocol, [c.id for c in run.study.protocol.data.centres]
+    lines = patient_lines(run.adam, run.counts, protocol, run.study.data.study_days)
+    return replace(report_source(run, lines), multiverse=multiverse, board=board(run.study.standing, centres))
 
 
 def diff_cuts(old: Path, new: Path, out: Path | None = None, *, tell: Tell = silent) -> Difference:
@@ -200,7 +205,8 @@ def quality_study(study: Path, out: Path, *, answers: Path | None = None, tell: 
     return done
 
 
-def _stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
+def stop_if_blocked(queries: Sequence[Query], strict: bool) -> None:
+    """Raise `BlockingQueries` where `--strict` was asked for and queries are open that withhold somebody."""
     blocking = [q for q in queries if q.blocks]
     if strict and blocking:
         shown = "; ".join(f"{q.subject or q.centre}: {q.message}" for q in blocking[:3])

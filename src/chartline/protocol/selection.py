@@ -113,6 +113,8 @@ class ConceptSet(Declared):
     def _holds_something(self) -> ConceptSet:
         if not self.source_values and all(concept.exclude for concept in self.concepts):
             raise ValueError("a concept set needs at least one concept without `exclude`, or a source value")
+        if odd := next((p for p in self.source_values if "\\" in p or not p), None):
+            raise ValueError(f"the pattern {odd!r} of a source value is empty, or holds a backslash")
         return self
 
 

@@ -43,6 +43,7 @@ from chartline.report.blocks import (
     table1,
     toxicity,
     transplant,
+    unlisted,
     withheld,
 )
 from chartline.report.cells import result_title
@@ -69,6 +70,7 @@ BLOCKS: tuple[Build, ...] = (
     survival.build,
     competing.build,
     swimmer.build,
+    unlisted.build,
     transplant.build,
     intercurrent.build,
     multistate.build,

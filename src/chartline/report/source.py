@@ -246,6 +246,7 @@ class ReportSource:
     attrition: AttritionTable | None = None
     multiverse: Multiverse | None = None
     patients: tuple[PatientBar, ...] = ()
+    unlisted: int = 0  # patients, where they are too many to be listed one by one
     queries: tuple[QueryLine, ...] = ()
     board: tuple[BoardLine, ...] = ()  # () where the study has no log
     amendments: tuple[AmendmentLine, ...] = ()

@@ -15,6 +15,7 @@ from typing import overload
 
 import polars as pl
 
+from chartline.counts.model import AttritionStep
 from chartline.errors import MappingError
 
 
@@ -118,11 +119,23 @@ class SourceNote:
 class SourceData:
     """All tables of one centre, and the files they came from. Table names are unique within a centre.
 
-    `files` maps the name of each file that was read to the sha256 of its bytes."""
+    `files` maps the name of each file that was read to the sha256 of its bytes, and a database of which some rows were
+    read to the sha256 of these. `selected` tells how a database chose its persons, where a protocol asked for that."""
 
     tables: dict[str, SourceTable]
     notes: tuple[SourceNote, ...] = field(default=())
     files: Mapping[str, str] = field(default_factory=dict)
+    selected: Selected | None = None
+
+
+@dataclass(frozen=True)
+class Selected:
+    """Who was chosen in a database: of how many persons, and by which steps. `unknown_concepts` are sentences about
+    concepts that its vocabulary does not know."""
+
+    screened: int
+    steps: tuple[AttritionStep, ...]
+    unknown_concepts: tuple[str, ...] = ()
 
 
 def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:

@@ -144,6 +144,7 @@ class CentreFolder:
     root: Path
     ignore_files: Mapping[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    read_in_part: set[str] = field(default_factory=set)  # of `used`: databases, of which some rows are read
     aside: list[str] = field(default_factory=list)  # globs of what a reader knows and does not read: no data
 
     def __post_init__(self) -> None:
@@ -217,10 +218,10 @@ class CentreFolder:
                 raise _refused(name, what, str(self.root))
 
     def digests(self) -> dict[str, str]:
-        """Return the sha256 of each file that was read. Raises SourceError where one was changed meanwhile: what was
-        read and what stands there now could differ."""
+        """Return the sha256 of each file that was read as a whole. Raises SourceError where one was changed meanwhile:
+        what was read and what stands there now could differ."""
         files = [self._files[_nfc(name)] for name in sorted(self.used)]
-        found = {file.name: file.digest() for file in files}
+        found = {file.name: file.digest() for file in files if file.name not in self.read_in_part}
         for file in files:
             if file.stamp != self._stamps[_nfc(file.name)]:
                 raise SourceError(

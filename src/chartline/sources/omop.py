@@ -20,25 +20,30 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from chartline.errors import MappingError, SourceError
+from chartline.sources.asked import Asked
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.cdm import CdmDatabase, Rows
+from chartline.sources.cdm_duckdb import (
+    SHUT,
+    CdmFolder,
+    DuckDbFile,
+    check_is_database,
+    series_of,
+    unreadable,
+    whole_ids,
+)
+from chartline.sources.cdm_text import as_text
 from chartline.sources.csvtext import read_records
-from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.folder import CentreFolder, SourceFile
 from chartline.sources.limits import TABLE_CELLS, named, too_many_cells
+from chartline.sources.omop_persons import read_persons, source_table
+from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec, TableFormat
 
 if TYPE_CHECKING:
-    import numpy as np
     from duckdb import DuckDBPyConnection
 
 _ENDINGS = (".csv", ".parquet")
-_DATABASE = "a DuckDB database"
-# A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
-_SHUT: dict[str, str | bool | int | float | list[str]] = {
-    "enable_external_access": "false",
-    "autoinstall_known_extensions": "false",
-    "memory_limit": "4GB",
-    "temp_directory": "",  # nothing of a patient is written beside the database
-}
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,19 @@ class _Raw:
     inside: bool = False  # a table inside a database file: the address names it after the file
 
 
-def read_omop(centre: CentreFolder, spec: SourceSpec) -> SourceData:
-    """Read the CDM tables that `spec.path` means (`tables`: only these).
+def read_omop(centre: CentreFolder, spec: SourceSpec, asked: Asked | None = None) -> SourceData:
+    """Read the CDM tables that `spec.path` or `spec.database` means (`tables`: only these).
 
-    Raises MappingError where a table is there in two formats and none is declared, or a declared table is not
-    there; SourceError for a file that is not what its name says.
+    `asked` is what a protocol selects: then the database decides who is read. Raises MappingError where a table is
+    there in two formats and none is declared, or a declared table is not there; SourceError for a file that is not
+    what its name says, and for a server that does not answer.
     """
+    if asked is not None and asked.selection is not None:
+        with open_cdm(centre, spec) as database:
+            return read_selected(database, asked, listed=spec.tables)
+    if spec.database is not None:
+        with open_cdm(centre, spec) as database:
+            return read_persons(database, None, asked.tables if asked else None, spec.tables)
     files = centre.find(spec.path or ".", _ENDINGS)
     notes: list[SourceNote] = []
     if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
@@ -67,8 +79,28 @@ def read_omop(centre: CentreFolder, spec: SourceSpec) -> SourceData:
         raws = [_from_files(name, copies, spec, notes) for name, copies in chosen.items()]
     tables: dict[str, SourceTable] = {}
     for raw in raws:
-        add_table(tables, _table(raw, notes))
+        rows = Rows(raw.frame, raw.rows)
+        add_table(tables, source_table(raw.file, raw.name, rows, notes, inside=raw.inside))
     return SourceData(tables, tuple(notes))
+
+
+def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
+    """Open what a source means as a database that answers SQL; its files are read in part, and so not digested."""
+    if spec.database is not None:
+        from chartline.sources.cdm_postgres import Postgres
+
+        database: CdmDatabase = Postgres(spec.database, spec.schemas, spec.password)
+        _check_tables(set(database.tables), spec, spec.database)
+        return database
+    files = centre.find(spec.path or ".", _ENDINGS)
+    if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
+        centre.read_in_part.add(files[0].name)
+        database = DuckDbFile(files[0])
+        _check_tables(set(database.tables), spec, files[0].name)
+        return database
+    chosen = _choose(centre, files, spec)
+    centre.read_in_part |= {file.name for copies in chosen.values() for file in copies}
+    return CdmFolder(centre.root, chosen, spec.delimiter, spec.encoding)
 
 
 def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, list[SourceFile]]:
@@ -132,18 +164,14 @@ def _from_file(name: str, file: SourceFile, spec: SourceSpec, notes: list[Source
     if not file.name.lower().endswith(".parquet"):
         records = read_records(file, spec.delimiter, spec.encoding)
         notes.extend(records.notes)
-        return _Raw(file.name, name, _whole_ids(file, records.frame, notes), records.labels)
+        frame, decimal = whole_ids(file, records.frame)
+        notes.extend(decimal)
+        return _Raw(file.name, name, frame, records.labels)
     data = file.read()
-    try:
+    with unreadable(file):
         lazy = pl.scan_parquet(BytesIO(data))
         _check_cells(file, name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
-        frame = _as_text(pl.read_parquet(BytesIO(data)))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        raise SourceError(
-            f"{file.name} is not a readable Parquet file: it seems to be {seems(data)}",
-            where=f"{file.path} ({str(error).splitlines()[0]})",
-            do="export the table again",
-        ) from error
+        frame = as_text(pl.read_parquet(BytesIO(data)))
     return _Raw(file.name, name, frame, _rows(frame))
 
 
@@ -157,29 +185,12 @@ def _rows(frame: pl.DataFrame) -> list[str]:
     return [f"row {number}" for number in range(1, frame.height + 1)]
 
 
-def _whole_ids(file: SourceFile, frame: pl.DataFrame, notes: list[SourceNote]) -> pl.DataFrame:
-    """Take the '.0' off ids, which are integers in the CDM; a decimal id would match no other table."""
-    ids = [name for name in frame.columns if name.lower().endswith("_id")]
-    whole = frame.select(pl.col(name).str.contains(r"^-?\d+\.0+$").sum() for name in ids)
-    changed = [name for name in ids if whole[name][0]]
-    for name in changed:
-        message = f"{whole[name][0]} id(s) are written as decimals ('8507.0'); they are read without the '.0'."
-        notes.append(SourceNote("decimal_id", f"{file.name}!{name}", message))
-    return frame.with_columns(pl.col(changed).str.replace(r"\.0+$", "")) if changed else frame
-
-
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
     import duckdb  # loads in 0.1 s: only where a centre has such a file
 
-    looks = seems(file.read(4096))
-    if looks != _DATABASE:
-        raise SourceError(
-            f"{file.name} is not an OMOP database: it seems to be {looks}",
-            where=str(file.path),
-            expected="a folder of CSV or Parquet files, or a DuckDB file",
-        )
+    check_is_database(file)
     try:
-        with duckdb.connect(str(file.path), read_only=True, config=_SHUT) as connection:
+        with duckdb.connect(str(file.path), read_only=True, config=SHUT) as connection:
             yield from _database_tables(file, connection, spec)
     except duckdb.Error as error:
         raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
@@ -199,84 +210,5 @@ def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: Sou
         found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
         _check_cells(file, name, found[0] if found else 0, width)
         columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
-        frame = _as_text(pl.DataFrame([_series(key, array) for key, array in columns.items()]))
+        frame = as_text(pl.DataFrame([series_of(key, array) for key, array in columns.items()]))
         yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)
-
-
-def _series(name: str, array: np.ndarray) -> pl.Series:
-    """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
-
-    Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,
-    makes DuckDB 2.0 print a page about leaked references when Python ends.
-    """
-    import numpy as np  # comes with DuckDB's columns; nothing else here needs it
-
-    data, null = np.ma.getdata(array), np.ma.getmaskarray(array)
-    if data.dtype == object:
-        cells = (None if gone else str(value) for value, gone in zip(data, null, strict=True))
-        return pl.Series(name, list(cells), dtype=pl.String)
-    return pl.select(pl.when(pl.lit(pl.Series(~null))).then(pl.lit(pl.Series(data))).alias(name)).to_series()
-
-
-def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return typed columns as text, each value in the form that the module's head describes."""
-    return frame.select(_column_text(series) for series in frame)
-
-
-def _column_text(series: pl.Series) -> pl.Series:
-    kind = series.dtype
-    if kind == pl.Boolean:
-        return series.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
-    if kind.is_float():
-        return series.to_frame().select(_number_text(pl.col(series.name))).to_series()
-    if kind.is_decimal():
-        text = series.cast(pl.String)
-        return text.str.replace(r"(\.\d*?)0+$", "$1").str.replace(r"\.$", "")
-    if isinstance(kind, pl.Datetime):
-        if kind.time_zone is not None:
-            series = series.dt.convert_time_zone("UTC")
-        text = series.dt.to_string("%Y-%m-%dT%H:%M:%S")
-        return text.str.replace("T00:00:00$", "")
-    if kind == pl.Time:
-        return series.dt.to_string("%H:%M:%S")
-    if kind == pl.Binary:
-        return series.bin.encode("hex")
-    return series.cast(pl.String).replace("", None)
-
-
-def _number_text(value: pl.Expr) -> pl.Expr:
-    """A float in shortest form; NaN, which programs write for a missing number, is null."""
-    value = value.fill_nan(None)
-    whole = (value == value.floor()) & (value.abs() < 1e15)
-    return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
-
-
-def _table(raw: _Raw, notes: list[SourceNote]) -> SourceTable:
-    names = _lower(raw)
-    frame = raw.frame if list(names) == list(names.values()) else raw.frame.rename(names)
-    places = {new: old for old, new in names.items()}
-    return SourceTable(raw.file, raw.name, frame, places, _labels(raw, frame, notes))
-
-
-def _lower(raw: _Raw) -> dict[str, str]:
-    names = {name: name.lower() for name in raw.frame.columns}
-    if len(set(names.values())) < len(names):
-        raise SourceError(f"{raw.file} has two columns that differ only in capitals", where=f"table {raw.name}")
-    return names
-
-
-def _labels(raw: _Raw, frame: pl.DataFrame, notes: list[SourceNote]) -> list[str]:
-    """Label rows by primary key where it is unique; a repeated or missing key is noted and gets its row."""
-    key = "person_id" if raw.name == "death" else f"{raw.name}_id"
-    prefix = f"{raw.name}!" if raw.inside else ""
-    rows = [f"{prefix}{row}" for row in raw.rows]
-    if key not in frame.columns:
-        return rows
-    usable = frame[key].is_not_null() & frame[key].is_first_distinct()
-    if not usable.all():
-        first = (~usable).arg_true()[0]
-        message = f"{(~usable).sum()} row(s) repeat a {key} or have none; they are named by their row."
-        notes.append(SourceNote("repeated_key", f"{raw.file}!{rows[first]}!{key}", message))
-    return [
-        f"{prefix}{key}={value}" if good else row for value, good, row in zip(frame[key], usable, rows, strict=True)
-    ]

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chartline.errors import MappingError
-from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.asked import Asked
+from chartline.sources.base import Selected, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.folder import CentreFolder
 from chartline.sources.limits import named
 from chartline.sources.spec import SourceKind, SourceSpec
@@ -19,9 +20,12 @@ Reader = Callable[[CentreFolder, SourceSpec], SourceData]
 
 
 def read_centre(
-    folder: Path, sources: Sequence[SourceSpec], ignore_files: Mapping[str, str] | None = None
+    folder: Path,
+    sources: Sequence[SourceSpec],
+    ignore_files: Mapping[str, str] | None = None,
+    asked: Asked | None = None,
 ) -> SourceData:
-    """Read every source of a centre.
+    """Read every source of a centre. `asked` is what a protocol selects in an OMOP database.
 
     `ignore_files` maps a file's name (or a glob) to the reason why it is not read. Files whose name starts
     with a dot belong to the operating system and are not looked at. Raises SourceError for a file that
@@ -31,13 +35,17 @@ def read_centre(
     centre.check_whole()
     tables: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
+    files: dict[str, str] = {}
+    selected: Selected | None = None
     for spec in sources:
-        data = _reader(spec.kind)(centre, spec)
+        data = _read_omop(centre, spec, asked) if spec.kind is SourceKind.OMOP else _reader(spec.kind)(centre, spec)
+        files |= data.files
+        selected = data.selected or selected
         for table in data.tables.values():
             add_table(tables, table)
         notes.extend(data.notes)
     _all_read(centre)
-    return SourceData(tables, tuple(notes), centre.digests())
+    return SourceData(tables, tuple(notes), centre.digests() | files, selected)
 
 
 def _reader(kind: SourceKind) -> Reader:
@@ -48,11 +56,15 @@ def _reader(kind: SourceKind) -> Reader:
         from chartline.sources.delimited import read_delimited as reader
     elif kind is SourceKind.REDCAP:
         from chartline.sources.redcap import read_redcap as reader
-    elif kind is SourceKind.FHIR:
-        from chartline.sources.fhir import read_fhir as reader
     else:
-        from chartline.sources.omop import read_omop as reader
+        from chartline.sources.fhir import read_fhir as reader
     return reader
+
+
+def _read_omop(centre: CentreFolder, spec: SourceSpec, asked: Asked | None) -> SourceData:
+    from chartline.sources.omop import read_omop
+
+    return read_omop(centre, spec, asked)
 
 
 def _all_read(centre: CentreFolder) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -19,7 +20,7 @@ class SourceKind(StrEnum):
     DELIMITED = "delimited"  # csv, tsv, semicolon
     REDCAP = "redcap"  # records csv + data dictionary csv, or CDISC ODM
     FHIR = "fhir"  # ndjson, Bundle or single resources in JSON
-    OMOP = "omop"  # a folder of CSV or Parquet tables, or one DuckDB file
+    OMOP = "omop"  # a folder of CSV or Parquet tables, one DuckDB file, or a PostgreSQL server
 
 
 class TableFormat(StrEnum):
@@ -63,13 +64,14 @@ class SheetSpec(BaseModel):
         return self.first_row or self.header_row + 1
 
 
+_SERVER = ("database", "schemas", "password")
 # Options that only some kinds have; any other combination is a mistake in the mapping and is refused.
 _OPTIONS: dict[SourceKind, frozenset[str]] = {
     SourceKind.XLSX: frozenset({"path", "sheets", "other_sheets"}),
     SourceKind.DELIMITED: frozenset({"path", "table", "delimiter", "encoding", "header_row"}),
     SourceKind.REDCAP: frozenset({"records", "dictionary", "odm", "delimiter", "encoding"}),
     SourceKind.FHIR: frozenset({"path", "resources"}),
-    SourceKind.OMOP: frozenset({"path", "tables", "format", "delimiter", "encoding"}),
+    SourceKind.OMOP: frozenset({"path", "tables", "format", "delimiter", "encoding", *_SERVER}),
 }
 _PATHS = ("path", "records", "dictionary", "odm")
 
@@ -139,6 +141,40 @@ class SourceSpec(BaseModel):
         examples=["csv"],
     )
 
+    database: str | None = Field(
+        None,
+        description="omop: a PostgreSQL server instead of `path`, without a password.",
+        examples=["postgresql://reader@db.example.org:5432/omop"],
+    )
+    schemas: tuple[str, ...] = Field(
+        ("public",),
+        min_length=1,
+        description="omop with `database`: the schemas of its tables; of a table that is in two, the first is read.",
+        examples=[["cdm", "vocabulary"]],
+    )
+    password: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="omop with `database`: the name of the environment variable that holds the password.",
+        examples=["OMOP_PASSWORD"],
+    )
+
+    @model_validator(mode="after")
+    def _server(self) -> SourceSpec:
+        said = self.model_fields_set
+        if self.database is None:
+            if odd := sorted({"schemas", "password"} & said):
+                raise ValueError(f"{', '.join(odd)}: an option of `database`, which is not given")
+            return self
+        if odd := sorted({"path", "format", "delimiter", "encoding"} & said):
+            raise ValueError(f"{', '.join(odd)}: a database is a server, not a file")
+        url = urlsplit(self.database)
+        if url.scheme not in ("postgresql", "postgres") or not url.path.strip("/"):
+            raise ValueError("database must be like postgresql://user@host:5432/name")
+        if url.password is not None or "password" in url.query:
+            raise ValueError("database holds a password; put it in an environment variable and name it in `password`")
+        return self
+
     @model_validator(mode="after")
     def _fits_its_kind(self) -> SourceSpec:
         strange = sorted(self.model_fields_set - {"kind"} - _OPTIONS[self.kind])
@@ -148,7 +184,7 @@ class SourceSpec(BaseModel):
             pair = (self.records is not None, self.dictionary is not None)
             if any(pair) != all(pair) or (self.odm is not None) == any(pair):
                 raise ValueError("redcap needs either records and dictionary, or odm")
-        elif self.path is None:
+        elif self.path is None and self.database is None:
             raise ValueError(f"{self.kind} needs a path")
         if self.kind is SourceKind.XLSX and not self.sheets:
             raise ValueError("xlsx needs at least one sheet in `sheets`")

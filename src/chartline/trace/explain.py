@@ -52,10 +52,9 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
     results = pl.read_parquet(out / "results.parquet")
     result = _find_result(what, headline, results, out / "results.parquet")
     yield from _number(result, headline, what)
-    trace = pl.read_parquet(out / "trace.parquet")
     own, whole = (f"RESULT.{result['analysis']}/{result['group']}", f"RESULT.{result['analysis']}")
-    of = trace.filter(pl.col("ITEM") == own)
-    of = trace.filter(pl.col("ITEM") == whole) if of.is_empty() else of
+    of = _traced(out, pl.col("ITEM") == own)
+    of = _traced(out, pl.col("ITEM") == whole) if of.is_empty() else of
     if of.is_empty():
         yield "  (no patient list belongs to this number)"
         return
@@ -63,7 +62,7 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
     yield ""
     yield from _tally(of)
     shown = of if members else of.filter(pl.col("SHOWN"))
-    cells = _cells(trace, of["VIA"][0].split(";")) if members else {}
+    cells = _cells(_traced(out, pl.col("ITEM").is_in(of["VIA"][0].split(";")))) if members else {}
     for row in shown.iter_rows(named=True):
         yield f"  {row['USUBJID']:<10} {row['STANDS']}"
         if row["BECAUSE"]:
@@ -77,10 +76,9 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
 def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
     """Yield why one subject has the value it has: an endpoint, variable, criterion, or analysis; all if none "
     "is named."""
-    trace = pl.read_parquet(out / "trace.parquet")
-    of = trace.filter(pl.col("USUBJID") == subject)
+    of = _traced(out, pl.col("USUBJID") == subject)
     if of.is_empty():
-        known = trace["USUBJID"].unique().sort().to_list()
+        known = _scan(out).select(pl.col("USUBJID").unique().sort()).collect()["USUBJID"].to_list()
         near = difflib.get_close_matches(subject, known, n=3)
         raise ExplainError(
             f"There is no subject {subject} in {out}",
@@ -106,6 +104,18 @@ def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
             yield from (f"    {line}" for line in _cell_lines(cells.iter_rows(named=True)))
 
 
+def _scan(out: Path) -> pl.LazyFrame:
+    """The trace: one file, or a folder of the parts of a large study."""
+    return pl.scan_parquet(out / "trace.parquet")
+
+
+def _traced(out: Path, wanted: pl.Expr) -> pl.DataFrame:
+    """Return the rows that are wanted, and no others, by centre and subject."""
+    order = {c: i for i, c in enumerate(_definitions(out).get("centres", {}))}
+    rank = pl.col("CENTRE").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    return _scan(out).filter(wanted).collect(engine="streaming").sort(rank, "USUBJID", maintain_order=True)
+
+
 def _headline(out: Path) -> dict[str, Any]:
     file = out / "headline.json"
     if not file.is_file():
@@ -119,9 +129,12 @@ def _headline(out: Path) -> dict[str, Any]:
 
 def _rules(out: Path) -> dict[str, str]:
     """Return derived value -> the rule set, with version, that made it."""
+    return {item: said["rules"] for item, said in _definitions(out).get("values", {}).items()}
+
+
+def _definitions(out: Path) -> dict[str, Any]:
     file = out / "definitions.json"
-    values = json.loads(file.read_text(encoding="utf-8"))["values"] if file.is_file() else {}
-    return {item: said["rules"] for item, said in values.items()}
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _find_result(what: str | None, headline: dict[str, Any], results: pl.DataFrame, file: Path) -> dict[str, Any]:
@@ -218,8 +231,7 @@ def _tally(of: pl.DataFrame) -> Iterator[str]:
     yield f"{of.height} {noun}: " + ", ".join(f"{row[1]} {row[0]}" for row in n.iter_rows())
 
 
-def _cells(trace: pl.DataFrame, items: list[str]) -> dict[str, list[str]]:
-    rows = trace.filter(pl.col("ITEM").is_in(items))
+def _cells(rows: pl.DataFrame) -> dict[str, list[str]]:
     return {
         key[0]: list(_cell_lines(part.iter_rows(named=True)))
         for key, part in rows.group_by("USUBJID", maintain_order=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from chartline.core.condition import parse_condition
 from chartline.core.query import Query
 from chartline.core.study_days import NO_STUDY_DAYS, StudyDays
 from chartline.counts.members import Roster, all_members, as_counted, endpoint_of, table_names
-from chartline.counts.model import Counts
+from chartline.counts.model import AttritionTable, Counts
 from chartline.derive.describe_response import recovery_sentences
 from chartline.derive.describe_treatment import describe_treatment
 from chartline.derive.endpoint import resolve_endpoint
@@ -20,7 +21,7 @@ from chartline.derive.grading_scale import describe_scale
 from chartline.derive.milestones import milestone_words
 from chartline.derive.model import Adam
 from chartline.derive.mrd_rules import load_mrd_rules
-from chartline.derive.response_rules import load_rules, responders_of
+from chartline.derive.response_rules import load_rules
 from chartline.derive.rule_set import RuleSet
 from chartline.derive.rule_sets import rule_sets_of
 from chartline.mapping.amendments import Action
@@ -42,38 +43,42 @@ from chartline.report.source import (
 from chartline.results.model import Results
 from chartline.state.standing import Standing
 from chartline.trace.build import items_of
-from chartline.trace.override_lines import override_lines
-from chartline.trace.response_lines import response_lines, with_responders
-from chartline.trace.syndromes import liver_points, syndrome_labels, syndrome_lines, syndrome_methods
+from chartline.trace.patient_lines import MOST_LISTED, PatientLines, eligible_of
+from chartline.trace.response_lines import response_words, with_responders
+from chartline.trace.syndromes import syndrome_labels, syndrome_methods
 
 if TYPE_CHECKING:
     from chartline.assertions.model import Verdict
     from chartline.results.multiverse import Multiverse
-    from chartline.study import StudyData, StudyRun
+    from chartline.study import Outcome, StudyData
 
 
-def report_source(run: StudyRun) -> ReportSource:
-    """Return everything a report is made from."""
+def report_source(run: Outcome, lines: PatientLines) -> ReportSource:
+    """Return everything a report is made from. Patients are listed where the protocol allows it and they are not too
+    many to be read (`patient_lines.MOST_LISTED`)."""
     study = run.study
+    protocol, eligible = with_responders(study.protocol), eligible_of(run.counts)
+    unlisted = eligible if eligible > MOST_LISTED and protocol.report.patient_level else 0
+    if unlisted:
+        few = protocol.report.model_copy(update={"patient_level": False})
+        protocol = protocol.model_copy(update={"report": few})
+    attrition = run.counts["attrition"]
+    assert isinstance(attrition, AttritionTable)
     return ReportSource(
-        protocol=with_responders(study.protocol),
+        protocol=protocol,
         results=run.results,
         counts=run.counts,
         curves=run.curves,
         methods=methods_text(study.protocol, study.data.study_days),
-        attrition=run.cohort.attrition,
-        patients=patient_bars(run.adam["ADSL"], responders_of(study.protocol.response)),
+        attrition=attrition,
+        unlisted=unlisted,
         queries=tuple(query_line(q) for q in study.queries),
         amendments=tuple(_amendment(a) for a in study.applied),
-        overrides=override_lines(run.adam),
-        withheld=withheld_lines(run.adam, run.counts, study.protocol),
-        regraded=regraded_lines(run.adam, study.protocol),
-        syndromes=syndrome_lines(run.adam, study.data.study_days),
         syndrome_labels=syndrome_labels(study.protocol),
-        liver=liver_points(run.adam),
         assertions=assertion_lines(run.assertions),
+        **{f.name: getattr(lines, f.name) for f in fields(lines)},
         **_provenance(study),
-        **response_lines(run.adam, study.protocol),
+        **response_words(study.protocol),
         origins=origin_words(study.protocol),
         rule_sets=rule_set_lines(rule_sets_of(study.protocol)),
         mrd_definitions={name: load_mrd_rules(name).definition for name in mrd_compared(study.protocol)},

@@ -23,21 +23,30 @@ def with_responders(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update={"response": filled})
 
 
-def response_lines(adam: Adam, protocol: Protocol) -> dict[str, Any]:
-    """Return the fields `response_sets`, `responses`, `discordant` and `levels` of a ReportSource."""
+def response_words(protocol: Protocol) -> dict[str, Any]:
+    """Return the fields `response_sets` and `levels` of a ReportSource."""
     sets = response_sets(protocol)
-    adsl = adam["ADSL"].filter(pl.col("ELIGFL") == "Y").sort("USUBJID")
     own = {s.variable: {code: meaning for code, meaning, _ in s.categories} for s in sets}
+    return {"response_sets": sets, "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"])}
+
+
+def changing_lines(adam: Adam, protocol: Protocol) -> tuple[ResponseLine, ...]:
+    """Return the eligible patients whose best response differs between the rule sets, by subject."""
+    return _changing(_eligible(adam), [s.variable for s in response_sets(protocol)])
+
+
+def discordant_lines(adam: Adam) -> dict[str, tuple[DiscordantLine, ...]]:
+    """Return variable -> the eligible patients of whom what was derived and what was recorded differ, by subject."""
+    adsl = _eligible(adam)
     return {
-        "response_sets": sets,
-        "responses": _changing(adsl, [s.variable for s in sets]),
-        "discordant": {
-            "INVBOR": _discordant(_differing(adsl, "BOR", "INVBOR"), adam, ("BOR", "INVBOR")),
-            "DRELFL": _discordant(_differing(adsl, "DRELFL", "RECRELFL"), adam, ("DRELDT", "RECRELDT")),
-            "HSCTSTAT": _discordant(_status_differs(adsl), adam, ("HSCTSTAT", "HSCTREC")),
-        },
-        "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"]),
+        "INVBOR": _discordant(_differing(adsl, "BOR", "INVBOR"), adam, ("BOR", "INVBOR")),
+        "DRELFL": _discordant(_differing(adsl, "DRELFL", "RECRELFL"), adam, ("DRELDT", "RECRELDT")),
+        "HSCTSTAT": _discordant(_status_differs(adsl), adam, ("HSCTSTAT", "HSCTREC")),
     }
+
+
+def _eligible(adam: Adam) -> pl.DataFrame:
+    return adam["ADSL"].filter(pl.col("ELIGFL") == "Y").sort("USUBJID")
 
 
 def response_sets(protocol: Protocol) -> tuple[ResponseSet, ...]:

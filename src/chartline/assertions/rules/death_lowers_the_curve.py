@@ -17,6 +17,7 @@ from chartline.stats.survival.kaplan_meier import estimate_curve
 ASSERTION = Assertion(
     "death_lowers_the_curve",
     "With death as an event, survival is at no time above that of the same endpoint with death censored.",
+    of="study",
 )
 _ROUNDING = 1e-9
 

@@ -10,6 +10,7 @@ from chartline.counts.model import CrossTab, EventTable
 ASSERTION = Assertion(
     "everyone_is_counted",
     "Those with a time, those missing and those withheld are together everybody in the analysis set.",
+    of="study",
 )
 
 

@@ -17,6 +17,7 @@ from chartline.stats.survival.kaplan_meier import estimate_curve
 ASSERTION = Assertion(
     "incidences_sum_to_one",
     "At every time the incidences of the competing events and the share without an event sum to one.",
+    of="study",
 )
 _ROUNDING = 1e-9
 

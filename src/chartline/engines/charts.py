@@ -1,0 +1,191 @@
+"""Mapped charts on disk, between reading and deriving: written by unit of reading, read by part of the subjects.
+
+In and out: ClinicalData. A unit is one centre, or one part of a database's persons. Its folder holds
+
+    domains/DM.parquet ...   the rows of each domain, with PART, sorted by it
+    tables/0.parquet ...     the source tables as read and amended, with LABEL: what an address and a raw value are from
+    charts.json              which table and which columns each mapping block has
+    subjects.parquet         CENTRE, USUBJID, PART and how many rows
+
+A part is read with the cells of its own rows and no others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from chartline.core.clinical import ClinicalData, Origins, empty_domain, variables
+from chartline.engines.parts import parts_of
+from chartline.sources.base import SourceData, SourceTable
+
+_ROWS = 50_000  # of one row group: what is read at least
+
+
+def write_charts(folder: Path, data: ClinicalData, source: SourceData, parts: int, part: int | None) -> None:
+    """Write one unit, read from `source`. Its subjects are all in `part`, or each where its id puts it."""
+    subjects = _subjects(data)
+    placed = (
+        subjects.join(parts_of(subjects["USUBJID"], parts), on="USUBJID")
+        if part is None
+        else subjects.with_columns(pl.lit(part, pl.UInt32).alias("PART"))
+    )
+    placed.sort("CENTRE", "USUBJID").write_parquet(folder / "subjects.parquet")
+    (folder / "domains").mkdir()
+    for domain, frame in data.domains.items():
+        if frame.height:
+            own = frame.join(placed.select("USUBJID", "PART"), on="USUBJID", how="left", maintain_order="left")
+            _write(own.sort("PART", maintain_order=True), folder / "domains" / f"{domain}.parquet")
+    _write_tables(folder, data.origins, source)
+
+
+def _subjects(data: ClinicalData) -> pl.DataFrame:
+    rows = pl.concat(data[d].select("CENTRE", "USUBJID") for d in data.domains)
+    return rows.group_by("CENTRE", "USUBJID").len("ROWS")
+
+
+def _write_tables(folder: Path, origins: Origins, source: SourceData) -> None:
+    (folder / "tables").mkdir()
+    tables: dict[str, SourceTable] = dict(source.tables)
+    for table, _ in origins.blocks:
+        assert isinstance(table, SourceTable)
+        tables[table.name] = table
+    at = {name: i for i, name in enumerate(tables)}
+    said = [{"file": t.file, "name": t.name, "places": t.places, "grid": t.grid} for t in tables.values()]
+    for name, table in tables.items():
+        labels = pl.Series("LABEL", list(table.row_labels), dtype=pl.String)
+        frame = pl.DataFrame([*(table.frame[c].alias("#" + c) for c in table.columns), labels])
+        _write(frame, folder / "tables" / f"{at[name]}.parquet")
+    blocks = [(at[table.name], columns) for table, columns in origins.blocks]  # type: ignore[attr-defined]
+    text = json.dumps({"tables": said, "blocks": blocks}, ensure_ascii=False)
+    (folder / "charts.json").write_text(text, encoding="utf-8")
+
+
+def _write(frame: pl.DataFrame, file: Path) -> None:
+    """Through memory, so that a full disk is the system's own error and not one of a library's many."""
+    from io import BytesIO
+
+    content = BytesIO()
+    frame.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROWS)
+    file.write_bytes(content.getbuffer())
+
+
+class StoredTable:
+    """A source table on disk, of which the rows of one part are in memory; another row is read when it is asked for."""
+
+    def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
+        self._file, self._said = file, said
+        plan = pl.scan_parquet(file).with_row_index("AT")
+        kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
+        self._index = {row: i for i, row in enumerate(kept["AT"])}
+        self._table = self._made(kept.drop("AT"))
+
+    def _made(self, frame: pl.DataFrame) -> SourceTable:
+        cells = frame.drop("LABEL").rename(lambda name: name.removeprefix("#"))
+        return SourceTable(
+            self._said["file"], self._said["name"], cells, self._said["places"], frame["LABEL"].to_list(),
+            grid=self._said["grid"],
+        )  # fmt: skip
+
+    def _found(self, row: int) -> tuple[SourceTable, int]:
+        if row in self._index:
+            return self._table, self._index[row]
+        return self._made(pl.scan_parquet(self._file).slice(row, 1).collect()), 0
+
+    def address(self, row: int, column: str) -> str:
+        """Return the canonical address of a cell, as `SourceTable.address`."""
+        table, at = self._found(row)
+        return table.address(at, column)
+
+    def raw(self, row: int, column: str) -> str | None:
+        """Return what stands in a cell."""
+        table, at = self._found(row)
+        return table.raw(at, column)
+
+    def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
+        """Return `raw` of many rows of one column, in their order."""
+        if all(row in self._index for row in rows):
+            return self._table.raws([self._index[row] for row in rows], column)
+        return [self.raw(row, column) for row in rows]
+
+    @property
+    def whole(self) -> SourceTable:
+        """The whole table, in memory."""
+        return self._made(pl.read_parquet(self._file))
+
+
+def read_charts(
+    units: Sequence[Path], *, part: int | None = None, subjects: Sequence[str] | None = None, cells: bool = True
+) -> ClinicalData:
+    """Return the data of several units: of one part, of some subjects, or of all. Without `cells` no row of a source
+    table is kept in memory.
+
+    SEQ is unique within domain and centre again where several units are of one centre.
+    """
+    frames: dict[str, list[pl.DataFrame]] = {domain: [] for domain in variables()}
+    blocks: list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]] = []
+    highest: dict[tuple[str, str], int] = {}
+    for unit in units:
+        own = _domains(unit, part, subjects)
+        for domain, frame in own.items():
+            centre = frame["CENTRE"][0]
+            seq = pl.col("SEQ") + highest.get((domain, centre), 0)
+            shifted = frame.with_columns(seq, pl.col("BLOCK") + pl.lit(len(blocks), pl.UInt32))
+            highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
+            frames[domain].append(shifted.drop("PART"))
+        blocks += _tables(unit, own, cells)
+    stacked = {d: pl.concat(fs) if fs else empty_domain(d) for d, fs in frames.items()}
+    return ClinicalData(stacked, Origins(tuple(blocks)))
+
+
+def _domains(unit: Path, part: int | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
+    out = {}
+    for domain in variables():
+        file = unit / "domains" / f"{domain}.parquet"
+        if not file.exists():
+            continue
+        plan = pl.scan_parquet(file)
+        if part is not None:
+            plan = plan.filter(pl.col("PART") == part)
+        if subjects is not None:
+            plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
+        frame = plan.collect()
+        if frame.height:
+            # of a whole unit in the order of the source, which is that of SEQ
+            out[domain] = frame.sort("SEQ") if part is None else frame
+    return out
+
+
+def _tables(
+    unit: Path, own: Mapping[str, pl.DataFrame], cells: bool
+) -> list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]]:
+    said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
+    of_block = [table for table, _ in said["blocks"]]
+    used = pl.concat([f.select("BLOCK", "ROW") for f in own.values()]).unique() if own and cells else None
+    tables = []
+    for i, table in enumerate(said["tables"]):
+        mine = [b for b, t in enumerate(of_block) if t == i]
+        rows = (
+            used.filter(pl.col("BLOCK").is_in(mine))["ROW"].unique()
+            if used is not None
+            else pl.Series([], dtype=pl.UInt32)
+        )
+        tables.append(StoredTable(unit / "tables" / f"{i}.parquet", table, rows))
+    return [(tables[t], {name: tuple(c) for name, c in columns.items()}) for t, columns in said["blocks"]]
+
+
+def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
+    """Return CENTRE, USUBJID, PART and ROWS of every subject of several units."""
+    return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
+
+
+def read_source(unit: Path) -> SourceData:
+    """Return the source tables of a unit, whole: to say where a query's cell stands."""
+    said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
+    none = pl.Series([], dtype=pl.UInt32)
+    tables = [StoredTable(unit / "tables" / f"{i}.parquet", t, none).whole for i, t in enumerate(said["tables"])]
+    return SourceData({t.name: t for t in tables})

@@ -1,0 +1,60 @@
+"""Memory: how much is allowed, how much processes take, and into how many parts a study must go to fit.
+
+Sizes are bytes. What a process takes is its resident set (`VmRSS` of /proc), libraries included; where there is no
+/proc, it is not watched and only the number of parts bounds it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from chartline.errors import MemoryShort, StudyError
+
+MB, GB = 1_000_000, 1_000_000_000
+PARENT = 250 * MB  # the run itself, its libraries loaded
+WORKER = 250 * MB  # a worker with its libraries, before its first part
+GROWTH = 40  # what one byte of charts becomes at most while a part is mapped and derived (measured: docs/scale.md)
+_UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of `2GB`, `500 MB` or `1.5G` (powers of 1000). Raises `StudyError` for anything else."""
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise StudyError(f"`{text}` is not an amount of memory.", expected="for example 2GB or 500MB")
+    return round(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def taken(processes: Iterable[int]) -> int:
+    """Return what processes take together; one that is gone takes nothing."""
+    return sum(_resident(pid) for pid in processes)
+
+
+def _resident(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def parts_for(charts: int, memory: int, workers: int) -> int:
+    """Return into how many parts charts of so many bytes must go for `workers` processes to stay within `memory`.
+
+    Raises `MemoryShort` where the libraries alone leave no room.
+    """
+    share = (memory - PARENT - workers * WORKER) // workers
+    least = PARENT + workers * (WORKER + 100 * MB)
+    if memory < least:
+        raise MemoryShort(
+            f"{memory / MB:,.0f} MB are not enough for {workers} workers.",
+            expected=f"at least {least / MB:,.0f} MB, most of which libraries take",
+            do="allow more --memory, or use fewer --workers",
+        )
+    return max(1, math.ceil(charts * GROWTH / share))

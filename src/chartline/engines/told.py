@@ -1,0 +1,77 @@
+"""What a step of a run in parts says besides its tables: queries, answers, verdicts, lines of the report; as JSON.
+
+In: one of the three records below and the folder of the step. Out: the same record, equal to what was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chartline.assertions.model import Verdict
+from chartline.core.query import Query
+from chartline.errors import StudyError
+from chartline.mapping.amendments import Applied, Outdated
+from chartline.sources.base import Selected
+from chartline.trace.patient_lines import PatientLines
+
+_FILE = "told.json"
+
+
+@dataclass(frozen=True)
+class Read:
+    """Of reading one unit: its queries, those of the checks of its subjects, its answers, the digests of its files,
+    and how a database chose its persons."""
+
+    found: tuple[Query, ...]
+    asked: tuple[Query, ...]
+    applied: tuple[Applied, ...]
+    outdated: tuple[Outdated, ...]
+    inputs: Mapping[str, str]
+    selected: Selected | None = None
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Of the whole study: every query, and those of reading and mapping alone."""
+
+    queries: tuple[Query, ...]
+    found: tuple[Query, ...]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Of one part: what was asserted, the lines of the report, the queries about reviewers' overrides."""
+
+    asserted: tuple[Verdict, ...]
+    lines: PatientLines
+    reviewed: tuple[Query, ...]
+
+
+Told = TypeVar("Told", Read, Gathered, Derived)
+
+
+def write_told(told: Read | Gathered | Derived, folder: Path) -> None:
+    """Write what a step says."""
+    (folder / _FILE).write_bytes(_adapter(type(told)).dump_json(told))
+
+
+def read_told(kind: type[Told], folder: Path) -> Told:
+    """Read it back. Raises `StudyError` where the file is not one that this version wrote."""
+    try:
+        read: Told = _adapter(kind).validate_json((folder / _FILE).read_bytes())
+    except ValueError as e:
+        raise StudyError(
+            f"A finished part of an earlier run cannot be read: {str(e).splitlines()[0]}",
+            where=str(folder),
+            do="remove the folder and run again",
+        ) from None
+    return read
+
+
+def _adapter(kind: type[Any]) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)

@@ -1,0 +1,420 @@
+"""The patient side over parts of the subjects: the same answer as `run_study`, whatever the number of parts.
+
+    chart     one unit of reading (a centre): read, map, check what is about one subject   -> charts/<unit>/
+    gather    all units: what needs all subjects, and what is said once                     -> gathered/
+    derive    one part: cohort, derivations, counts, assertions, listings                   -> parts/part-0007/
+    pool      all parts: add the counts, estimate, write the report and the out folder
+
+What needs all subjects: ids that are unique, records of one person at two centres, and the checks of scope `study`.
+The first two look at a few columns of everybody, the last at all charts, in one process of their own. All else is a
+subject's own. Each step leaves a folder that is there whole or not at all; a run that was killed goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chartline.pipeline.loop import entered
+from chartline.pipeline.read import (
+    Declaration,
+    Tell,
+    answers_left_over,
+    asked_of,
+    declare_study,
+    in_order,
+    read_centre_data,
+    silent,
+    subjects_are_unique,
+)
+from chartline.pipeline.run import estimate_study, stop_if_blocked
+from chartline.protocol.load import protocol_digest
+from chartline.study import Outcome, StudyData
+
+if TYPE_CHECKING:
+    from chartline.assertions.model import Verdict
+    from chartline.core.query import Query
+    from chartline.core.study_days import StudyDays
+    from chartline.counts.model import Counts
+    from chartline.derive.model import Adam
+    from chartline.engines.local import Crew
+    from chartline.trace.patient_lines import PatientLines
+
+STUDY_CHECKS_GROWTH = 12  # what one byte of mapped charts on disk becomes while the whole study is checked
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every process of a run must know. `memory` bounds all of them together."""
+
+    study: Path
+    work: Path
+    parts: int
+    answers: Path | None = None
+    use_answers: bool = True
+    memory: int | None = None
+
+    @property
+    def declared(self) -> Declaration:
+        """What the study declares, read once a process."""
+        return _declared(self.study, self.answers, self.use_answers)
+
+    def unit(self, centre: str) -> Path:
+        """Where the charts of a centre are kept."""
+        return self.work / "charts" / f"centre-{[c.id for c in self.declared.protocol.data.centres].index(centre):03}"
+
+    @property
+    def units(self) -> list[Path]:
+        """The charts of all centres, in the order of the protocol."""
+        return [self.unit(c.id) for c in self.declared.protocol.data.centres]
+
+    @property
+    def gathered(self) -> Path:
+        return self.work / "gathered"
+
+    def part(self, number: int) -> Path:
+        """Where what came of a part is kept."""
+        return self.work / "parts" / f"part-{number:04}"
+
+
+@cache
+def _declared(study: Path, answers: Path | None, use_answers: bool) -> Declaration:
+    return declare_study(study, answers=answers, use_answers=use_answers)
+
+
+def run_parted(
+    study: Path,
+    out: Path,
+    *,
+    parts: int | None = None,
+    memory: int | None = None,
+    workers: int = 1,
+    answers: Path | None = None,
+    use_answers: bool = True,
+    strict: bool = False,
+    tell: Tell = silent,
+) -> Outcome:
+    """Run the whole study in parts and put its outputs at `out`, all or none of them.
+
+    `parts` is how many; without it, as many as `memory` (bytes, of all processes together) asks for. Raises what
+    `run_study` raises, `WorkerLost` and `MemoryShort`.
+    """
+    from chartline.engines.local import Crew
+    from chartline.outputs import claimed, staged
+
+    study, out = study.absolute(), out.absolute()
+    with claimed(out), staged(out) as folder:
+        tell("Reading the protocol")
+        job = _job(study, out, parts, memory, workers, answers, use_answers)
+        with Crew(workers, memory) as crew:
+            _patient_side(job, crew, tell)
+        done = _pool(job, out, folder, strict, tell)
+    _clear(job)
+    tell("")
+    return done
+
+
+def _job(
+    study: Path, out: Path, parts: int | None, memory: int | None, workers: int, answers: Path | None, use: bool
+) -> Job:
+    from chartline.core.digest import digest_value
+    from chartline.engines.memory import parts_for
+    from chartline.engines.work import own_stamp, stamp, work_folder
+
+    said = _declared(study, answers.absolute() if answers else None, use)
+    folders = [said.home / c.folder for c in said.protocol.data.centres]
+    mappings = [said.home / c.mapping for c in said.protocol.data.centres]
+    if parts is None:
+        parts = parts_for(_charts_bytes(folders), memory, workers) if memory else 1
+    key = [own_stamp(), dict(said.inputs), stamp([*folders, *mappings]), said.standing.head, use, parts]
+    work = work_folder(out, digest_value(key))
+    for name in ("charts", "parts"):
+        (work / name).mkdir(exist_ok=True)
+    return Job(study, work, parts, answers.absolute() if answers else None, use, memory)
+
+
+def _charts_bytes(folders: Sequence[Path]) -> int:
+    files = {f for folder in folders for f in folder.rglob("*") if f.is_file()}
+    return sum(f.stat().st_size for f in files)
+
+
+def _patient_side(job: Job, crew: Crew, tell: Tell) -> None:
+    from chartline.engines.local import Task, watched
+
+    centres = job.declared.protocol.data.centres
+    charts = [
+        Task(f"the charts of {c.label or c.id}", chart, (job, c.id)) for c in centres if not job.unit(c.id).exists()
+    ]
+    crew.work(charts, watched("Reading and mapping, centres", tell))
+    if not job.gathered.exists():
+        tell("Checking the study as a whole")
+        crew.work([Task("the checks of the whole study", gather, (job,))])
+    todo = [Task(f"part {n}", derive_part, (job, n)) for n in parts_with_subjects(job) if not job.part(n).exists()]
+    crew.work(todo, watched("Deriving and counting, parts", tell))
+
+
+def chart(job: Job, centre: str) -> None:
+    """Read, amend, map and check one centre, and leave its charts in the work folder."""
+    import polars as pl
+
+    from chartline.checks.engine import check_data
+    from chartline.checks.model import Scope
+    from chartline.checks.outdated import outdated_queries
+    from chartline.cohort.facts import subject_facts
+    from chartline.core.digest import digest_file
+    from chartline.derive.graded_values import grade_by
+    from chartline.derive.response_rules import counts_window_of
+    from chartline.engines.charts import write_charts
+    from chartline.engines.told import Read, write_told
+    from chartline.engines.work import finished_whole
+    from chartline.mapping.signed import unsigned_queries
+
+    said = job.declared
+    of = next(c for c in said.protocol.data.centres if c.id == centre)
+    mapping, protocol = said.mappings[centre], said.protocol
+    data, found, source, applied, outdated = read_centre_data(
+        said.home / of.folder, mapping, said.amendments_of(centre), asked_of(protocol, mapping)
+    )
+    data = replace(data, study_days=_study_days(said))
+    window, grade = counts_window_of(protocol.response), grade_by(protocol)
+    own = {centre: mapping.own_checks} if mapping.own_checks else {}
+    asked = check_data(data, protocol, window, grade, own, Scope.SUBJECT)
+    found += [*outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
+    inputs = {of.mapping: digest_file(said.home / of.mapping)}
+    inputs |= {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
+    facts = subject_facts(data, protocol).frame
+    names = dict.fromkeys(["CENTRE", "USUBJID", "CENTRE_ORDER", *protocol.duplicates.match, "TRTSDT", "TRTEDT"])
+    with finished_whole(job.unit(centre)) as folder:
+        write_charts(folder, data, source, job.parts, None)
+        facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
+        write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, source.selected), folder)
+
+
+def _study_days(said: Declaration) -> StudyDays:
+    """The centres that count days, and the phrases of overrides, whose dates are real."""
+    from chartline.core.study_days import StudyDays
+
+    events: dict[str, Mapping[str, Any]] = {
+        centre: {event.label: event.day for event in mapping.days_from.values()}
+        for centre, mapping in said.mappings.items()
+        if mapping.days_from
+    }
+    return StudyDays(events, tuple(f"by {o.by} on {o.on}: {o.reason}" for o in said.overrides))
+
+
+def gather(job: Job) -> None:
+    """Find what needs all subjects: twins, the queries of the whole study; and refuse ids of two centres."""
+    import polars as pl
+
+    from chartline.checks.confirmed import close_confirmed
+    from chartline.cohort.duplicates import find_twins, judge_twins
+    from chartline.derive.override_file import check_overrides, dated_overrides
+    from chartline.engines.charts import read_charts, read_subjects
+    from chartline.engines.told import Gathered, Read, read_told, write_told
+    from chartline.engines.work import finished_whole
+
+    said = job.declared
+    subjects_are_unique(read_subjects(job.units))
+    facts = pl.concat(pl.read_parquet(unit / "facts.parquet") for unit in job.units)
+    twins = find_twins(facts.sort("CENTRE_ORDER", "CENTRE", "USUBJID"), said.protocol.duplicates)
+    theirs = read_charts(job.units, subjects=twins["USUBJID"].to_list(), cells=False)
+    verdict = judge_twins(twins, theirs, said.protocol.duplicates)
+    if said.overrides:
+        data = read_charts(job.units, subjects=[o.subject for o in said.overrides], cells=False)
+        data = replace(data, study_days=_study_days(said))
+        check_overrides(dated_overrides(said.overrides, data), data)
+    units = [read_told(Read, unit) for unit in job.units]
+    found = [q for u in units for q in u.found] + answers_left_over(said.amendments, said.protocol)
+    asked = [*(q for u in units for q in u.asked), *_study_queries(job)]
+    asked.sort(key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
+    applied = tuple(a for u in units for a in u.applied)
+    queries = in_order(close_confirmed([*found, *asked], applied))
+    with finished_whole(job.gathered) as folder:
+        verdict.write_parquet(folder / "twins.parquet")
+        write_told(Gathered(tuple(queries), tuple(found)), folder)
+
+
+def _study_queries(job: Job) -> list[Query]:
+    """The queries of every check of scope `study`, which looks at all charts together."""
+    from chartline.checks.engine import check_data
+    from chartline.checks.model import Scope
+    from chartline.derive.graded_values import grade_by
+    from chartline.derive.response_rules import counts_window_of
+    from chartline.engines.charts import read_charts
+
+    said = job.declared
+    data = replace(read_charts(job.units, cells=False), study_days=_study_days(said))
+    window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
+    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY)
+
+
+def parts_with_subjects(job: Job) -> list[int]:
+    """Return the parts in which there is anybody; the first where there is nobody at all: nobody is counted too."""
+    from chartline.engines.charts import read_subjects
+
+    return sorted(read_subjects(job.units)["PART"].unique().to_list()) or [0]
+
+
+def derive_part(job: Job, number: int) -> None:
+    """Run the patient side on one part of the subjects, and leave counts, listings and what it found."""
+    import polars as pl
+
+    from chartline.assertions.engine import assert_study
+    from chartline.cohort.select import select_cohort
+    from chartline.counts.count import count_analyses
+    from chartline.counts.serialise import counts_to_json
+    from chartline.derive.derive import derive_all
+    from chartline.derive.override_file import dated_overrides
+    from chartline.derive.reviewed import DOMAIN, override_queries
+    from chartline.engines.charts import read_charts, read_subjects
+    from chartline.engines.told import Derived, Gathered, Read, read_told, write_told
+    from chartline.engines.work import finished_whole
+    from chartline.publish import write_listings
+    from chartline.trace.patient_lines import patient_lines
+    from chartline.trace.told_days import told_adam, told_cohort, told_verdicts
+
+    said, days = job.declared, _study_days(job.declared)
+    protocol, digest = said.protocol, protocol_digest(said.protocol)
+    own = set(read_subjects(job.units).filter(pl.col("PART") == number)["USUBJID"])
+    data = replace(read_charts(job.units, part=number), study_days=days)
+    overrides = dated_overrides(tuple(o for o in said.overrides if o.subject in own), data)
+    data = replace(data, overrides=overrides)
+    queries = [q for q in read_told(Gathered, job.gathered).queries if q.subject in own]
+    twins = pl.read_parquet(job.gathered / "twins.parquet")
+    cohort = select_cohort(data, protocol, queries, digest, twins)
+    adam = derive_all(data, cohort, protocol, queries)
+    counts = count_analyses(adam, cohort.attrition, protocol, digest)
+    asserted = told_verdicts(assert_study(adam, counts, protocol, "subject"), adam, days)
+    cohort, adam = told_cohort(cohort, days), told_adam(adam, days)
+    reviewed = tuple(override_queries(adam[DOMAIN])) if DOMAIN in adam.tables else ()
+    applied = tuple(a for unit in job.units for a in read_told(Read, unit).applied)
+    with finished_whole(job.part(number)) as folder:
+        (folder / "counts.json").write_text(counts_to_json(counts), encoding="utf-8")
+        write_told(Derived(asserted, patient_lines(adam, counts, protocol, days), reviewed), folder)
+        write_listings(data, cohort, adam, protocol, applied, folder)
+
+
+def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcome:
+    """Add the counts of all parts, estimate, and write the out folder."""
+    from chartline.core.clinical import clinical_data
+    from chartline.counts.model import add_counts
+    from chartline.counts.serialise import counts_from_json
+    from chartline.engines.charts import read_source
+    from chartline.engines.told import Derived, Gathered, Read, read_told
+    from chartline.publish import write_cut, write_lock, write_numbers
+    from chartline.report.worker import ReportWorker
+    from chartline.results.headline import build_headline
+    from chartline.state.lock import check_inputs
+    from chartline.stats.estimate import estimate_curves
+
+    tell("Adding the counts and estimating")
+    said, parts = job.declared, [job.part(n) for n in parts_with_subjects(job)]
+    units, all_said = [read_told(Read, unit) for unit in job.units], read_told(Gathered, job.gathered)
+    derived = [read_told(Derived, part) for part in parts]
+    inputs = dict(said.inputs) | {name: sha for u in units for name, sha in u.inputs.items()}
+    check_inputs(said.standing.lock, inputs, said.home)
+    centres = said.protocol.data.centres
+    sources = {
+        c.id: replace(read_source(job.unit(c.id)), selected=u.selected) for c, u in zip(centres, units, strict=True)
+    }
+    data = StudyData(
+        said.protocol, protocol_digest(said.protocol), replace(clinical_data({}), study_days=_study_days(said)),
+        all_said.queries, tuple(a for u in units for a in u.applied), inputs,
+        {c.mapping: said.mappings[c.id].signature for c in centres}, all_said.found, said.centre_checks,
+        sources, tuple(o for u in units for o in u.outdated),
+        said.standing, own_answers=said.own_answers,
+    )  # fmt: skip
+    data = entered(data, job.study)
+    stop_if_blocked(data.queries, strict)
+    if reviewed := [q for d in derived for q in d.reviewed]:
+        data = replace(data, queries=tuple(in_order([*data.queries, *reviewed])))
+    counts = add_counts(counts_from_json((p / "counts.json").read_text("utf-8"), str(p)) for p in parts)
+    results = estimate_study(counts, said.protocol, data.data_digest)
+    done = Outcome(
+        study=data, counts=counts, results=results, curves=estimate_curves(counts, said.protocol),
+        headline=build_headline(results, said.protocol), out=out, assertions=_verdicts(job, counts, parts, derived),
+    )  # fmt: skip
+    tell("Writing the report")
+    with ReportWorker() as reporter:
+        reporter.write(_report_source(done, [d.lines for d in derived]), folder)
+        write_numbers(done, folder)
+        _put_listings(parts, folder)
+        write_cut(said.protocol, folder)
+        write_lock(data, folder)
+        reporter.wait()
+    return done
+
+
+def _verdicts(job: Job, counts: Counts, parts: Sequence[Path], derived: Sequence[Any]) -> tuple[Verdict, ...]:
+    """What was asserted of each subject, and of the counts of the whole study."""
+    from chartline.assertions.engine import assert_study, pool_verdicts
+
+    whole = assert_study(_imputed(parts), counts, job.declared.protocol, "study")
+    return pool_verdicts([*(d.asserted for d in derived), whole])
+
+
+def _imputed(parts: Sequence[Path]) -> Adam:
+    """The rows of ADTTE whose end is an imputed day: what assertions about counts read of the tables."""
+    import polars as pl
+
+    from chartline.derive.model import Adam
+
+    times = pl.scan_parquet([part / "adam" / "adtte.parquet" for part in parts])
+    return Adam({"ADTTE": times.filter(pl.col("ADTF").is_not_null()).collect()}, pl.DataFrame(), pl.DataFrame(), {})
+
+
+def _report_source(done: Outcome, lines: Sequence[PatientLines]) -> Any:
+    from chartline.queries.board import board
+    from chartline.trace.listings import report_source
+    from chartline.trace.patient_lines import pool_lines
+
+    protocol = done.study.protocol
+    source = report_source(done, pool_lines(lines, protocol))
+    return replace(source, board=board(done.study.standing, [c.id for c in protocol.data.centres]))
+
+
+def _put_listings(parts: Sequence[Path], folder: Path) -> None:
+    """Put the listings of the parts into the out folder: one part as a file, several as a folder of that name."""
+    import polars as pl
+
+    from chartline.publish import write_overrides
+
+    names = sorted({p.relative_to(part) for part in parts for p in part.rglob("*.parquet")})
+    for name in names:
+        own = [part / name for part in parts if (part / name).exists()]
+        target = folder / name
+        target.parent.mkdir(exist_ok=True)
+        if len(parts) == 1:
+            _put(own[0], target)
+            continue
+        target.mkdir()
+        for file in own:
+            _put(file, target / f"{_part_name(file, name)}.parquet")
+    _put(parts[0] / "definitions.json", folder / "definitions.json")
+    overrides = folder / "adam" / "overrides.parquet"
+    if overrides.exists():
+        write_overrides(pl.read_parquet(overrides).sort("LINE", maintain_order=True), folder)
+
+
+def _part_name(file: Path, name: Path) -> str:
+    return file.parents[len(name.parts) - 1].name
+
+
+def _put(file: Path, target: Path) -> None:
+    """A second name for the same bytes, where the disk can do that: no time, no room, and the part stays."""
+    import shutil
+
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def _clear(job: Job) -> None:
+    import shutil
+
+    shutil.rmtree(job.work, ignore_errors=True)

@@ -1,0 +1,18 @@
+"""Asked: what a study wants of an OMOP database, so that a reader reads no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chartline.protocol.selection import ConceptSet, Selection
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The protocol's selection (None: everybody) with its concept sets, and the tables that the mapping reads (None:
+    all); of the others the headings alone are wanted."""
+
+    selection: Selection | None = None
+    concept_sets: Mapping[str, ConceptSet] = field(default_factory=dict)
+    tables: frozenset[str] | None = None

@@ -1,0 +1,287 @@
+"""OMOP tables that DuckDB asks: a DuckDB file, or a folder of Parquet and CSV files.
+
+In: files. Out: a `CdmDatabase`. The selection is DuckDB's work in all three; the rows of the persons are DuckDB's in
+its own file, Polars' in Parquet (which skips what no person of the study stands in), and the reader of delimited text's
+in CSV, so that a value, its row and its address are what they are without a selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from chartline.errors import SourceError
+from chartline.sources.base import SourceNote
+from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
+from chartline.sources.cdm_text import as_text
+from chartline.sources.csvtext import read_records
+from chartline.sources.folder import SourceFile, seems
+from chartline.sources.limits import TABLE_CELLS, too_many_cells
+
+if TYPE_CHECKING:
+    import numpy as np
+    from duckdb import DuckDBPyConnection
+
+DATABASE = "a DuckDB database"
+# A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
+SHUT: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "memory_limit": "4GB",
+    "temp_directory": "",  # nothing of a patient is written beside the database
+}
+_MEMORY = "1GB"  # of a selection: DuckDB's own share of the 2 GB in which a run stays
+_CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "latin1": "latin-1", "iso-8859-1": "latin-1"}
+
+
+class _DuckDb(CdmDatabase):
+    """What the file and the folder have in common."""
+
+    def __init__(self, name: str, where: str, connection: DuckDBPyConnection) -> None:
+        self.name, self.where, self.connection = name, where, connection
+
+    def query(self, sql: str) -> pl.DataFrame:
+        with told(self.name, self.where):
+            cursor = self.connection.execute(sql)
+            kinds = {one[0]: str(one[1]) for one in cursor.description or ()}
+            columns = cursor.fetchnumpy()
+        return pl.DataFrame([series_of(name, array, kinds.get(name, "")) for name, array in columns.items()])
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _columns(self, place: str) -> tuple[dict[str, str], dict[str, Kind]]:
+        described = self.connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
+        names = {one[0].lower(): one[0] for one in described}
+        if len(names) < len(described):
+            raise SourceError(f"{self.name} has two columns that differ only in capitals", where=f"table {place}")
+        return names, {one[0].lower(): _kind(str(one[1])) for one in described}
+
+
+class DuckDbFile(_DuckDb):
+    """One DuckDB file, opened for reading."""
+
+    def __init__(self, file: SourceFile) -> None:
+        import duckdb  # loads in 0.1 s: only where a centre has such a file
+
+        check_is_database(file)
+        with told(file.name, str(file.path)):
+            connection = duckdb.connect(str(file.path), read_only=True, config={**SHUT, "memory_limit": _MEMORY})
+        super().__init__(file.name, str(file.path), connection)
+        with told(file.name, str(file.path)):
+            self.tables = dict(self._found())
+
+    def _found(self) -> Iterator[tuple[str, CdmTable]]:
+        sql = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+        seen: dict[str, str] = {}
+        for schema, own in self.connection.execute(sql).fetchall():
+            place, name = f"{self.quoted(schema)}.{self.quoted(own)}", own.lower()
+            if name in seen:
+                raise SourceError(
+                    f"{self.name} has two tables {name}", where=f"{seen[name]} and {place}", do="ask for one schema"
+                )
+            seen[name] = place
+            yield name, CdmTable(name, place, *self._columns(place), self.name)
+
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+        order = table.columns.get(table.key)
+        where = f" WHERE {one_of(self.part_of(table, [column], self.name), column, table, self, keys)}"
+        by = f" ORDER BY {self.quoted(order)}" if order else ""
+        frame = as_text(self.query(f"SELECT * FROM {table.place}{where if keys is not None else ''}{by}"))
+        return Rows(frame, [f"row {number}" for number in range(1, frame.height + 1)])
+
+
+class CdmFolder(_DuckDb):
+    """A folder of files, one a table, or a folder of Parquet parts a table; Parquet and CSV may stand side by side."""
+
+    def __init__(self, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str) -> None:
+        import duckdb
+
+        folders = sorted({str(file.path.resolve().parent) for copies in files.values() for file in copies})
+        connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": ""})
+        super().__init__(root.name, str(root), connection)
+        self.files, self.delimiter, self.encoding = files, delimiter, encoding
+        self.tables = {name: self._view(name, list(copies)) for name, copies in files.items()}
+        listed = ", ".join(_quoted(folder) for folder in folders)
+        connection.execute(f"SET allowed_directories = [{listed}]")
+        connection.execute("SET enable_external_access = false")
+
+    def _view(self, name: str, files: list[SourceFile]) -> CdmTable:
+        place, first = self.quoted(name), files[0]
+        for file in files:
+            _check_parquet(file) if is_parquet(file) else None
+        with told(first.name, str(first.path)):
+            self.connection.execute(f"CREATE VIEW {place} AS SELECT * FROM {self._scan(files)}")
+            columns, kinds = self._columns(place)
+        address = first.name if len(files) == 1 else str(PurePosixPath(first.name).parent)
+        return CdmTable(name, place, columns, kinds, address, inside=False)
+
+    def _scan(self, files: list[SourceFile]) -> str:
+        listed = ", ".join(_quoted(str(file.path.resolve())) for file in files)
+        if is_parquet(files[0]):
+            return f"read_parquet([{listed}])"
+        charset = _CHARSETS.get(self.encoding.lower())
+        if charset is None:
+            raise SourceError(
+                f"A selection cannot look into text in {self.encoding}",
+                where=files[0].name,
+                expected="utf-8 or latin-1",
+                do="save the tables as UTF-8, as Parquet or in a DuckDB file",
+            )
+        return (
+            f"read_csv([{listed}], all_varchar = true, header = true, delim = {_quoted(self.delimiter)}, quote = '\"', "
+            f"escape = '\"', encoding = '{charset}', max_line_size = 8388608)"
+        )
+
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+        files = self.files[table.name]
+        parts = [self._rows_of(table, file, keys, column) for file in files]
+        if len(parts) == 1:
+            return parts[0]
+        labels = [
+            f"{PurePosixPath(f.name).name} {label}" for f, p in zip(files, parts, strict=True) for label in p.labels
+        ]
+        return Rows(pl.concat(part.frame for part in parts), labels, tuple(n for part in parts for n in part.notes))
+
+    def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
+        if is_parquet(file):
+            return _parquet_rows(file, keys, table.columns[column])
+        records = read_records(file, self.delimiter, self.encoding)
+        frame, notes = whole_ids(file, records.frame)
+        labels: Sequence[str] = records.labels
+        if keys is not None:
+            own = next(name for name in frame.columns if name.lower() == column)
+            kept = frame[own].cast(pl.Int64, strict=False).is_in(keys.implode())
+            numbers = kept.fill_null(value=False).arg_true().to_list()
+            frame, labels = frame[numbers], [records.label(number) for number in numbers]
+        return Rows(frame, labels, (*records.notes, *notes))
+
+
+def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
+    with unreadable(file):
+        lazy = pl.scan_parquet(file.path, row_index_name="row number")
+        if keys is not None:
+            lazy = lazy.filter(pl.col(column).cast(pl.Int64).is_in(keys.implode()))
+        frame = lazy.collect(engine="streaming").sort("row number")
+    if frame.height * frame.width > TABLE_CELLS:
+        do = "select fewer persons, or run in parts"
+        raise too_many_cells(file.name, str(file.path), frame.height * frame.width, TABLE_CELLS, do)
+    labels = [f"row {number + 1}" for number in frame["row number"]]
+    return Rows(as_text(frame.drop("row number")), labels)
+
+
+def one_of(place: str, column: str, table: CdmTable, database: CdmDatabase, keys: pl.Series | None) -> str:
+    """Return DuckDB's SQL that a column of a table is one of the keys."""
+    if keys is None:
+        return ""
+    own = database.quoted(table.columns[column])
+    name = own if table.kinds[column] == "integer" else f"CAST({own} AS BIGINT)"
+    return f"{name} IN (SELECT unnest([{', '.join(map(str, keys))}]::BIGINT[]))"
+
+
+def is_parquet(file: SourceFile) -> bool:
+    return file.name.lower().endswith(".parquet")
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def check_is_database(file: SourceFile) -> None:
+    """Raise SourceError where a file is no DuckDB database."""
+    looks = seems(file.read(4096))
+    if looks != DATABASE:
+        raise SourceError(
+            f"{file.name} is not an OMOP database: it seems to be {looks}",
+            where=str(file.path),
+            expected="a folder of CSV or Parquet files, or a DuckDB file",
+        )
+
+
+def _check_parquet(file: SourceFile) -> None:
+    with unreadable(file):
+        pl.read_parquet_schema(file.path)
+
+
+@contextmanager
+def unreadable(file: SourceFile) -> Iterator[None]:
+    """Tell a fault of Polars as one of the Parquet file."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        raise SourceError(
+            f"{file.name} is not a readable Parquet file: it seems to be {seems(file.read(1 << 16))}",
+            where=f"{file.path} ({str(error).splitlines()[0]})",
+            do="export the table again",
+        ) from error
+
+
+@contextmanager
+def told(name: str, where: str) -> Iterator[None]:
+    """Tell a fault of DuckDB as one of the source."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.ConversionException as error:
+        raise SourceError(
+            f"{name} holds a day or an id that cannot be read as one",
+            where=f"{where} ({str(error).splitlines()[0]})",
+            expected="days as dates or as text like 2020-04-03, ids as whole numbers",
+            do="correct the export",
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise SourceError(
+            f"{name}: the selection needs more memory than it may take", where=f"{where} ({_MEMORY})",
+            do="select by a rarer index event, or run in parts",
+        ) from error  # fmt: skip
+    except duckdb.Error as error:
+        raise SourceError(f"{name} cannot be read as {DATABASE}", where=f"{where} ({error})") from error
+
+
+def _kind(kind: str) -> Kind:
+    name = kind.upper()
+    if name in ("DATE",):
+        return "date"
+    if name.startswith("TIMESTAMP"):
+        return "datetime"
+    if name in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"):
+        return "integer"
+    if name in ("FLOAT", "DOUBLE", "HUGEINT", "UHUGEINT") or name.startswith("DECIMAL"):
+        return "number"
+    return "text" if name.startswith("VARCHAR") else "other"
+
+
+def series_of(name: str, array: np.ndarray, kind: str = "") -> pl.Series:
+    """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
+
+    Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,
+    makes DuckDB 2.0 print a page about leaked references when Python ends.
+    """
+    import numpy as np  # comes with DuckDB's columns; nothing else here needs it
+
+    data, null = np.ma.getdata(array), np.ma.getmaskarray(array)
+    if data.dtype == object:
+        if kind != "VARCHAR":
+            cells = (None if gone else str(value) for value, gone in zip(data, null, strict=True))
+            return pl.Series(name, list(cells), dtype=pl.String)
+        data[null] = None
+        return pl.Series(name, data.tolist(), dtype=pl.String)
+    return pl.select(pl.when(pl.lit(pl.Series(~null))).then(pl.lit(pl.Series(data))).alias(name)).to_series()
+
+
+def whole_ids(file: SourceFile, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[SourceNote]]:
+    """Take the '.0' off ids, which are integers in the CDM; a decimal id would match no other table."""
+    ids = [name for name in frame.columns if name.lower().endswith("_id")]
+    whole = frame.select(pl.col(name).str.contains(r"^-?\d+\.0+$").sum() for name in ids)
+    changed = [name for name in ids if whole[name][0]]
+    notes = []
+    for name in changed:
+        message = f"{whole[name][0]} id(s) are written as decimals ('8507.0'); they are read without the '.0'."
+        notes.append(SourceNote("decimal_id", f"{file.name}!{name}", message))
+    return (frame.with_columns(pl.col(changed).str.replace(r"\.0+$", "")) if changed else frame), notes

@@ -1,0 +1,219 @@
+"""A protocol's concept sets, resolved in a database's own vocabulary, and how many records each concept has there.
+
+In: the concept sets, an open database. Out: the concept ids of every set, and a line a concept for the report: what it
+resolved to (nothing, perhaps), with how many descendants, in how many records of how many persons. A set by ids needs
+no vocabulary; a code is looked up in `concept`, descendants in `concept_ancestor`. Where that table is absent or empty
+the concept stands alone, and the line says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from chartline.errors import SourceError
+from chartline.protocol.selection import EVENT_COLUMNS, Concept, ConceptSet, Selection
+from chartline.sources.cdm import CdmDatabase, in_list
+
+
+@dataclass(frozen=True)
+class ConceptLine:
+    """One declared concept or source value of a set, as the database knows it. `table` is where its records were
+    counted; `records` and `persons` are None where nobody counted."""
+
+    concept_set: str
+    declared: str
+    concept_id: int | None
+    name: str
+    note: str
+    concepts: int  # how many ids it stands for, itself and its descendants
+    table: str = ""
+    records: int | None = None
+    persons: int | None = None
+
+
+@dataclass(frozen=True)
+class ResolvedSet:
+    """The concept ids of one set; `by_concept` holds them for each declared concept that is not excluded, in order."""
+
+    ids: frozenset[int]
+    by_concept: tuple[frozenset[int], ...]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Every set that was asked for, and a line for each of its concepts and source values."""
+
+    sets: Mapping[str, ResolvedSet]
+    lines: tuple[ConceptLine, ...]
+
+    @property
+    def nothing(self) -> tuple[ConceptLine, ...]:
+        """The concepts that the database's vocabulary does not know."""
+        return tuple(line for line in self.lines if line.concept_id is None and line.note)
+
+
+def used_sets(selection: Selection) -> dict[str, set[str]]:
+    """Return the concept sets that a selection names -> the tables in which it looks for them."""
+    found: dict[str, set[str]] = {}
+    rules = [(selection.index.concepts, selection.index.table)]
+    rules += [(rule.concepts, rule.table) for rule in (*selection.require, *selection.exclude)]
+    if selection.prior_lines is not None:
+        lines = selection.prior_lines
+        rules.append((lines.concepts, "drug_exposure" if lines.count == "drugs" else "episode"))
+    for name, table in rules:
+        found.setdefault(name, set()).add(table)
+    return found
+
+
+def resolve_concepts(database: CdmDatabase, sets: Mapping[str, ConceptSet], names: Iterable[str]) -> Resolved:
+    """Resolve these sets. Raises SourceError where a code must be looked up and there is no vocabulary."""
+    asked = {name: sets[name] for name in names}
+    concepts = [concept for one in asked.values() for concept in one.concepts]
+    known, codes = _look_up(database, concepts)
+    family = _descendants(database, {i for c in concepts if c.descendants for i in _ids_of(c, codes)})
+    resolved, lines = {}, []
+    for name, one in asked.items():
+        members = [(c, frozenset().union(*(_members(i, c, family) for i in _ids_of(c, codes)))) for c in one.concepts]
+        gone = frozenset().union(*(ids for c, ids in members if c.exclude))
+        kept = tuple(ids - gone for c, ids in members if not c.exclude)
+        resolved[name] = ResolvedSet(frozenset().union(*kept), kept)
+        lines += list(_lines(name, one, members, known, codes, family))
+    return Resolved(resolved, tuple(lines))
+
+
+def count_records(
+    database: CdmDatabase, sets: Mapping[str, ConceptSet], resolved: Resolved, tables: Mapping[str, set[str]]
+) -> tuple[ConceptLine, ...]:
+    """Return the lines of resolved sets with their records and persons, one line a table in which a set is looked for.
+
+    Counted for each declared concept with its descendants; a record of two declared concepts counts at both.
+    """
+    out: list[ConceptLine] = []
+    for name, one in sets.items():
+        mine = [line for line in resolved.lines if line.concept_set == name]
+        for table in sorted(tables.get(name, ())):
+            out += _counted_in(database, table, one, mine, resolved.sets[name]) if mine else []
+    return tuple(out)
+
+
+def _counted_in(
+    database: CdmDatabase, table: str, one: ConceptSet, lines: list[ConceptLine], resolved: ResolvedSet
+) -> Iterator[ConceptLine]:
+    columns = EVENT_COLUMNS[table]
+    patterns = one.source_values if columns.source_value else ()
+    tests = [in_list(f"e.{columns.concept}", ids) for ids in resolved.by_concept]
+    tests += [like(f"e.{columns.source_value}", pattern) for pattern in patterns]
+    asked = ["person_id", columns.concept, *([columns.source_value] if patterns and columns.source_value else [])]
+    events = database.part_of(database.table(table, f"concept set {one.label}"), asked, f"concept set {one.label}")
+    whose = [(f"CASE WHEN {test} THEN e.person_id END", i) for i, test in enumerate(tests)]
+    counts = ", ".join(f"COUNT({person}) AS n{i}, COUNT(DISTINCT {person}) AS p{i}" for person, i in whose)
+    found = database.query(f"SELECT {counts} FROM {events} e WHERE {' OR '.join(tests)}").row(0, named=True)
+    kept = [line for line in lines if "excluded" not in line.note]
+    for i, line in enumerate(kept[: len(tests)]):
+        yield replace(line, table=table, records=int(found[f"n{i}"] or 0), persons=int(found[f"p{i}"] or 0))
+    yield from (line for line in lines if "excluded" in line.note)
+
+
+def like(column: str, pattern: str) -> str:
+    """`LIKE` with an escape that the pattern does not hold: the databases do not agree on the one they presume."""
+    escape = next(mark for mark in "!#~^|@" if mark not in pattern)
+    quoted = pattern.replace("'", "''")
+    return f"{column} LIKE '{quoted}' ESCAPE '{escape}'"
+
+
+Codes = dict[tuple[str, str], list[int]]
+
+
+def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[dict[int, tuple[str, bool]], Codes]:
+    """Return concept id -> (name, whether it is standard) of what is known, and (vocabulary, code) -> ids."""
+    coded = [c for c in concepts if c.id is None]
+    if "concept" not in database.tables and not coded:
+        return {}, {}
+    if not concepts:
+        return {}, {}
+    table = database.table("concept", f"{coded[0].vocabulary} {coded[0].code}" if coded else "concepts")
+    tests = [in_list("c.concept_id", [c.id for c in concepts if c.id is not None])]
+    tests += [f"(c.vocabulary_id = {_text(c.vocabulary)} AND c.concept_code = {_text(c.code)})" for c in coded]
+    columns = ("concept_id", "concept_name", "vocabulary_id", "concept_code", "standard_concept")
+    place = database.part_of(table, columns, "concept sets")
+    found = database.query(f"SELECT {', '.join(f'c.{c}' for c in columns)} FROM {place} c WHERE {' OR '.join(tests)}")
+    known: dict[int, tuple[str, bool]] = {}
+    codes: Codes = {}
+    for concept_id, name, vocabulary, code, standard in found.sort("concept_id").iter_rows():
+        known[int(concept_id)] = (name or "", standard == "S")
+        codes.setdefault((vocabulary, str(code)), []).append(int(concept_id))
+    if coded and not database.query(f"SELECT c.concept_id FROM {place} c LIMIT 1").height:
+        raise SourceError(
+            f"The table concept of {database.name} is empty, so no code can be looked up",
+            where=f"{coded[0].vocabulary} {coded[0].code}",
+            expected="the vocabulary of the database, or concepts by `id`",
+            do="load the vocabulary, or name the concepts by their OMOP ids",
+        )
+    return known, codes
+
+
+def _text(value: str | None) -> str:
+    quoted = (value or "").replace("'", "''")
+    return f"'{quoted}'"
+
+
+def _ids_of(concept: Concept, codes: Codes) -> list[int]:
+    if concept.id is not None:
+        return [concept.id]
+    return codes.get((concept.vocabulary or "", concept.code or ""), [])
+
+
+def _descendants(database: CdmDatabase, ancestors: set[int]) -> dict[int, set[int]] | None:
+    """Return ancestor -> descendants; None where the database has no table of them, or an empty one."""
+    if not ancestors:
+        return {}
+    if "concept_ancestor" not in database.tables:
+        return None
+    columns = ("ancestor_concept_id", "descendant_concept_id")
+    place = database.part_of(database.tables["concept_ancestor"], columns, "concept sets")
+    sql = f"SELECT a.ancestor_concept_id, a.descendant_concept_id FROM {place} a"
+    found = database.query(f"{sql} WHERE {in_list('a.ancestor_concept_id', ancestors)}")
+    if not found.height and not database.query(f"{sql} LIMIT 1").height:
+        return None
+    family: dict[int, set[int]] = {}
+    for ancestor, descendant in found.iter_rows():
+        family.setdefault(int(ancestor), set()).add(int(descendant))
+    return family
+
+
+def _members(concept_id: int, concept: Concept, family: dict[int, set[int]] | None) -> set[int]:
+    return {concept_id, *(family or {}).get(concept_id, ())} if concept.descendants else {concept_id}
+
+
+def _lines(
+    name: str, one: ConceptSet, members: list[tuple[Concept, frozenset[int]]],
+    known: Mapping[int, tuple[str, bool]], codes: Codes, family: dict[int, set[int]] | None,
+) -> Iterator[ConceptLine]:  # fmt: skip
+    for concept, ids in members:
+        declared = str(concept.id) if concept.id is not None else f"{concept.vocabulary} {concept.code}"
+        own = _ids_of(concept, codes)
+        concept_id = own[0] if own else None
+        label, standard = known.get(own[0], (concept.name, True)) if own else (concept.name, True)
+        notes = ["excluded"] if concept.exclude else []
+        if not own:
+            notes.append("not in the vocabulary: it stands for nothing")
+        elif known and own[0] not in known:
+            notes.append("not in the vocabulary: taken as it is written")
+        elif not standard:
+            notes.append("not a standard concept")
+        if concept.descendants and family is None:
+            notes.append("no concept_ancestor: without descendants")
+        yield ConceptLine(name, declared, concept_id, label, "; ".join(notes), len(ids))
+    for pattern in one.source_values:
+        yield ConceptLine(name, pattern, None, "source value", "", 0)
+
+
+def concept_frame(lines: Iterable[ConceptLine]) -> pl.DataFrame:
+    """Return the lines as a table, for `concepts.csv`."""
+    names = ("concept_set", "declared", "concept_id", "name", "concepts", "table", "records", "persons", "note")
+    types = {"concept_id": pl.Int64, "concepts": pl.Int64, "records": pl.Int64, "persons": pl.Int64}
+    rows = [[getattr(line, name) for name in names] for line in lines]
+    return pl.DataFrame(rows, schema={n: types.get(n, pl.String) for n in names}, orient="row")
