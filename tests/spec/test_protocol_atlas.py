@@ -10,6 +10,8 @@ import pytest
 
 from chartline.errors import ProtocolError
 from chartline.protocol.atlas import Definition, read_definition
+from chartline.protocol.load import load_protocol
+from chartline.protocol.selection import AtlasSelection
 
 
 def cohort(**more: Any) -> dict[str, Any]:
@@ -113,3 +115,32 @@ def test_what_is_no_definition_is_refused(said: Any, what: str, tmp_path: Path) 
     with pytest.raises(ProtocolError) as error:
         read(said, tmp_path)
     assert what in error.value.what
+
+
+PROTOCOL = """\
+chartline: protocol/1
+study: {id: T, title: T}
+data: {centres: [{id: A, folder: a, mapping: a.yaml}]}
+treatment: {drug: INO, label: ino}
+selection: {circe: cohort.json}
+"""
+
+
+def test_a_protocol_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "protocol.yaml").write_text(PROTOCOL)
+    (tmp_path / "cohort.json").write_text(json.dumps(cohort()))
+    assert load_protocol(tmp_path).selection == AtlasSelection(circe="cohort.json")
+
+
+def test_a_file_that_cannot_be_read_is_found_when_the_protocol_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "protocol.yaml").write_text(PROTOCOL)
+    with pytest.raises(ProtocolError, match=r"There is no file cohort.json"):
+        load_protocol(tmp_path)
+
+
+def test_a_selection_has_one_of_the_two_forms(tmp_path: Path) -> None:
+    both = "selection: {circe: cohort.json, index: {table: drug_exposure, concepts: ino}}"
+    (tmp_path / "protocol.yaml").write_text(PROTOCOL.replace("selection: {circe: cohort.json}", both))
+    with pytest.raises(ProtocolError, match="`index`") as error:
+        load_protocol(tmp_path)
+    assert "line 5" in error.value.where

@@ -274,7 +274,7 @@ def _refusal(error: ValidationError, file: Path) -> ProtocolError:
         return ProtocolError(
             f"The cohort definition {'asks about' if unknown_table else 'says'} `{name}`, which is not supported",
             where=f"{file}: {place}{more}",
-            expected="only what is listed in docs/atlas.md",
+            expected="only what docs/protocol.md lists under `A cohort definition of ATLAS`",
             do="take this condition out of the definition in ATLAS, and ask for it in the protocol's eligibility",
         )
     return ProtocolError(
