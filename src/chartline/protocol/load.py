@@ -8,9 +8,11 @@ from typing import Any
 from chartline.core.declared import load_declaration
 from chartline.core.digest import digest_value
 from chartline.errors import ProtocolError
+from chartline.protocol.atlas import read_definition
 from chartline.protocol.model import Protocol
 from chartline.protocol.place import Place
 from chartline.protocol.resolve import resolve
+from chartline.protocol.selection import AtlasSelection
 from chartline.protocol.specify import check_multiverse
 
 
@@ -24,6 +26,8 @@ def load_protocol(path: Path) -> Protocol:
     texts = protocol.model_dump(mode="json", by_alias=True, exclude={"own_checks"})  # there, `{NAME}` is a value
     _check_texts(texts, Place(str(file)))
     resolve(protocol, str(file))
+    if isinstance(protocol.selection, AtlasSelection):
+        read_definition(file.parent / protocol.selection.circe)
     check_multiverse(protocol, str(file))
     return protocol
 
