@@ -48,7 +48,7 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
             "counts/toxicity.py",
         ),
         *("trace", "publish.py", "pipeline", "multiverse", "simulate"),
-        *("cuts", "quality", "deidentify/columns.py"),
+        *("cuts", "quality", "deidentify/columns.py", "exchange"),
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
