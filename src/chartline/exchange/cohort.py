@@ -109,7 +109,9 @@ def _made(subject: str, taken: set[int]) -> int:
 
 def _last(cut_off: date | None) -> pl.Expr:
     last = pl.coalesce("DTHDT", "LKADT")
-    return last if cut_off is None else pl.min_horizontal(last, pl.lit(cut_off))
+    if cut_off is None:
+        return last
+    return pl.when(last > pl.lit(cut_off)).then(pl.lit(cut_off)).otherwise(last)  # an unknown day stays unknown
 
 
 def _iso(*names: str) -> list[pl.Expr]:

@@ -61,6 +61,7 @@ def describe_dataset(table: DerivedTable) -> Dataset:
     texts = [pl.col(n).str.len_chars().max().alias(n) for n, t in schema.items() if t == pl.String]
     measured = frame.select(pl.len().alias(" records"), *texts).collect(engine="streaming").row(0, named=True)
     keys = said["keys"].split()
+    keys = keys if set(keys) <= set(schema.names()) else []  # part of a key is none
     columns = tuple(_column(table, n, t, measured.get(n), keys) for n, t in schema.items())
     return Dataset(table, said["label"], said["structure"], said["class"], measured[" records"], columns)
 

@@ -77,7 +77,8 @@ def define_xml(run: FinishedRun, datasets: Sequence[Dataset], at: datetime) -> b
     _methods(metadata, run, datasets)
     _comment(metadata, run)
     ET.indent(root)
-    return ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    document: bytes = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return document
 
 
 def _add(parent: ET.Element, tag: str, ns: str = ODM, /, **attributes: str) -> ET.Element:

@@ -19,6 +19,7 @@ numbers are `-`, as omopgenerics writes them, and `min_cell_count` says under wh
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from chartline.exchange.text import csv_text, number_text, snake_case
 from chartline.protocol.names import adsl_labels
-from chartline.results.disclosure import group_parts, hidden_results
+from chartline.results.disclosure import group_parts, hidden_results, is_small
 from chartline.results.model import Result
 from chartline.results.wording import group_words
 
@@ -42,6 +43,7 @@ SUPPRESSED = "-"
 _OVERALL = "overall"
 _NAMES = {"n": "count", "missing": "missing_count"}  # statistics whose name here is OHDSI's own
 _OF_UNIT = {"proportion": "proportion", "share": "proportion", "%": "percentage"}
+_WHOLE = re.compile(r"(?<![\w.])\d+(?![\w.])")
 
 Row = tuple[str | int | None, ...]
 
@@ -147,9 +149,18 @@ def _rows(
         additional = _additional(r)
         known = said[strata, level, additional]
         for name, kind, value in _estimates(r, known):
+            if known.get(name) == value and name in known:
+                continue
             known[name] = value
-            shown = SUPPRESSED if r.id in hidden and kind != "character" else value
+            shown = SUPPRESSED if r.id in hidden or _tells_small(kind, value, run.smallest_cell) else value
             yield (result_id, run.study, *group, *strata, analysis.label, level, name, kind, shown, *additional)
+
+
+def _tells_small(kind: str, value: str | None, smallest: int) -> bool:
+    """Return whether a count is a small cell, or a sentence may name one ("3 patients without a value left out")."""
+    if value is None or kind not in ("integer", "character"):
+        return False
+    return any(is_small(int(n), smallest) for n in _WHOLE.findall(value))
 
 
 def _estimates(r: Result, known: dict[str, str | None]) -> Iterator[tuple[str, str, str | None]]:
@@ -160,7 +171,11 @@ def _estimates(r: Result, known: dict[str, str | None]) -> Iterator[tuple[str, s
     for bound, value in (("lower", r.lower), ("upper", r.upper)):
         if value is not None:
             yield f"{name}_{bound}", kind, number_text(value)
-    beside = {"denominator_count": r.N, "missing_count": r.missing or None, "withheld_count": r.withheld or None}
+    beside: dict[str, int | None] = {
+        "denominator_count": r.N,
+        "missing_count": r.missing or None,
+        "withheld_count": r.withheld or None,
+    }
     if not r.is_count:
         beside["numerator_count"] = r.n
     for count, n in beside.items():
