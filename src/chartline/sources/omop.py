@@ -198,13 +198,14 @@ def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
 
 def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: SourceSpec) -> Iterator[_Raw]:
     names = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+        "ORDER BY table_schema, table_name"
     ).fetchall()
-    _check_tables({name.lower() for _, name in names}, spec, file.name)
-    for schema, name in names:
+    _check_tables({name.lower() for *_, name in names}, spec, file.name)
+    for *schema, name in names:
         if spec.tables and name.lower() not in spec.tables:
             continue
-        place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
+        place = ".".join('"' + part.replace('"', '""') + '"' for part in (*schema, name))
         width = len(connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ())
         enough = TABLE_CELLS // max(width, 1) + 1  # a view may have more rows than anybody can count
         found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
