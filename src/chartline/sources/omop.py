@@ -226,13 +226,14 @@ def _database_tables(
     file: SourceFile, connection: DuckDBPyConnection, wanted: Sequence[str]
 ) -> Iterator[DatabaseTable]:
     names = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+        "ORDER BY table_schema, table_name"
     ).fetchall()
-    _check_tables({name.lower() for _, name in names}, wanted, file.name)
-    for schema, name in names:
+    _check_tables({name.lower() for *_, name in names}, wanted, file.name)
+    for catalog, schema, name in names:
         if wanted and name.lower() not in wanted:
             continue
-        place = ".".join(quoted(part) for part in (schema, name))
+        place = ".".join(quoted(part) for part in (catalog, schema, name))
         described = connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
         enough = TABLE_CELLS // max(len(described), 1) + 1  # a view may have more rows than anybody can count
         found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
