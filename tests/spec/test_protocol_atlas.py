@@ -10,7 +10,8 @@ import pytest
 
 from chartline.errors import ProtocolError
 from chartline.protocol.atlas import Definition, read_definition
-from chartline.protocol.load import load_protocol
+from chartline.protocol.load import load_protocol, protocol_digest
+from chartline.protocol.model import Protocol
 from chartline.protocol.selection import AtlasSelection
 
 
@@ -129,7 +130,22 @@ selection: {circe: cohort.json}
 def test_a_protocol_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "protocol.yaml").write_text(PROTOCOL)
     (tmp_path / "cohort.json").write_text(json.dumps(cohort()))
-    assert load_protocol(tmp_path).selection == AtlasSelection(circe="cohort.json")
+    definition = read_definition(tmp_path / "cohort.json")
+    assert load_protocol(tmp_path).selection == AtlasSelection(circe="cohort.json", definition=definition)
+
+
+def test_another_definition_makes_another_protocol(tmp_path: Path) -> None:
+    """The digest of the protocol is of what it declares, and the definition is part of that."""
+    (tmp_path / "protocol.yaml").write_text(PROTOCOL)
+    digests = []
+    for limit in ("First", "Last"):
+        primary = cohort()["PrimaryCriteria"] | {"PrimaryCriteriaLimit": {"Type": limit}}
+        (tmp_path / "cohort.json").write_text(json.dumps(cohort(PrimaryCriteria=primary)))
+        protocol = load_protocol(tmp_path)
+        digests.append(protocol_digest(protocol))
+        again = Protocol.model_validate(protocol.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        assert again == protocol
+    assert digests[0] != digests[1]
 
 
 def test_a_file_that_cannot_be_read_is_found_when_the_protocol_is_loaded(tmp_path: Path) -> None:

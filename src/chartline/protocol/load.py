@@ -25,11 +25,21 @@ def load_protocol(path: Path) -> Protocol:
     protocol = load_declaration(file, Protocol, ProtocolError)
     texts = protocol.model_dump(mode="json", by_alias=True, exclude={"own_checks"})  # there, `{NAME}` is a value
     _check_texts(texts, Place(str(file)))
+    protocol = _with_definition(protocol, file)
     resolve(protocol, str(file))
-    if isinstance(protocol.selection, AtlasSelection):
-        read_definition(file.parent / protocol.selection.circe)
     check_multiverse(protocol, str(file))
     return protocol
+
+
+def _with_definition(protocol: Protocol, file: Path) -> Protocol:
+    """Return the protocol with what the cohort definition says that it names."""
+    if not isinstance(protocol.selection, AtlasSelection):
+        return protocol
+    definition = read_definition(file.parent / protocol.selection.circe)
+    _check_texts([rule.name for rule in definition.InclusionRules], Place(str(file), ("selection", "circe")))
+    _check_texts([one.name for one in definition.ConceptSets], Place(str(file), ("selection", "circe")))
+    selection = protocol.selection.model_copy(update={"definition": definition})
+    return protocol.model_copy(update={"selection": selection})
 
 
 def _check_texts(value: Any, place: Place) -> None:

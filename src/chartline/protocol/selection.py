@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from chartline.errors import ProtocolError
+from chartline.protocol.atlas import Definition
 from chartline.protocol.base import Declared
 from chartline.protocol.place import Place, check_known
 
@@ -244,6 +246,8 @@ class AtlasSelection(Declared):
         description="File of the definition as ATLAS exports it (Export, JSON), relative to the protocol.",
         examples=["cohort.json"],
     )
+    # What the file says, once the protocol is loaded: a protocol is whole without its files. Nobody writes it.
+    definition: SkipJsonSchema[Definition | None] = Field(None, description="What the file says.")
 
 
 def form_of_selection(said: Any) -> str:

@@ -1,26 +1,26 @@
 """A cohort definition of ATLAS -> one SELECT over the tables of an OMOP database, with Circe's meaning.
 
-In: a `Definition` and the names of the database's tables. Out: SQL that DuckDB, PostgreSQL and Spark run alike, which
-gives one row for each person with any of the primary events
+In: a `Definition`, an open database, perhaps a part of the persons. Out: the candidates with their index date, and
+additive counts of every step: a person passed a step where any of the events did that had passed the steps before it.
+The SELECT is understood by DuckDB, PostgreSQL and Spark alike, and nothing is written to the database.
 
-    person_id   as in the database
-    index_date  day of the first entry into the cohort; null where the person never enters
-    passed      how many of the steps (`steps_of`) the person passed, one after the other: as far as any event came
-
-and nothing is written to the database. As in Circe: an event counts inside an observation period only; a condition
-counts rows in the same observation period as the event, unless told to ignore it; an age is a difference of calendar
-years; `First` is the first such record of the person's life, of which everything else is asked; descendants are valid
-concepts of `concept_ancestor`. What decides when somebody leaves a cohort never changes an entry and has no part here.
-Of a cohort that lets a person enter more than once it is the first entry: a person enters a study once.
+As in Circe: an event counts inside an observation period only; a condition counts rows in the same observation period
+as the event, unless told to ignore it; an age is a difference of calendar years; `First` is the first such record of
+the person's life, of which everything else is asked; descendants are valid concepts of `concept_ancestor`. What decides
+when somebody leaves a cohort never changes an entry and has no part here. Of a cohort that lets a person enter more
+than once it is the first entry: a person enters a study once.
 Source: OHDSI circe-be 1.11 (CohortExpressionQueryBuilder and its templates); the tests compare persons and days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
+
+from chartline.counts.model import AttritionStep
 from chartline.protocol.atlas import (
     TABLES,
     Concept,
@@ -35,22 +35,89 @@ from chartline.protocol.atlas import (
     WholeRange,
     Windowed,
 )
+from chartline.protocol.selection import EVENT_COLUMNS
+from chartline.protocol.selection import Concept as DeclaredConcept
+from chartline.protocol.selection import ConceptSet as DeclaredSet
+from chartline.sources.cdm import CdmDatabase
+from chartline.sources.omop_select import Candidates, Part, part_condition
 
 _COMPARE = {"lt": "<", "lte": "<=", "eq": "=", "gt": ">", "gte": ">="}
 _COUNTED = ("=", "<=", ">=")  # by Circe's Occurrence.Type: exactly, at most, at least
-# Table -> its key, its concept and its first day; `<domain>_concept_id` and `<table>_id` but for these.
-_ODD = {
-    "death": ("person_id", "cause_concept_id", "death_date"),
-    "measurement": ("measurement_id", "measurement_concept_id", "measurement_date"),
-    "observation": ("observation_id", "observation_concept_id", "observation_date"),
-    "procedure_occurrence": ("procedure_occurrence_id", "procedure_concept_id", "procedure_date"),
-    "condition_era": ("condition_era_id", "condition_concept_id", "condition_era_start_date"),
-    "drug_era": ("drug_era_id", "drug_concept_id", "drug_era_start_date"),
-    "condition_occurrence": ("condition_occurrence_id", "condition_concept_id", "condition_start_date"),
-    "visit_occurrence": ("visit_occurrence_id", "visit_concept_id", "visit_start_date"),
-    "drug_exposure": ("drug_exposure_id", "drug_concept_id", "drug_exposure_start_date"),
-    "device_exposure": ("device_exposure_id", "device_concept_id", "device_exposure_start_date"),
-}
+# Gives what stands after FROM: a table of the CDM with these columns.
+Tables = Callable[[str, Sequence[str]], str]
+
+
+def select_cohort(database: CdmDatabase, definition: Definition, part: Part | None = None) -> Candidates:
+    """Ask the database who enters the cohort. Raises SourceError where it lacks a table or column that this needs."""
+    why = "selection.circe"
+    sql = cohort_sql(definition, lambda name, columns: database.part_of(database.table(name, why), columns, why), part)
+    found = database.query(sql)
+    entries = found.filter(pl.col("person_id").is_not_null())
+    persons = entries.select(pl.col("person_id").cast(pl.Int64), pl.col("index_date").cast(pl.Date))
+    counted = found.filter(pl.col("person_id").is_null())
+    reached = dict(counted.select(pl.col("passed").cast(pl.Int64), pl.col("persons").cast(pl.Int64)).iter_rows())
+    steps = tuple(_attrition(steps_of(definition), reached))
+    return Candidates(persons.sort("person_id"), reached.get(0, 0), steps)
+
+
+def _attrition(labels: Sequence[str], reached: dict[int, int]) -> Iterator[AttritionStep]:
+    """Follow the persons through the steps. `reached`: how many came so far and no further; 0: all persons."""
+    left = reached.get(0, 0)
+    for i, label in enumerate(labels, 1):
+        out = sum(n for step, n in reached.items() if step >= i)
+        yield AttritionStep(f"atlas{i}", label, left, left - out, 0, out)
+        left = out
+
+
+def declared_sets(definition: Definition) -> dict[str, DeclaredSet]:
+    """Return the concept sets as a protocol would declare them, by name; one without any concept is none."""
+    return {
+        one.name: DeclaredSet(
+            label=one.name,
+            concepts=tuple(
+                DeclaredConcept(
+                    id=item.concept.CONCEPT_ID, name=item.concept.CONCEPT_NAME,
+                    descendants=item.includeDescendants, exclude=item.isExcluded,
+                )
+                for item in one.expression.items
+            ),
+        )
+        for one in definition.ConceptSets
+        if any(not item.isExcluded for item in one.expression.items)
+    }  # fmt: skip
+
+
+def tables_of_sets(definition: Definition) -> dict[str, set[str]]:
+    """Return the concept sets that conditions name -> the tables in which they look for them."""
+    names = {one.id: one.name for one in definition.ConceptSets}
+    found: dict[str, set[str]] = {}
+    for table, one in _criteria(definition):
+        if one.CodesetId is not None:
+            found.setdefault(names[one.CodesetId], set()).add(TABLES[table])
+    return found
+
+
+def _criteria(definition: Definition) -> Iterator[tuple[str, Criterion]]:
+    """Yield every criterion of the definition with Circe's name of its table, however deep it stands."""
+    for each in definition.PrimaryCriteria.CriteriaList:
+        yield from _inside(each)
+    for group in (definition.AdditionalCriteria, *(rule.expression for rule in definition.InclusionRules)):
+        yield from _in_group(group)
+
+
+def _in_group(group: Group | None) -> Iterator[tuple[str, Criterion]]:
+    if group is None:
+        return
+    for windowed in group.CriteriaList:
+        yield from _inside(windowed.Criteria)
+    for deeper in group.Groups:
+        yield from _in_group(deeper)
+
+
+def _inside(criteria: dict[Any, Criterion]) -> Iterator[tuple[str, Criterion]]:
+    for table, one in criteria.items():
+        yield table, one
+        yield from _in_group(one.CorrelatedCriteria)
 
 
 def steps_of(definition: Definition) -> tuple[str, ...]:
@@ -70,9 +137,10 @@ def steps_of(definition: Definition) -> tuple[str, ...]:
     return (f"Any event: {', '.join(events)}", observed, *qualified, *(rule.name for rule in definition.InclusionRules))
 
 
-def select_cohort(definition: Definition, table: Callable[[str], str]) -> str:
-    """Return the SELECT; `table` gives the name, with its schema, of a table of the CDM."""
-    return _Query(definition, table).written()
+def cohort_sql(definition: Definition, tables: Tables, part: Part | None = None) -> str:
+    """Return the SELECT: how many persons came how far (`passed`, `persons`; 0: all), and who enters (`person_id`,
+    `index_date`)."""
+    return _Query(definition, tables, part).written()
 
 
 @dataclass
@@ -80,7 +148,8 @@ class _Query:
     """The parts of the query so far, each a common table expression that later ones read."""
 
     definition: Definition
-    table: Callable[[str], str]
+    table: Tables
+    part: Part | None
     parts: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> str:
@@ -118,9 +187,14 @@ class _Query:
             "entry", f"SELECT person_id, {chosen}(start_date) AS index_date FROM {last} GROUP BY person_id"
         )
         said = ",\n".join(f"{name} AS (\n  {sql}\n)" for name, sql in self.parts.items())
+        person, day = "CAST(NULL AS BIGINT)", "CAST(NULL AS DATE)"
+        mine = "".join(f" WHERE {test}" for test in part_condition(self.part, "p.person_id"))
         return (
-            f"WITH {said}\nSELECT r.person_id, n.index_date, r.passed\nFROM {reached} r "
-            f"LEFT JOIN {entry} n ON n.person_id = r.person_id"
+            f"WITH {said}\n"
+            f"SELECT 0 AS passed, {person} AS person_id, {day} AS index_date, COUNT(*) AS persons "
+            f"FROM {self.table('person', ['person_id'])} p{mine}\n"
+            f"UNION ALL\nSELECT passed, {person}, {day}, COUNT(*) FROM {reached} GROUP BY passed\n"
+            f"UNION ALL\nSELECT CAST(NULL AS INTEGER), person_id, index_date, {person} FROM {entry}"
         )
 
     def _add(self, what: str, sql: str) -> str:
@@ -136,11 +210,13 @@ class _Query:
 
     def _observed(self, events: str, before: int = 0, after: int = 0) -> str:
         """Events inside an observation period, with its first and last day."""
-        first, last = _day("o.observation_period_start_date"), _day("o.observation_period_end_date")
+        first, last = "o.observation_period_start_date", "o.observation_period_end_date"
+        columns = ["person_id", "observation_period_start_date", "observation_period_end_date"]
+        periods = self.table("observation_period", columns)
         return self._add(
             "observed",
             f"SELECT e.person_id, e.event_id, e.start_date, {first} AS op_start, {last} AS op_end FROM {events} e "
-            f"JOIN {self.table('observation_period')} o ON o.person_id = e.person_id "
+            f"JOIN {periods} o ON o.person_id = e.person_id "
             f"AND e.start_date >= {_plus(first, before)} AND {_plus('e.start_date', after)} <= {last} "
             f"AND e.start_date <= {last}",
         )
@@ -213,46 +289,54 @@ class _Query:
         return self._add(
             "person_is",
             f"SELECT DISTINCT e.person_id, e.event_id FROM {events} e "
-            f"JOIN {self.table('person')} p ON p.person_id = e.person_id{where}",
+            f"JOIN {self._persons(bool(one.Age), bool(one.Gender))} p ON p.person_id = e.person_id{where}",
         )
+
+    def _persons(self, age: bool, sex: bool) -> str:
+        columns = [*(["year_of_birth"] if age else []), *(["gender_concept_id"] if sex else [])]
+        return self.table("person", ["person_id", *columns])
 
     def _rows(self, criteria: dict[Any, Criterion]) -> str:
         """The rows of one table that a criterion means: person_id, event_id, start_date, concept_id."""
         ((name, one),) = criteria.items()
         table = TABLES[name]
-        key, concept, start = _ODD[table]
+        key = "person_id" if table == "death" else f"{table}_id"
+        concept, start = EVENT_COLUMNS[table].concept, EVENT_COLUMNS[table].day
         asked = (one.ValueAsNumber, one.ValueAsConcept, one.Unit)
         extra = [
             c for c, a in zip(("value_as_number", "value_as_concept_id", "unit_concept_id"), asked, strict=True) if a
         ]
-        columns = [f"t.{key} AS event_id", f"{_day(f't.{start}')} AS start_date", f"t.{concept} AS concept_id"]
+        columns = [f"t.{key} AS event_id", f"t.{start} AS start_date", f"t.{concept} AS concept_id"]
         columns += [f"t.{c}" for c in extra]
         if one.First:
             columns.append(f"row_number() OVER (PARTITION BY t.person_id ORDER BY t.{start}, t.{key}) AS ordinal")
-        meant = ""
+        meant = part_condition(self.part, "t.person_id")
         if one.CodesetId is not None:
-            meant = f" WHERE t.{concept} IN (SELECT concept_id FROM {self.sets[one.CodesetId]})"
-        base = f"SELECT t.person_id, {', '.join(columns)} FROM {self.table(table)} t{meant}"
+            meant.append(f"t.{concept} IN (SELECT concept_id FROM {self.sets[one.CodesetId]})")
+        rows = self.table(table, ["person_id", key, concept, start, *extra])
+        base = f"SELECT t.person_id, {', '.join(columns)} FROM {rows} t"
+        base += f" WHERE {' AND '.join(meant)}" if meant else ""
         tests = ["c.ordinal = 1"] if one.First else []
         tests += _days("c.start_date", one.OccurrenceStartDate) + _days("c.start_date", one.EraStartDate)
         tests += _number("c.value_as_number", one.ValueAsNumber)
         tests += _among("c.value_as_concept_id", one.ValueAsConcept) + _among("c.unit_concept_id", one.Unit)
         person = _person(one.Age or one.AgeAtStart, one.Gender, "c")
-        join = f" JOIN {self.table('person')} p ON p.person_id = c.person_id" if person else ""
+        age, sex = one.Age or one.AgeAtStart, one.Gender
+        join = f" JOIN {self._persons(bool(age), bool(sex))} p ON p.person_id = c.person_id" if person else ""
         where = f" WHERE {' AND '.join([*tests, *person])}" if tests or person else ""
-        rows = self._add(
+        found = self._add(
             f"of_{table}", f"SELECT c.person_id, c.event_id, c.start_date, c.concept_id FROM ({base}) c{join}{where}"
         )
         if one.CorrelatedCriteria is None or one.CorrelatedCriteria.is_empty:
-            return rows
-        held = self._holds(one.CorrelatedCriteria, self._observed(rows))
-        return self._add(f"of_{table}_where", f"SELECT c.* FROM {rows} c JOIN {held} h ON {_same('h', 'c')}")
+            return found
+        held = self._holds(one.CorrelatedCriteria, self._observed(found))
+        return self._add(f"of_{table}_where", f"SELECT c.* FROM {found} c JOIN {held} h ON {_same('h', 'c')}")
 
 
 # what is written alike everywhere -------------------------------------------------------------------------------
 
 
-def _concepts(one: ConceptSet, table: Callable[[str], str]) -> str:
+def _concepts(one: ConceptSet, table: Tables) -> str:
     """The concepts of a set: those named and their valid descendants, without the excluded ones and theirs."""
     included = [item for item in one.expression.items if not item.isExcluded]
     excluded = [item for item in one.expression.items if item.isExcluded]
@@ -261,11 +345,12 @@ def _concepts(one: ConceptSet, table: Callable[[str], str]) -> str:
         items = list(items)
         named = ", ".join(str(item.concept.CONCEPT_ID) for item in items) or "NULL"
         above = ", ".join(str(item.concept.CONCEPT_ID) for item in items if item.includeDescendants)
-        sql = f"SELECT concept_id FROM {table('concept')} WHERE concept_id IN ({named})"
+        sql = f"SELECT c.concept_id FROM {table('concept', ['concept_id'])} c WHERE c.concept_id IN ({named})"
         if above:
             sql += (
-                f" UNION SELECT c.concept_id FROM {table('concept')} c JOIN {table('concept_ancestor')} a "
-                f"ON a.descendant_concept_id = c.concept_id WHERE c.invalid_reason IS NULL "
+                f" UNION SELECT c.concept_id FROM {table('concept', ['concept_id', 'invalid_reason'])} c "
+                f"JOIN {table('concept_ancestor', ['ancestor_concept_id', 'descendant_concept_id'])} a "
+                "ON a.descendant_concept_id = c.concept_id WHERE NULLIF(c.invalid_reason, '') IS NULL "
                 f"AND a.ancestor_concept_id IN ({above})"
             )
         return sql
@@ -275,10 +360,6 @@ def _concepts(one: ConceptSet, table: Callable[[str], str]) -> str:
 
 def _same(left: str, right: str) -> str:
     return f"{left}.person_id = {right}.person_id AND {left}.event_id = {right}.event_id"
-
-
-def _day(column: str) -> str:
-    return f"CAST({column} AS DATE)"
 
 
 def _plus(day: str, days: int) -> str:
