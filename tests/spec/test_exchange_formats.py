@@ -303,7 +303,24 @@ def test_a_number_that_json_cannot_say_is_an_error_and_not_another_number(run: F
     folder.mkdir()
     pl.DataFrame({"AVAL": [float("nan")]}).write_parquet(folder / "adlb.parquet")
     with pytest.raises(ExchangeError, match="a number that JSON cannot say"):
-        write_dataset(run, describe_dataset(tables_of(folder)["ADLB"]), tmp_path, AT)
+        describe_dataset(tables_of(folder)["ADLB"])
+
+
+def test_texts_and_numbers_read_back_as_they_were(run: FinishedRun, tmp_path: Path) -> None:
+    table = pl.DataFrame(
+        {
+            "TEXT": ['a "quoted" \\ text', "line\nfeed\tand \x01", "Fièvre 39 °C, {not} [json]", "", None],
+            "NUMBER": [0.1 + 0.2, 1e-7, -5e300, 3.0, None],
+            "WHOLE": [2**62, -1, 0, 1, None],
+            "DAY": [date(1900, 1, 1), date(2024, 2, 29), None, date(2024, 12, 31), None],
+        }
+    )
+    folder = tmp_path / "other"
+    folder.mkdir()
+    table.write_parquet(folder / "adlb.parquet")
+    file = write_dataset(run, describe_dataset(tables_of(folder)["ADLB"]), tmp_path, AT)
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    assert rows == [[t, n, w, d and d.isoformat()] for t, n, w, d in table.iter_rows()]
 
 
 def test_define_xml_describes_each_variable_that_the_datasets_name(run: FinishedRun, tmp_path: Path) -> None:

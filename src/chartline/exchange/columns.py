@@ -54,15 +54,20 @@ def _said() -> dict[str, dict[str, str]]:
 
 
 def describe_dataset(table: DerivedTable) -> Dataset:
-    """Return the description of a table; its rows are counted and its texts measured without holding them."""
+    """Return the description of a table; its rows are counted and its texts measured without holding them.
+
+    Raises `ExchangeError` for a type or a number that JSON does not have.
+    """
     said = _said().get(table.name, {"label": table.name, "class": "ADAM OTHER", "structure": "", "keys": ""})
     frame = table.scan()
     schema = frame.collect_schema()
     texts = [pl.col(n).str.len_chars().max().alias(n) for n, t in schema.items() if t == pl.String]
-    measured = frame.select(pl.len().alias(" records"), *texts).collect(engine="streaming").row(0, named=True)
+    finite = [pl.col(n).is_finite().all().alias(n) for n, t in schema.items() if t.is_float()]
+    measured = frame.select(pl.len().alias(" records"), *texts, *finite).collect(engine="streaming").row(0, named=True)
     keys = said["keys"].split()
     keys = keys if set(keys) <= set(schema.names()) else []  # part of a key is none
-    columns = tuple(_column(table, n, t, measured.get(n), keys) for n, t in schema.items())
+    _stop_unless_finite(table, [n for n, t in schema.items() if t.is_float() and measured[n] is False])
+    columns = tuple(_column(table, n, t, measured[n] if t == pl.String else None, keys) for n, t in schema.items())
     return Dataset(table, said["label"], said["structure"], said["class"], measured[" records"], columns)
 
 
@@ -78,6 +83,15 @@ def _column(table: DerivedTable, name: str, kind: pl.DataType, longest: int | No
         display=_DISPLAY[kind.base_type()] if temporal else "",
         key=keys.index(name) + 1 if name in keys else None,
     )
+
+
+def _stop_unless_finite(table: DerivedTable, names: list[str]) -> None:
+    if names:
+        raise ExchangeError(
+            f"{table.name} holds a number that JSON cannot say (infinite, or not a number): {', '.join(names)}",
+            where=str(table.files[0]),
+            do="report it: a derived number is missing or finite",
+        )
 
 
 def _type(table: DerivedTable, name: str, kind: pl.DataType) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from chartline.exchange.columns import Column, Dataset
-from chartline.exchange.model import ExchangeError
 from chartline.exchange.oids import item_group_oid, item_oid, metadata_oid, study_oid
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ VERSION = "1.1.0"
 DEFINE = "define.xml"
 LARGE = 100_000  # records from which one document would be a burden to whoever parses it whole
 _BATCH = 50_000
+_EMPTY_KEY = '{"":'  # what Polars writes before the one value of a struct without a name
 
 
 def is_large(dataset: Dataset) -> bool:
@@ -87,18 +87,15 @@ def _column(dataset: str, column: Column) -> dict[str, Any]:
 
 def _rows(dataset: Dataset) -> Iterator[str]:
     """Yield every record as the text of a JSON array."""
-    dates = [c.name for c in dataset.columns if c.data_type == "date"]
-    times = [c.name for c in dataset.columns if c.data_type == "datetime"]
-    frame = dataset.table.scan().with_columns(
-        *(pl.col(n).dt.to_string("%Y-%m-%d") for n in dates), *(pl.col(n).dt.to_string("iso:strict") for n in times)
-    )
-    try:
-        for batch in frame.collect_batches(chunk_size=_BATCH, maintain_order=True):
-            for row in batch.iter_rows():
-                yield json.dumps(row, ensure_ascii=False, allow_nan=False)
-    except ValueError as e:
-        raise ExchangeError(
-            f"{dataset.name} holds a number that JSON cannot say (infinite, or not a number)",
-            where=str(dataset.table.files[0]),
-            do="report it: a derived number is missing or finite",
-        ) from e
+    cells = [_iso(c) for c in dataset.columns]
+    texts = [pl.struct(cell.alias("")).struct.json_encode().str.slice(len(_EMPTY_KEY)) for cell in cells]
+    row = pl.concat_str([text.str.head(-1) for text in texts], separator=", ")  # without the bracket of the struct
+    for batch in dataset.table.scan().select(row).collect_batches(chunk_size=_BATCH, maintain_order=True):
+        yield from (f"[{text}]" for text in batch.to_series())
+
+
+def _iso(column: Column) -> pl.Expr:
+    cell = pl.col(column.name)
+    if column.data_type == "date":
+        return cell.dt.to_string("%Y-%m-%d")
+    return cell.dt.to_string("iso:strict") if column.data_type == "datetime" else cell
