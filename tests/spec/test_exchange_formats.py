@@ -161,6 +161,25 @@ def test_levels_of_a_subgroup_are_strata_and_those_of_a_counted_variable_its_lev
     assert where == [("centre", "Centre A", "Male"), ("overall", "overall", "Female")]
 
 
+def test_a_level_that_is_a_criterion_or_a_flag_is_told_by_its_label(run: FinishedRun) -> None:
+    counted = [
+        Result(analysis, "n", 6.0, group, n=6, unit="patients", is_count=True)
+        for analysis, group in (
+            ("attrition", "STEP=duplicate"),
+            ("attrition", "STEP=adult"),
+            ("safety_components", "FLAG=LIVTOXFL;VALUE=Y"),
+            ("lab_grades", "TEST=ALT;BASE=0;GRADE=3"),
+        )
+    ]
+    rows, _ = results_and_settings(summarised_result(replace(run, results=Results(counted, "a", "b"))))
+    assert [(r["variable_name"], r["strata_level"]) for r in rows] == [
+        ("Attrition", "Same person recorded at two centres"),
+        ("Attrition", "Aged 18 years or over at first dose"),
+        ("Components of the safety flags", "Grade 3-4 treatment-related liver toxicity &&& Yes"),
+        ("Laboratory grades at baseline and worst on treatment", "ALT &&& 0 &&& 3"),
+    ]
+
+
 def test_a_small_cell_is_a_hyphen_and_the_settings_say_below_what(run: FinishedRun) -> None:
     """19 of 32 leave 13; with a threshold of 14 the 13 are few. 2 missing are few from 3 on."""
     rows, settings = results_and_settings(summarised_result(replace(run, smallest_cell=3)))

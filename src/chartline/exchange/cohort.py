@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from chartline.cohort.select import DUPLICATE_LABEL
 from chartline.exchange.text import csv_text, snake_case
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ COHORT_ID = 1
 _NO_CONCEPT = 0  # OMOP's "No matching concept"
 _PERSON = re.compile(r"(?:^|!)person_id=(-?\d+)$")
 _NEEDED = ("CENTRE", "USUBJID", "ELIGFL", "ELIGREAS", "TRTSDT", "DTHDT", "LKADT", "SRCADDR")
-_DUPLICATE = "Same person recorded at two centres"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _attrition(run: FinishedRun, adsl: pl.DataFrame, undated: int) -> str:
 def _steps(run: FinishedRun, left_at: Counter[str], undated: int) -> Iterable[tuple[str, int]]:
     """Yield each step and how many left at it: those who did not meet it and those of whom it cannot be decided."""
     yield "Initial qualifying events", 0
-    yield _DUPLICATE, left_at[_DUPLICATE]
+    yield DUPLICATE_LABEL, left_at[DUPLICATE_LABEL]
     for c in run.protocol.eligibility:
         yield c.label, left_at[c.excluded_as or c.label] + left_at[f"Cannot be decided: {c.label}"]
     if undated:

@@ -265,7 +265,9 @@ def _declared(run: FinishedRun, name: str) -> dict[str, str]:
 
 
 def _list_oid(dataset: str, name: str, lists: dict[tuple[str, str], dict[str, str]]) -> str:
-    return "CL.YN" if lists[dataset, name] == _YN else f"CL.{dataset}.{name}"
+    if lists[dataset, name] == _YN:
+        return "CL.YN"
+    return "CL.CENTRE" if name in ("CENTRE", "SITEID") else f"CL.{dataset}.{name}"
 
 
 def _code_lists(metadata: ET.Element, lists: dict[tuple[str, str], dict[str, str]]) -> None:
@@ -275,7 +277,7 @@ def _code_lists(metadata: ET.Element, lists: dict[tuple[str, str], dict[str, str
         if oid in done:
             continue
         done.add(oid)
-        title = "Yes or no" if oid == "CL.YN" else f"{name} of {dataset}"
+        title = {"CL.YN": "Yes or no", "CL.CENTRE": "Centre"}.get(oid, f"{name} of {dataset}")
         code_list = _add(metadata, "CodeList", OID=oid, Name=title, DataType="text")
         code_list.set(f"{{{DEF}}}IsNonStandard", "Yes")
         for place, (code, words) in enumerate(items.items(), 1):

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chartline.cohort.select import DUPLICATE, DUPLICATE_LABEL
 from chartline.exchange.text import csv_text, number_text, snake_case
 from chartline.protocol.names import adsl_labels
 from chartline.results.disclosure import group_parts, hidden_results, is_small
@@ -42,6 +43,14 @@ JOINED = " &&& "
 SUPPRESSED = "-"
 _OVERALL = "overall"
 _NAMES = {"n": "count", "missing": "missing_count"}  # statistics whose name here is OHDSI's own
+_TABLES = {  # tables that every run has, or has where the protocol asks for what they count; no analysis names them
+    "attrition": "Attrition",
+    "lab_grades": "Laboratory grades at baseline and worst on treatment",
+    "ae_grades": "Adverse events by worst grade",
+    "safety_components": "Components of the safety flags",
+    "syndromes": "Syndromes by their criteria",
+    "syndrome_severities": "Severity of the syndromes",
+}
 _OF_UNIT = {"proportion": "proportion", "share": "proportion", "%": "percentage"}
 _WHOLE = re.compile(r"(?<![\w.])\d+(?![\w.])")
 
@@ -79,13 +88,18 @@ def summarised_result(run: FinishedRun) -> str:
 def _analysis(run: FinishedRun, name: str, results: list[Result]) -> _Analysis:
     whole, _, part = name.partition(".")
     declared: Any = next((a for a in run.protocol.analyses if a.id in (name, whole)), None)
-    label = next((r.label for r in results if r.label), "") or getattr(declared, "label", name)
-    population = getattr(declared, "population", None) or (part if whole == "set" else "")
+    label = (
+        _TABLES.get(name) or next((r.label for r in results if r.label), "") or str(getattr(declared, "label", name))
+    )
+    of_endpoint = next(
+        (e.population for e in run.protocol.endpoints if e.id == getattr(declared, "endpoint", "")), None
+    )
+    population = getattr(declared, "population", None) or of_endpoint or (part if whole == "set" else "")
     variable = getattr(declared, "variable", "") if getattr(declared, "kind", "") == "categories" else part.upper()
     return _Analysis(
         id=name,
         kind=getattr(declared, "kind", whole),
-        label=label if name != "attrition" else "Attrition",
+        label=label,
         definition=getattr(declared, "definition", ""),
         population=population,
         variable=variable,
@@ -204,10 +218,22 @@ def _strata(run: FinishedRun, analysis: _Analysis, r: Result) -> tuple[tuple[str
 
 
 def _level(run: FinishedRun, variable: str, code: str) -> str:
-    if analysis_step := next((c.label for c in run.protocol.eligibility if (variable, c.id) == ("STEP", code)), None):
-        return analysis_step
-    words = group_words(run.protocol, f"{variable}={code}") if ";" not in code else code
+    """Return a level in words; where it names a variable, a criterion or an event, by that one's label."""
+    named = {"STEP": _criteria, "FLAG": _variables, "SET": _variables}.get(variable)
+    words = named(run).get(code, "") if named else ""
+    if not words:
+        words = group_words(run.protocol, f"{variable}={code}") if ";" not in code else code
     return words.replace("&&&", "&") or "Missing"
+
+
+def _criteria(run: FinishedRun) -> dict[str, str]:
+    return {DUPLICATE: DUPLICATE_LABEL} | {c.id: c.label for c in run.protocol.eligibility}
+
+
+def _variables(run: FinishedRun) -> dict[str, str]:
+    """Labels of variables; those of a run's own tables where the protocol gives a syndrome none."""
+    derived = {item.removeprefix("ADSL."): said["label"] for item, said in run.definitions["values"].items()}
+    return derived | {name: label for name, label in adsl_labels(run.protocol).items() if label}
 
 
 def _additional(r: Result) -> tuple[str, str]:
