@@ -18,6 +18,7 @@ from chartline.pipeline.centre import (
     draft_mapping,
     pull_redcap,
     redcap_study,
+    simulate_centres,
     simulate_database,
     template_study,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "read_study",
     "redcap_study",
     "run_study",
+    "simulate_centres",
     "simulate_database",
     "template_study",
     "unlock_study",
