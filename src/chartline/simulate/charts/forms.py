@@ -22,7 +22,8 @@ from chartline.capture.reading import (
 )
 from chartline.capture.redcap import dictionary_text
 from chartline.capture.workbook import sheet_names
-from chartline.simulate.charts.draw import NUMBER, Filled, Row
+from chartline.simulate.charts.draw import NUMBER, Filled
+from chartline.simulate.charts.patients import Row
 
 Declared = dict[str, Any]
 _CREATED = dt.datetime(2026, 1, 1)  # the same seed gives the same bytes

@@ -17,8 +17,9 @@ from typing import Any
 
 from chartline.capture.model import Capture, Form, Item
 from chartline.capture.workbook import sheet_names
-from chartline.simulate.charts.draw import LEVELS, NUMBER, Filled, Row
+from chartline.simulate.charts.draw import LEVELS, NUMBER, Filled
 from chartline.simulate.charts.forms import Declared, shown
+from chartline.simulate.charts.patients import Row
 
 _EHR, _NONE = "32817", "0"  # concept ids: type "EHR"; no matching concept
 _HOMES = {"doses": "drug_exposure", "adverse_events": "condition_occurrence", "transplants": "procedure_occurrence"}

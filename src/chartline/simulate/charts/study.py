@@ -15,10 +15,11 @@ from chartline.capture.model import Capture
 from chartline.capture.reading import mapping_text
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
-from chartline.simulate.charts.draw import Drawn, Patient, draw_centre
+from chartline.simulate.charts.draw import Drawn, draw_centre
 from chartline.simulate.charts.fhir import write_fhir
 from chartline.simulate.charts.forms import base_mapping, write_book, write_books, write_redcap
 from chartline.simulate.charts.omop import write_omop
+from chartline.simulate.charts.patients import Patient
 
 TRUTH = "truth.json"
 NOTICE = "Synthetic data, drawn at random. No patient and no hospital is real."
