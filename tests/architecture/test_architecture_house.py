@@ -61,7 +61,13 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "scipy": ("stats",),
     "typer": ("cli",),
     "typst": ("report",),
-    "xlsxwriter": ("queries/workbook.py", "draft/review.py", "capture/workbook.py", "deidentify/workbook.py"),
+    "xlsxwriter": (
+        "queries/workbook.py",
+        "draft/review.py",
+        "capture/workbook.py",
+        "deidentify/workbook.py",
+        "simulate/charts",
+    ),
 }
 DISTRIBUTIONS = {"pycap": "redcap", "python-docx": "docx", "ruamel.yaml": "ruamel"}  # where the import has another name
 HEAVY = (

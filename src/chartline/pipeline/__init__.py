@@ -20,6 +20,7 @@ from chartline.pipeline.centre import (
     draft_mapping,
     pull_redcap,
     redcap_study,
+    simulate_centres,
     simulate_database,
     template_study,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "redcap_study",
     "run_parted",
     "run_study",
+    "simulate_centres",
     "simulate_database",
     "template_study",
     "unlock_study",

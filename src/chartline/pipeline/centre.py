@@ -139,3 +139,18 @@ def simulate_database(
             tell=lambda done: tell(f"{done:,} of {number:,} persons"),
         )  # fmt: skip
     tell("")
+
+
+def simulate_centres(study: Path, patients: int, seed: int, out: Path, *, tell: Tell = silent) -> dict[str, int | None]:
+    """Put a study of synthetic centres for a protocol at `out`, all or nothing; return the counts that are true of
+    all. See `simulate/charts/`."""
+    from chartline.outputs import staged
+    from chartline.simulate.charts.study import TRUTH, simulate_study
+
+    protocol = checked_protocol(study)
+    text = protocol_file(study).read_text(encoding="utf-8")
+    tell("Drawing the patients")
+    with staged(out, TRUTH) as folder:
+        true: dict[str, int | None] = simulate_study(text, protocol, folder, patients, seed)["all"]
+    tell("")
+    return true
