@@ -42,7 +42,7 @@ bench-draft: $(VENV)/.ready
 huge: $(VENV)/.ready-test
 	CHARTLINE_HUGE_ROWS=1000000 $(BIN)/python -m pytest -s tests/mess/test_mess_huge.py
 
-# 10,000 changed files of each kind, for a night (some hours): only queries and StudyErrors may come out.
+# 10,000 changed files of each kind (and at the door of de-identification), for a night (some hours): only queries and StudyErrors may come out.
 FUZZ_RUNS ?= 10000
 fuzz: $(VENV)/.ready-test
 	CHARTLINE_FUZZ_RUNS=$(FUZZ_RUNS) $(BIN)/python -m pytest tests/fuzz
