@@ -2,10 +2,10 @@
 
 In and out: ClinicalData. A unit is one centre, or one part of a database's persons. Its folder holds
 
-    domains/DM.parquet ...   the rows of each domain, with PART, sorted by it
+    domains/DM.parquet ...   the rows of each domain, with the HASH of their subject, in its order
     tables/0.parquet ...     the source tables as read and amended, with LABEL: what an address and a raw value are from
     charts.json              which table and which columns each mapping block has
-    subjects.parquet         CENTRE, USUBJID, PART and how many rows
+    subjects.parquet         CENTRE, USUBJID, HASH and how many rows
 
 A part is read with the cells of its own rows and no others.
 """
@@ -20,35 +20,31 @@ from typing import Any
 import polars as pl
 
 from chartline.core.clinical import ClinicalData, Origins, empty_domain, variables
-from chartline.engines.parts import parts_of
+from chartline.engines.parts import hashes, range_of
 from chartline.sources.base import SourceData, SourceTable
 
 _ROWS = 50_000  # of one row group: what is read at least
 
 
-def write_charts(folder: Path, data: ClinicalData, source: SourceData, parts: int, part: int | None) -> None:
-    """Write one unit, read from `source`. Its subjects are all in `part`, or each where its id puts it."""
-    subjects = _subjects(data)
-    placed = (
-        subjects.join(parts_of(subjects["USUBJID"], parts), on="USUBJID")
-        if part is None
-        else subjects.with_columns(pl.lit(part, pl.UInt32).alias("PART"))
-    )
-    placed.sort("CENTRE", "USUBJID").write_parquet(folder / "subjects.parquet")
+def write_charts(folder: Path, data: ClinicalData, source: SourceData) -> int:
+    """Write one unit, read from `source`. Return how many bytes it takes in memory."""
+    subjects = _subjects(data).with_columns(hashes(_subjects(data)["USUBJID"]))
+    subjects.write_parquet(folder / "subjects.parquet")
     (folder / "domains").mkdir()
     for domain, frame in data.domains.items():
         if frame.height:
-            own = frame.join(placed.select("USUBJID", "PART"), on="USUBJID", how="left", maintain_order="left")
-            _write(own.sort("PART", maintain_order=True), folder / "domains" / f"{domain}.parquet")
-    _write_tables(folder, data.origins, source)
+            own = frame.join(subjects.select("USUBJID", "HASH"), on="USUBJID", how="left", maintain_order="left")
+            _write(own.sort("HASH", maintain_order=True), folder / "domains" / f"{domain}.parquet")
+    tables = _write_tables(folder, data.origins, source)
+    return round(sum(f.estimated_size() for f in (*data.domains.values(), *(t.frame for t in tables))))
 
 
 def _subjects(data: ClinicalData) -> pl.DataFrame:
     rows = pl.concat(data[d].select("CENTRE", "USUBJID") for d in data.domains)
-    return rows.group_by("CENTRE", "USUBJID").len("ROWS")
+    return rows.group_by("CENTRE", "USUBJID").len("ROWS").sort("CENTRE", "USUBJID")
 
 
-def _write_tables(folder: Path, origins: Origins, source: SourceData) -> None:
+def _write_tables(folder: Path, origins: Origins, source: SourceData) -> list[SourceTable]:
     (folder / "tables").mkdir()
     tables: dict[str, SourceTable] = dict(source.tables)
     for table, _ in origins.blocks:
@@ -63,6 +59,7 @@ def _write_tables(folder: Path, origins: Origins, source: SourceData) -> None:
     blocks = [(at[table.name], columns) for table, columns in origins.blocks]  # type: ignore[attr-defined]
     text = json.dumps({"tables": said, "blocks": blocks}, ensure_ascii=False)
     (folder / "charts.json").write_text(text, encoding="utf-8")
+    return list(tables.values())
 
 
 def _write(frame: pl.DataFrame, file: Path) -> None:
@@ -119,10 +116,14 @@ class StoredTable:
 
 
 def read_charts(
-    units: Sequence[Path], *, part: int | None = None, subjects: Sequence[str] | None = None, cells: bool = True
+    units: Sequence[Path],
+    *,
+    part: tuple[int, int] | None = None,
+    subjects: Sequence[str] | None = None,
+    cells: bool = True,
 ) -> ClinicalData:
-    """Return the data of several units: of one part, of some subjects, or of all. Without `cells` no row of a source
-    table is kept in memory.
+    """Return the data of several units: of one part (which of how many), of some subjects, or of all. Without `cells`
+    no row of a source table is kept in memory.
 
     SEQ is unique within domain and centre again where several units are of one centre.
     """
@@ -136,13 +137,13 @@ def read_charts(
             seq = pl.col("SEQ") + highest.get((domain, centre), 0)
             shifted = frame.with_columns(seq, pl.col("BLOCK") + pl.lit(len(blocks), pl.UInt32))
             highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
-            frames[domain].append(shifted.drop("PART"))
+            frames[domain].append(shifted.drop("HASH"))
         blocks += _tables(unit, own, cells)
     stacked = {d: pl.concat(fs) if fs else empty_domain(d) for d, fs in frames.items()}
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
-def _domains(unit: Path, part: int | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
+def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
     out = {}
     for domain in variables():
         file = unit / "domains" / f"{domain}.parquet"
@@ -150,13 +151,13 @@ def _domains(unit: Path, part: int | None, subjects: Sequence[str] | None) -> di
             continue
         plan = pl.scan_parquet(file)
         if part is not None:
-            plan = plan.filter(pl.col("PART") == part)
+            first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
+            plan = plan.filter(pl.col("HASH").is_between(first, last))
         if subjects is not None:
             plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
         frame = plan.collect()
         if frame.height:
-            # of a whole unit in the order of the source, which is that of SEQ
-            out[domain] = frame.sort("SEQ") if part is None else frame
+            out[domain] = frame.sort("SEQ")  # the order of the source
     return out
 
 
@@ -179,7 +180,7 @@ def _tables(
 
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
-    """Return CENTRE, USUBJID, PART and ROWS of every subject of several units."""
+    """Return CENTRE, USUBJID, ROWS and HASH of every subject of several units."""
     return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
 
 

@@ -16,7 +16,7 @@ from chartline.errors import MemoryShort, StudyError
 MB, GB = 1_000_000, 1_000_000_000
 PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
-GROWTH = 40  # what one byte of charts becomes at most while a part is mapped and derived (measured: docs/scale.md)
+GROWTH = 12  # what one byte of mapped charts becomes at most while a part is derived and listed
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 
@@ -45,7 +45,7 @@ def _resident(pid: int) -> int:
 
 
 def parts_for(charts: int, memory: int, workers: int) -> int:
-    """Return into how many parts charts of so many bytes must go for `workers` processes to stay within `memory`.
+    """Return into how many parts mapped charts of so many bytes go, for `workers` processes to stay within `memory`.
 
     Raises `MemoryShort` where the libraries alone leave no room.
     """

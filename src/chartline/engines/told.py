@@ -23,13 +23,14 @@ _FILE = "told.json"
 @dataclass(frozen=True)
 class Read:
     """Of reading one unit: its queries, those of the checks of its subjects, its answers, the digests of its files,
-    and how a database chose its persons."""
+    how much it is, and how a database chose its persons."""
 
     found: tuple[Query, ...]
     asked: tuple[Query, ...]
     applied: tuple[Applied, ...]
     outdated: tuple[Outdated, ...]
     inputs: Mapping[str, str]
+    size: int  # bytes in memory
     selected: Selected | None = None
 
 

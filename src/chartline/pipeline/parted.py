@@ -2,7 +2,7 @@
 
     chart     one unit of reading (a centre): read, map, check what is about one subject   -> charts/<unit>/
     gather    all units: what needs all subjects, and what is said once                     -> gathered/
-    derive    one part: cohort, derivations, counts, assertions, listings                   -> parts/part-0007/
+    derive    one part: cohort, derivations, counts, assertions, listings                   -> parts-64/part-0007/
     pool      all parts: add the counts, estimate, write the report and the out folder
 
 What needs all subjects: ids that are unique, records of one person at two centres, and the checks of scope `study`.
@@ -44,19 +44,16 @@ if TYPE_CHECKING:
     from chartline.engines.local import Crew
     from chartline.trace.patient_lines import PatientLines
 
-STUDY_CHECKS_GROWTH = 12  # what one byte of mapped charts on disk becomes while the whole study is checked
-
 
 @dataclass(frozen=True)
 class Job:
-    """What every process of a run must know. `memory` bounds all of them together."""
+    """What every process of a run must know. `parts` is 0 until it is settled how many there are."""
 
     study: Path
     work: Path
-    parts: int
     answers: Path | None = None
     use_answers: bool = True
-    memory: int | None = None
+    parts: int = 0
 
     @property
     def declared(self) -> Declaration:
@@ -78,7 +75,7 @@ class Job:
 
     def part(self, number: int) -> Path:
         """Where what came of a part is kept."""
-        return self.work / "parts" / f"part-{number:04}"
+        return self.work / f"parts-{self.parts}" / f"part-{number:04}"
 
 
 @cache
@@ -109,50 +106,57 @@ def run_parted(
     study, out = study.absolute(), out.absolute()
     with claimed(out), staged(out) as folder:
         tell("Reading the protocol")
-        job = _job(study, out, parts, memory, workers, answers, use_answers)
+        job = _job(study, out, answers, use_answers)
         with Crew(workers, memory) as crew:
-            _patient_side(job, crew, tell)
+            _chart_all(job, crew, tell)
+            job = replace(job, parts=parts or _how_many(job, memory, workers))
+            _derive_all(job, crew, tell)
         done = _pool(job, out, folder, strict, tell)
     _clear(job)
     tell("")
     return done
 
 
-def _job(
-    study: Path, out: Path, parts: int | None, memory: int | None, workers: int, answers: Path | None, use: bool
-) -> Job:
+def _job(study: Path, out: Path, answers: Path | None, use: bool) -> Job:
     from chartline.core.digest import digest_value
-    from chartline.engines.memory import parts_for
     from chartline.engines.work import own_stamp, stamp, work_folder
 
-    said = _declared(study, answers.absolute() if answers else None, use)
-    folders = [said.home / c.folder for c in said.protocol.data.centres]
-    mappings = [said.home / c.mapping for c in said.protocol.data.centres]
-    if parts is None:
-        parts = parts_for(_charts_bytes(folders), memory, workers) if memory else 1
-    key = [own_stamp(), dict(said.inputs), stamp([*folders, *mappings]), said.standing.head, use, parts]
+    answers = answers.absolute() if answers else None
+    said = _declared(study, answers, use)
+    charts = [said.home / path for c in said.protocol.data.centres for path in (c.folder, c.mapping)]
+    key = [own_stamp(), dict(said.inputs), stamp(charts), said.standing.head, use]
     work = work_folder(out, digest_value(key))
-    for name in ("charts", "parts"):
-        (work / name).mkdir(exist_ok=True)
-    return Job(study, work, parts, answers.absolute() if answers else None, use, memory)
+    (work / "charts").mkdir(exist_ok=True)
+    return Job(study, work, answers, use)
 
 
-def _charts_bytes(folders: Sequence[Path]) -> int:
-    files = {f for folder in folders for f in folder.rglob("*") if f.is_file()}
-    return sum(f.stat().st_size for f in files)
-
-
-def _patient_side(job: Job, crew: Crew, tell: Tell) -> None:
+def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
+    """Read every centre that has not been read, then look at what needs all of them."""
     from chartline.engines.local import Task, watched
 
     centres = job.declared.protocol.data.centres
-    charts = [
+    todo = [
         Task(f"the charts of {c.label or c.id}", chart, (job, c.id)) for c in centres if not job.unit(c.id).exists()
     ]
-    crew.work(charts, watched("Reading and mapping, centres", tell))
+    crew.work(todo, watched("Reading and mapping, centres", tell))
     if not job.gathered.exists():
         tell("Checking the study as a whole")
         crew.work([Task("the checks of the whole study", gather, (job,))])
+
+
+def _how_many(job: Job, memory: int | None, workers: int) -> int:
+    """Return into how many parts the charts go: one a worker, or as many as the memory asks for."""
+    from chartline.engines.memory import parts_for
+    from chartline.engines.told import Read, read_told
+
+    size = sum(read_told(Read, unit).size for unit in job.units)
+    return max(workers, parts_for(size, memory, workers) if memory else 1)
+
+
+def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
+    from chartline.engines.local import Task, watched
+
+    job.part(0).parent.mkdir(exist_ok=True)
     todo = [Task(f"part {n}", derive_part, (job, n)) for n in parts_with_subjects(job) if not job.part(n).exists()]
     crew.work(todo, watched("Deriving and counting, parts", tell))
 
@@ -189,9 +193,11 @@ def chart(job: Job, centre: str) -> None:
     facts = subject_facts(data, protocol).frame
     names = dict.fromkeys(["CENTRE", "USUBJID", "CENTRE_ORDER", *protocol.duplicates.match, "TRTSDT", "TRTEDT"])
     with finished_whole(job.unit(centre)) as folder:
-        write_charts(folder, data, source, job.parts, None)
+        size = write_charts(folder, data, source)
         facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
-        write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, source.selected), folder)
+        write_told(
+            Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, size, source.selected), folder
+        )
 
 
 def _study_days(said: Declaration) -> StudyDays:
@@ -255,8 +261,9 @@ def _study_queries(job: Job) -> list[Query]:
 def parts_with_subjects(job: Job) -> list[int]:
     """Return the parts in which there is anybody; the first where there is nobody at all: nobody is counted too."""
     from chartline.engines.charts import read_subjects
+    from chartline.engines.parts import parts_with
 
-    return sorted(read_subjects(job.units)["PART"].unique().to_list()) or [0]
+    return parts_with(read_subjects(job.units)["HASH"], job.parts) or [0]
 
 
 def derive_part(job: Job, number: int) -> None:
@@ -271,6 +278,7 @@ def derive_part(job: Job, number: int) -> None:
     from chartline.derive.override_file import dated_overrides
     from chartline.derive.reviewed import DOMAIN, override_queries
     from chartline.engines.charts import read_charts, read_subjects
+    from chartline.engines.parts import part_of
     from chartline.engines.told import Derived, Gathered, Read, read_told, write_told
     from chartline.engines.work import finished_whole
     from chartline.publish import write_listings
@@ -279,8 +287,8 @@ def derive_part(job: Job, number: int) -> None:
 
     said, days = job.declared, _study_days(job.declared)
     protocol, digest = said.protocol, protocol_digest(said.protocol)
-    own = set(read_subjects(job.units).filter(pl.col("PART") == number)["USUBJID"])
-    data = replace(read_charts(job.units, part=number), study_days=days)
+    data = replace(read_charts(job.units, part=(number, job.parts)), study_days=days)
+    own = {s for s in read_subjects(job.units)["USUBJID"] if part_of(s, job.parts) == number}
     overrides = dated_overrides(tuple(o for o in said.overrides if o.subject in own), data)
     data = replace(data, overrides=overrides)
     queries = [q for q in read_told(Gathered, job.gathered).queries if q.subject in own]
