@@ -49,6 +49,7 @@ def draft_centre(
     if not tables:
         raise _nothing(found, "; ".join(f"{n}: {why.removeprefix(OPEN)}" for n, why in draft.unused.items()))
     draft.mapping = _mapping(found, centre, tables, protocol)
+    draft.layout[:0] = [(name, said) for name, layout in found.layouts.items() for said in layout.said]
     draft.notes += [(n.address, n.message) for n in found.notes]
     for name, why in found.unread:
         draft.ask("", "", f"{name}: {why}")

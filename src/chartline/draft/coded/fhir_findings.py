@@ -47,7 +47,7 @@ def _labs(k: KeyedTable, labs: list[tuple[Kind, Target]], slips: list[Kind], key
     """Map laboratory tests; rows whose code is a slip are read too, so that each is queried with the code meant."""
     rows = pl.concat([*(kind.rows for kind, _ in labs), *(m.rows for m in slips)]).sort()
     for m in slips:
-        asked = f"is the code {m.key} ({m.texts[-1][:50]}, {len(m.rows)} of them) a slip?"
+        asked = f"is the code {m.key} ({m.label[:60]}, {len(m.rows)} of them) a slip?"
         k.centre.draft.ask(k.table.name, key, f"{asked} It is no known code, but has the words of one")
     said = "laboratory tests"
     by = ("by LOINC", 0.95) if all(kind.loinc for kind, _ in labs) else ("by its words", 0.85)

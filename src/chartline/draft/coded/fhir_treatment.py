@@ -11,7 +11,7 @@ import polars as pl
 from chartline.draft.coded.composite import Part
 from chartline.draft.coded.fhir_elements import CODE, MEDICATION, TEXTS, optional, plain, subject
 from chartline.draft.coded.kinds import Kind, is_index_drug, keys_of, kinds_of, procedure_group, rows_of
-from chartline.draft.coded.records import dose_of_text
+from chartline.draft.coded.records import dose_of_text, make_category
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.model import Target
 
@@ -170,16 +170,7 @@ def _words(text: str) -> list[str]:
 
 def _transfusions(k: KeyedTable, kinds: list[Kind], key: str) -> None:
     rows = rows_of(kinds)
-    target = Target("CM", "", "CMCAT")
-    labels = {m.key: next(t for t in m.texts if k.centre.codes.recognised(target, {t: 1})) for m in kinds}
-    codes: dict[str, Any] = {}
-    words: dict[str, list[str]] = {}
-    for m in kinds:
-        (word,) = k.centre.codes.translate(target, {m.key: len(m.rows)}, {m.key: labels[m.key]})
-        words.setdefault(word.term, []).append(m.key)
-    codes["codes"] = k.fixed(target, key, words, "its words are known", 0.9)
-    k.use(key, target, 0.88, "the code says what was given", _said(kinds))
-    variables: dict[str, Any] = {"CMCAT": {"column": key, **codes}}
+    variables: dict[str, Any] = {"CMCAT": make_category(k, kinds, key)}
     text = k.first("code.text", "code.coding[0].display", rows=rows)
     if text is not None:
         variables["CMTRT"] = text

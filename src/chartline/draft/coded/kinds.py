@@ -30,6 +30,10 @@ _VALUES = {
 }
 LEAST = 0.85  # words that fit less name nothing
 _LEUKAEMIA = ("leukaemia", "leukemia", "lymphoma", "myelodysplas", "myeloma")
+_LOINC_NAME = re.compile(
+    r"(.+?) \[(?:Mass|Moles|#|Enzymatic activity|Units)/volume\] in "
+    r"(?:(?:Venous |Arterial |Capillary )?[Bb]lood|Serum|Plasma|Serum or Plasma|Serum, Plasma or Blood)(?: by .+)?"
+)
 _ICD = re.compile(r"\bC9[1-5](?:\b|\.)")  # ICD-10: leukaemias
 
 
@@ -43,6 +47,11 @@ class Kind:
     loinc: str = ""
     rxnorm: str = ""
     snomed: str = ""
+
+    @property
+    def label(self) -> str:
+        """The first of its texts that is words; the last where none is."""
+        return next((t for t in self.texts if re.search(r"[A-Za-z]{4}", t)), self.texts[-1])
 
     def know(self, code: str, system: str) -> None:
         """Note the code of a system, as FHIR (`http://loinc.org`) or OMOP (`RxNorm Extension`) name it."""
@@ -106,12 +115,18 @@ def meaning_of(kind: Kind, words: Words) -> Meaning | None:
     means = _loinc().get(kind.loinc) if kind.loinc else None
     if means is not None:
         return Meaning(_of_code(means), 0.97, f"LOINC {kind.loinc}")
-    texts = [re.sub(r"\([^)]*\)", " ", t).strip() or t for t in kind.texts]
+    texts = [_component(re.sub(r"\([^)]*\)", " ", t).strip() or t) for t in kind.texts]
     best = words.best(texts, _is_value, LEAST)
     if best is None:
         return None
     target, fit, phrase = best
     return Meaning(target, min(round(0.95 * fit, 2), WORDS_ALONE), f"its words are `{phrase}`")
+
+
+def _component(text: str) -> str:
+    """LOINC names an analyte `Hemoglobin [Mass/volume] in Blood`; in urine or as a share it is another test."""
+    found = _LOINC_NAME.fullmatch(text)
+    return found[1] if found else text
 
 
 def _is_value(target: Target) -> bool:

@@ -20,7 +20,7 @@ from chartline.draft.coded.omop_concepts import Cdm, use
 from chartline.draft.coded.omop_findings import draft_measurement, draft_observation
 from chartline.draft.coded.omop_treatment import draft_drug, draft_episode, draft_procedure
 from chartline.draft.coded.table import KeyedTable
-from chartline.draft.model import Target
+from chartline.draft.model import EMPTY, Target
 from chartline.mapping.signed import OPEN_QUESTION as OPEN
 from chartline.sources.base import SourceTable
 
@@ -33,11 +33,15 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
         make = _MAKERS.get(name)
         if make is None or table.frame.height == 0:
             centre.draft.unused[name] = (
-                _UNUSED.get(name, OPEN + "chartline has no use for it") if table.frame.height else "empty"
+                _UNUSED.get(name, OPEN + "chartline has no use for it") if table.frame.height else EMPTY
             )
             continue
         k = KeyedTable(table, "omop", centre)
         out[name] = make(cdm, k)
+    if cdm.looked_up:
+        del centre.draft.unused["concept"]
+        rest = [c for c in tables["concept"].columns if c not in ("concept_id", "concept_name")]
+        out["concept"] = {"ignore": dict.fromkeys(rest, "only the names of concepts are used")}
     looked_up = any(isinstance(t.get("subject"), dict) for n, t in out.items() if n != "person")
     if cdm.person and "person" in out and not looked_up:
         out["person"].setdefault("ignore", {})["person_id"] = "key of the other tables"
@@ -114,20 +118,23 @@ def _condition(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
         if len(kind.rows):
             (mine if is_leukaemia(kind) else rest).append(kind)
     if mine:
-        _diagnosis(k, mine, key, source)
+        _diagnosis(cdm, k, mine, key, source)
     k.leave_rows(key, rest)
     return k.finish(who)
 
 
-def _diagnosis(k: KeyedTable, mine: list[Kind], key: str, source: str) -> None:
+def _diagnosis(cdm: Cdm, k: KeyedTable, mine: list[Kind], key: str, source: str) -> None:
     rows = rows_of(mine)
     variables: dict[str, Any] = {"MHCAT": {"constant": "DIAGNOSIS"}}
     term = Target("MH", "DIAGNOSIS", "MHTERM")
-    if k.filled(source, rows):
-        parts = k.parts(source, rows)
-        pattern = next((p for p in parts if p.pattern.startswith("^[A-Z]")), None)
-        variables["MHTERM"] = k.extract(source, pattern, term) if pattern is not None else source
-        k.use(source, term, 0.88, "what the source wrote for the diagnosis", "diagnosis")
+    parts = k.parts(source, rows) if k.has(source) else []
+    pattern = next((p for p in parts if p.pattern.startswith("^[A-Z]")), None)
+    spec = k.extract(source, pattern, term) if pattern is not None else cdm.named(k, key, source, rows)
+    if spec is not None:
+        variables["MHTERM"] = spec
+        written = pattern is not None or isinstance(spec, str)
+        reason = "what the source wrote for the diagnosis" if written else "the name of the concept"
+        k.use(source if written else key, term, 0.88, reason, "diagnosis")
     if k.has("condition_start_date"):
         date: Any = use(k, "condition_start_date", Target("MH", "DIAGNOSIS", "MHSTDTC"), "diagnosis")
         unsure = rf"(?i)\b(?:{'|'.join(sorted(k.centre.study.words.raw_marks('month_only')))})\b"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
+
+import polars as pl
 
 from chartline.draft.centre import Centre
 from chartline.draft.coded.kinds import Kind, kinds_of
@@ -13,6 +16,7 @@ from chartline.draft.words import vocabulary
 from chartline.sources.base import SourceTable
 
 NO_CONCEPT = "0"  # OHDSI: No matching concept
+_WORD = re.compile(r"[A-Za-z]{4}")
 _ANCESTOR, _DESCENDANT = "ancestor_concept_id", "descendant_concept_id"
 
 
@@ -24,6 +28,7 @@ class Cdm:
     centre: Centre
     names: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # id -> name, vocabulary, code
     person: str = ""  # column of person with the id that the centre uses
+    looked_up: bool = False  # whether names are looked up in `concept`
     index_drug: frozenset[str] = frozenset()  # concepts of products that hold the index drug
 
     def __post_init__(self) -> None:
@@ -58,6 +63,20 @@ class Cdm:
         if "person" not in self.tables or not self.person:
             return "person_id"
         return {"column": "person_id", "lookup": {"table": "person", "key": "person_id", "value": self.person}}
+
+    def named(self, k: KeyedTable, key: str, source: str, rows: pl.Series) -> Any:
+        """Return how a mapping reads what rows are called: as the source wrote it in words, else the concept's name.
+
+        Sources often write a code of their own (`00093-1712`); the names are then looked up in `concept`.
+        """
+        written = k.profile(source, rows).counts if k.has(source) else {}
+        in_words = sum(n for text, n in written.items() if _WORD.search(text))
+        keys = k.table.frame[key].gather(rows).drop_nulls().unique().to_list() if key in k.columns else []
+        known = [i for i in keys if self.names.get(i, ("", "", ""))[1]]
+        if "concept" not in self.tables or 2 * len(known) <= len(keys) or 2 * in_words > len(rows):
+            return source if written else None
+        self.looked_up = True
+        return {"column": key, "lookup": {"table": "concept", "key": "concept_id", "value": "concept_name"}}
 
     def kinds(self, k: KeyedTable, key: str, source: str) -> list[Kind]:
         """Return the kinds of rows of a table by concept, each with the concept's name before what the source wrote."""

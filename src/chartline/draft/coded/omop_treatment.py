@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import Any
+
+import polars as pl
 
 from chartline.draft.coded.kinds import Kind, is_index_drug, keys_of, procedure_group, rows_of
 from chartline.draft.coded.omop_concepts import Cdm, use
-from chartline.draft.coded.records import dose_of_text
+from chartline.draft.coded.records import dose_of_text, make_category
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.model import Target
 from chartline.draft.words import DRUG
@@ -28,9 +29,9 @@ def draft_drug(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
         k.select(key)
         _doses(k, index, key)
     if rest and index:
-        _other_drugs(k, rest, key, source, {"not": keys_of(index)})
+        _other_drugs(cdm, k, rest, {"not": keys_of(index)})
     elif rest:
-        _other_drugs(k, rest, key, source, None)
+        _other_drugs(cdm, k, rest, None)
     return k.finish(who)
 
 
@@ -52,7 +53,8 @@ def _doses(k: KeyedTable, index: list[Kind], key: str) -> None:
     k.add("EX", variables, {key: keys_of(index)})
 
 
-def _other_drugs(k: KeyedTable, rest: list[Kind], key: str, source: str, test: Any) -> None:
+def _other_drugs(cdm: Cdm, k: KeyedTable, rest: list[Kind], test: Any) -> None:
+    key, source = "drug_concept_id", "drug_source_value"
     rows = rows_of(rest)
     said = "other drugs"
     variables: dict[str, Any] = {}
@@ -63,9 +65,8 @@ def _other_drugs(k: KeyedTable, rest: list[Kind], key: str, source: str, test: A
             target = Target("CM", "", variable)
             variables[variable] = k.extract(source, part, target)
             k.use(source, target, 0.85, "kind and drug, divided by a colon", said)
-    elif k.has(source):
-        variables["CMTRT"] = source
-        k.use(source, Target("CM", "", "CMTRT"), 0.85, "what the source wrote for the drug", said)
+    else:
+        variables |= _name(cdm, k, key, source, rows, said)
     for name, variable in (("drug_exposure_start_date", "CMSTDTC"), ("drug_exposure_end_date", "CMENDTC")):
         if k.has(name):
             variables[variable] = use(k, name, Target("CM", "", variable), said)
@@ -80,6 +81,17 @@ def _other_drugs(k: KeyedTable, rest: list[Kind], key: str, source: str, test: A
         k.add("CM", variables, {key: test} if test is not None else {})
 
 
+def _name(cdm: Cdm, k: KeyedTable, key: str, source: str, rows: pl.Series, said: str) -> dict[str, Any]:
+    """What was given, in words: as the source wrote it, or the name of the concept."""
+    spec = cdm.named(k, key, source, rows)
+    if spec is None:
+        return {}
+    written = isinstance(spec, str)
+    reason = "what was given, as the source wrote it" if written else "what was given: the name of the concept"
+    k.use(source if written else key, Target("CM", "", "CMTRT"), 0.85, reason, said)
+    return {"CMTRT": spec}
+
+
 # procedures -----------------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +104,7 @@ def draft_procedure(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
     if groups["PR"]:
         _transplants(k, groups["PR"], key, source)
     if groups["CM"]:
-        _transfusions(k, groups, key, source)
+        _transfusions(cdm, k, groups["CM"])
     k.leave_rows(key, groups[""])
     return k.finish(who)
 
@@ -119,8 +131,9 @@ def _transplants(k: KeyedTable, kinds: list[Kind], key: str, source: str) -> Non
     k.add("PR", variables, {key: keys_of(kinds)})
 
 
-def _transfusions(k: KeyedTable, groups: Mapping[str, list[Kind]], key: str, source: str) -> None:
-    rows = rows_of(groups["CM"])
+def _transfusions(cdm: Cdm, k: KeyedTable, kinds: list[Kind]) -> None:
+    key, source = "procedure_concept_id", "procedure_source_value"
+    rows = rows_of(kinds)
     said = "transfusions"
     k.select(key)
     variables: dict[str, Any] = {}
@@ -128,12 +141,13 @@ def _transfusions(k: KeyedTable, groups: Mapping[str, list[Kind]], key: str, sou
     if k.has(source) and k.centre.codes.recognised(category, k.profile(source, rows).counts) >= 0.5:
         variables["CMCAT"] = {"column": source, **c} if (c := k.codes(source, category, rows)) else source
         k.use(source, category, 0.85, "its words are kinds of transfusion", said)
-        variables["CMTRT"] = source
-        k.use(source, Target("CM", "", "CMTRT"), 0.8, "what was given, in words", said)
+    else:
+        variables["CMCAT"] = make_category(k, kinds, key)
+    variables |= _name(cdm, k, key, source, rows, said)
     if k.has("procedure_date"):
         for variable in ("CMSTDTC", "CMENDTC"):
             variables[variable] = use(k, "procedure_date", Target("CM", "", variable), said, 0.85)
-    k.add("CM", variables, {key: keys_of(groups["CM"])})
+    k.add("CM", variables, {key: keys_of(kinds)})
 
 
 # lines of therapy -----------------------------------------------------------------------------------------------------

@@ -108,6 +108,18 @@ def assay_and_specimen(k: KeyedTable, kind: Kind, key: str) -> Spec:
     return out
 
 
+def make_category(k: KeyedTable, kinds: list[Kind], key: str) -> Spec:
+    """Return how a mapping reads what was given (a transfusion, a growth factor) from a code whose words say it."""
+    target = Target("CM", "", "CMCAT")
+    words: dict[str, list[str]] = {}
+    for kind in kinds:
+        label = next(t for t in kind.texts if k.centre.codes.recognised(target, {t: 1}))
+        (word,) = k.centre.codes.translate(target, {kind.key: len(kind.rows)}, {kind.key: label})
+        words.setdefault(word.term, []).append(kind.key)
+    k.use(key, target, 0.88, "the code says what was given", ", ".join(kind.key for kind in kinds[:3]))
+    return {"column": key, "codes": k.fixed(target, key, words, "its words are known", 0.9)}
+
+
 def dose_of_text(k: KeyedTable, name: str, rows: pl.Series) -> Spec:
     """A text may say cycle, day and dose by surface: `C1D8 0.5 mg/m2`."""
     out: Spec = {}

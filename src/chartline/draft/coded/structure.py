@@ -9,12 +9,15 @@ from functools import cache
 
 from chartline.core.identifiers import Kind, find_identifier
 from chartline.draft.centre import Centre
-from chartline.draft.model import IDENTIFIER, Column, Target
+from chartline.draft.model import EMPTY, IDENTIFIER, Column, Target
 from chartline.draft.words import vocabulary
 
 
-def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre: Centre) -> None:
-    """Say of every column that nothing reads why not; where nothing says it, it is a question."""
+def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre: Centre, is_read: bool) -> None:
+    """Say of every column that nothing reads why not; where nothing says it, it is a question.
+
+    Of a table no row of which is read (`is_read`) the columns are no question: its rows are one.
+    """
     read = {c.name for c in columns.values() if c.role in ("value", "selector", "subject")}
     families = {name.rpartition(".")[0]: name for name in sorted(read) if "." in name}
     for c in columns.values():
@@ -23,12 +26,12 @@ def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre:
         known = _reason(dialect, table, c.name)
         who = find_identifier(c.name.split(".")[0], c.profile.values[:50])
         family = families.get(c.name.rpartition(".")[0])
-        if known is not None:
+        if not c.profile.filled:
+            c.ignore(EMPTY, 0.9)
+        elif known is not None:
             c.ignore(known, 0.9)
         elif c.name == f"{table}_id":
             c.ignore("id", 0.95)
-        elif not c.profile.counts:
-            c.ignore("empty", 0.9)
         elif family is not None:
             c.ignore(f"see {family}", 0.85)
         elif _same_concept(c.name, read):
@@ -39,6 +42,9 @@ def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre:
             c.ignore(f"{IDENTIFIER}: {who.reason}", who.confidence)
         else:
             shown = ", ".join(c.profile.samples[:2])
+            if not is_read:
+                c.ignore("no row of this table is read", 0.6)
+                continue
             c.reason, c.confidence = f"nothing says what it is ({c.profile.filled} filled: {shown[:60]})", 0.2
             centre.draft.ask(
                 table,

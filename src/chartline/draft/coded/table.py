@@ -152,7 +152,7 @@ class KeyedTable:
         if subject is None and self.blocks:
             self._unread("whose the rows are cannot be told")
         self._drop_unused(subject)
-        settle_rest(self.columns, self.table.name, self.dialect, self.centre)
+        settle_rest(self.columns, self.table.name, self.dialect, self.centre, bool(self.blocks))
         entry: dict[str, Any] = {"subject": subject} if subject is not None else {}
         ignored = {c.name: c.reason for c in self.columns.values() if c.role == "ignored"}
         ignored |= {c.name: f"{OPEN}{c.reason}" for c in self.columns.values() if c.role == "open"}
@@ -185,7 +185,7 @@ class KeyedTable:
         if not kinds:
             return
         n = sum(len(k.rows) for k in kinds)
-        said = "; ".join(f"{k.texts[-1][:40]} ({len(k.rows)})" for k in sorted(kinds, key=lambda k: -len(k.rows))[:6])
+        said = "; ".join(f"{k.label[:60]} ({len(k.rows)})" for k in sorted(kinds, key=lambda k: -len(k.rows))[:6])
         more = f"; and {len(kinds) - 6} more kinds" if len(kinds) > 6 else ""
         asked = f"{_cells(n, 'row')} of kinds that the study may not need: {said}{more}."
         self.centre.draft.ask(self.table.name, column, f"{asked} They are left out until you decide")

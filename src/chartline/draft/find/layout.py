@@ -52,7 +52,8 @@ def find_layout(rows: Sequence[Row], merged: Merged = ()) -> Layout | str:
     if not any(filled[after:]):
         return "it has headings and no rows"
     if head:
-        layout.said.append(f"headings in row {head + 1}; {_what_above(rows, head, layout)}")
+        groups = f"; row {layout.group_row} holds titles of groups" if layout.group_row else ""
+        layout.said.append(f"headings in row {head + 1}{groups}; {_what_above(rows, head, layout)}")
     return layout
 
 
@@ -121,5 +122,4 @@ def _take_groups(rows: Sequence[Row], head: int, merged: Merged, layout: Layout)
 
 def _what_above(rows: Sequence[Row], head: int, layout: Layout) -> str:
     above = [t.strip() for row in rows[: head - bool(layout.group_row)] for t, _ in row if t and t.strip()]
-    said = f"above it {'; '.join(repr(t[:60]) for t in above[:3])}" if above else "nothing else above it"
-    return said + (f"; row {layout.group_row} holds titles of groups" if layout.group_row else "")
+    return f"above it {'; '.join(repr(t[:60]) for t in above[:3])}" if above else "nothing else above it"

@@ -51,6 +51,24 @@ def take_apart(texts: Sequence[str], words: Words) -> list[Head]:
     return [_head(text, varying[i], groups, words) for i, text in enumerate(texts)]
 
 
+def groups_of(heads: Sequence[Head]) -> list[str]:
+    """Say in words which columns are repeated groups: `cycle 1 to 6: 24 columns, as C1 D1 date`."""
+    found: dict[tuple[str, ...], list[Head]] = defaultdict(list)
+    for head in heads:
+        if head.index:
+            found[(head.stem, *head.index)].append(head)
+    out = []
+    for (stem, *names), mine in found.items():
+        spans = []
+        for name in names:
+            numbers = sorted({h.index[name] for h in mine})
+            whole = numbers == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1
+            shown = f"{numbers[0]} to {numbers[-1]}" if whole else ", ".join(map(str, numbers))
+            spans.append(f"{name if name.rstrip('2') != 'n' else stem.removesuffix('n').strip() or 'number'} {shown}")
+        out.append(f"repeated columns, {' and '.join(spans)}: {len(mine)}, as `{mine[0].text}`")
+    return out
+
+
 def _varying(texts: Sequence[str]) -> dict[int, list[re.Match[str]]]:
     """Return heading -> its numbers that other headings of the table have otherwise."""
     seen: dict[str, set[str]] = defaultdict(set)

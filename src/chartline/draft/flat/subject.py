@@ -30,13 +30,14 @@ def find_subject(flat: FlatTable, centre: Centre) -> str | None:
             score = 0.9
         if not score and c.profile.kind == "id" and c.name.lower().endswith(("id", "no", "nr", "code", "key")):
             score = 0.5  # called an id of something, and different in every row
-        if c.profile.kind in ("date", "empty") or not c.profile.counts:
+        if c.profile.kind == "date" or (not c.profile.counts and c.profile.rows):
             continue
-        known = sum(v in centre.ids for v in c.profile.counts) / len(c.profile.counts) if centre.ids else 0.0
+        counts = c.profile.counts
+        known = sum(v in centre.ids for v in counts) / len(counts) if centre.ids and counts else 0.0
         score += known
         if score < 0.5:
             continue
-        score += 0.2 * (len(c.profile.counts) > 0.5 * c.profile.filled) - 0.01 * i
+        score += 0.2 * (len(counts) > 0.5 * c.profile.filled) - 0.01 * i
         if best is None or score > best[0]:
             best = (score, c.name)
     return None if best is None else best[1]
@@ -76,17 +77,21 @@ def strange_rows(table: SourceTable, subject: str, centre: Centre) -> tuple[list
     blank = ids.is_null() | (ids == "")
     keep = pl.Series([True] * len(ids), dtype=pl.Boolean)
     out: list[dict[str, Any]] = []
-    seen: set[str] = set()
+    left: dict[str, pl.Series] = {}
     for value in ids.drop_nulls().unique(maintain_order=True).to_list():
         if not value or (centre.pattern and re.search(centre.pattern, value)):
             continue
         reason, pattern = _why_strange(value, subject, centre)
         if not reason:
             continue
-        keep = keep & (ids != value).fill_null(True)
-        if pattern not in seen:
-            seen.add(pattern)
+        there = (ids == value).fill_null(False)
+        keep = keep & ~there
+        if pattern not in left:
             out.append({"where": {subject: {"matches": pattern}}, "reason": reason})
+        left[pattern] = left.get(pattern, there) | there
+    for exclusion, rows in zip(out, left.values(), strict=True):
+        first = table.address(int(rows.arg_true()[0]))
+        centre.draft.saw(table.name, f"{exclusion['reason']}, left out: {rows.sum()}, first at {first}")
     n = int((blank & pl.any_horizontal(pl.all().is_not_null()).pipe(lambda e: table.frame.select(e).to_series())).sum())
     if n:
         at = next(i for i, b in enumerate(blank) if b and any(v is not None for v in table.frame.row(i)))

@@ -11,15 +11,17 @@ from typing import Any
 
 import polars as pl
 
+from chartline.core.identifiers import Kind
 from chartline.draft.centre import Centre
 from chartline.draft.find.layout import Layout
 from chartline.draft.flat.columns import propose
 from chartline.draft.flat.confidence import temper
+from chartline.draft.flat.headings import groups_of
 from chartline.draft.flat.model import FlatTable
 from chartline.draft.flat.reading import columns_in_use
 from chartline.draft.flat.records import build_records
 from chartline.draft.flat.subject import strange_rows
-from chartline.draft.model import Column
+from chartline.draft.model import IDENTIFIER, Column
 from chartline.draft.profile import profile_column
 from chartline.mapping.signed import OPEN_QUESTION as OPEN
 from chartline.sources.base import SourceTable
@@ -100,6 +102,8 @@ def draft_table(table: SourceTable, flat: FlatTable, subject: str | None, centre
         if exclusions:
             _profile_again(table, flat, keep, centre)
     propose(flat, centre.study, centre.codes, centre.known, subject)
+    for said in groups_of([flat.heads[c.name] for c in flat.columns]):
+        centre.draft.saw(table.name, said)
     is_range = _range_table(flat)
     if subject is None and not is_range and any(c.role == "value" for c in flat.columns):
         _no_subject(flat, centre)
@@ -135,7 +139,9 @@ def _no_subject(flat: FlatTable, centre: Centre) -> None:
     for c in flat.columns:
         if c.role == "value":
             c.role, c.reason = "open", f"{c.proposals[0].target.said}, but no column says whose the row is"
-    centre.draft.ask(flat.name, "", "no column holds the patient's id: which one is it?")
+    numbers = [c.name for c in flat.columns if c.reason.startswith(f"{IDENTIFIER}: {Kind.HOSPITAL}")]
+    hint = f" `{numbers[0]}` is a hospital number: `chartline deidentify` puts a pseudonym there." if numbers else ""
+    centre.draft.ask(flat.name, "", f"no column holds the patient's id: which one is it?{hint}")
 
 
 def _profile_again(table: SourceTable, flat: FlatTable, keep: pl.Series, centre: Centre) -> None:
