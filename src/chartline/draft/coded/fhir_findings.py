@@ -8,7 +8,7 @@ import polars as pl
 
 from chartline.draft.coded.composite import Part
 from chartline.draft.coded.fhir_elements import CODE, DATES, TEXTS, VALUES, optional, quantity_unit, reading, subject
-from chartline.draft.coded.kinds import Kind, Meaning, kinds_of, meaning_of
+from chartline.draft.coded.kinds import Kind, Meaning, is_slip, kinds_of, meaning_of, meaning_of_words
 from chartline.draft.coded.records import assay_and_specimen, make_history, make_measure, make_status, make_tests
 from chartline.draft.coded.table import SUPPORT, KeyedTable
 from chartline.draft.model import WORDS_ALONE, Target
@@ -20,16 +20,15 @@ def draft_observation(k: KeyedTable) -> dict[str, Any]:
     if key is None:
         return k.finish(who)
     kinds = kinds_of(k.table.frame, key, TEXTS, "code.coding[0].system")
-    labs: list[tuple[Kind, Target]] = []
+    labs: list[tuple[Kind, Meaning]] = []
     rest: list[Kind] = []
     for kind in kinds:
         meaning = meaning_of(kind, k.centre.study.words)
-        target = meaning.target if meaning is not None else None
-        if target is not None and target.domain == "LB" and target.variable == "LBORRES":
-            labs.append((kind, target))
+        if meaning is not None and meaning.target.domain == "LB":
+            labs.append((kind, meaning))
         elif not _one_kind(k, kind, meaning):
             rest.append(kind)
-    slips = [m for m in rest if _same_words(m, labs)]
+    slips = [m for m in rest if is_slip(m) and _names_test(m, k)]
     rest = [m for m in rest if m not in slips]
     if labs:
         _labs(k, labs, slips, key)
@@ -38,20 +37,19 @@ def draft_observation(k: KeyedTable) -> dict[str, Any]:
     return optional(k.finish(who), ["component[*", "note*", "referenceRange*", "valueInteger", "category*"], k)
 
 
-def _same_words(kind: Kind, labs: list[tuple[Kind, Target]]) -> bool:
-    """Whether a code that nobody knows has the words of one that is known: a slip in the code."""
-    return any(set(kind.texts[1:]) & set(known.texts[1:]) for known, _ in labs)
+def _names_test(kind: Kind, k: KeyedTable) -> bool:
+    meaning = meaning_of_words(kind, k.centre.study.words)
+    return meaning is not None and meaning.target.domain == "LB"
 
 
-def _labs(k: KeyedTable, labs: list[tuple[Kind, Target]], slips: list[Kind], key: str) -> None:
+def _labs(k: KeyedTable, labs: list[tuple[Kind, Meaning]], slips: list[Kind], key: str) -> None:
     """Map laboratory tests; rows whose code is a slip are read too, so that each is queried with the code meant."""
     rows = pl.concat([*(kind.rows for kind, _ in labs), *(m.rows for m in slips)]).sort()
     for m in slips:
-        asked = f"is the code {m.key} ({m.label[:60]}, {len(m.rows)} of them) a slip?"
-        k.centre.draft.ask(k.table.name, key, f"{asked} It is no known code, but has the words of one")
+        asked = f"is the code {m.key} ({m.label[:60]}, {len(m.rows)} of them) a slip? Its words name a test, but LOINC has no"
+        k.centre.draft.ask(k.table.name, key, f"{asked} such code: its last digit does not fit")
     said = "laboratory tests"
-    by = ("by LOINC", 0.95) if all(kind.loinc for kind, _ in labs) else ("by its words", 0.85)
-    variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, k.first(*TEXTS, rows=rows), *by)}
+    variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, k.first(*TEXTS, rows=rows))}
     date = k.first(*DATES, rows=rows)
     if date is not None:
         variables["LBDTC"] = date

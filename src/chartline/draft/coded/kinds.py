@@ -29,6 +29,7 @@ _VALUES = {
     "LB": {"LBORRES"},
 }
 LEAST = 0.85  # words that fit less name nothing
+BY_CODE = 0.97
 _LEUKAEMIA = ("leukaemia", "leukemia", "lymphoma", "myelodysplas", "myeloma")
 _LOINC_NAME = re.compile(
     r"(.+?) \[(?:Mass|Moles|#|Enzymatic activity|Units)/volume\] in "
@@ -111,10 +112,27 @@ def rows_of(kinds: Sequence[Kind]) -> pl.Series:
 
 
 def meaning_of(kind: Kind, words: Words) -> Meaning | None:
-    """Return what a kind of row means, by its code or by its words; None where neither says."""
+    """Return what a kind of row means, by its code or its words; None where neither says, or the code is a slip."""
     means = _loinc().get(kind.loinc) if kind.loinc else None
     if means is not None:
-        return Meaning(_of_code(means), 0.97, f"LOINC {kind.loinc}")
+        return Meaning(_of_code(means), BY_CODE, f"LOINC {kind.loinc}")
+    return None if is_slip(kind) else meaning_of_words(kind, words)
+
+
+def is_slip(kind: Kind) -> bool:
+    """Whether its LOINC code cannot be one: the digit after the stroke is computed from those before it.
+
+    LOINC's check digit is Luhn's: from the right every other digit counts twice; all digits sum up to a multiple of 10.
+    """
+    found = re.fullmatch(r"(\d{1,7})-(\d)", kind.loinc)
+    if not kind.loinc or found is None:
+        return bool(kind.loinc)
+    twice = "".join(str(int(d) * (2 - i % 2)) for i, d in enumerate(reversed(found[1])))
+    return (sum(map(int, twice)) + int(found[2])) % 10 != 0
+
+
+def meaning_of_words(kind: Kind, words: Words) -> Meaning | None:
+    """Return what the words of a kind of row mean."""
     texts = [_component(re.sub(r"\([^)]*\)", " ", t).strip() or t) for t in kind.texts]
     best = words.best(texts, _is_value, LEAST)
     if best is None:

@@ -10,7 +10,7 @@ from chartline.draft.coded.omop_concepts import Cdm, use
 from chartline.draft.coded.records import assay_and_specimen, make_history, make_measure, make_status, make_tests
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.lists import put_list
-from chartline.draft.model import WORDS_ALONE, Coded, Target, Word
+from chartline.draft.model import Coded, Target, Word
 from chartline.draft.words import vocabulary
 from chartline.mapping import units
 
@@ -28,13 +28,12 @@ def _coded(cdm: Cdm, k: KeyedTable, name: str, values: tuple[str, ...]) -> dict[
     key, source, date = f"{name}_concept_id", f"{name}_source_value", f"{name}_date"
     if not k.has(key):
         return k.finish(who)
-    labs: list[tuple[Kind, Target]] = []
+    labs: list[tuple[Kind, Meaning]] = []
     rest: list[Kind] = []
     for kind in cdm.kinds(k, key, source):
         meaning = meaning_of(kind, k.centre.study.words)
-        target = meaning.target if meaning is not None else None
-        if target is not None and target.domain == "LB":
-            labs.append((kind, target))
+        if meaning is not None and meaning.target.domain == "LB":
+            labs.append((kind, meaning))
         elif not _one_kind(k, kind, meaning, values, date, key, source):
             rest.append(kind)
     if labs and k.has("value_as_number"):
@@ -44,11 +43,10 @@ def _coded(cdm: Cdm, k: KeyedTable, name: str, values: tuple[str, ...]) -> dict[
     return k.finish(who)
 
 
-def _labs(cdm: Cdm, k: KeyedTable, labs: list[tuple[Kind, Target]], key: str, source: str, date: str) -> None:
+def _labs(cdm: Cdm, k: KeyedTable, labs: list[tuple[Kind, Meaning]], key: str, source: str, date: str) -> None:
     said = "laboratory tests"
     text = source if k.has(source) else None
-    by = ("by LOINC", 0.95) if all(kind.loinc for kind, _ in labs) else ("by the concept's name", WORDS_ALONE)
-    variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, text, *by)}
+    variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, text)}
     if k.has(date):
         variables["LBDTC"] = use(k, date, Target("LB", "", "LBDTC"), said)
     unit = _unit(cdm, k)

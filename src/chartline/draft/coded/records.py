@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from chartline.draft.coded.kinds import Kind, Meaning
+from chartline.draft.coded.kinds import BY_CODE, Kind, Meaning
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.fold import Spec
 from chartline.draft.model import Target
@@ -79,14 +79,14 @@ def make_measure(
     return True
 
 
-def make_tests(
-    k: KeyedTable, labs: list[tuple[Kind, Target]], key: str, text: str | None, reason: str, confidence: float
-) -> Spec:
+def make_tests(k: KeyedTable, labs: list[tuple[Kind, Meaning]], key: str, text: str | None) -> Spec:
     """Return how a mapping reads which laboratory test a row is; `text` is the column that says it in words."""
     test = Target("LB", "", "LBTESTCD")
+    confidence = min(m.confidence for _, m in labs)
+    reason = "by LOINC" if confidence >= BY_CODE else "by LOINC or its words"
     words: dict[str, list[str]] = {}
-    for kind, target in labs:
-        words.setdefault(target.item, []).append(kind.key)
+    for kind, meaning in labs:
+        words.setdefault(meaning.target.item, []).append(kind.key)
     k.use(key, test, confidence, f"the code says which laboratory test, {reason}", "laboratory tests")
     out: Spec = {"column": key, "codes": k.fixed(test, key, words, reason, confidence)}
     if text is not None and text != key:
