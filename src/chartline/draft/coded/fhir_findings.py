@@ -46,9 +46,8 @@ def _labs(k: KeyedTable, labs: list[tuple[Kind, Meaning]], slips: list[Kind], ke
     """Map laboratory tests; rows whose code is a slip are read too, so that each is queried with the code meant."""
     rows = pl.concat([*(kind.rows for kind, _ in labs), *(m.rows for m in slips)]).sort()
     for m in slips:
-        which = f"{m.key} ({m.label[:60]}, {len(m.rows)} of them)"
-        why = "Its words name a test, but LOINC has no such code: its last digit does not fit"
-        k.centre.draft.ask(k.table.name, key, f"is the code {which} a slip? {why}")
+        asked = f"is the code {m.key} ({m.label[:60]}, {len(m.rows)} of them) a slip? Its words name a test, but"
+        k.centre.draft.ask(k.table.name, key, f"{asked} no LOINC ends so: the last digit is computed from the others")
     said = "laboratory tests"
     variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, k.first(*TEXTS, rows=rows))}
     date = k.first(*DATES, rows=rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -115,8 +116,9 @@ def dialect(file: SourceFile) -> tuple[str, str]:
     marks = {m: [n.count(m) for n in quoted] for m in (",", ";", "\t", "|")}
 
     def steady(mark: str) -> tuple[int, int]:
-        most = max(marks[mark], default=0)
-        return sum(n == most > 0 for n in marks[mark]), most
+        """How many lines have the mark as often as most lines that have it, and how often that is."""
+        often = Counter(n for n in marks[mark] if n).most_common(1)
+        return (often[0][1], often[0][0]) if often else (0, 0)
 
     return max(marks, key=steady), encoding
 
