@@ -1,6 +1,6 @@
 """The command line: verbs over `pipeline` and `trace`, with no rule of its own. Heavy imports stay inside commands.
 
-Each module holds one group of verbs; the order in which they are imported is the order of `chartline --help`.
+Each module holds one group of verbs; `help.py` says in which order `chartline --help` shows them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     gc.set_threshold(200_000, 50, 100)  # a run makes many small objects and few cycles: fewer sweeps save a twentieth
     try:
         try:
-            app()
+            app(prog_name="chartline")
         finally:
             for status in shown:  # the message begins a line of its own, and the cursor is seen again
                 status.stop()

@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from chartline.cli.app import StudyArgument, app, progress
+from chartline.cli.help import Verbs, examples
 
 queries = typer.Typer(
     name="queries",
+    cls=Verbs,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Ask the centres, read their answers, and see where each query stands.",
-    epilog="Examples: chartline queries export my-study --out to-send | chartline queries import my-study A.xlsx | "
-    "chartline queries board my-study",
+    epilog=examples(
+        "chartline queries export my-study --out to-send",
+        "chartline queries import my-study back/A.xlsx back/B.xlsx",
+        "chartline queries board my-study",
+    ),
 )
 app.add_typer(queries)
 
@@ -54,7 +59,7 @@ def export(
 @queries.command("import")
 def import_(
     study: StudyArgument,
-    workbooks: Annotated[list[Path], typer.Argument(metavar="WORKBOOK...", help="Workbooks that centres sent back.")],
+    workbooks: Annotated[list[Path], typer.Argument(metavar="WORKBOOK", help="Workbooks that centres sent back.")],
     answered_by: Annotated[
         str, typer.Option("--answered-by", metavar="NAME", help="Who answered, for rows that do not say it.")
     ] = "",
@@ -168,7 +173,7 @@ def reopen(study: StudyArgument, query: QueryArgument, by: ByOption, reason: Rea
 @app.command()
 def log(
     study: StudyArgument,
-    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Only this query.")] = None,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="Only this query.")] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make a lost study.sqlite again from state/log.ndjson.")
     ] = False,
