@@ -7,14 +7,24 @@ stands. Every test plays one turn of it on a study of two centres (`tests/query_
 from __future__ import annotations
 
 import csv
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from chartline.errors import OutputError, StudyError
-from chartline.pipeline import check_study, decide_query, export_queries, import_answers, read_study, run_study
+from chartline.errors import OutputError, ProtocolError, StudyError
+from chartline.pipeline import (
+    check_study,
+    decide_query,
+    export_queries,
+    import_answers,
+    lock_study,
+    read_study,
+    run_study,
+    unlock_study,
+)
 from chartline.queries.board import board
 from chartline.queries.loop import Imported
 from chartline.state.standing import QueryState, Standing
@@ -293,6 +303,11 @@ def test_what_cannot_be_understood_is_refused_with_its_cell_and_what_to_do(turn:
     assert turn.state(turn.sex) is QueryState.OPEN
 
 
+def test_a_date_that_cannot_be_read_is_told_how_to_write_it_and_the_other_row_why_it_waits(turn: Turn) -> None:
+    done = turn.answer({(turn.death, 1): correct("in spring"), (turn.death, 2): correct("2022-02-01")})
+    assert {r.do for r in done.refused} == {"Write the date as 2021-07-28 and import again.", "Correct that row."}
+
+
 def test_one_cell_answered_for_in_two_ways_by_two_queries_is_refused(turn: Turn) -> None:
     other = query_of(turn.home, "subject_unknown", "N2")
     done = turn.answer({(turn.sex, 1): correct("F"), (other, 1): correct("M")})
@@ -462,6 +477,52 @@ def test_a_run_prints_the_board_without_naming_a_patient(turn: Turn) -> None:
     assert "Queries by centre and where they stand" in text
     row = text[text.index("Queries by centre and where they stand") :].split("</table>")[0]
     assert not any(subject in row for subject in ("N1", "N2", "N4", "S1"))
+
+
+def test_a_query_is_found_in_letters_of_any_case(turn: Turn) -> None:
+    decide_query(turn.home, turn.death.lower(), by="Prof. Lead", reason="seen", accept=True)
+    assert turn.state(turn.death) is QueryState.ACCEPTED
+    with pytest.raises(StudyError, match="There is no query Q-N-0"):
+        decide_query(turn.home, "Q-N-0", by="Prof. Lead", reason="seen", accept=True)
+
+
+def test_the_list_and_the_log_speak_in_words(turn: Turn) -> None:
+    from chartline.queries.tell import list_lines, log_lines
+
+    (line,) = [x for x in list_lines(turn.now, "N", None, "2026-11-26") if turn.death in x]
+    assert "holds back" in line
+    turn.answer({(turn.death, 1): RIGHT, (turn.death, 2): UNKNOWN, (turn.sex, 1): correct("F")})
+    said = "\n".join(log_lines(read_log(turn.home)))
+    assert "patients.csv!row 2!died: 01/02/2020 is right as it stands" in said
+    assert "patients.csv!row 2!seen: 01/02/2020 -> (blank)" in said
+    assert "patients.csv!row 3!sex: W -> F" in said
+    with pytest.raises(StudyError, match="The log says nothing of Q-N-0"):
+        log_lines(read_log(turn.home), "Q-N-0")
+
+
+def test_where_there_is_no_study_nothing_is_begun(tmp_path: Path) -> None:
+    for attempt in (
+        lambda: export_queries(tmp_path, tmp_path / "sent", by="Ana"),
+        lambda: lock_study(tmp_path, by="Ana", reason="done"),
+        lambda: unlock_study(tmp_path, by="Ana", reason="done"),
+    ):
+        with pytest.raises(ProtocolError, match="There is no study"):
+            attempt()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_cannot_write_one_file_writes_none(turn: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        if "S.xlsx" in self.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", full)
+    new = turn.folder / "new"
+    with pytest.raises(OutputError, match="The disk is full"):
+        export_queries(turn.home, new, by="Ana")
+    assert list(new.iterdir()) == []
 
 
 def test_a_query_tells_its_history(turn: Turn) -> None:

@@ -133,6 +133,13 @@ def test_an_edited_text_is_found_out_too(tmp_path: Path) -> None:
         read_log(tmp_path)
 
 
+def test_a_text_log_that_is_no_text_any_more_is_said(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "state/log.ndjson").write_bytes(b"\xff\xfe")
+    with pytest.raises(StateError, match=r"state/log.ndjson cannot be read: it is no UTF-8 text any more"):
+        read_log(tmp_path)
+
+
 # the same as text ---------------------------------------------------------------------------------------------------
 
 
