@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import csv
 import errno
+import re
 import shutil
+import subprocess
+import sys
+import zipfile
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -108,6 +113,17 @@ def test_the_same_data_give_the_same_ids_and_the_same_workbook(turn: Turn) -> No
     assert all(e.again for e in again)
     assert {p.name: p.read_bytes() for p in turn.sent.glob("*.xlsx")} == before
     assert read_log(turn.home) == entries
+
+
+def test_the_printable_list_has_every_question_with_its_cells_and_room_for_the_answer(turn: Turn) -> None:
+    with zipfile.ZipFile(turn.sent / "N.docx") as archive:
+        text = re.sub(r"<[^>]+>", "", archive.read("word/document.xml").decode("utf-8"))
+    for q in [s.query for s in turn.now.queries.values() if s.query.centre == "N" and s.query.asks]:
+        assert q.id in text
+        assert escape(q.ask, quote=False) in text
+    assert "patients.csv, row 2, column died" in text
+    for box in ("☐ right", "☐ unknown", "☐ correct to:", "☐ not a problem because:", "☐ leave out this row:"):
+        assert box in text
 
 
 def test_one_centre_alone(turn: Turn, tmp_path: Path) -> None:
@@ -255,6 +271,18 @@ def test_the_same_workbook_twice_does_nothing_the_second_time_and_says_so(turn: 
         f"0 answers taken up, 2 known from before; {again.waiting} queries wait.",
     ]
     assert read_log(turn.home) == entries
+
+
+def test_two_people_who_import_at_the_same_moment_lose_and_double_nothing(turn: Turn) -> None:
+    back = fill(turn.sent / "N.xlsx", turn.folder / "back.xlsx", {(turn.sex, 1): correct("F")})
+    command = [sys.executable, "-m", "chartline", "queries", "import", str(turn.home), str(back), "--by"]
+    both = [subprocess.Popen([*command, who], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for who in ("Ana", "Bea")]
+    said = [p.communicate(timeout=300) for p in both]
+    assert sum(out.startswith(b"1 answer taken up") for out, _ in said) == 1
+    for (out, err), p in zip(said, both, strict=True):
+        assert b"Somebody else is writing" in err if p.returncode else out  # and is to try again
+    events = [e.event for e in read_log(turn.home) if turn.sex in (e.about, e.body.get("of"))]
+    assert events == ["opened", "answered", "amended", "accepted"]
 
 
 def test_an_answer_about_a_cell_that_has_changed_meanwhile_is_refused_and_the_others_go_through(turn: Turn) -> None:
