@@ -63,7 +63,8 @@ def test_verbs_stand_in_the_order_of_the_work(cli: CLI) -> None:
     verbs = ("template", "draft", "check", "queries", "lock", "run", "explain", "diff", "verify")
     places = [out.index(f"\n  {verb} ") for verb in verbs]
     assert places == sorted(places)
-    assert {v for verbs in SECTIONS.values() for v in verbs} == {*typer.main.get_command(app).commands}
+    sections = {v for verbs in SECTIONS.values() for v in verbs}
+    assert sections == {*typer.main.get_command(app).commands}, "each verb has its place in cli/help.py: SECTIONS"
     assert out.count("...") == 1  # the usage line; no sentence is cut short
 
 

@@ -121,12 +121,19 @@ def list_(
     Example: chartline queries list my-study --centre A --state reopened
     """
     from chartline.errors import StudyError
+    from chartline.protocol.load import load_protocol
     from chartline.queries.tell import list_lines
     from chartline.state.standing import QueryState
 
+    standing = _standing(study)
+    centres = {c.id for c in load_protocol(study).data.centres} | {s.query.centre for s in standing.queries.values()}
+    if centre is not None and centre not in centres:
+        raise StudyError(
+            f"The study has no centre {centre}.", expected=", ".join(sorted(centres)), do="name one of them"
+        )
     if state is not None and state not in list(QueryState):
         raise StudyError(f"`{state}` is no state of a query.", expected=", ".join(QueryState), do="name one of them")
-    for line in list_lines(_standing(study), centre, state, _today()):
+    for line in list_lines(standing, centre, state, _today()):
         typer.echo(line)
 
 
@@ -136,13 +143,10 @@ def show(study: StudyArgument, query: QueryArgument) -> None:
 
     Example: chartline queries show my-study Q-A-12AB34CD
     """
-    from chartline.errors import StudyError
+    from chartline.queries.loop import standing_of
     from chartline.queries.tell import show_lines
 
-    known = _standing(study).queries.get(query)
-    if known is None:
-        raise StudyError(f"There is no query {query}.", do="see chartline queries list STUDY")
-    for line in show_lines(known, _today()):
+    for line in show_lines(standing_of(query, _standing(study)), _today()):
         typer.echo(line)
 
 
@@ -155,7 +159,7 @@ def accept(study: StudyArgument, query: QueryArgument, by: ByOption, reason: Rea
     from chartline.pipeline import decide_query
 
     done = decide_query(study, query, by=by, reason=reason, accept=True)
-    typer.echo(f"{query}: {done.state}.")
+    typer.echo(f"{done.query.id}: {done.state}.")
 
 
 @queries.command("reopen")
@@ -167,7 +171,7 @@ def reopen(study: StudyArgument, query: QueryArgument, by: ByOption, reason: Rea
     from chartline.pipeline import decide_query
 
     done = decide_query(study, query, by=by, reason=reason, accept=False)
-    typer.echo(f"{query}: {done.state}.")
+    typer.echo(f"{done.query.id}: {done.state}.")
 
 
 @app.command()
@@ -182,16 +186,16 @@ def log(
 
     Example: chartline log my-study
     """
-    from chartline.protocol.load import protocol_file
+    from chartline.protocol.load import study_home
     from chartline.queries.tell import log_lines
     from chartline.state.store import read_log
     from chartline.state.store import rebuild as made_again
 
-    home = protocol_file(study).parent
+    home = study_home(study)
     if rebuild:
         typer.echo(f"study.sqlite was made again from {made_again(home)} entries.")
     entries = read_log(home)
-    for line in log_lines(entries, query):
+    for line in log_lines(entries, query.strip() if query else None):
         typer.echo(line)
 
 
@@ -239,10 +243,10 @@ def unlock(study: StudyArgument, by: ByOption, reason: ReasonOption) -> None:
 
 
 def _standing(study: Path):  # type: ignore[no-untyped-def]
-    from chartline.protocol.load import protocol_file
+    from chartline.protocol.load import study_home
     from chartline.state.store import read_standing
 
-    return read_standing(protocol_file(study).parent)
+    return read_standing(study_home(study))
 
 
 def _login() -> str:

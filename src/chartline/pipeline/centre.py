@@ -30,13 +30,12 @@ def draft_mapping(
     Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
     """
     from chartline.draft.verb import draft_files
-    from chartline.outputs import write_whole
+    from chartline.outputs import write_all
 
     tell("Reading the files")
     done = draft_files(files, study, centre=centre, out=out, anew=anew)
     tell("")
-    for file, content in done.files.items():
-        write_whole(file, content)
+    write_all(done.files)
     return done.lines
 
 

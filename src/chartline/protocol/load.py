@@ -64,6 +64,17 @@ def protocol_file(path: Path) -> Path:
     return path / "protocol.yaml" if path.is_dir() else path
 
 
+def study_home(path: Path) -> Path:
+    """Return the folder of a study, where its state is kept. Raises `ProtocolError` where there is no study."""
+    file = protocol_file(path)
+    if not file.is_file():
+        raise ProtocolError(
+            f"There is no study: no file {file.name}", where=str(file.parent.resolve()),
+            expected="a folder with protocol.yaml, or the protocol file itself", do="check the name of the folder",
+        )  # fmt: skip
+    return file.parent
+
+
 def protocol_digest(protocol: Protocol) -> str:
     """Return the sha256 of what the protocol declares (not of how its file is written)."""
     return digest_value(protocol.model_dump(mode="json", by_alias=True))
