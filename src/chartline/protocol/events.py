@@ -101,6 +101,13 @@ class Endpoint(Declared):
     last: MilestoneName | None = Field(
         None, description="Where nothing happened, censored here.", examples=["last_alive"]
     )
+    enter_at: MilestoneName | None = Field(
+        None,
+        description="Milestone from which a patient is at risk, where it is later than the origin (left truncation): "
+        "who had the event before it could not have been seen to have it. Day 0 if not given. Read by the kinds "
+        "`survival`, `cumulative_incidence`, `compare_survival` and `cox`.",
+        examples=["observed_from"],
+    )
     partial_dates: PartialPolicy | None = Field(
         None,
         description="Which day stands for a partial event date; the study's policy if not given.",
