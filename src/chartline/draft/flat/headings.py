@@ -19,6 +19,7 @@ from chartline.mapping import units
 
 MODIFIERS = ("repeat", "baseline", "worst", "lln", "uln")
 _NUMBER = re.compile(r"(?<![\d.,^*])(\d{1,2})(?![\d.,]*\d|\^)")
+_BEFORE = re.compile(r"([^\W\d_]+)[ _.-]*$")  # the word before a number
 _STEM = re.compile(r"^([A-Za-z]{1,5})(\d{1,2})(?=[ _.:-])")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\]]*)\]")
 _FEWEST = 3  # headings that share a first word with a number are a group, though its only one
@@ -45,7 +46,7 @@ class Head:
 
 def take_apart(texts: Sequence[str], words: Words) -> list[Head]:
     """Return the headings of one table taken apart, in their order."""
-    varying = _varying(texts)
+    varying = _varying(texts, words)
     stems = Counter(m[0] for text in texts if (m := _STEM.match(text)))
     groups = frozenset(stem for stem, n in stems.items() if n >= _FEWEST)
     return [_head(text, varying[i], groups, words) for i, text in enumerate(texts)]
@@ -69,8 +70,11 @@ def groups_of(heads: Sequence[Head]) -> list[str]:
     return out
 
 
-def _varying(texts: Sequence[str]) -> dict[int, list[re.Match[str]]]:
-    """Return heading -> its numbers that other headings of the table have otherwise."""
+def _varying(texts: Sequence[str], words: Words) -> dict[int, list[re.Match[str]]]:
+    """Return heading -> its numbers that other headings of the table have otherwise, and those counted beside them.
+
+    `C1 D1 date` and `C2 D1 date` are of day 1, though no heading is of another day.
+    """
     seen: dict[str, set[str]] = defaultdict(set)
     at: list[list[tuple[re.Match[str], str]]] = []
     for text in texts:
@@ -81,10 +85,17 @@ def _varying(texts: Sequence[str]) -> dict[int, list[re.Match[str]]]:
     counted = {
         text[: m.start()] for text, found in zip(texts, at, strict=True) for m, key in found if len(seen[key]) > 1
     }  # `C` of `C1 BM date` counts, so it counts in `C1 D8 date` too
-    return {
-        i: [m for m, key in found if len(seen[key]) > 1 or texts[i][: m.start()] in counted]
-        for i, found in enumerate(at)
-    }
+    out: dict[int, list[re.Match[str]]] = {}
+    for i, found in enumerate(at):
+        mine = [m for m, key in found if len(seen[key]) > 1 or texts[i][: m.start()] in counted]
+        out[i] = [m for m, _ in found if m in mine or (mine and _counts(texts[i], m, words) != "n")]
+    return out
+
+
+def _counts(text: str, number: re.Match[str], words: Words) -> str:
+    """Return what a number counts by the word before it: cycle, day, line; n where that says nothing."""
+    before = _BEFORE.search(text[: number.start()])
+    return _counter(before[1], words.canonical(before[1]), words) if before else "n"
 
 
 def _head(text: str, numbers: list[re.Match[str]], groups: frozenset[str], words: Words) -> Head:
@@ -111,9 +122,8 @@ def _take_numbers(head: Head, text: str, numbers: list[re.Match[str]], words: Wo
     """Note the numbers of a heading by name; return it without them and without what they count."""
     rest, stems = text, []
     for m in reversed(numbers):
-        before = re.search(r"([^\W\d_]+)[ _.-]*$", text[: m.start()])
-        counted = words.canonical(before[1]) if before else ()
-        name = _counter(before[1], counted, words) if before else "n"
+        before = _BEFORE.search(text[: m.start()])
+        name = _counts(text, m, words)
         while name in head.index:
             name += "2"
         head.index[name] = int(m[1])

@@ -127,10 +127,10 @@ def _read_dates(c: Column, used: Used, centre: Centre) -> None:
     if v.dmy and v.mdy:
         centre.draft.ask(c.table, c.name, f"day and month stand in both orders in one column ({v.sentence()})")
     if v.short_year:
-        centre.draft.ask(c.table, c.name, f"{v.short_year} dates have a year of two digits: which century is meant?")
+        centre.draft.ask(c.table, c.name, f"{_dates(v.short_year)} with a year of two digits: which century is meant?")
     if v.compact:
         centre.draft.ask(
-            c.table, c.name, f"{v.compact} dates have no separators (yyyymmdd); they are not read as dates"
+            c.table, c.name, f"{_dates(v.compact)} without separators (yyyymmdd); they are not read as dates"
         )
     if c.profile.kind == "number" and any(20_000 <= n <= 60_000 for n in c.profile.numbers):
         asked = (
@@ -138,6 +138,10 @@ def _read_dates(c: Column, used: Used, centre: Centre) -> None:
         )
         centre.draft.ask(c.table, c.name, asked)
     if v.impossible:
-        centre.draft.ask(c.table, c.name, f"{v.impossible} dates do not exist in any calendar; they will be queried")
+        centre.draft.ask(c.table, c.name, f"{_dates(v.impossible)} that no calendar has; they will be queried")
     if patch:
         used.extra["dates"] = patch
+
+
+def _dates(n: int) -> str:
+    return f"{n} date{'s' * (n != 1)}"

@@ -139,7 +139,7 @@ def _no_subject(flat: FlatTable, centre: Centre) -> None:
     for c in flat.columns:
         if c.role == "value":
             c.role, c.reason = "open", f"{c.proposals[0].target.said}, but no column says whose the row is"
-    numbers = [c.name for c in flat.columns if c.reason.startswith(f"{IDENTIFIER}: {Kind.HOSPITAL}")]
+    numbers = [c.name for c in flat.columns if c.reason.startswith(IDENTIFIER) and Kind.HOSPITAL in c.reason]
     hint = f" `{numbers[0]}` is a hospital number: `chartline deidentify` puts a pseudonym there." if numbers else ""
     centre.draft.ask(flat.name, "", f"no column holds the patient's id: which one is it?{hint}")
 
