@@ -180,7 +180,7 @@ def test_what_was_done_is_reported_and_what_could_not_be_copied(tmp_path: Path, 
     assert not made
     assert "letter.txt: not copied: plain text" in said
     assert "registry.xlsx!Patients MRN: replaced by a pseudonym: 2 cells (the heading says hospital number)" in said
-    assert "redcap.csv nickname: dropped: 1 cell (marked as an identifier in the REDCap data dictionary)" in said
+    assert "redcap.csv nickname: dropped: 1 cell (marked as an identifier in the REDCap project)" in said
     assert "registry.xlsx: 1 comment left out." in said
     record = json.loads((tmp_path / "out" / "deidentification.json").read_text())
     assert record["files"]["note.csv"]["what"] == "copied"
@@ -190,10 +190,10 @@ def test_what_was_done_is_reported_and_what_could_not_be_copied(tmp_path: Path, 
 def test_the_input_is_not_changed_and_the_output_is_whole_or_not_there(tmp_path: Path, key: Path) -> None:
     folder = _folder(tmp_path / "charts")
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    deidentify_centre(folder, key, tmp_path / "out", shift_days=20)
+    deidentify_centre(folder, key, tmp_path / "out", shift_days=20, dates="DMY")
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
     (folder / "broken.ndjson").write_text("{")
-    with pytest.raises(StudyError, match="not JSON"):
+    with pytest.raises(StudyError, match="not valid JSON"):
         deidentify_centre(folder, key, tmp_path / "again")
     assert not (tmp_path / "again").exists()
     with pytest.raises(OutputError, match="inside the folder"):

@@ -24,7 +24,7 @@ SOURCE = ROOT / "src" / "chartline"
 # Third-party library -> the only places (files or folders below src/chartline) that import it.
 ADDRESSES: dict[str, tuple[str, ...]] = {
     "docx": ("report/docx.py",),
-    "duckdb": ("sources/omop.py", "sources/fhir.py"),
+    "duckdb": ("sources/omop.py", "sources/fhir.py", "deidentify/columns.py"),
     "font_source_sans_pro": ("report",),
     "jinja2": ("report/html.py",),
     "numpy": (

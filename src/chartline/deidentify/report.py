@@ -58,15 +58,12 @@ def build_document(done: Done, version: str, made: str) -> Document:
 
 def report_lines(done: Done) -> Iterator[str]:
     """Yield the report as lines of text."""
-    copied = sum(w == "copied" for w in done.files.values())
+    copied = len(done.copies)
     yield f"{counted(copied, 'file')} copied, {len(done.files) - copied} not"
     for file, what in sorted(done.files.items()):
         if what != "copied":
             yield f"  {file}: {what}"
-    for d in done.decisions:
-        if d.action is not Action.KEEP or d.reason:
-            what = f"{d.action}: {counted(d.cells, 'cell')}" if d.action is not Action.KEEP else str(d.action)
-            yield f"  {d.file}{_of(d.table, d.file)} {d.column}: {what} ({d.reason})"
+    yield from _decided(done)
     for (file, table, column, kind), n in sorted(done.in_text.items()):
         yield f"  {file}{_of(table, file)} {column}: {counted(n, kind)} removed from text"
     yield _dates(done)
@@ -75,6 +72,20 @@ def report_lines(done: Done) -> Iterator[str]:
     for r in done.remaining.values():
         yield f"  {r.file}{_of(r.table, r.file)} {r.column}: {r.looks}, {counted(r.cells, 'cell')} ({joined(r.places)})"
     yield from done.notes
+
+
+def _decided(done: Done) -> Iterator[str]:
+    """A line for each column that was changed; what was kept is said once, with the number of its tables."""
+    kept: dict[tuple[str, str], list[str]] = {}
+    for d in done.decisions:
+        table = f"{d.file}{_of(d.table, d.file)}"
+        if d.action is not Action.KEEP:
+            yield f"  {table} {d.column}: {d.action}: {counted(d.cells, 'cell')} ({d.reason})"
+        elif d.reason:
+            kept.setdefault((d.column, d.reason), []).append(table)
+    for (column, reason), tables in kept.items():
+        more = f" and {counted(len(tables) - 1, 'other table')}" if len(tables) > 1 else ""
+        yield f"  {column} in {tables[0]}{more}: {Action.KEEP} ({reason})"
 
 
 def _of(table: str, file: str) -> str:
@@ -133,7 +144,8 @@ def _dates(done: Done) -> str:
     verb = "was" if done.shifted == 1 else "were"
     said = [
         f"{counted(done.shifted, 'date')} {verb} shifted by up to {done.options.shift_days} days, each patient's by "
-        f"the same number of days, so that intervals stay; text dates were read as {done.options.order}."
+        f"the same number of days, so that intervals stay; dates as text were read "
+        + ("as the mapping says." if done.options.orders else f"as {done.options.order}.")
     ]
     if done.partial:
         said.append(
