@@ -92,12 +92,12 @@ class _Lines:
         return line.decode()
 
     def _fill(self) -> None:
+        if len(self._rest) > RECORD_BYTES:
+            raise self._too_long()
         block = next(self._blocks, None)
         if block is None and not self._rest:
             raise StopIteration
         *whole, self._rest = (self._rest + (block or b"")).split(b"\n")
-        if len(self._rest) > RECORD_BYTES:
-            raise self._too_long()
         if block is None:
             whole, self._rest = [*whole, self._rest] if self._rest else whole, b""
             self._ready = iter(whole)

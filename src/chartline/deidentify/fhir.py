@@ -30,6 +30,7 @@ _REFERENCES = ("subject", "patient", "individual")
 _PERSON = ("Practitioner/", "Patient/", "RelatedPerson/", "Person/", "PractitionerRole/")
 _CODED = ("system", "code", "url", "reference", "resourceType", "id", "status", "unit", "fullUrl", "profile", "version")
 _NARRATIVE = "text"
+_DEEP = "is nested too deeply"
 Resource = dict[str, Any]
 
 
@@ -41,6 +42,13 @@ class Fhir:
         self.name, self._file = file.name, file
         self._by_line, documents = json_documents(file, DECODE)
         self._roots = list(documents)
+        try:
+            for _, root in self._roots:
+                json.dumps(root, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise self._refused("holds half of a character (a lone surrogate)") from None
+        except RecursionError:
+            raise self._refused(_DEEP) from None
 
     @property
     def is_fhir(self) -> bool:
@@ -58,7 +66,7 @@ class Fhir:
                     yield i, entry["resource"]
 
     def write(self, to: Path, scrub: Callable[[Any, Resource, int], Any]) -> None:
-        """Write the copy, every resource scrubbed. Raises SourceError for what is nested too deeply, or no text."""
+        """Write the copy, every resource scrubbed. Raises SourceError for what is nested too deeply."""
         out = []
         try:
             for n, root in self._roots:
@@ -67,9 +75,7 @@ class Fhir:
             text = "\n".join(json.dumps(r, ensure_ascii=False, indent=indent) for r in out)
             to.write_text(text + "\n", encoding="utf-8")
         except RecursionError:
-            raise self._refused("is nested too deeply") from None
-        except UnicodeEncodeError:
-            raise self._refused("holds half of a character (a lone surrogate)") from None
+            raise self._refused(_DEEP) from None
 
     def _bundle(self, root: Resource, n: int, scrub: Callable[[Any, Resource, int], Any]) -> Resource:
         entries = []
