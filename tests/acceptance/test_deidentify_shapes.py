@@ -105,7 +105,7 @@ def _charted(folder: Path, mapping: Path) -> pl.DataFrame:
 
 
 def _both(shape: str, tmp_path: Path, key: Path, shift_days: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What the mapping reads in the charts, and in their copy, to which the files that it ignores are put back."""
+    """What the mapping reads in the charts, and in their copy."""
     centre, put = {**SHAPES, **OFFICE}[shape]
     charts, mapping = tmp_path / "charts", tmp_path / "mapping.yaml"
     charts.mkdir()
@@ -117,9 +117,6 @@ def _both(shape: str, tmp_path: Path, key: Path, shift_days: int) -> tuple[pl.Da
         report = (tmp_path / "out" / "report.txt").read_text("utf-8")
         assert f"CentreA_InO_review.{shape}: copied as CentreA_InO_review.xlsx" in report
     before = _charted(charts, mapping)
-    for file in charts.iterdir():
-        if file.suffix in (".md", ".txt"):
-            shutil.copy(file, copy)
     if shape in OFFICE:  # the one thing that the report says to change
         mapping.write_text(text.replace(f"CentreA_InO_review.{shape}", "CentreA_InO_review.xlsx"), "utf-8")
         before = before.with_columns(pl.col("ADDRESS").str.replace(f".{shape}", ".xlsx", literal=True))

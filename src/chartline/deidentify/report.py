@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chartline.core.sentences import counted, joined
-from chartline.deidentify.model import Action, Done
+from chartline.deidentify.model import Action, Decision, Done, Remaining
 from chartline.report.document import Block, Cell, Document, Heading, KeyNumbers, Paragraph, Table
 
 _LEFT = (
@@ -70,22 +70,38 @@ def report_lines(done: Done) -> Iterator[str]:
     if done.remaining:
         yield "May remain, to be looked at:"
     for r in done.remaining.values():
-        yield f"  {r.file}{_of(r.table, r.file)} {r.column}: {r.looks}, {counted(r.cells, 'cell')} ({joined(r.places)})"
+        first = joined(_places(r))
+        yield f"  {r.file}{_of(r.table, r.file)} {r.column}: {r.looks}, {counted(r.cells, 'cell')} ({first})"
     yield from done.notes
 
 
 def _decided(done: Done) -> Iterator[str]:
     """A line for each column that was changed; what was kept is said once, with the number of its tables."""
-    kept: dict[tuple[str, str], list[str]] = {}
-    for d in done.decisions:
-        table = f"{d.file}{_of(d.table, d.file)}"
-        if d.action is not Action.KEEP:
-            yield f"  {table} {d.column}: {d.action}: {counted(d.cells, 'cell')} ({d.reason})"
-        elif d.reason:
-            kept.setdefault((d.column, d.reason), []).append(table)
-    for (column, reason), tables in kept.items():
+    for d in _changed(done):
+        yield f"  {d.file}{_of(d.table, d.file)} {d.column}: {d.action}: {counted(d.cells, 'cell')} ({d.reason})"
+    for (column, _, reason), tables in _unchanged(done).items():
         more = f" and {counted(len(tables) - 1, 'other table')}" if len(tables) > 1 else ""
         yield f"  {column} in {tables[0]}{more}: {Action.KEEP} ({reason})"
+
+
+def _changed(done: Done) -> Iterator[Decision]:
+    return (d for d in done.decisions if d.action is not Action.KEEP)
+
+
+def _unchanged(done: Done) -> dict[tuple[str, str, str], list[str]]:
+    """The tables in which a column was kept, by column, kind and reason."""
+    out: dict[tuple[str, str, str], list[str]] = {}
+    for d in done.decisions:
+        if d.action is Action.KEEP and d.reason:
+            tables = out.setdefault((d.column, str(d.kind or ""), d.reason), [])
+            table = f"{d.file}{_of(d.table, d.file)}"
+            tables += [] if table in tables else [table]
+    return out
+
+
+def _places(r: Remaining) -> list[str]:
+    """The first places without their column, which stands beside them."""
+    return [place.partition("!")[0] for place in r.places]
 
 
 def _of(table: str, file: str) -> str:
@@ -105,7 +121,7 @@ def _remaining(done: Done) -> list[Block]:
     if not done.remaining:
         return [Paragraph("No text looks as if it still held an identifier. That is no proof that none does.")]
     rows = [
-        (f"{r.file}{_of(r.table, r.file)}", r.column, r.looks, str(r.cells), "; ".join(r.places))
+        (f"{r.file}{_of(r.table, r.file)}", r.column, r.looks, str(r.cells), ", ".join(_places(r)))
         for r in done.remaining.values()
     ]
     header = ("Table", "Column", "Looks", "Cells", "First places")
@@ -115,8 +131,10 @@ def _remaining(done: Done) -> list[Block]:
 def _decisions(done: Done) -> list[Block]:
     rows = [
         (f"{d.file}{_of(d.table, d.file)}", d.column, str(d.kind or ""), str(d.action), str(d.cells), d.reason)
-        for d in done.decisions
+        for d in _changed(done)
     ]
+    for (column, kind, reason), tables in _unchanged(done).items():
+        rows.append(("; ".join(tables), column, kind, str(Action.KEEP), "", reason))
     if not rows:
         return [Paragraph("No column was recognised as a direct identifier.")]
     header = ("Table", "Column", "Kind", "What was done", "Cells", "Why")
