@@ -135,3 +135,22 @@ def test_the_methods_say_so() -> None:
     p = protocol(**bare() | {"endpoints": [OBSERVED], "analyses": [CURVE], "report": {"curves": ["os"]}})
     text = dict(describe_protocol(p, p.endpoints, "c", "g", "m"))["Time-to-event endpoints"]
     assert any("at risk from the start of observation where that is later (left truncation)" in t for t in text)
+
+
+def test_an_endpoint_that_stands_for_another_says_so() -> None:
+    """No relapse is recorded; the next treatment, a transplantation or death stands for it."""
+    proxy = {
+        "id": "PFSP", "use": "time_to_next_treatment", "proxy_for": "relapse", "population": None,
+        "events": ["new_therapy", "transplant", "death"],
+    }  # fmt: skip
+    adam = derive(
+        {
+            "EX": DOSE + "P1|2020-01-01|1",
+            "CM": "USUBJID|CMCAT|CMTRT|CMSTDTC\nP1|SUBSEQUENT THERAPY|ponatinib|2020-03-01",
+            "SS": STATUS + "P1|||2020-06-01|Y|2020-06-01",
+        },
+        **(bare() | {"endpoints": [proxy]}),
+    )
+    assert adam["ADTTE"].select("PARAM", "AVAL", "CNSR", "CAUSE").rows() == [
+        ("Time to next treatment (proxy for relapse)", 60, 0, "new_therapy")
+    ]

@@ -144,7 +144,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
     if declared.use is not None:
         module = _shipped(declared.use, where)
         endpoint: Endpoint = replace(module.ENDPOINT, **over)
-        return _sound(endpoint, protocol, where, getattr(module, "MILESTONES", {}))
+        return _sound(_named(endpoint, declared), protocol, where, getattr(module, "MILESTONES", {}))
     missing = [name for name in ("label", "origin", "events") if name not in over]
     if missing:
         raise ProtocolError(
@@ -153,7 +153,14 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
             expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
             do="add what is missing",
         )
-    return _sound(Endpoint(**over), protocol, where, {})
+    return _sound(_named(Endpoint(**over), declared), protocol, where, {})
+
+
+def _named(endpoint: Endpoint, declared: Declared) -> Endpoint:
+    """Call a proxy a proxy, wherever its label stands."""
+    if declared.proxy_for is None:
+        return endpoint
+    return replace(endpoint, label=f"{endpoint.label} (proxy for {declared.proxy_for})")
 
 
 def _sound(endpoint: Endpoint, protocol: Protocol, where: Place, needs: Mapping[str, str]) -> Endpoint:

@@ -86,6 +86,12 @@ class Endpoint(Declared):
         description="How readers see it; that of the shipped endpoint if not given.",
         examples=["Overall survival"],
     )
+    proxy_for: str | None = Field(
+        None,
+        description="What the events stand for where the data do not record it, as inside a sentence; every table and "
+        "figure then calls the endpoint a proxy.",
+        examples=["relapse"],
+    )
     population: str | None = Field(None, description="Analysis set (see `sets`).", examples=["treated"])
     origin: MilestoneName | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
     events: tuple[MilestoneName, ...] | None = Field(
