@@ -48,13 +48,6 @@ def deidentify(
         Path | None,
         typer.Option("--mapping", metavar="FILE", help="The centre's mapping, which says how its dates stand."),
     ] = None,
-    unswapped: Annotated[
-        list[str] | None, typer.Option("--unswapped", metavar="COLUMN", help="True dates here are right as they stand.")
-    ] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option("--mapping", metavar="FILE", help="The centre's mapping, which says how its dates stand."),
-    ] = None,
 ) -> None:
     """Copy a centre's files without direct identifiers: dropped, or replaced by pseudonyms under the centre's key.
 
