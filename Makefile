@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft huge fuzz clean
+.PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft bench-scale huge fuzz clean
 
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
@@ -42,7 +42,14 @@ bench-draft: $(VENV)/.ready
 huge: $(VENV)/.ready-test
 	CHARTLINE_HUGE_ROWS=1000000 $(BIN)/python -m pytest -s tests/mess/test_mess_huge.py
 
-# 10,000 changed files of each kind, for a night (some hours): only queries and StudyErrors may come out.
+# Whole studies on OMOP databases of growing size beside the same query by hand; PERSONS=1e4,1e6 chooses the sizes.
+PERSONS ?= 1e4,1e5,1e6
+bench-scale: $(VENV)/.ready-test
+	$(BIN)/python -m pip install --quiet pandas lifelines
+	$(BIN)/python benchmarks/scale.py --persons $(PERSONS) --table benchmarks/README.md $(BENCH)
+
+# 10,000 changed files of each kind, and at the door of de-identification, for a night (some hours): only queries and
+# StudyErrors may come out.
 FUZZ_RUNS ?= 10000
 fuzz: $(VENV)/.ready-test
 	CHARTLINE_FUZZ_RUNS=$(FUZZ_RUNS) $(BIN)/python -m pytest tests/fuzz

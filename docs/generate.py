@@ -378,7 +378,8 @@ def commands() -> list[str]:
 def _commands_below(command: Any, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """Return the words of a command and of every command below it, in the order of its help."""
     below = getattr(command, "commands", {})
-    return [words, *(w for name, c in below.items() for w in _commands_below(c, (*words, name)))]
+    names = command.list_commands(None) if below else []
+    return [words, *(w for name in names for w in _commands_below(below[name], (*words, name)))]
 
 
 def answer_words() -> list[str]:

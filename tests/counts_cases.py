@@ -133,6 +133,7 @@ ADTTE = {
     "CNSR": pl.Int64(),
     "CAUSE": pl.String(),
     "STARTDT": pl.Date(),
+    "ENTRYDT": pl.Date(),
     "ADTF": pl.String(),
     "SEENDT": pl.Date(),
     "MISSFL": pl.String(),

@@ -41,12 +41,17 @@ UNDER_A_SECOND = ("fine_gray", 10**6, "chartline_parquet")
 
 def write_table(document: dict[str, Any], page: Path, name: str = "survival") -> None:
     """Replace what stands between the markers `name` of `page`. Raises `ValueError` where they are missing."""
+    between_markers(page, name, lines_of(document))
+
+
+def between_markers(page: Path, name: str, lines: list[str]) -> None:
+    """Write lines between the markers `name` of `page`. Raises `ValueError` where they are missing."""
     begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     text = page.read_text(encoding="utf-8")
     if text.count(begin) != 1 or text.count(end) != 1:
         raise ValueError(f"{page.name} has no place for the table: {begin} ... {end}")
     head, tail = text.split(begin)[0], text.split(end)[1]
-    page.write_text(head + begin + "\n" + "\n".join(lines_of(document)) + "\n" + end + tail, encoding="utf-8")
+    page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail, encoding="utf-8")
 
 
 def lines_of(document: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -90,51 +90,41 @@ def write_whole(file: Path, content: str | bytes) -> None:
 
     Raises `OutputError` where it cannot be written.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    new = file.absolute().with_name(f".{file.name}.new-{os.getpid()}")
+    write_all({file: content})
+
+
+def write_all(contents: Mapping[Path, str | bytes]) -> None:
+    """Write files that belong together: none takes its name before all are written. See `write_whole`."""
+    new = {file: file.absolute().with_name(f".{file.name}.new-{os.getpid()}") for file in contents}
+    file = Path()
     try:
-        _clear_left(file.absolute())
-        if file.exists() and not file.is_file():
-            file.write_bytes(data)
-        else:
-            new.write_bytes(data)
-            new.replace(file)
+        for file, content in contents.items():
+            _clear_left(file.absolute())
+            data = content.encode("utf-8") if isinstance(content, str) else content
+            (file if _is_device(file) else new[file]).write_bytes(data)
+        for file in contents:
+            if not _is_device(file):
+                new[file].replace(file)
     except OSError as e:
         raise _file_error(e, file) from e
     finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
+        for left in new.values():
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
 
 
-def _file_error(e: BaseException | None, file: Path) -> OutputError:
-    full = isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = (e.strerror if isinstance(e, OSError) else None) or e
+def _is_device(file: Path) -> bool:
+    return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def _file_error(e: OSError, file: Path) -> OutputError:
+    full = e.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = e.strerror or e
     return OutputError(
         "The disk is full" if full else f"The file cannot be written: {reason}",
         where=str(file),
         do="free some room and run again" if full else "name a file in a folder that exists and can be written",
     )
-
-
-@contextmanager
-def staged_file(file: Path) -> Iterator[Path]:
-    """Yield a path beside `file` to write to; on success it takes its name, on any error it is removed.
-
-    Raises `OutputError` where it cannot be written.
-    """
-    new = file.absolute().with_name(f".new-{os.getpid()}-{file.name}")
-    try:
-        yield new
-        new.replace(file)
-    except OSError as e:
-        raise _file_error(e, file) from e
-    except Exception as e:
-        if isinstance(e.__cause__ or e.__context__, OSError):  # a library's own error around the system's
-            raise _file_error(e.__cause__ or e.__context__, file) from e
-        raise
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
 
 
 def recover(out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -49,7 +50,27 @@ def test_help_names_every_verb_with_an_example(cli: CLI) -> None:
         assert verb in out
         code, text, _ = cli(verb, "--help")
         assert code == 0
-        assert "Example" in text
+        assert re.search(r"Examples?:\n +.*chartline ", text)  # on a line of its own, to be copied
+
+
+def test_verbs_stand_in_the_order_of_the_work(cli: CLI) -> None:
+    import typer
+
+    from chartline.cli import app
+    from chartline.cli.help import SECTIONS
+
+    _, out, _ = cli("--help")
+    verbs = ("template", "draft", "check", "queries", "lock", "run", "explain", "diff", "verify")
+    places = [out.index(f"\n  {verb} ") for verb in verbs]
+    assert places == sorted(places)
+    sections = {v for verbs in SECTIONS.values() for v in verbs}
+    assert sections == {*typer.main.get_command(app).commands}, "each verb has its place in cli/help.py: SECTIONS"
+    assert out.count("...") == 1  # the usage line; no sentence is cut short
+
+
+def test_chartline_is_also_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "chartline", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:10]) == (0, "chartline ")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import duckdb
 import openpyxl
 import polars as pl
 import pytest
@@ -25,6 +26,8 @@ from chartline.deidentify.key import Key
 from chartline.deidentify.scrub import IdentifierRemains
 from chartline.errors import OutputError, StudyError
 from chartline.pipeline import deidentify_centre, estimated, read_study
+from chartline.sources.folder import SourceFile
+from chartline.sources.odm import read_odm
 from chartline.study import StudyRun
 from chartline.trace.charted import charted_values
 
@@ -113,8 +116,55 @@ def _folder(folder: Path) -> Path:
     pl.DataFrame({"note_id": [1], "person_id": [1], "note_text": [f"Mr {NAMES[0]}, {MRN[0]}"]}).write_csv(
         folder / "note.csv"
     )
+    (folder / "project.xml").write_text(_odm(), encoding="utf-8")
+    _database(folder / "cdm.duckdb")
     (folder / "letter.txt").write_text(f"Dear {NAMES[0]}")
     return folder
+
+
+def _odm() -> str:
+    """A project of REDCap: the second person, whose record is named by the hospital number."""
+    marked = ' redcap:Identifier="y"'
+    fields = (
+        ("chart_key", "text", ""), ("nickname", "text", marked), ("seen", "date", marked), ("note", "text", ""),
+        ("scan", "text", ""),
+    )  # fmt: skip
+    definitions = "".join(
+        f'<ItemDef OID="I.{n}" Name="{n}" DataType="{t}" redcap:Variable="{n}" redcap:FieldType="text"'
+        f'{mark}><Question><TranslatedText>{n}</TranslatedText></Question></ItemDef>'
+        for n, t, mark in fields
+    )  # fmt: skip
+    refs = "".join(f'<ItemRef ItemOID="I.{n}" Mandatory="No"/>' for n, _, _ in fields)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><!-- exported by {NAMES[0]} -->'
+        '<ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" xmlns:redcap="https://projectredcap.org" FileType="Snapshot" '
+        f'Originator="{NAMES[0]}"><Study OID="S"><GlobalVariables><StudyName>S</StudyName>'
+        f"<StudyDescription>kept by Dr {NAMES[1]}</StudyDescription></GlobalVariables>"
+        '<MetaDataVersion OID="M" Name="M" redcap:RecordIdField="chart_key" redcap:Notify="vikramjit@example.org">'
+        '<FormDef OID="F.f" Name="f" Repeating="No" redcap:FormName="f"><ItemGroupRef ItemGroupOID="G.f"/></FormDef>'
+        f'<ItemGroupDef OID="G.f" Name="f" Repeating="No">{refs}</ItemGroupDef>{definitions}</MetaDataVersion></Study>'
+        f'<AdminData><User OID="U"><FullName>{NAMES[0]}</FullName></User></AdminData>'
+        f'<ClinicalData StudyOID="S" MetaDataVersionOID="M"><SubjectData SubjectKey="{MRN[1]}">'
+        '<FormData FormOID="F.f" FormRepeatKey="1"><ItemGroupData ItemGroupOID="G.f" ItemGroupRepeatKey="1">'
+        f'<AuditRecord><UserRef UserOID="U"/><Reason>asked {NAMES[0]}</Reason></AuditRecord>'
+        f'<ItemData ItemOID="I.chart_key" Value="{MRN[1]}"/><ItemData ItemOID="I.nickname" Value="{NAMES[1]}"/>'
+        f'<ItemData ItemOID="I.seen" Value="2020-01-01"/>'
+        f'<ItemDataString ItemOID="I.note">{NAMES[1]} well</ItemDataString>'
+        '<ItemDataBase64Binary ItemOID="I.scan" redcap:DocName="Ashalata.jpg">YXNo</ItemDataBase64Binary>'
+        "</ItemGroupData></FormData></SubjectData></ClinicalData></ODM>"
+    )
+
+
+def _database(file: Path) -> None:
+    with duckdb.connect(str(file)) as database:
+        database.execute(
+            "CREATE TABLE person (person_id INTEGER, person_source_value VARCHAR, birth_datetime TIMESTAMP)"
+        )
+        database.execute("INSERT INTO person VALUES (1, ?, TIMESTAMP '1980-05-04'), (2, ?, NULL)", [*MRN])
+        database.execute("CREATE TABLE note (note_id INTEGER, person_id INTEGER, note_date DATE, note_text VARCHAR)")
+        database.execute("INSERT INTO note VALUES (7, 2, DATE '2020-01-01', ?)", [f"{NAMES[1]} came"])
+        database.execute("CREATE TABLE gone AS SELECT ? AS name", [NAMES[0]])
+        database.execute("DROP TABLE gone")
 
 
 def _texts(folder: Path) -> dict[str, str]:
@@ -128,6 +178,12 @@ def _texts(folder: Path) -> dict[str, str]:
                 said += [f"{n}\n{archive.read(n).decode('utf-8', 'ignore')}" for n in archive.namelist()]
         if file.suffix == ".parquet":
             said.append(pl.read_parquet(file).write_csv() + str(pl.read_parquet_metadata(file)))
+        if file.suffix == ".duckdb":
+            with duckdb.connect(str(file), read_only=True) as database:
+                tables = [
+                    name for (name,) in database.execute("SELECT table_name FROM information_schema.tables").fetchall()
+                ]
+                said += [str(database.execute(f"SELECT * FROM {name}").fetchall()) for name in tables]
         out[file.relative_to(folder).as_posix()] = "\n".join(said)
     return out
 
@@ -158,6 +214,45 @@ def test_the_same_number_has_the_same_pseudonym_in_every_file(tmp_path: Path, ke
     assert first in (files / "note.csv").read_text()
 
 
+def test_a_project_of_redcap_reads_as_before_and_names_nobody(tmp_path: Path, key: Path) -> None:
+    deidentify_centre(_folder(tmp_path / "charts"), key, tmp_path / "out")
+    second = Key(bytes.fromhex(KEY)).pseudonym(MRN[1])
+    read = read_odm(SourceFile("project.xml", tmp_path / "out" / "files" / "project.xml"))
+    assert read.tables["f"].frame.to_dicts() == [
+        {"chart_key": second, "nickname": None, "seen": "2020-01-01", "note": "[name removed] well", "scan": None}
+    ]
+    xml = (tmp_path / "out" / "files" / "project.xml").read_text("utf-8")
+    assert xml.count("<ODM xmlns=") == 1 and 'redcap:RecordIdField="chart_key"' in xml  # its prefixes stay
+    said = (tmp_path / "out" / "report.txt").read_text("utf-8")
+    assert "project.xml ItemDataBase64Binary: dropped: 1 cell (an element of ODM that can name a person)" in said
+
+
+def test_a_database_keeps_its_tables_and_types(tmp_path: Path, key: Path) -> None:
+    deidentify_centre(_folder(tmp_path / "charts"), key, tmp_path / "out", shift_days=30, dates="DMY")
+    first, second = (Key(bytes.fromhex(KEY)).pseudonym(n) for n in MRN)
+    with duckdb.connect(str(tmp_path / "out" / "files" / "cdm.duckdb"), read_only=True) as database:
+        types = [row[:2] for row in database.execute("DESCRIBE person").fetchall()]
+        people = database.execute("SELECT * FROM person").fetchall()
+        notes = database.execute("SELECT * FROM note").fetchall()
+    assert types == [("person_id", "INTEGER"), ("person_source_value", "VARCHAR"), ("birth_datetime", "TIMESTAMP")]
+    assert [row[:2] for row in people] == [(1, first), (2, second)]
+    assert notes[0][:2] + notes[0][3:] == (7, 2, "[name removed] came")
+    assert isinstance(notes[0][2], dt.date) and notes[0][2] != dt.date(2020, 1, 1)
+
+
+def test_a_second_copy_under_the_same_key_is_the_same_and_under_another_is_not(tmp_path: Path, key: Path) -> None:
+    folder = _folder(tmp_path / "charts")
+    for name, file in (("one", key), ("two", key), ("other", tmp_path / "new key")):
+        deidentify_centre(folder, file, tmp_path / name, shift_days=30, dates="DMY")
+    one, two, other = (
+        {p.name: p.read_bytes() for p in (tmp_path / n / "files").iterdir() if p.suffix in (".csv", ".xml", ".ndjson")}
+        for n in ("one", "two", "other")
+    )
+    assert len(one) == 6
+    assert one == two
+    assert all(one[name] != other[name] for name in ("follow_up.csv", "note.csv", "project.xml", "resources.ndjson"))
+
+
 def test_what_the_study_needs_stays_in_its_place(tmp_path: Path, key: Path) -> None:
     deidentify_centre(_folder(tmp_path / "charts"), key, tmp_path / "out")
     files = tmp_path / "out" / "files"
@@ -180,7 +275,7 @@ def test_what_was_done_is_reported_and_what_could_not_be_copied(tmp_path: Path, 
     assert not made
     assert "letter.txt: not copied: plain text" in said
     assert "registry.xlsx!Patients MRN: replaced by a pseudonym: 2 cells (the heading says hospital number)" in said
-    assert "redcap.csv nickname: dropped: 1 cell (marked as an identifier in the REDCap data dictionary)" in said
+    assert "redcap.csv nickname: dropped: 1 cell (marked as an identifier in the REDCap project)" in said
     assert "registry.xlsx: 1 comment left out." in said
     record = json.loads((tmp_path / "out" / "deidentification.json").read_text())
     assert record["files"]["note.csv"]["what"] == "copied"
@@ -190,10 +285,10 @@ def test_what_was_done_is_reported_and_what_could_not_be_copied(tmp_path: Path, 
 def test_the_input_is_not_changed_and_the_output_is_whole_or_not_there(tmp_path: Path, key: Path) -> None:
     folder = _folder(tmp_path / "charts")
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    deidentify_centre(folder, key, tmp_path / "out", shift_days=20)
+    deidentify_centre(folder, key, tmp_path / "out", shift_days=20, dates="DMY")
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
     (folder / "broken.ndjson").write_text("{")
-    with pytest.raises(StudyError, match="not JSON"):
+    with pytest.raises(StudyError, match="not valid JSON"):
         deidentify_centre(folder, key, tmp_path / "again")
     assert not (tmp_path / "again").exists()
     with pytest.raises(OutputError, match="inside the folder"):
@@ -243,8 +338,8 @@ def test_a_date_inside_a_text_is_told_where_dates_are_shifted(tmp_path: Path, ke
     lines, _ = deidentify_centre(folder, key, tmp_path / "out", shift_days=9, dates="DMY")
     told = [line.strip() for line in lines if "not shifted" in line]
     assert told == [
-        "t.csv Note: a date that was not shifted, 1 cell (row 2!Note)",
-        "t.csv Seen: a date that was not shifted, 1 cell (row 2!Seen)",
+        "t.csv Note: a date that was not shifted, 1 cell (row 2)",
+        "t.csv Seen: a date that was not shifted, 1 cell (row 2)",
     ]
     quiet, _ = deidentify_centre(folder, key, tmp_path / "out2")
     assert not any("a date that was" in line for line in quiet)
@@ -301,7 +396,7 @@ def test_a_finding_that_equals_a_hospital_number_is_told_and_not_changed(tmp_pat
     lines, _ = deidentify_centre(folder, key, tmp_path / "out")
     with (tmp_path / "out" / "files" / "t.csv").open(newline="") as f:
         assert [r["PLT"] for r in csv.DictReader(f)] == ["34000", "120000", "98000"]
-    assert "  t.csv PLT: equals a hospital number, 1 cell (row 3!PLT)" in lines
+    assert "  t.csv PLT: equals a hospital number, 1 cell (row 3)" in lines
 
 
 def test_a_column_of_known_numbers_or_names_is_recognised_whatever_it_is_called(tmp_path: Path, key: Path) -> None:

@@ -33,12 +33,22 @@ def test_a_centre_drafted_without_a_hint(bench: ModuleType, centre: str) -> None
     assert found["wrong_above_limit"] == []
 
 
+@pytest.mark.shared
+def test_of_sets_never_seen_before_no_sure_proposal_is_wrong(bench: ModuleType) -> None:
+    """Published data of real patients, against mappings that were signed without a draft."""
+    found = bench.measure_unseen(bench.HERE.parent.parent / "shared" / "data")
+    assert set(found) == {"aml-amlsg-0704", "all-aall0232"}
+    assert [w for c in found.values() for w in c["wrong_above_limit"]] == []
+    assert sum(c["by_confidence"]["up to 0.8"]["of"] for c in found.values()) > 0  # and proposals there are
+
+
 def test_no_rule_names_a_centre_or_a_file_of_the_example() -> None:
     source = FILE.parents[1] / "src" / "chartline"
-    texts = [*(source / "draft").glob("*.py"), *(source / "vocabulary").glob("*.csv")]
+    texts = [*(source / "draft").rglob("*.py"), *(source / "vocabulary").glob("*.csv")]
     example = FILE.parents[1] / "examples" / "inotuzumab-india" / "centres"
     names = (
         {p.stem for p in example.rglob("*.xlsx")} | {p.stem.split("_")[0] for p in example.rglob("Syn*")} | {"syn-ino"}
     )
     assert len(names) >= 3
+    assert len(texts) > 50
     assert [(p.name, n) for p in texts for n in names if n.lower() in p.read_text(encoding="utf-8").lower()] == []

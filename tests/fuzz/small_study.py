@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import openpyxl
@@ -32,7 +33,7 @@ from chartline.mapping.apply import map_centre
 from chartline.mapping.load import load_mapping
 from chartline.mapping.model import Mapping
 from chartline.mapping.possible import check_remission
-from chartline.pipeline import derive_study, estimate_study
+from chartline.pipeline import deidentify_centre, derive_study, estimate_study
 from chartline.protocol.load import load_protocol, protocol_digest
 from chartline.protocol.model import Protocol
 from chartline.sources.base import SourceData
@@ -120,6 +121,19 @@ class SmallStudy:
                 return Outcome(error)
         source, data = self.data["A"]
         return self._checked(source, data, [], protocol, deep)
+
+    def door_outcome(self, name: str, content: bytes) -> Outcome:
+        """What `chartline deidentify` makes of a folder that holds one changed file: a copy, or a refusal."""
+        with TemporaryDirectory() as home, _in_time():
+            charts = Path(home) / "charts"
+            charts.mkdir()
+            (charts / name).write_bytes(content)
+            try:
+                deidentify_centre(charts, Path(home) / "key", Path(home) / "out", shift_days=30)
+            except StudyError as error:
+                assert not (Path(home) / "out").exists()
+                return Outcome(error)
+        return Outcome(None)
 
     def _checked(
         self, source: SourceData, data: ClinicalData, queries: list[Query], protocol: Protocol, deep: bool

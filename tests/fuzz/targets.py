@@ -16,6 +16,7 @@ from small_study import Outcome, SmallStudy, unzipped, zipped
 Steps = Sequence[tuple[int, int]]  # which mutation, and its seed
 Target = Callable[[SmallStudy, Steps, bool], tuple[bytes, Outcome]]
 BOOK, LINES, RECORDS, ALL = "CentreA_InO_review.xlsx", "Observation.ndjson", "SynInO_DATA.csv", "protocol.yaml"
+PROJECT = "SynInO_ODM.xml"
 
 
 def mutated(content: bytes, steps: Steps, ways: list[Bytes]) -> bytes:
@@ -28,19 +29,22 @@ def mutated(content: bytes, steps: Steps, ways: list[Bytes]) -> bytes:
     return content
 
 
+def changed_book(content: bytes, steps: Steps) -> bytes:
+    """Change a workbook: once in ten the archive itself, else its parts, which the archive's checksums guard."""
+    if steps[0][1] % 10 == 0:
+        return mutated(content, steps, BYTES)
+    parts = unzipped(content)
+    for way, seed in steps:
+        chance = Random(seed)
+        sheets = [name for name in parts if "/sheet" in name]
+        name = chance.choice(sheets if chance.random() < 0.8 else sorted(parts))
+        ways: list[Bytes] = [by_sheet_cell] * 6 + BYTES
+        parts[name] = mutated(parts[name], [(way, seed)], ways)
+    return zipped(parts)
+
+
 def workbook(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
-    content = (study.home / "centres" / "centre_A" / BOOK).read_bytes()
-    if steps[0][1] % 10 == 0:  # the archive itself; nine times in ten its parts, which the archive's checksums guard
-        content = mutated(content, steps, BYTES)
-    else:
-        parts = unzipped(content)
-        for way, seed in steps:
-            chance = Random(seed)
-            sheets = [name for name in parts if "/sheet" in name]
-            name = chance.choice(sheets if chance.random() < 0.8 else sorted(parts))
-            ways: list[Bytes] = [by_sheet_cell] * 6 + BYTES
-            parts[name] = mutated(parts[name], [(way, seed)], ways)
-        content = zipped(parts)
+    content = changed_book((study.home / "centres" / "centre_A" / BOOK).read_bytes(), steps)
     return content, study.file_outcome("A", BOOK, content, deep)
 
 
@@ -69,6 +73,24 @@ def mapping(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome
     return content, study.mapping_outcome(centre, content, deep)
 
 
+def door(study: SmallStudy, steps: Steps, deep: bool) -> tuple[bytes, Outcome]:
+    centres = study.home / "centres"
+    file = (
+        centres / "centre_A" / BOOK,
+        centres / "centre_C" / RECORDS,
+        centres / "centre_C" / PROJECT,
+        centres / "centre_D" / LINES,
+    )[steps[0][1] % 4]
+    content = file.read_bytes()
+    if file.name == BOOK:
+        content = changed_book(content, steps)
+    else:
+        ways = {".csv": [by_cell] * 8, ".ndjson": [by_value] * 8}.get(file.suffix, [])
+        content = mutated(content, steps, [*ways, *[by_lines] * 2, *BYTES])
+    return content, study.door_outcome(file.name, content)
+
+
 TARGETS: dict[str, Target] = {
     "workbook": workbook, "ndjson": ndjson, "csv": csv, "protocol": protocol, "mapping": mapping,
+    "door": door,
 }  # fmt: skip

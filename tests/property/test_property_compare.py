@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chartline.derive.compare import OPERATORS, holds
+from chartline.core.compare import OPERATORS, holds
 
 TEST = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq}
 NUMBERS = st.integers(0, 12).map(float)

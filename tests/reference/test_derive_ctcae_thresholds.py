@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from chartline.derive.compare import SIGNIFICANT
+from chartline.core.compare import SIGNIFICANT
 from chartline.derive.grading_scale import available_scales, grade, load_scale, read_limit
 
 pytestmark = pytest.mark.shared

@@ -142,6 +142,7 @@ def test_a_number_is_charted_with_the_sign_it_was_censored_with_and_with_the_end
         ("event", "83", "event on day 83"),
         ("censored", "400", "censored on day 400"),
         ("withheld", None, "withheld by an open query"),
+        ("withheld", "", "withheld by an open query"),
     ],
 )
 def test_how_a_patient_stands_is_said_in_words(role: str | None, value: str | None, words: str) -> None:

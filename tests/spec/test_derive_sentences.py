@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from chartline.core.compare import limits_text
 from chartline.core.reasons import number_of
-from chartline.derive.compare import limits_text
 
 BLASTS = [("<", 5.0), ("<=", 25.0), ("<", 5.0)]  # a remission; a partial response; named by two categories
 

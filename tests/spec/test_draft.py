@@ -254,6 +254,14 @@ def test_a_mapping_that_nobody_signed_is_refused_by_a_run_and_shown_by_a_check(t
     assert [q.centre for q in done.queries if q.rule == "mapping_unsigned"] == ["B"]
 
 
+def test_a_mapping_signed_without_a_date_is_refused(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    _edit(study / "mappings" / "centre_B.yaml", "signed_on: 2024-02-01\n", "")
+    with pytest.raises(MappingError, match="mapping of Centre B is signed without a date") as e:
+        run_study(study, tmp_path / "out")
+    assert "data manager, Centre B" in e.value.do
+
+
 def test_a_mapping_signed_with_an_open_question_is_refused(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     _edit(

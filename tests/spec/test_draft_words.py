@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from chartline.draft.coded.composite import split_text
 from chartline.draft.codes import Codes
-from chartline.draft.composite import split_text
 from chartline.draft.dates import Verdict, judge
-from chartline.draft.headings import find_unit, take_apart
-from chartline.draft.layout import Layout, find_layout
+from chartline.draft.find.layout import Layout, find_layout
+from chartline.draft.flat.headings import find_unit, take_apart
 from chartline.draft.model import Target
 from chartline.draft.profile import profile_cells
 from chartline.draft.study import Study
@@ -79,6 +79,8 @@ def test_a_number_counts_only_where_the_same_heading_has_others() -> None:
     assert [h.index for h in heads[:4]] == [{"cycle": c, "day": d} for c, d in ((1, 1), (1, 8), (2, 1), (2, 8))]
     assert heads[0].template == "C{cycle} D{day} date"
     assert [h.index for h in heads[4:]] == [{}, {}]
+    first_days = take_apart(["C1 D1 date", "C2 D1 date"], WORDS)  # day 1 is counted, though no heading has another
+    assert [h.index for h in first_days] == [{"cycle": 1, "day": 1}, {"cycle": 2, "day": 1}]
     events = take_apart(["AE1 term", "AE2 term", "AE1 onset", "AE2 onset"], WORDS)
     assert [(h.stem, h.index["n"], h.words) for h in events[:2]] == [("AE", 1, ("term",)), ("AE", 2, ("term",))]
 
@@ -90,6 +92,13 @@ def test_a_number_counts_only_where_the_same_heading_has_others() -> None:
 def test_words_that_modify(heading: str, modifier: str) -> None:
     (head,) = take_apart([heading], WORDS)
     assert head.modifiers == ({modifier} if modifier else set())
+
+
+def test_how_far_back_is_asked_says_nothing_more() -> None:
+    """`in 7 days` is how a form asks for support before a count; `day 8` is when something was done."""
+    heads = take_apart(["RBC transfusion 7d", "plt tx 7d repeat", "BM blasts day 8"], WORDS)
+    assert [("rbc", "transfusion") in (h.words, *h.alternatives) for h in heads] == [True, False, False]
+    assert [w for h in heads[2:] for w in (h.words, *h.alternatives)] == [("marrow", "blast", "day", "8")]
 
 
 # words of values ----------------------------------------------------------------------------------------------------

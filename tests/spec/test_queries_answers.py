@@ -14,7 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from chartline.core.query import Query, Severity
-from chartline.errors import SourceError
+from chartline.errors import SourceError, StudyError
 from chartline.queries.answers import Answer, read_answers
 from chartline.queries.lines import lines_of
 from chartline.queries.words import ANSWER_COLUMNS, Says, says
@@ -104,6 +104,11 @@ def test_other_days_are_refused(tmp_path: Path, typed: str) -> None:
         ("Correct to ...", Says.CORRECT, ""),
         ("Correct to …", Says.CORRECT, ""),
         ("correct to 2021-07-28", Says.CORRECT, "2021-07-28"),
+        ("Correct to: 2021-07-28.", Says.CORRECT, "2021-07-28"),
+        ("Correct to ...0.5", Says.CORRECT, "0.5"),
+        ("Correct to ... .5", Says.CORRECT, ".5"),  # a point or a sign before a number is part of it
+        ("correct to -5", Says.CORRECT, "-5"),
+        ("Right!", Says.RIGHT, ""),
         ("Unknown", Says.UNKNOWN, ""),
         ("not known", Says.UNKNOWN, ""),
         ("Not a problem because ...", Says.NO_PROBLEM, ""),
@@ -115,7 +120,9 @@ def test_an_answer_is_understood_as_people_type_it(text: str, answer: Says, rest
     assert says(text) == (answer, rest)
 
 
-@pytest.mark.parametrize("text", ["", "maybe", "Correctly typed?", "Righteous", "unknowns", "see chart", "41"])
+@pytest.mark.parametrize(
+    "text", ["", "maybe", "Correctly typed?", "Righteous", "Right?", "right ?", "unknowns", "see chart", "41"]
+)
 def test_what_is_no_answer_is_none(text: str) -> None:
     assert says(text) is None
 
@@ -189,6 +196,14 @@ def test_an_error_cell_is_refused(tmp_path: Path) -> None:
     answers, (refused,) = read_answers(book(tmp_path, {**CORRECT, "Corrected value": "#N/A"}))
     assert answers == []
     assert (refused.place, refused.why) == ("Queries!D2", "The cell shows an error (#N/A).")
+
+
+def test_a_folder_and_a_file_that_is_not_there_are_said(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="is a folder, not a workbook") as e:
+        read_answers(tmp_path)
+    assert e.value.do == f"name the workbooks in it: {tmp_path}/*.xlsx"
+    with pytest.raises(StudyError, match=r"There is no file back\.xlsx"):
+        read_answers(tmp_path / "back.xlsx")
 
 
 def test_a_file_that_is_no_spreadsheet_is_refused(tmp_path: Path) -> None:

@@ -7,14 +7,29 @@ stands. Every test plays one turn of it on a study of two centres (`tests/query_
 from __future__ import annotations
 
 import csv
+import errno
+import re
 import shutil
+import subprocess
+import sys
+import zipfile
+from html import escape
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from chartline.errors import OutputError, StudyError
-from chartline.pipeline import check_study, decide_query, export_queries, import_answers, read_study, run_study
+from chartline.errors import OutputError, ProtocolError, StudyError
+from chartline.pipeline import (
+    check_study,
+    decide_query,
+    export_queries,
+    import_answers,
+    lock_study,
+    read_study,
+    run_study,
+    unlock_study,
+)
 from chartline.queries.board import board
 from chartline.queries.loop import Imported
 from chartline.state.standing import QueryState, Standing
@@ -98,6 +113,17 @@ def test_the_same_data_give_the_same_ids_and_the_same_workbook(turn: Turn) -> No
     assert all(e.again for e in again)
     assert {p.name: p.read_bytes() for p in turn.sent.glob("*.xlsx")} == before
     assert read_log(turn.home) == entries
+
+
+def test_the_printable_list_has_every_question_with_its_cells_and_room_for_the_answer(turn: Turn) -> None:
+    with zipfile.ZipFile(turn.sent / "N.docx") as archive:
+        text = re.sub(r"<[^>]+>", "", archive.read("word/document.xml").decode("utf-8"))
+    for q in [s.query for s in turn.now.queries.values() if s.query.centre == "N" and s.query.asks]:
+        assert q.id in text
+        assert escape(q.ask, quote=False) in text
+    assert "patients.csv, row 2, column died" in text
+    for box in ("☐ right", "☐ unknown", "☐ correct to:", "☐ not a problem because:", "☐ leave out this row:"):
+        assert box in text
 
 
 def test_one_centre_alone(turn: Turn, tmp_path: Path) -> None:
@@ -247,6 +273,18 @@ def test_the_same_workbook_twice_does_nothing_the_second_time_and_says_so(turn: 
     assert read_log(turn.home) == entries
 
 
+def test_two_people_who_import_at_the_same_moment_lose_and_double_nothing(turn: Turn) -> None:
+    back = fill(turn.sent / "N.xlsx", turn.folder / "back.xlsx", {(turn.sex, 1): correct("F")})
+    command = [sys.executable, "-m", "chartline", "queries", "import", str(turn.home), str(back), "--by"]
+    both = [subprocess.Popen([*command, who], stdout=subprocess.PIPE, stderr=subprocess.PIPE) for who in ("Ana", "Bea")]
+    said = [p.communicate(timeout=300) for p in both]
+    assert sum(out.startswith(b"1 answer taken up") for out, _ in said) == 1
+    for (out, err), p in zip(said, both, strict=True):
+        assert b"Somebody else is writing" in err if p.returncode else out  # and is to try again
+    events = [e.event for e in read_log(turn.home) if turn.sex in (e.about, e.body.get("of"))]
+    assert events == ["opened", "answered", "amended", "accepted"]
+
+
 def test_an_answer_about_a_cell_that_has_changed_meanwhile_is_refused_and_the_others_go_through(turn: Turn) -> None:
     file = turn.home / "centres/north/patients.csv"
     file.write_text(file.read_text("utf-8").replace("N2;W;", "N2;X;"), "utf-8")
@@ -291,6 +329,11 @@ def test_what_cannot_be_understood_is_refused_with_its_cell_and_what_to_do(turn:
     assert refused.place.startswith("Queries!")
     assert done.taken == []
     assert turn.state(turn.sex) is QueryState.OPEN
+
+
+def test_a_date_that_cannot_be_read_is_told_how_to_write_it_and_the_other_row_why_it_waits(turn: Turn) -> None:
+    done = turn.answer({(turn.death, 1): correct("in spring"), (turn.death, 2): correct("2022-02-01")})
+    assert {r.do for r in done.refused} == {"Write the date as 2021-07-28 and import again.", "Correct that row."}
 
 
 def test_one_cell_answered_for_in_two_ways_by_two_queries_is_refused(turn: Turn) -> None:
@@ -462,6 +505,52 @@ def test_a_run_prints_the_board_without_naming_a_patient(turn: Turn) -> None:
     assert "Queries by centre and where they stand" in text
     row = text[text.index("Queries by centre and where they stand") :].split("</table>")[0]
     assert not any(subject in row for subject in ("N1", "N2", "N4", "S1"))
+
+
+def test_a_query_is_found_in_letters_of_any_case(turn: Turn) -> None:
+    decide_query(turn.home, turn.death.lower(), by="Prof. Lead", reason="seen", accept=True)
+    assert turn.state(turn.death) is QueryState.ACCEPTED
+    with pytest.raises(StudyError, match="There is no query Q-N-0"):
+        decide_query(turn.home, "Q-N-0", by="Prof. Lead", reason="seen", accept=True)
+
+
+def test_the_list_and_the_log_speak_in_words(turn: Turn) -> None:
+    from chartline.queries.tell import list_lines, log_lines
+
+    (line,) = [x for x in list_lines(turn.now, "N", None, "2026-11-26") if turn.death in x]
+    assert "holds back" in line
+    turn.answer({(turn.death, 1): RIGHT, (turn.death, 2): UNKNOWN, (turn.sex, 1): correct("F")})
+    said = "\n".join(log_lines(read_log(turn.home)))
+    assert "patients.csv!row 2!died: 01/02/2020 is right as it stands" in said
+    assert "patients.csv!row 2!seen: 01/02/2020 -> (blank)" in said
+    assert "patients.csv!row 3!sex: W -> F" in said
+    with pytest.raises(StudyError, match="The log says nothing of Q-N-0"):
+        log_lines(read_log(turn.home), "Q-N-0")
+
+
+def test_where_there_is_no_study_nothing_is_begun(tmp_path: Path) -> None:
+    for attempt in (
+        lambda: export_queries(tmp_path, tmp_path / "sent", by="Ana"),
+        lambda: lock_study(tmp_path, by="Ana", reason="done"),
+        lambda: unlock_study(tmp_path, by="Ana", reason="done"),
+    ):
+        with pytest.raises(ProtocolError, match="There is no study"):
+            attempt()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_cannot_write_one_file_writes_none(turn: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        if "S.xlsx" in self.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    write = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", full)
+    new = turn.folder / "new"
+    with pytest.raises(OutputError, match="The disk is full"):
+        export_queries(turn.home, new, by="Ana")
+    assert list(new.iterdir()) == []
 
 
 def test_a_query_tells_its_history(turn: Turn) -> None:

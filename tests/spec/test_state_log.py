@@ -6,6 +6,7 @@ is made again from the text.
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 import subprocess
@@ -133,6 +134,13 @@ def test_an_edited_text_is_found_out_too(tmp_path: Path) -> None:
         read_log(tmp_path)
 
 
+def test_a_text_log_that_is_no_text_any_more_is_said(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "state/log.ndjson").write_bytes(b"\xff\xfe")
+    with pytest.raises(StateError, match=r"state/log.ndjson cannot be read: it is no UTF-8 text any more"):
+        read_log(tmp_path)
+
+
 # the same as text ---------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +206,20 @@ def test_a_text_left_behind_by_a_crash_is_brought_up_to_date_by_the_next_writer(
     with writing(tmp_path, "Ana"):
         pass
     assert text.read_text("utf-8") == whole
+
+
+def test_where_there_is_nothing_new_the_folder_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run reads a study on a disk that cannot be written."""
+    write(tmp_path)
+
+    def refuse(self: Path, *args: object, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("unlink", "write_bytes", "replace"):
+        monkeypatch.setattr(Path, name, refuse)
+    with writing(tmp_path, "Ana"):
+        pass
+    assert len(read_log(tmp_path)) == 3
 
 
 # one writer at a time -----------------------------------------------------------------------------------------------

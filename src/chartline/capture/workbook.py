@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from chartline.capture.cell_rules import item_rule, range_words, stop
 from chartline.capture.model import Capture, Form, Item
@@ -49,12 +49,12 @@ def sheet_names(capture: Capture) -> dict[str, str]:
     return out
 
 
-def write_workbook(capture: Capture, path: Path, centre: str) -> None:
+def write_workbook(capture: Capture, to: Path | BinaryIO, centre: str) -> None:
     """Write the workbook of one centre. Same capture and centre, same bytes."""
     import xlsxwriter
 
     literal = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(path), {**literal, "in_memory": True}) as book:
+    with xlsxwriter.Workbook(str(to) if isinstance(to, Path) else to, {**literal, "in_memory": True}) as book:
         book.set_properties({"title": f"Data capture, {capture.study}, centre {centre}", "created": _FIXED_DAY})
         _Writer(book, capture, centre).write()
 

@@ -1,7 +1,7 @@
 """The files of a capture form, and what a person does with them.
 
 In: a protocol, where to write, whose centre. Out: the workbook (or dictionary and instruments) with its signed mapping
-beside it, each there whole or not at all; and the lines that say what comes next.
+beside it, all of them or none; and the lines that say what comes next.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 
 from chartline.capture.ask import capture_of
@@ -17,7 +18,7 @@ from chartline.capture.reading import mapping_text, redcap_mapping, workbook_map
 from chartline.capture.redcap import dictionary_text, instruments_text
 from chartline.capture.workbook import LEFT, sheet_names, write_workbook
 from chartline.errors import OutputError, ProtocolError
-from chartline.outputs import staged_file, write_whole
+from chartline.outputs import write_all
 from chartline.protocol.model import Protocol
 
 RECORDS = "records.csv"  # the export of a REDCap project, as the mapping expects it
@@ -31,13 +32,13 @@ def write_template(p: Protocol, out: Path, centre: str | None, day: dt.date) -> 
     )
     text = mapping_text(declared, _comment(capture, f"the filled workbook {out.name}"))
     _are_new(out, mapping)
-    with staged_file(out) as new:
-        write_workbook(capture, new, whose)
-    write_whole(mapping, text)
+    book = BytesIO()
+    write_workbook(capture, book, whose)
+    write_all({out: book.getvalue(), mapping: text})
     return [
         f"{out}: {_counts(capture)}",
         f"{mapping}: the mapping that reads it, signed by this template",
-        *_next(p, whose, mapping, f"the filled workbook, under the name {out.name}"),
+        *_next(p, whose, mapping, f"the filled workbook, under the name {out.name},"),
     ]
 
 
@@ -49,15 +50,13 @@ def write_redcap_dictionary(p: Protocol, out: Path, centre: str | None, day: dt.
     declared = redcap_mapping(capture, whose, _label(p, whose), RECORDS, out.name, day, version("chartline"))
     text = mapping_text(declared, _comment(capture, f"{RECORDS}, a raw CSV export of the REDCap project of {out.name}"))
     _are_new(out, repeating, mapping)
-    write_whole(out, dictionary_text(capture))
-    write_whole(repeating, instruments_text(capture))
-    write_whole(mapping, text)
+    write_all({out: dictionary_text(capture), repeating: instruments_text(capture), mapping: text})
     labels = ", ".join(f.label for f in capture.forms if f.repeats)
     return [
         f"{out}: {_counts(capture)}",
         f"{repeating}: the instruments that repeat. In REDCap: Project Setup, Repeating instruments: {labels}",
         f"{mapping}: the mapping that reads an export, signed by this dictionary",
-        *_next(p, whose, mapping, f"the dictionary, and all records as raw CSV under the name {RECORDS}"),
+        *_next(p, whose, mapping, f"the dictionary, and all records as raw CSV under the name {RECORDS},"),
     ]
 
 
@@ -121,7 +120,7 @@ def _counts(capture: Capture) -> str:
 def _next(p: Protocol, centre: str, mapping: Path, files: str) -> list[str]:
     known = next((c for c in p.data.centres if c.id == centre), None)
     if known:
-        return [f"When it comes back: put into {known.folder} {files}; and use the mapping as {known.mapping}"]
+        return [f"When it comes back: put into {known.folder} {files} and use the mapping as {known.mapping}"]
     line = f"- {{id: {centre}, label: Centre {centre}, folder: centres/{centre}, mapping: mappings/{mapping.name}}}"
     return [
         f"When it comes back: put {files} into a folder of its own, and add to `data.centres` of the protocol",

@@ -2,9 +2,9 @@
 
 In: ClinicalData, the protocol, the window of blood counts of its response rules and the grading of its scale. Out:
 frames of *dated or stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as
-chartline reads it), BLOCK and ROW (the cell), and for dates LO and HI, the first and the last day that the text can
-mean; rules compare LO of one with HI of the other, so that a partial date is in conflict only when no day it can mean
-would do.
+chartline reads it), BLOCK and ROW (the cell); for numbers VALUE_OP, the sign of one that is only a bound (see
+`bounds.py`); and for dates LO and HI, the first and the last day that the text can mean; rules compare LO of one with
+HI of the other, so that a partial date is in conflict only when no day it can mean would do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.adverse_events import adverse_events
+from chartline.checks.bounds import least, most
 from chartline.checks.laboratory import laboratory_tests
 from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
@@ -67,7 +68,10 @@ class Context:
 
     def _present(self, domain: str, variable: str) -> pl.LazyFrame:
         value = pl.col(variable)
-        return self.data[domain].lazy().filter(value.is_not_null()).select(*SUBJECT, value.alias("VALUE"), *_CELL[3:])
+        kept: list[pl.Expr | str] = [value.alias("VALUE"), *_CELL[3:]]
+        if variables()[domain][variable].type == "number":
+            kept.append(pl.col(f"{variable}_OP").alias("VALUE_OP"))
+        return self.data[domain].lazy().filter(value.is_not_null()).select(*SUBJECT, *kept)
 
     @cached_property
     def _dates(self) -> dict[tuple[str, str], pl.DataFrame]:
@@ -255,14 +259,15 @@ class Context:
     def laboratory(self) -> pl.DataFrame:
         """LB rows that have a number: test, VALUE in its standard unit, the cell, LO, HI, and BELIEVABLE.
 
-        BELIEVABLE is whether the value lies within the test's bounds LOW and HIGH in `vocabulary/tests.csv`.
+        BELIEVABLE is whether some number that the value can mean lies within the test's bounds LOW and HIGH in
+        `vocabulary/tests.csv`; VALUE_OP is "<" or another sign where the value is itself a bound (see `bounds.py`).
         """
         rows = self.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_not_null())
         value = pl.col("LBSTRESN").alias("VALUE")
         kept = (
             "LBTESTCD",
             value,
-            "LBSTRESN_OP",
+            pl.col("LBSTRESN_OP").alias("VALUE_OP"),
             "LBORRES",
             "LBORRESU",
             "LBSUMM",
@@ -274,8 +279,9 @@ class Context:
         )
         dated = rows.select(*SUBJECT, *kept, first_day("LBDTC").alias("LO"), last_day("LBDTC").alias("HI"))
         bounded = dated.join(_bounds().lazy(), on="LBTESTCD", how="left", maintain_order="left")
-        believable = pl.col("VALUE").is_between("LOW", "HIGH").fill_null(True)
-        return run(bounded.with_columns(believable.alias("BELIEVABLE")))
+        below = (most("VALUE") < pl.col("LOW")).fill_null(False)
+        above = (least("VALUE") > pl.col("HIGH")).fill_null(False)
+        return run(bounded.with_columns((~below & ~above).alias("BELIEVABLE")))
 
     @cached_property
     def adverse_events(self) -> pl.DataFrame:

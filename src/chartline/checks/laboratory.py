@@ -18,6 +18,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.model import Cell
 from chartline.checks.wording import unit_words, value_words
 from chartline.core.query import Topic
@@ -137,11 +138,12 @@ def middle(a: float, b: float) -> float:
 
 
 def value_cells(r: Mapping[str, Any]) -> tuple[Cell, ...]:
-    """Return the cells of a value and of its reported unit, from a row with lists BLOCK, ROW and LBORRESU."""
+    """Return the cells of a value and of its reported unit, from a row with VALUE, VALUE_OP and lists BLOCK, ROW and
+    LBORRESU."""
     test = laboratory_test(r["LBTESTCD"])
     cells: list[Cell] = []
     for block, row, unit in zip(r["BLOCK"], r["ROW"], r["LBORRESU"], strict=True):
-        cells.append(Cell("LB", "LBSTRESN", block, row, r["VALUE"], label=test.label, unit=test.unit))
+        cells.append(Cell("LB", "LBSTRESN", block, row, recorded(r, "VALUE"), label=test.label, unit=test.unit))
         if unit is not None:
             cells.append(Cell("LB", "LBORRESU", block, row, unit))
     return tuple(cells)

@@ -1,6 +1,6 @@
 """The command line: verbs over `pipeline` and `trace`, with no rule of its own. Heavy imports stay inside commands.
 
-Each module holds one group of verbs; the order in which they are imported is the order of `chartline --help`.
+Each module holds one group of verbs; `help.py` says in which order `chartline --help` shows them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from chartline.cli import queries as _queries  # isort: skip
 from chartline.cli import capture as _capture  # isort: skip
 from chartline.cli import redcap as _redcap  # isort: skip
 from chartline.cli import cuts as _cuts  # isort: skip
+from chartline.cli import exchange as _exchange  # isort: skip
 from chartline.cli import quality as _quality  # isort: skip
 from chartline.cli import deidentify as _deidentify  # isort: skip
 from chartline.cli import verify as _verify  # isort: skip
@@ -28,7 +29,7 @@ from chartline.cli import schema as _schema  # isort: skip
 from chartline.errors import StudyError
 
 VERBS = (
-    *(_run, _draft, _explain, _queries, _capture, _redcap, _cuts, _quality, _deidentify),
+    *(_run, _draft, _explain, _queries, _capture, _redcap, _cuts, _exchange, _quality, _deidentify),
     *(_verify, _simulate, _schema),
 )
 
@@ -40,7 +41,7 @@ def main() -> None:
     gc.set_threshold(200_000, 50, 100)  # a run makes many small objects and few cycles: fewer sweeps save a twentieth
     try:
         try:
-            app()
+            app(prog_name="chartline")
         finally:
             for status in shown:  # the message begins a line of its own, and the cursor is seen again
                 status.stop()

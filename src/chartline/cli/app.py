@@ -8,15 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
+from chartline.cli.help import Verbs, examples
+
 app = typer.Typer(
     name="chartline",
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Retrospective real-world studies in blood cancer: from hospital charts to a traceable report.",
-    epilog="Examples: chartline run examples/inotuzumab-india --out out | chartline check my-study | "
-    "chartline explain os_12m --members | chartline explain --subject A-03 RFS | chartline schema protocol",
+    epilog=examples(
+        "chartline run examples/inotuzumab-india --out out",
+        "chartline explain os_12m --members",
+        "chartline explain --subject A-03 RFS",
+        "chartline queries export my-study --out to-send",
+    ),
 )
 
 StudyArgument = Annotated[

@@ -9,7 +9,10 @@ import typer
 
 from chartline.cli.app import OutOption, app
 
-_COLUMN = "Heading of a column, or Sheet!Heading; may be given several times."
+_COLUMN = "by its heading or Sheet!Heading; may be given several times."
+_DROP = f"Drop this column, {_COLUMN}"
+_PSEUDONYM = f"Replace what this column holds by pseudonyms; {_COLUMN}"
+_KEEP = f"Keep this column as it is, {_COLUMN}"
 
 
 @app.command()
@@ -20,21 +23,30 @@ def deidentify(
         typer.Option("--key", metavar="FILE", help="The centre's key, which stays there; made if there is none."),
     ],
     out: OutOption,
-    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help=f"Drop. {_COLUMN}")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help=_DROP)] = None,
     pseudonym: Annotated[
-        list[str] | None, typer.Option("--pseudonym", metavar="COLUMN", help=f"Replace by pseudonyms. {_COLUMN}")
+        list[str] | None,
+        typer.Option("--pseudonym", metavar="COLUMN", help=_PSEUDONYM),
     ] = None,
-    keep: Annotated[list[str] | None, typer.Option("--keep", metavar="COLUMN", help=f"Keep. {_COLUMN}")] = None,
+    keep: Annotated[list[str] | None, typer.Option("--keep", metavar="COLUMN", help=_KEEP)] = None,
     shift_days: Annotated[
         int,
         typer.Option("--shift-days", metavar="N", min=0, help="Shift each patient's dates by up to N days."),
     ] = 0,
     dates: Annotated[
-        str, typer.Option("--dates", metavar="ISO|DMY|MDY|YMD", help="Order of dates that stand as text.")
-    ] = "ISO",
+        str | None,
+        typer.Option("--dates", metavar="ISO|DMY|MDY|YMD", help="Order of dates that stand as text; ISO if not said."),
+    ] = None,
     swapped: Annotated[
         list[str] | None,
-        typer.Option("--swapped", metavar="COLUMN", help="True dates here have day and month exchanged."),
+        typer.Option("--swapped", metavar="COLUMN", help="In this column true dates have day and month exchanged."),
+    ] = None,
+    unswapped: Annotated[
+        list[str] | None, typer.Option("--unswapped", metavar="COLUMN", help="True dates here are right as they stand.")
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", help="The centre's mapping, which says how its dates stand."),
     ] = None,
 ) -> None:
     """Copy a centre's files without direct identifiers: dropped, or replaced by pseudonyms under the centre's key.
@@ -44,7 +56,8 @@ def deidentify(
     from chartline.pipeline import deidentify_centre
 
     named = {"drop": drop or (), "pseudonym": pseudonym or (), "keep": keep or (), "swapped": swapped or ()}
-    done, made = deidentify_centre(folder, key, out, **named, shift_days=shift_days, dates=dates)
+    named["unswapped"] = unswapped or ()
+    done, made = deidentify_centre(folder, key, out, **named, shift_days=shift_days, dates=dates, mapping=mapping)
     if made:
         typer.echo(f"A key was made: {key}. Keep it safe and at the centre; without it no pseudonym can be made again.")
     for line in done:

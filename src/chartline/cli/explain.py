@@ -15,7 +15,7 @@ def explain(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[WHAT]",
+            metavar="WHAT",
             help="A headline key, analysis or result id; with --subject also an endpoint or variable.",
         ),
     ] = None,
@@ -37,7 +37,7 @@ def explain(
 
 @app.command()
 def timeline(
-    subject: Annotated[str | None, typer.Argument(metavar="[SUBJECT]", help="Whose timeline, e.g. A-03.")] = None,
+    subject: Annotated[str | None, typer.Argument(metavar="SUBJECT", help="Whose timeline, e.g. A-03.")] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The out folder of a finished run.")] = Path("out"),
     to: Annotated[
         Path | None,

@@ -8,14 +8,19 @@ from typing import Annotated
 import typer
 
 from chartline.cli.app import StudyArgument, app, progress
+from chartline.cli.help import Verbs, examples
 
 queries = typer.Typer(
     name="queries",
+    cls=Verbs,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Ask the centres, read their answers, and see where each query stands.",
-    epilog="Examples: chartline queries export my-study --out to-send | chartline queries import my-study A.xlsx | "
-    "chartline queries board my-study",
+    epilog=examples(
+        "chartline queries export my-study --out to-send",
+        "chartline queries import my-study back/A.xlsx back/B.xlsx",
+        "chartline queries board my-study",
+    ),
 )
 app.add_typer(queries)
 
@@ -54,7 +59,7 @@ def export(
 @queries.command("import")
 def import_(
     study: StudyArgument,
-    workbooks: Annotated[list[Path], typer.Argument(metavar="WORKBOOK...", help="Workbooks that centres sent back.")],
+    workbooks: Annotated[list[Path], typer.Argument(metavar="WORKBOOK", help="Workbooks that centres sent back.")],
     answered_by: Annotated[
         str, typer.Option("--answered-by", metavar="NAME", help="Who answered, for rows that do not say it.")
     ] = "",
@@ -116,12 +121,19 @@ def list_(
     Example: chartline queries list my-study --centre A --state reopened
     """
     from chartline.errors import StudyError
+    from chartline.protocol.load import load_protocol
     from chartline.queries.tell import list_lines
     from chartline.state.standing import QueryState
 
+    standing = _standing(study)
+    centres = {c.id for c in load_protocol(study).data.centres} | {s.query.centre for s in standing.queries.values()}
+    if centre is not None and centre not in centres:
+        raise StudyError(
+            f"The study has no centre {centre}.", expected=", ".join(sorted(centres)), do="name one of them"
+        )
     if state is not None and state not in list(QueryState):
         raise StudyError(f"`{state}` is no state of a query.", expected=", ".join(QueryState), do="name one of them")
-    for line in list_lines(_standing(study), centre, state, _today()):
+    for line in list_lines(standing, centre, state, _today()):
         typer.echo(line)
 
 
@@ -131,13 +143,10 @@ def show(study: StudyArgument, query: QueryArgument) -> None:
 
     Example: chartline queries show my-study Q-A-12AB34CD
     """
-    from chartline.errors import StudyError
+    from chartline.queries.loop import standing_of
     from chartline.queries.tell import show_lines
 
-    known = _standing(study).queries.get(query)
-    if known is None:
-        raise StudyError(f"There is no query {query}.", do="see chartline queries list STUDY")
-    for line in show_lines(known, _today()):
+    for line in show_lines(standing_of(query, _standing(study)), _today()):
         typer.echo(line)
 
 
@@ -150,7 +159,7 @@ def accept(study: StudyArgument, query: QueryArgument, by: ByOption, reason: Rea
     from chartline.pipeline import decide_query
 
     done = decide_query(study, query, by=by, reason=reason, accept=True)
-    typer.echo(f"{query}: {done.state}.")
+    typer.echo(f"{done.query.id}: {done.state}.")
 
 
 @queries.command("reopen")
@@ -162,13 +171,13 @@ def reopen(study: StudyArgument, query: QueryArgument, by: ByOption, reason: Rea
     from chartline.pipeline import decide_query
 
     done = decide_query(study, query, by=by, reason=reason, accept=False)
-    typer.echo(f"{query}: {done.state}.")
+    typer.echo(f"{done.query.id}: {done.state}.")
 
 
 @app.command()
 def log(
     study: StudyArgument,
-    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Only this query.")] = None,
+    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="Only this query.")] = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make a lost study.sqlite again from state/log.ndjson.")
     ] = False,
@@ -177,16 +186,16 @@ def log(
 
     Example: chartline log my-study
     """
-    from chartline.protocol.load import protocol_file
+    from chartline.protocol.load import study_home
     from chartline.queries.tell import log_lines
     from chartline.state.store import read_log
     from chartline.state.store import rebuild as made_again
 
-    home = protocol_file(study).parent
+    home = study_home(study)
     if rebuild:
         typer.echo(f"study.sqlite was made again from {made_again(home)} entries.")
     entries = read_log(home)
-    for line in log_lines(entries, query):
+    for line in log_lines(entries, query.strip() if query else None):
         typer.echo(line)
 
 
@@ -234,10 +243,10 @@ def unlock(study: StudyArgument, by: ByOption, reason: ReasonOption) -> None:
 
 
 def _standing(study: Path):  # type: ignore[no-untyped-def]
-    from chartline.protocol.load import protocol_file
+    from chartline.protocol.load import study_home
     from chartline.state.store import read_standing
 
-    return read_standing(protocol_file(study).parent)
+    return read_standing(study_home(study))
 
 
 def _login() -> str:

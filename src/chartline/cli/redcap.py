@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from chartline.cli.app import StudyArgument, app, progress
+from chartline.cli.help import Verbs
 
-redcap = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="A centre's REDCap project, by its API.")
+redcap = typer.Typer(
+    cls=Verbs, no_args_is_help=True, rich_markup_mode=None, help="A centre's REDCap project, by its API."
+)
 app.add_typer(redcap, name="redcap")
 
 

@@ -239,9 +239,10 @@ def _scalar_reader() -> Callable[[str], Any]:
 
 def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[StudyError], name: str) -> StudyError:
     # A misspelt key is both unknown and missing: the unknown one is the one to show.
-    first = min(e.errors(), key=lambda d: (d["type"] == "missing", _line(text, d["loc"])))
+    root = _composed(text)
+    first = min(e.errors(), key=lambda d: (d["type"] == "missing", _line(root, d["loc"])))
     loc = [p for p in first["loc"] if p != "[key]"]
-    line = _line(text, first["loc"])
+    line = _line(root, first["loc"])
     where = f"{name} line {line}, at {_path(loc)}"
     more = f" ({e.error_count() - 1} more after it)" if e.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -264,7 +265,7 @@ def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[
 
 def line_of(path: Path, loc: tuple[Any, ...]) -> int:
     """Return the line of what stands at `loc` (keys and numbers) in a file that was read before."""
-    return _line(path.read_text(encoding="utf-8-sig"), loc)
+    return _line(_composed(path.read_text(encoding="utf-8-sig")), loc)
 
 
 def _path(loc: list[Any]) -> str:
@@ -274,12 +275,17 @@ def _path(loc: list[Any]) -> str:
     return out or "the top"
 
 
-def _line(text: str, loc: tuple[Any, ...]) -> int:
-    """Return the 1-based line of the deepest part of `loc` that stands in the text."""
+def _composed(text: str) -> Any:
+    """Return the nodes of a document, which know their places; what values stand there is no matter here."""
     from ruamel.yaml import YAML
+
+    return YAML(typ="safe").compose(text)
+
+
+def _line(node: Any, loc: tuple[Any, ...]) -> int:
+    """Return the 1-based line of the deepest part of `loc` that stands below a node."""
     from ruamel.yaml.nodes import MappingNode, SequenceNode
 
-    node: Any = YAML(typ="safe").compose(text)  # places alone: what values stand there is no matter here
     line = 0
     for part in loc:
         if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):

@@ -88,6 +88,7 @@ _HEADINGS: tuple[tuple[Kind, str], ...] = (
         r"(?:(?:patient|pt|first|last|family|given|full|sur|middle|maiden|fore|father|mother|husband|wife|spouse|"
         r"guardian|relative|attendant|next of kin|caregiver|kin)(?: ?s)? )names?|surname|forename|initials|"
         r"names? of (?:the )?(?:patient|pt|father|husband|mother|relative)|name of patient|patient|names?|next of kin|"
+        r"names? (?:first|last|family|given|full|middle|maiden)|"
         r"vorname|nachname|familienname|geburtsname|nom|pr[ée]nom|cognome|nome",
     ),
     (

@@ -12,7 +12,7 @@ there are none), CAUSE is the milestone of an event. This is the only module tha
 
 Where a milestone on the way changes what a subject is counted as (transplantation as a state), the subject has a row
 for each part of its time, the parts in order: ENTRY is the day on which a part begins (null: day 0), and every part
-but the last has the ROLE moved.
+but the last has the ROLE moved. A subject that comes under observation late has one part, which begins then.
 
 A withheld value is unknown, and unknown follows Kleene's logic: a subject is withheld only where the value matters.
 Not responding is decided without the MRD value; whether a responder is MRD-negative is not.
@@ -173,7 +173,7 @@ class Roster:
             if f"ADSL.{v}" in self._left_out and v not in _KEY
         ]
         self._adsl = adam["ADSL"].with_columns(hidden).sort(_KEY).lazy()
-        self._times = adam["ADTTE"].select("PARAMCD", "USUBJID", "AVAL", "CNSR", "CAUSE", "STARTDT").lazy()
+        self._times = adam["ADTTE"].select("PARAMCD", "USUBJID", "AVAL", "CNSR", "CAUSE", "STARTDT", "ENTRYDT").lazy()
         self._adam = adam
 
     def tables(self, analysis: Analysis) -> dict[str, pl.LazyFrame]:
@@ -359,7 +359,8 @@ class Roster:
 
     def _timed(self, analysis: Any, by: tuple[str, ...]) -> pl.LazyFrame:
         people, role = self._people(analysis)
-        return self._select(people, role, pl.col("AVAL"), by, _cause(role))
+        entry = (pl.col("ENTRYDT") - pl.col("STARTDT")).dt.total_days()
+        return self._select(people, role, pl.col("AVAL"), by, _cause(role), entry)
 
     def _bound(self, analysis: DateBounds, bound: str) -> pl.LazyFrame:
         """The members with their times under the earliest or latest day that partial dates can mean; who has none then

@@ -92,6 +92,13 @@ class EventTable(_Counted):
         return sum(row[0] for row in self.rows.values())
 
     @property
+    def n_subjects(self) -> int:
+        """Subjects. Where times are counted in parts (by STATE), an entry after day 0 is a move, else somebody who
+        comes under observation late."""
+        in_parts = any(name == STATE for pattern, _ in self.rows for name, _ in pattern)
+        return self.n_at_start if in_parts else self.n
+
+    @property
     def n_at_start(self) -> int:
         """Subjects that enter on day 0: where times are counted in parts, every other entry is a move."""
         return sum(row[0] for (_, day), row in self.rows.items() if day == 0)

@@ -51,7 +51,7 @@ def standing(role: str | None, value: str | None, follow_up: bool = False) -> st
     if role is None:
         return NOT_IN_IT
     word = (_FOLLOW_UP if follow_up else _ROLES).get(role, role)
-    if value is None or value in ("Y", "N"):
+    if value in (None, "", "Y", "N"):
         return word
     return f"{word} on day {value}" if role in ("event", "censored", "lost") else f"{word}: {value}"
 

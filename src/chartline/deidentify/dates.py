@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from enum import StrEnum
 
 from chartline.errors import StudyError
+from chartline.mapping.model import DateOrder as Order
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -20,15 +20,6 @@ _TIME = r"(?P<time>[T ]\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?\s*(?:Z|[+-]\d{2}:?\d{2
 _Y, _M, _D = r"(?P<y>\d{4})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})"
 _NAME = rf"(?P<name>{'|'.join(_MONTHS)}|{'|'.join(m[:3] for m in _MONTHS)}|Sept)"
 _S, _T = r"(?P<s>[-/. ])", r"(?P=s)"
-
-
-class Order(StrEnum):
-    """In which order a centre writes day, month and year in text."""
-
-    ISO = "ISO"
-    DMY = "DMY"
-    MDY = "MDY"
-    YMD = "YMD"
 
 
 def order_of(text: str) -> Order:
@@ -68,6 +59,14 @@ def shift_text(text: str, days: int, order: Order) -> str | None:
         if m and (moved := _moved(m.groupdict(), days)) is not None:
             return _written(m, moved)
     return None
+
+
+def whole_date(text: str, order: Order) -> bool:
+    """Return whether a text is a date of that order with a day, and is none in ISO, which every order reads."""
+    if any(p.fullmatch(text) for p in _ALL[Order.ISO]):
+        return False
+    found = (m for pattern in _ALL[order] if (m := pattern.fullmatch(text)) is not None and m.groupdict().get("d"))
+    return any(_moved(m.groupdict(), 0) is not None for m in found)
 
 
 def holds_date(text: str) -> bool:

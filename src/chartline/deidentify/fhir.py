@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from chartline.core.identifiers import Kind, is_study_code
-from chartline.deidentify.delimited import read_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Action, Decision, Done, Options
 from chartline.deidentify.scrub import Scrubber
 from chartline.errors import SourceError
+from chartline.sources.fhir_json import DECODE, json_documents
+from chartline.sources.folder import SourceFile
 
 _PEOPLE = ("Patient", "Person", "RelatedPerson", "Practitioner")
 _DROPPED = {
@@ -29,54 +30,78 @@ _REFERENCES = ("subject", "patient", "individual")
 _PERSON = ("Practitioner/", "Patient/", "RelatedPerson/", "Person/", "PractitionerRole/")
 _CODED = ("system", "code", "url", "reference", "resourceType", "id", "status", "unit", "fullUrl", "profile", "version")
 _NARRATIVE = "text"
+_DEEP = "is nested too deeply"
 Resource = dict[str, Any]
 
 
 class Fhir:
     """One file of resources."""
 
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name = name
-        text = read_text(data)
-        self._lines = name.lower().endswith(".ndjson")
+    def __init__(self, file: SourceFile) -> None:
+        """Read the resources. Raises SourceError where the file is not JSON, or larger than is read."""
+        self.name, self._file = file.name, file
+        self._by_line, documents = json_documents(file, DECODE)
+        self._roots = list(documents)
         try:
-            parts = [line for line in text.splitlines() if line.strip()] if self._lines else [text]
-            self._roots = [json.loads(part) for part in parts]
-        except ValueError as e:
-            raise SourceError(f"{name} is not JSON: {e}", where=name) from None
+            for _, root in self._roots:
+                json.dumps(root, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise self._refused("holds half of a character (a lone surrogate)") from None
+        except RecursionError:
+            raise self._refused(_DEEP) from None
 
     @property
     def is_fhir(self) -> bool:
         """Whether the file holds resources at all."""
-        return all(isinstance(r, dict) and "resourceType" in r for r in self._roots)
+        return all(_is_resource(root) for _, root in self._roots)
 
     def resources(self) -> Iterator[tuple[int, Resource]]:
         """Yield each resource with its line (or its number in the Bundle)."""
-        for n, root in enumerate(self._roots, 1):
-            entries = root.get("entry") if root.get("resourceType") == "Bundle" else None
-            if entries is None:
+        for n, root in self._roots:
+            if root["resourceType"] != "Bundle":
                 yield n, root
-            else:
-                yield from ((i, e["resource"]) for i, e in enumerate(entries, 1) if "resource" in e)
+                continue
+            for i, entry in enumerate(self._entries(root), 1):
+                if "resource" in entry:
+                    yield i, entry["resource"]
 
     def write(self, to: Path, scrub: Callable[[Any, Resource, int], Any]) -> None:
-        """Write the copy, every resource scrubbed."""
+        """Write the copy, every resource scrubbed. Raises SourceError for what is nested too deeply."""
         out = []
-        for n, root in enumerate(self._roots, 1):
-            if root.get("resourceType") == "Bundle":
-                entries = [
-                    {
-                        k: (scrub(v, v, i) if k == "resource" else scrub(v, e.get("resource", {}), i))
-                        for k, v in e.items()
-                    }
-                    for i, e in enumerate(root.get("entry", ()), 1)
-                ]
-                rest = {k: scrub(v, {}, n) for k, v in root.items() if k not in ("entry", "resourceType")}
-                out.append({"resourceType": "Bundle", **rest, "entry": entries})
-            else:
-                out.append(scrub(root, root, n))
-        text = "\n".join(json.dumps(r, ensure_ascii=False) for r in out)
-        to.write_text(text + "\n", encoding="utf-8")
+        try:
+            for n, root in self._roots:
+                out.append(self._bundle(root, n, scrub) if root["resourceType"] == "Bundle" else scrub(root, root, n))
+            indent = None if self._by_line else 1
+            text = "\n".join(json.dumps(r, ensure_ascii=False, indent=indent) for r in out)
+            to.write_text(text + "\n", encoding="utf-8")
+        except RecursionError:
+            raise self._refused(_DEEP) from None
+
+    def _bundle(self, root: Resource, n: int, scrub: Callable[[Any, Resource, int], Any]) -> Resource:
+        entries = []
+        for i, entry in enumerate(self._entries(root), 1):
+            of = entry.get("resource", {})
+            entries.append({k: scrub(v, of, i) for k, v in entry.items()})
+        rest = {k: scrub(v, {}, n) for k, v in root.items() if k not in ("entry", "resourceType")}
+        return {"resourceType": "Bundle", **rest, "entry": entries}
+
+    def _entries(self, root: Resource) -> list[Resource]:
+        entries = root.get("entry", [])
+        if not isinstance(entries, list):
+            raise self._refused("is a Bundle whose entry is not a list")
+        for i, entry in enumerate(entries, 1):
+            if not isinstance(entry, dict) or not _is_resource(entry.get("resource", {"resourceType": ""})):
+                raise self._refused(f"is a Bundle whose entry {i} holds no FHIR resource")
+        return entries
+
+    def _refused(self, what: str) -> SourceError:
+        return SourceError(
+            f"{self.name} {what}", where=str(self._file.path), expected="FHIR resources", do="export the file again"
+        )
+
+
+def _is_resource(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("resourceType"), str)
 
 
 class FhirScrubber:

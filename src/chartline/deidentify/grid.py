@@ -30,6 +30,7 @@ class Grid:
     rows: Callable[[], Iterator[Row]]  # every row, those of the head included
     place: Callable[[int, int], str]  # row and column, from 0, to what a person finds them by
     form: bool = False  # whether its headings stand in its first column
+    subject: int | None = None  # the column by which the format itself tells whose a row is
 
     def sample(self) -> list[list[str]]:
         """Return, by column, the different texts of its first rows."""

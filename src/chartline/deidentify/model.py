@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chartline.core.identifiers import Kind
-from chartline.deidentify.dates import Order
+from chartline.mapping.model import DateOrder as Order
 
 PLACES = 5  # that are named of what may remain in a column
 
@@ -28,12 +29,27 @@ class Options:
     pseudonym: frozenset[str] = frozenset()
     keep: frozenset[str] = frozenset()
     shift_days: int = 0
-    order: Order = Order.ISO
+    order: Order = Order.ISO  # of dates as text, in the columns of which the mapping says no other
+    orders: Mapping[str, Order] = field(default_factory=dict)
     swapped: frozenset[str] = frozenset()  # columns whose true dates have day and month exchanged
+    unswapped: frozenset[str] = frozenset()  # columns whose true dates are right as they stand
+    subjects: frozenset[str] = frozenset()  # columns by which the mapping tells whose a row is
+
+    def order_in(self, table: str, column: str) -> Order:
+        """Return the order of the dates that stand as text in a column."""
+        return self.orders.get(f"{table}!{column}", self.orders.get(column, self.order))
 
     def is_swapped(self, table: str, column: str) -> bool:
         """Return whether the true dates of a column have day and month exchanged."""
         return bool(self.swapped & {column, f"{table}!{column}"})
+
+    def knows_true_dates(self, table: str, column: str) -> bool:
+        """Return whether the centre or its mapping says how the true dates of a column stand."""
+        return bool((self.swapped | self.unswapped) & {column, f"{table}!{column}"})
+
+    def names_subject(self, table: str, column: str) -> bool:
+        """Return whether the mapping tells by this column whose a row is."""
+        return bool(self.subjects & {column, f"{table}!{column}"})
 
     def declared(self, table: str, column: str) -> Action | None:
         """Return what was declared of a column, None where nothing was."""
@@ -74,6 +90,7 @@ class Done:
     options: Options
     fingerprint: str
     files: dict[str, str] = field(default_factory=dict)  # file -> what was done with it
+    copies: dict[str, str] = field(default_factory=dict)  # file -> its copy
     decisions: list[Decision] = field(default_factory=list)
     kept: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # columns that are no identifier
     in_text: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # file, table, column, kind

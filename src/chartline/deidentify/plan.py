@@ -14,7 +14,7 @@ from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.model import Action, Decision, Options
 
 _ACTIONS = {Kind.HOSPITAL: Action.PSEUDONYM, Kind.NATIONAL: Action.PSEUDONYM}
-_MARKED = "marked as an identifier in the REDCap data dictionary"
+_MARKED = "marked as an identifier in the REDCap project"
 _FIELD, _IDENTIFIER, _TYPE = "variable field name", "identifier", "text validation type or show slider number"
 _VAGUE_LABELS = ("patient", "names")
 _LINKS = (Kind.SUBJECT, Kind.HOSPITAL, Kind.NATIONAL)
@@ -35,14 +35,14 @@ def marked_fields(grids: Iterable[Grid]) -> dict[str, str]:
     return out
 
 
-def plan_grids(grids: Iterable[Grid], options: Options) -> dict[tuple[str, str], Decisions]:
+def plan_grids(grids: Iterable[Grid], options: Options, marked: Mapping[str, str]) -> dict[tuple[str, str], Decisions]:
     """Return, by file and table, the decision of each column that is an identifier, or of which the centre declared
-    something.
+    something. `marked` are the fields that a project marks as identifiers, with their validation types.
 
     Columns of patient numbers that have one heading are one thing in the whole folder: kept or replaced together.
     """
     every = [(grid, grid.sample()) for grid in grids]
-    marked = marked_fields(grid for grid, _ in every)
+    marked = {**marked, **marked_fields(grid for grid, _ in every)}
     numbers: dict[str, list[str]] = {}
     for grid, sample in every:
         for heading, values in zip(grid.headings, sample, strict=True):
@@ -56,6 +56,11 @@ def _plan(
     out: Decisions = {}
     for i, (heading, values) in enumerate(zip(grid.headings, sample, strict=True)):
         found = _found(heading, values, marked)
+        if found is None or found.kind not in _LINKS:
+            if i == grid.subject:
+                found = Identifier(Kind.SUBJECT, "the file tells by it whose a row is", 1.0)
+            elif options.names_subject(grid.table, heading):
+                found = Identifier(Kind.SUBJECT, "the mapping tells by it whose a row is", 1.0)
         declared = options.declared(grid.table, heading)
         if found is None and declared is None:
             continue
@@ -85,7 +90,9 @@ def labelled(grid: Grid, row: Row, c: int) -> Decision | None:
     """Return what is done with a cell whose left neighbour says that it is an identifier: "Mobile | 98765 43210", as in
     forms that have their headings in a column, and in tables of names and values."""
     label = row[c - 1] if c else None
-    kind = heading_kind(label) if isinstance(label, str) else None
+    # A value that begins and ends with a digit is no heading; most cells of a large file are such.
+    value = not isinstance(label, str) or (label[:1].isdigit() and label[-1:].isdigit())
+    kind = None if value else heading_kind(str(label))
     if kind in (None, Kind.SUBJECT) or heading_words(str(label)) in _VAGUE_LABELS:
         return None
     return Decision(grid.file, grid.table, str(label), kind, _ACTIONS.get(kind, Action.DROP), "the cell before says so")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from chartline.core.sentences import counted, joined
-from chartline.deidentify.model import Action, Done
+from chartline.deidentify.model import Action, Decision, Done, Remaining
 from chartline.report.document import Block, Cell, Document, Heading, KeyNumbers, Paragraph, Table
 
 _LEFT = (
@@ -58,23 +58,50 @@ def build_document(done: Done, version: str, made: str) -> Document:
 
 def report_lines(done: Done) -> Iterator[str]:
     """Yield the report as lines of text."""
-    copied = sum(w == "copied" for w in done.files.values())
+    copied = len(done.copies)
     yield f"{counted(copied, 'file')} copied, {len(done.files) - copied} not"
     for file, what in sorted(done.files.items()):
         if what != "copied":
             yield f"  {file}: {what}"
-    for d in done.decisions:
-        if d.action is not Action.KEEP or d.reason:
-            what = f"{d.action}: {counted(d.cells, 'cell')}" if d.action is not Action.KEEP else str(d.action)
-            yield f"  {d.file}{_of(d.table, d.file)} {d.column}: {what} ({d.reason})"
+    yield from _decided(done)
     for (file, table, column, kind), n in sorted(done.in_text.items()):
         yield f"  {file}{_of(table, file)} {column}: {counted(n, kind)} removed from text"
     yield _dates(done)
     if done.remaining:
         yield "May remain, to be looked at:"
     for r in done.remaining.values():
-        yield f"  {r.file}{_of(r.table, r.file)} {r.column}: {r.looks}, {counted(r.cells, 'cell')} ({joined(r.places)})"
+        first = joined(_places(r))
+        yield f"  {r.file}{_of(r.table, r.file)} {r.column}: {r.looks}, {counted(r.cells, 'cell')} ({first})"
     yield from done.notes
+
+
+def _decided(done: Done) -> Iterator[str]:
+    """A line for each column that was changed; what was kept is said once, with the number of its tables."""
+    for d in _changed(done):
+        yield f"  {d.file}{_of(d.table, d.file)} {d.column}: {d.action}: {counted(d.cells, 'cell')} ({d.reason})"
+    for (column, _, reason), tables in _unchanged(done).items():
+        more = f" and {counted(len(tables) - 1, 'other table')}" if len(tables) > 1 else ""
+        yield f"  {column} in {tables[0]}{more}: {Action.KEEP} ({reason})"
+
+
+def _changed(done: Done) -> Iterator[Decision]:
+    return (d for d in done.decisions if d.action is not Action.KEEP)
+
+
+def _unchanged(done: Done) -> dict[tuple[str, str, str], list[str]]:
+    """The tables in which a column was kept, by column, kind and reason."""
+    out: dict[tuple[str, str, str], list[str]] = {}
+    for d in done.decisions:
+        if d.action is Action.KEEP and d.reason:
+            tables = out.setdefault((d.column, str(d.kind or ""), d.reason), [])
+            table = f"{d.file}{_of(d.table, d.file)}"
+            tables += [] if table in tables else [table]
+    return out
+
+
+def _places(r: Remaining) -> list[str]:
+    """The first places without their column, which stands beside them."""
+    return [place.partition("!")[0] for place in r.places]
 
 
 def _of(table: str, file: str) -> str:
@@ -94,7 +121,7 @@ def _remaining(done: Done) -> list[Block]:
     if not done.remaining:
         return [Paragraph("No text looks as if it still held an identifier. That is no proof that none does.")]
     rows = [
-        (f"{r.file}{_of(r.table, r.file)}", r.column, r.looks, str(r.cells), "; ".join(r.places))
+        (f"{r.file}{_of(r.table, r.file)}", r.column, r.looks, str(r.cells), ", ".join(_places(r)))
         for r in done.remaining.values()
     ]
     header = ("Table", "Column", "Looks", "Cells", "First places")
@@ -104,8 +131,10 @@ def _remaining(done: Done) -> list[Block]:
 def _decisions(done: Done) -> list[Block]:
     rows = [
         (f"{d.file}{_of(d.table, d.file)}", d.column, str(d.kind or ""), str(d.action), str(d.cells), d.reason)
-        for d in done.decisions
+        for d in _changed(done)
     ]
+    for (column, kind, reason), tables in _unchanged(done).items():
+        rows.append(("; ".join(tables), column, kind, str(Action.KEEP), "", reason))
     if not rows:
         return [Paragraph("No column was recognised as a direct identifier.")]
     header = ("Table", "Column", "Kind", "What was done", "Cells", "Why")
@@ -133,7 +162,8 @@ def _dates(done: Done) -> str:
     verb = "was" if done.shifted == 1 else "were"
     said = [
         f"{counted(done.shifted, 'date')} {verb} shifted by up to {done.options.shift_days} days, each patient's by "
-        f"the same number of days, so that intervals stay; text dates were read as {done.options.order}."
+        f"the same number of days, so that intervals stay; dates as text were read "
+        + ("as the mapping says." if done.options.orders else f"as {done.options.order}.")
     ]
     if done.partial:
         said.append(

@@ -1,97 +1,134 @@
 """One folder of charts, de-identified into another: recognise everything first, then write each file anew.
 
 Two passes: what identifies anybody anywhere in the folder must be known before the first file is written. Files that
-cannot be written anew (documents, pictures, old spreadsheets) are not copied, and that is said. No input is changed.
+hold no tables (documents, pictures) are not copied, and that is said. No input is changed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from chartline.core.identifiers import heading_words
 from chartline.core.sentences import counted
-from chartline.deidentify.columns import Columns
+from chartline.deidentify.columns import Columns, Database
 from chartline.deidentify.delimited import Delimited
+from chartline.deidentify.doubts import check_dates
 from chartline.deidentify.fhir import Fhir, FhirScrubber
 from chartline.deidentify.grid import Grid, Row, as_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Decision, Done, Options
+from chartline.deidentify.odm import Odm
 from chartline.deidentify.plan import Decisions, labelled, patient_columns, plan_grids, plan_known
 from chartline.deidentify.scrub import Scrubber
 from chartline.deidentify.workbook import Workbook
 from chartline.errors import SourceError
-from chartline.sources.folder import SourceFile, seems
+from chartline.sources.fhir_json import LINES
+from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.workbook import ENDINGS as _BOOKS
+from chartline.sources.workbook import SPREADSHEETS
 
 _BIRTH = ("year of birth", "month of birth", "day of birth")  # OMOP has a date of birth in three columns
 _HEAD = 4096
 _ABOVE = "(above the table)"
 _PLAIN = (".txt", ".md")
-Gridded = Workbook | Delimited | Columns
+_COPIED = "spreadsheets, csv, REDCap's ODM, FHIR in JSON, Parquet and DuckDB"
+Gridded = Workbook | Delimited | Columns | Database | Odm
+_OPENED: dict[str, Callable[[SourceFile], Gridded]] = {".parquet": Columns, ".csv": Delimited, ".tsv": Delimited}
 
 
 class Folder:
     """The files of a centre, opened, and the decisions about them."""
 
     def __init__(self, folder: Path, key: Key, options: Options) -> None:
-        if not folder.is_dir():
-            raise SourceError("The centre's folder is not there", where=str(folder), expected="a folder")
+        centre = CentreFolder(folder)
         self.done = Done(options, key.fingerprint)
         self.scrubber = Scrubber(key, options, self.done)
         self._options = options
         self._tables: dict[str, Gridded] = {}
         self._resources: dict[str, Fhir] = {}
         self._labels: dict[tuple[str, str, str], Decision] = {}
-        for file in _files(folder):
-            self._open(file, file.relative_to(folder).as_posix())
+        self._names = {file.name for file in centre.all_files()}
+        for file in centre.all_files():
+            self._open(file)
+        for name, what in centre.no_files().items():
+            self._not_copied(name, what)
         self._decide(key)
 
-    def _open(self, file: Path, name: str) -> None:
-        with file.open("rb") as f:
-            start = f.read(_HEAD)
-        ending = file.suffix.lower()
-        if ending == ".parquet":
-            self._tables[name] = Columns(name, file)
-        elif ending in (".json", ".ndjson"):
-            resources = Fhir(name, file.read_bytes())
+    def _open(self, file: SourceFile) -> None:
+        """Open a file as what it is. Raises SourceError where it should be a table and cannot be read as one."""
+        name, ending = file.name, Path(file.name).suffix.lower()
+        if not file.stamp[0]:
+            self._not_copied(name, "it is empty (0 bytes)")
+        elif ending in LINES or ending == ".json":
+            resources = Fhir(file)
             if resources.is_fhir:
                 self._resources[name] = resources
             else:
                 self._not_copied(name, "it holds no FHIR resources")
-        elif ending in (".csv", ".tsv"):
-            self._tables[name] = Delimited(name, file)
-        elif ending in (".xlsx", ".xlsm") and seems(file.read_bytes()) == "an Excel workbook":
-            book = Workbook(SourceFile(name, file))
-            self._tables[name] = book
-            if book.comments:
-                self.done.notes.append(f"{name}: {counted(book.comments, 'comment')} left out.")
-            if ending == ".xlsm":
-                self.done.notes.append(f"{name}: macros were left out.")
+        elif ending in _BOOKS and (looks := seems(file.read())) in SPREADSHEETS:
+            self._open_book(file, ending, looks)
+        elif ending in _OPENED:
+            self._tables[name] = _OPENED[ending](file)
+        elif (looks := seems(file.read(_HEAD))) == "a DuckDB database":
+            self._tables[name] = Database(file)
+        elif looks == "an XML document" and b"<ODM" in file.read(_HEAD):
+            self._tables[name] = Odm(file)
         else:
-            looks = "empty" if not start else seems(start) if file.suffix not in _PLAIN else "plain text"
-            self._not_copied(name, f"{looks}, which cannot be written anew; tables are read from xlsx, csv and Parquet")
+            looks = "plain text" if ending in _PLAIN else looks
+            self._not_copied(name, f"{looks}; only files of data are copied: {_COPIED}")
+
+    def _open_book(self, file: SourceFile, ending: str, looks: str) -> None:
+        book = Workbook(file)
+        self._tables[file.name] = book
+        if looks != SPREADSHEETS[0]:
+            self.done.copies[file.name] = copy = self._free_name(file.name)
+            self.done.notes.append(
+                f"{file.name} is {looks}, which cannot be written: its copy is {copy}, with every sheet, "
+                "cell, date and merged range in its place. Write this name in `sources: path` of the mapping; nothing "
+                "else of it changes. Hidden rows and columns are shown, and a cell that shows an error is blank."
+            )
+        if book.comments:
+            self.done.notes.append(f"{file.name}: {counted(book.comments, 'comment')} left out.")
+        if ending == ".xlsm":
+            self.done.notes.append(f"{file.name}: macros were left out.")
+
+    def _free_name(self, name: str) -> str:
+        """The name of the copy of a spreadsheet that becomes another kind: no other file of the folder has it."""
+        for copy in (str(PurePosixPath(name).with_suffix(".xlsx")), f"{name}.xlsx"):
+            if copy not in self._names:
+                self._names.add(copy)
+                return copy
+        raise SourceError(f"The copy of {name} would have the name of another file", do="rename one of them")
 
     def _not_copied(self, name: str, why: str) -> None:
         self.done.files[name] = f"not copied: {why}"
 
     def _decide(self, key: Key) -> None:
         grids = [g for table in self._tables.values() for g in table.grids]
-        self._decisions = plan_grids(grids, self._options)
+        projects = [table for table in self._tables.values() if isinstance(table, Odm)]
+        marked = {field: type_ for odm in projects for field, type_ in odm.marked.items()}
+        self._decisions = plan_grids(grids, self._options, marked)
         for grid in grids:
             self._know(grid, self._decisions[grid.file, grid.table])
         for grid in grids:
             plan_known(grid, self._decisions[grid.file, grid.table], self._options, self.scrubber.knows)
+        if self._options.shift_days:
+            check_dates(grids, self._decisions, self._options)
         self._fhir = FhirScrubber(self.scrubber, key, self._options, self.done, list(self._resources.values()))
         for name in (*self._tables, *self._resources):
             self.scrubber.check_name(name, f"the file {name}")
         for grid in grids:
             if grid.table != Path(grid.file).stem:
-                self.scrubber.check_name(grid.table, "a sheet")
+                self.scrubber.check_name(grid.table, f"a sheet or table of {grid.file}")
         for grid in grids:
             named = [h for i, h in enumerate(grid.headings) if h and i not in self._decisions[grid.file, grid.table]]
             self.done.kept[grid.file, grid.table] = named
         self.done.decisions[:0] = [d for of in self._decisions.values() for d in of.values()]
+        for odm in projects:
+            self.done.decisions += odm.decisions
 
     def _know(self, grid: Grid, decisions: Decisions) -> None:
         """Read a grid for what it knows of people."""
@@ -109,17 +146,27 @@ class Folder:
             self.scrubber.link(as_text(row[i]) for i in linking if i < len(row))
 
     def write(self, out: Path) -> None:
-        """Write the copies below `out`, in the same folders and under the same names."""
+        """Write the copies below `out`, in the same folders and, where that can be, under the same names."""
         for name, table in self._tables.items():
-            to = out / name
-            to.parent.mkdir(parents=True, exist_ok=True)
-            table.write(to, self._row)
-            self.done.files[name] = "copied"
+            to = self._place(out, name)
+            if isinstance(table, Odm):
+                table.write(to, self._row, partial(self._text, name))
+            else:
+                table.write(to, self._row)
         for name, resources in self._resources.items():
-            to = out / name
-            to.parent.mkdir(parents=True, exist_ok=True)
-            resources.write(to, self._fhir.resource(name))
-            self.done.files[name] = "copied"
+            resources.write(self._place(out, name), self._fhir.resource(name))
+
+    def _place(self, out: Path, name: str) -> Path:
+        """Where the copy of a file goes; note that it was made."""
+        copy = self.done.copies.setdefault(name, name)
+        self.done.files[name] = "copied" if copy == name else f"copied as {copy}"
+        to = out / copy
+        to.parent.mkdir(parents=True, exist_ok=True)
+        return to
+
+    def _text(self, file: str, text: str) -> str:
+        """Return a text of a file that is no cell as it may leave."""
+        return self.scrubber.text(text, (file, "", "", ""), told=False)
 
     def _row(self, grid: Grid, r: int, row: Row) -> Row:
         """Return one row as it may leave. The headings and what stands above them are searched like free text."""
@@ -167,13 +214,6 @@ class Folder:
         for i, part in zip(at, (moved.year, moved.month, moved.day), strict=True):
             cells[i] = str(part) if isinstance(row[i], str) else part
         return cells
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not path.is_symlink() and not hidden:
-            yield path
 
 
 def _patient(row: Row, columns: list[int]) -> str | None:

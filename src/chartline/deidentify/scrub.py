@@ -19,6 +19,7 @@ from chartline.deidentify.grid import Cell, as_text
 from chartline.deidentify.key import Key
 from chartline.deidentify.model import Action, Decision, Done, Options
 from chartline.errors import StudyError
+from chartline.mapping.model import DateOrder as Order
 
 _NUMBER, _NAME = 5, 4  # shortest digits and letters that are searched for
 _WORD = re.compile(r"[^\W_]+(?:[-/][^\W_]+)*")
@@ -27,6 +28,8 @@ _TITLE = frozenset({"mr", "mrs", "ms", "miss", "shri", "smt", "sri", "dr", "prof
 _MONTH_ALONE = re.compile(r"\d{4}-\d{2}|\d{1,2}[-/]\d{4}|[A-Za-z]+\.?[-/. ,]+\d{4}|\d{4}[-/]\d{1,2}")
 _MOSTLY = 0.8  # of a column's values are known, so that it is taken for the same
 _KEPT = 100_000  # texts
+_NOT_SHIFTED = "a date that was not shifted"
+_NOBODYS = f"{_NOT_SHIFTED}: no column of the table names patients"
 _GROUPS = (4, 3, 2, 1)  # words of an identifier, the longest first
 Where = tuple[str, str, str, str]  # file, table, column, place
 
@@ -103,26 +106,27 @@ class Scrubber:
         if decision is not None and decision.action is not Action.KEEP and not _total(cell, decision):
             return self._decided(cell, decision)
         if isinstance(cell, dt.datetime | dt.date):
-            return self._day(cell, patient, self._options.is_swapped(where[1], where[2]))
+            return self._day(cell, patient, where)
         if not isinstance(cell, str) or cell.strip().isdigit():
             self._number(cell, where)
             return cell
         if self._options.shift_days and patient is not None:
-            shifted = self._date(cell, patient)
+            shifted = self._date(cell, patient, self._options.order_in(where[1], where[2]))
             if shifted is not None:
                 return shifted
-        return self.text(cell, where)
+        return self.text(cell, where, nobodys=patient is None)
 
-    def text(self, text: str, where: Where, told: bool = True) -> str:
+    def text(self, text: str, where: Where, told: bool = True, nobodys: bool = False) -> str:
         """Return a free text (or any other) without the identifiers that are known or have their shape.
 
-        `told` is whether what looks like another one is reported: of headings and coded texts it is not.
+        `told` is whether what looks like another one is reported: of headings and coded texts it is not. `nobodys` is
+        whether the table names no patients, so that no date of it could be shifted.
         """
         out, kinds, looks = self._scrubbed(text)
         for kind in kinds:
             self._done.in_text[(*where[:3], kind)] += 1
         for look in looks if told else ():
-            self._done.remains(*where[:3], look, where[3])
+            self._done.remains(*where[:3], _NOBODYS if nobodys and look == _NOT_SHIFTED else look, where[3])
         return out
 
     def _read(self, text: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -141,7 +145,7 @@ class Scrubber:
         own = _PART.sub(lambda m: "" if m[0] in self._pseudonyms else m[0], out)
         looks = tuple(like_identifiers(own)) if " " in out.strip() else ()
         if self._options.shift_days and holds_date(out):
-            looks = (*looks, "a date that was not shifted")
+            looks = (*looks, _NOT_SHIFTED)
         return out, tuple(kinds), looks
 
     def code(self, text: str) -> str:
@@ -190,22 +194,25 @@ class Scrubber:
 
     def _number(self, cell: Cell, where: Where) -> None:
         """A number that equals an identifier is not changed, for it may be a finding; it is told."""
-        if _words(as_text(cell)) in self._numbers:
+        if self._numbers and _words(as_text(cell)) in self._numbers:
             self._done.remains(*where[:3], "equals a hospital number", where[3])
 
-    def _day(self, day: dt.date, patient: str | None, swapped: bool) -> Cell:
-        if not self._options.shift_days or patient is None:
+    def _day(self, day: dt.date, patient: str | None, where: Where) -> Cell:
+        if not self._options.shift_days:
+            return day
+        if patient is None:
+            self._done.remains(*where[:3], _NOBODYS, where[3])
             return day
         if not patient:
             self._done.undated += 1
             return None
         self._done.shifted += 1
-        return shift_day(day, self.shift_of(patient), swapped)
+        return shift_day(day, self.shift_of(patient), self._options.is_swapped(where[1], where[2]))
 
-    def _date(self, text: str, patient: str) -> str | None:
+    def _date(self, text: str, patient: str, order: Order) -> str | None:
         """A date as text, shifted; "" where the row names no patient; None where the text is no date."""
         days = self.shift_of(patient) if patient else 1
-        shifted = shift_text(text, days, self._options.order)
+        shifted = shift_text(text, days, order)
         if shifted is None:
             return None
         if not patient:

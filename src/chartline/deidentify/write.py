@@ -53,8 +53,8 @@ def _report(done: Done, folder: Path, staging: Path) -> None:
 def _record(done: Done, folder: Path, staging: Path, now: str) -> dict[str, Any]:
     """Which file became which, by digest; the decisions; nothing of a chart."""
     files = {
-        name: {"what": what, "before": digest_file(folder / name),
-               "after": digest_file(staging / FILES / name) if what == "copied" else None}
+        name: {"what": what, "before": digest_file(folder / name) if (folder / name).is_file() else None,
+               "after": digest_file(staging / FILES / copy) if (copy := done.copies.get(name)) else None}
         for name, what in sorted(done.files.items())
     }  # fmt: skip
     return {

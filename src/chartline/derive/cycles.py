@@ -21,9 +21,9 @@ from collections.abc import Callable
 
 import polars as pl
 
+from chartline.core.compare import exactly
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, number_text, reason
-from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.schedule_rules import Limit, Plan, ScheduleRules, load_schedule
 from chartline.protocol.treatment import Treatment

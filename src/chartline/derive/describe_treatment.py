@@ -52,7 +52,7 @@ def _prior(prior: PriorTherapy) -> list[str]:
     return [
         "The salvage number is the number of lines of therapy before day 0. The disease is primary refractory where "
         f"none of them brought a remission ({', '.join(prior.remission)}), else relapsed; a first remission of less "
-        f"than {prior.short_remission_months:g} months is short." + (f" {agents}." if agents else "")
+        f"than {prior.short_remission_months:g} months is short." + (f" {agents}." if agents else "") + _rebuilt(prior)
     ]
 
 
@@ -76,3 +76,15 @@ def _transplant(t: Transplant, protocol: Protocol) -> list[str]:
             "has a word that the protocol does not know, their number is not known."
         )
     return out
+
+
+def _rebuilt(prior: PriorTherapy) -> str:
+    """Say by which rule lines were rebuilt, where nobody recorded them."""
+    if prior.rebuild is None:
+        return ""
+    rule = prior.rebuild
+    return (
+        f" Lines of therapy were not recorded; they were rebuilt from single exposures: drugs begun within "
+        f"{rule.combine_days} days of the first are one regimen, and a line ends with a further drug begun later than "
+        f"that or with a pause of more than {rule.gap_days} days."
+    )

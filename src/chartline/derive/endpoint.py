@@ -23,9 +23,11 @@ from chartline.protocol.model import Protocol
 from chartline.protocol.place import Place
 
 _FIELDS = (
-    *("label", "population", "origin", "events", "censor_at", "last", "partial_dates"),
+    *("label", "population", "origin", "events", "censor_at", "last", "enter_at", "partial_dates"),
     *("assessed_every_days", "missed_assessments"),
 )
+# Kinds whose statistics know that a subject may come under observation late.
+_LATE_ENTRY = ("survival", "cumulative_incidence", "compare_survival", "cox")
 FOUND: tuple[str, ...] = (Milestone.FIRST_RESPONSE, Milestone.RELAPSE)  # what only an assessment finds
 
 
@@ -35,7 +37,8 @@ class Endpoint:
 
     `events` are in order of precedence on the same day. `censor_at` are intercurrent events that censor before an
     event (hypothetical strategy); none is the treatment policy, one among `events` the composite strategy. `last` is
-    where a subject without an event is censored. `population` is an analysis set of the protocol; None is everyone with
+    where a subject without an event is censored; `enter_at` is when it comes under observation, if after the origin
+    (left truncation). `population` is an analysis set of the protocol; None is everyone with
     the origin. `missed_assessments` says what an event means that was found after two or more assessments were missed,
     where one was due every `assessed_every_days`. `topics` are what an open query must be about to withhold a subject.
     """
@@ -45,6 +48,7 @@ class Endpoint:
     events: tuple[str, ...]
     last: str = Milestone.LAST_ALIVE
     censor_at: tuple[str, ...] = ()
+    enter_at: str | None = None
     population: str | None = None
     partial_dates: PartialPolicy = PartialPolicy.MID
     assessed_every_days: int | None = None
@@ -53,7 +57,8 @@ class Endpoint:
 
     @property
     def milestones(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.origin, *self.events, *self.censor_at, self.last)))
+        entry = () if self.enter_at is None else (self.enter_at,)
+        return tuple(dict.fromkeys((self.origin, *self.events, *self.censor_at, self.last, *entry)))
 
     def strategy(self, milestone: str) -> str:
         """Return how an event on the way is handled, in the words of ICH E9(R1)."""
@@ -104,6 +109,14 @@ def check_events(analysis: Any, protocol: Protocol, place: Place) -> None:
                 expected=f"a milestone other than {', '.join(map(str, (*of.events, *of.censor_at)))}",
                 do="name another milestone, or another endpoint",
             )
+    late = analysis.kind in _LATE_ENTRY and not getattr(analysis, "time_dependent", None)
+    if of.enter_at is not None and not late:
+        raise ProtocolError(
+            f"Patients enter {endpoint} late, which this analysis does not take",
+            where=str(place.at("endpoint")),
+            expected=f"a kind among {', '.join(_LATE_ENTRY)}, without `time_dependent`",
+            do="change the kind, or declare a further endpoint without `enter_at`",
+        )
     if of.missed_assessments == "interval" and analysis.kind != "interval_censored":
         raise ProtocolError(
             f"{endpoint} has events that are only known to lie between two days",
@@ -131,7 +144,7 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
     if declared.use is not None:
         module = _shipped(declared.use, where)
         endpoint: Endpoint = replace(module.ENDPOINT, **over)
-        return _sound(endpoint, protocol, where, getattr(module, "MILESTONES", {}))
+        return _sound(_named(endpoint, declared), protocol, where, getattr(module, "MILESTONES", {}))
     missing = [name for name in ("label", "origin", "events") if name not in over]
     if missing:
         raise ProtocolError(
@@ -140,12 +153,19 @@ def resolve_endpoint(declared: Declared, protocol: Protocol, place: Place | None
             expected=f"`use` with one of {', '.join(shipped_endpoints())}, or these fields",
             do="add what is missing",
         )
-    return _sound(Endpoint(**over), protocol, where, {})
+    return _sound(_named(Endpoint(**over), declared), protocol, where, {})
+
+
+def _named(endpoint: Endpoint, declared: Declared) -> Endpoint:
+    """Call a proxy a proxy, wherever its label stands."""
+    if declared.proxy_for is None:
+        return endpoint
+    return replace(endpoint, label=f"{endpoint.label} (proxy for {declared.proxy_for})")
 
 
 def _sound(endpoint: Endpoint, protocol: Protocol, where: Place, needs: Mapping[str, str]) -> Endpoint:
     """Refuse birth as an end, milestones that nobody declared, and missed assessments without a schedule."""
-    if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last):
+    if Milestone.BIRTH in (*endpoint.events, *endpoint.censor_at, endpoint.last, endpoint.enter_at):
         raise ProtocolError(
             "Birth cannot end a time",
             where=str(where),

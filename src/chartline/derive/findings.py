@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from chartline.derive.compare import holds, limits_text, value_text
+from chartline.core.compare import holds, limits_text, value_text
 from chartline.derive.response_rules import (
     AnyOf,
     Change,

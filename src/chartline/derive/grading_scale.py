@@ -27,8 +27,8 @@ from typing import Literal
 
 import polars as pl
 
+from chartline.core.compare import SIGNIFICANT, exactly, holds
 from chartline.core.plans import run
-from chartline.derive.compare import SIGNIFICANT, exactly, holds
 from chartline.derive.rule_set import RuleSet, available_rule_sets, load_rule_set
 from chartline.mapping.units import factor, normal
 from chartline.mapping.words import tests

@@ -20,6 +20,8 @@ _SHIPPED: dict[str, frozenset[Topic]] = {
         Milestone.DEATH: Topic.DEATH,
         Milestone.LAST_ALIVE: Topic.FOLLOW_UP,
         Milestone.LAST_ASSESSED: Topic.RESPONSE,
+        Milestone.OBSERVED_FROM: Topic.FOLLOW_UP,
+        Milestone.OBSERVED_UNTIL: Topic.FOLLOW_UP,
     }.items()
 }
 _OF_DOMAIN: dict[str, frozenset[Topic]] = {

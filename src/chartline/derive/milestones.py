@@ -44,6 +44,8 @@ SOURCES: dict[Milestone, tuple[str, str]] = {
     Milestone.DEATH: ("SS", "DTHDTC"),
     Milestone.LAST_ALIVE: ("SS", "LKADTC"),
     Milestone.LAST_ASSESSED: ("RS", "RSDTC"),
+    Milestone.OBSERVED_FROM: ("SS", "OBSSTDTC"),
+    Milestone.OBSERVED_UNTIL: ("SS", "OBSENDTC"),
 }
 WORDS: dict[Milestone, str] = {
     Milestone.BIRTH: "birth",
@@ -56,11 +58,13 @@ WORDS: dict[Milestone, str] = {
     Milestone.DEATH: "death",
     Milestone.LAST_ALIVE: "last known alive",
     Milestone.LAST_ASSESSED: "last assessed",
+    Milestone.OBSERVED_FROM: "start of observation",
+    Milestone.OBSERVED_UNTIL: "end of observation",
 }
 # Milestones whose day is never imputed, or (birth) not kept within anything.
 _COMPLETE = (
     *(Milestone.BIRTH, Milestone.FIRST_DOSE, Milestone.LAST_DOSE, Milestone.FIRST_RESPONSE),
-    Milestone.LAST_ASSESSED,
+    *(Milestone.LAST_ASSESSED, Milestone.OBSERVED_FROM, Milestone.OBSERVED_UNTIL),
 )
 
 
@@ -73,7 +77,7 @@ def milestone_words(protocol: Protocol) -> dict[str, str]:
 def derive_milestones(data: ClinicalData, subjects: pl.DataFrame, protocol: Protocol) -> pl.DataFrame:
     """Return the milestones, one row a subject (columns above, besides KEY)."""
     plan = subjects.lazy().select(KEY).join(_doses(data, protocol), on=KEY, how="left", maintain_order="left")
-    for known in (_statements(data), _birth(data), _last_assessed(data, protocol)):
+    for known in (_statements(data), _birth(data), _last_assessed(data, protocol), _observed(data, protocol)):
         plan = plan.join(known, on=KEY, how="left", maintain_order="left")
     frame = run(plan)
     plan = frame.lazy()
@@ -191,6 +195,22 @@ def _last_assessed(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
         pl.when(seen).then(pl.lit("RSDTC")).otherwise(pl.lit(variable)).alias(f"{m}_VAR"),
         pl.lit(True).alias(f"{m}_KNOWN"),
     )
+
+
+def _observed(data: ClinicalData, protocol: Protocol) -> pl.LazyFrame:
+    """The observation period that holds day 0; where none does, the first one after it.
+
+    A period without an end goes on. What lies before day 0 and is over says nothing of the time after it.
+    """
+    treated = index_days(data, protocol.index_rows).lazy().select(*KEY, "TRTSDT")
+    periods = data["SS"].lazy().filter(pl.col("OBSSTDTC").is_not_null()).select(*KEY, "SEQ", "OBSSTDTC", "OBSENDTC")
+    open_ = pl.col("OBSENDTC").is_null() | (last_day("OBSENDTC") >= pl.col("TRTSDT"))
+    first = periods.join(treated, on=KEY).filter(open_).sort(first_day("OBSSTDTC"), "SEQ")
+    columns = []
+    for m, variable in ((Milestone.OBSERVED_FROM, "OBSSTDTC"), (Milestone.OBSERVED_UNTIL, "OBSENDTC")):
+        columns += [pl.col(variable).first().alias(f"{m}_DTC"), pl.col("SEQ").first().alias(f"{m}_SEQ")]
+        columns += [pl.col(variable).first().is_not_null().alias(f"{m}_KNOWN")]
+    return first.group_by(KEY).agg(columns)
 
 
 def _statements(data: ClinicalData) -> pl.LazyFrame:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.compare import holds, value_text
 from chartline.core.plans import run
 from chartline.core.reasons import number_text
-from chartline.derive.compare import holds, value_text
 from chartline.derive.milestones import KEY
 from chartline.derive.mrd_rules import Detection, Level, MrdRules, Requirement, Sensitivity
 from chartline.protocol.names import in_sentence

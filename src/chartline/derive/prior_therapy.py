@@ -22,13 +22,15 @@ from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, number_text, reason
 from chartline.core.words import names_any
+from chartline.derive.lines import rebuild_lines
 from chartline.derive.milestones import KEY
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
-from chartline.protocol.treatment import PriorTherapy, Transplant
+from chartline.protocol.treatment import LineRule, PriorTherapy, Transplant
 from chartline.protocol.treatment_names import REFRACTORY, RELAPSED, first_remission_groups
 
 _CELL = ["SRCDOM", "SRCSEQ", "SRCVAR"]
+_EXPOSURE = {"CM": ("CMTRT", "CMSTDTC", "CMENDTC"), "EX": ("EXTRT", "EXSTDTC", None)}  # drug, first and last day
 _LINE = {"MH": ("MHTERM", "MHSTDTC"), "CM": ("CMTRT", "CMSTDTC")}  # domain -> what it names the line, and its start
 
 
@@ -49,8 +51,14 @@ def derive_prior_therapy(
         .filter(pl.col("TRTSDT").is_not_null())
         .select(*KEY, "TRTSDT", months.cast(pl.Float64).alias("MONTHS"))
     )
-    lines = run(_lines(data, treated, prior))
+    plan, undated = (
+        _rebuilt(data, treated, prior, prior.rebuild) if prior.rebuild else (_lines(data, treated, prior), None)
+    )
+    lines = run(plan)
     rows = treated.join(_per_subject(lines.lazy(), prior), on=KEY, how="left", maintain_order="left")
+    if undated is not None:
+        rows = rows.join(undated, on=KEY, how="left", maintain_order="left")
+        rows = rows.with_columns(pl.coalesce("LISTED", "UNDATED").alias("LISTED")).drop("UNDATED")
     if protocol.transplant is not None:
         rows = rows.join(_transplanted(data, treated, protocol.transplant), on=KEY, how="left", maintain_order="left")
         rows = rows.with_columns(pl.col("PRHSCTFL").fill_null("N"))
@@ -98,6 +106,40 @@ def _lines(data: ClinicalData, treated: pl.LazyFrame, prior: PriorTherapy) -> pl
             first_day(start).alias("START"),
         )
         .sort(*KEY, "NUMBER", "START", "SEQ", nulls_last=True)
+    )
+
+
+def _rebuilt(
+    data: ClinicalData, treated: pl.LazyFrame, prior: PriorTherapy, rule: LineRule
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The lines rebuilt from exposures that began before day 0, as `_lines` gives them; and whose cannot be told,
+    because an exposure has no date: UNDATED, in words."""
+    domain = prior.lines.source
+    if domain not in _EXPOSURE:
+        raise ProtocolError(
+            f"Rows of {domain} are no exposures that lines can be rebuilt from",
+            where="prior_therapy.lines.from",
+            expected=" or ".join(_EXPOSURE),
+            do="name the domain that holds the exposures, or take out `rebuild`",
+        )
+    drug, start, end = _EXPOSURE[domain]
+    rows = data[domain].lazy().filter(parse_condition(prior.lines.where).expr(dict(data[domain].schema)))
+    last = last_day(end) if end else pl.lit(None, pl.Date)
+    exposures = run(
+        rows.join(treated.select(*KEY, "TRTSDT"), on=KEY, maintain_order="left")
+        .filter((first_day(start) < pl.col("TRTSDT")).fill_null(True))
+        .select(*KEY, "SEQ", pl.col(drug).alias("DRUG"), first_day(start).alias("START"), last.alias("END"))
+    )
+    dated = pl.col("START").is_not_null() & pl.col("DRUG").is_not_null()
+    open_ = exposures.filter(~dated).select(KEY).unique()
+    because = pl.lit("an earlier exposure without date or drug, so lines cannot be told apart").alias("UNDATED")
+    lines = rebuild_lines(exposures.join(open_, on=KEY, how="anti", maintain_order="left"), rule)
+    unknown = [pl.lit(None, pl.String).alias("RESPONSE"), pl.lit(None, pl.Boolean).alias("REMISSION")]
+    return (
+        lines.lazy().select(
+            *KEY, "SEQ", pl.col("DRUGS").alias("NAME"), *unknown, pl.col("LINE").alias("NUMBER"), "START"
+        ),
+        open_.lazy().with_columns(because),
     )
 
 
@@ -150,7 +192,8 @@ def _reasons(
     domain = prior.lines.source
     rows = run(out.lazy().join(lines.lazy().select(*KEY, "SEQ"), on=KEY, how="left", maintain_order="left"))
     count = pl.format("{} before day 0", number_of("SALVAGE", "line"))
-    listed = pl.format("{}: {}", count, "LISTED").fill_null("no line of therapy before day 0 is recorded")
+    none = pl.lit("no line of therapy before day 0 is recorded")
+    listed = pl.coalesce(pl.format("{}: {}", count, "LISTED"), "LISTED", none)
     status = (
         pl.when(pl.col("RRSTAT") == REFRACTORY)
         .then(pl.format("no remission in {}", listed))
@@ -158,7 +201,7 @@ def _reasons(
         .then(pl.format("a remission in {}", listed))
         .otherwise(listed)
     )
-    term, start = _LINE[domain]
+    term, start = (_LINE | {"EX": ("EXTRT", "EXSTDTC")})[domain]
     response = "MHBESTRSP" if domain == "MH" else start
     sentences = {"SALVAGE": (listed, term), "RRSTAT": (status, response)}
     sentences |= {name: (listed, term) for name in prior.agents}

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.compare import value_text
 from chartline.core.condition import parse_condition
 from chartline.core.dates import PartialPolicy, first_day
 from chartline.core.kept import Keep, call
 from chartline.core.overrides import ASSESSMENT, Override, overrides_of
 from chartline.core.plans import run
-from chartline.derive.compare import value_text
 from chartline.derive.durability import held_or_not
 from chartline.derive.findings import category_of, visit_findings
 from chartline.derive.milestones import KEY, stop_day, stop_word

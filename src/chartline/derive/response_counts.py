@@ -10,10 +10,10 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.compare import holds, limits_text
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, number_text
-from chartline.derive.compare import holds, limits_text
 from chartline.derive.milestones import KEY
 from chartline.derive.response_rules import (
     CountRule,

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.core.compare import exactly
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.index import IndexRows
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, reason
-from chartline.derive.compare import exactly
 from chartline.derive.milestones import KEY
 from chartline.derive.response import Assessed
 from chartline.derive.response_rules import Landmark, ResponseRules, load_rules, responders_of

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field, model_validator
 
-from chartline.derive.compare import exactly
+from chartline.core.compare import exactly
 from chartline.derive.rule_set import Operator, Rule, RuleSet, load_rule_set
 from chartline.errors import ProtocolError
 from chartline.protocol.treatment import Treatment

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from chartline.core.clinical import statement
+from chartline.core.compare import exactly, holds
 from chartline.core.dates import first_day, last_day
 from chartline.core.reasons import number_text
-from chartline.derive.compare import exactly, holds
 from chartline.derive.milestones import KEY
 from chartline.derive.syndrome_rules import (
     Bound,

@@ -1,9 +1,10 @@
 """ADTTE: per endpoint one row, or one exclusion with its reason, for every subject of its population.
 
-    CENTRE USUBJID PARAMCD PARAM STARTDT ADT AVAL (days) CNSR (0 event; 1 censored at the end; 2, 3 ... censored at
-    the first, second ... milestone of `censor_at`) EVNTDESC CNSDTDSC CAUSE (milestone of the event) ADTF (what was
-    imputed of ADT) SEENDT (of an event that only an assessment finds: the day of the last one before it) MISSFL (Y
-    where two or more assessments were missed between the two) SRCDOM SRCVAR SRCSEQ BECAUSE
+    CENTRE USUBJID PARAMCD PARAM STARTDT ENTRYDT (where a subject comes under observation after STARTDT: left
+    truncation) ADT AVAL (days) CNSR (0 event; 1 censored at the end; 2, 3 ... censored at the first, second ...
+    milestone of `censor_at`) EVNTDESC CNSDTDSC CAUSE (milestone of the event) ADTF (what was imputed of ADT) SEENDT (of
+    an event that only an assessment finds: the day of the last one before it) MISSFL (Y where two or more assessments
+    were missed between the two) SRCDOM SRCVAR SRCSEQ BECAUSE
 
 A time is end - start in whole days; 0 stays 0. A negative time, an event that is known but undated, and a missing
 origin or last contact are exclusions, never clamped and never censored away.
@@ -30,6 +31,7 @@ _SCHEMA: dict[str, pl.DataType] = {
     "PARAMCD": pl.String(),
     "PARAM": pl.String(),
     "STARTDT": pl.Date(),
+    "ENTRYDT": pl.Date(),
     "ADT": pl.Date(),
     "AVAL": pl.Int64(),
     "CNSR": pl.Int64(),
@@ -80,7 +82,11 @@ def _plan(
     origin = pl.col(endpoint.origin)
     days = [day_of(m, endpoint.partial_dates, not_before=origin).alias(f"{m}_DAY") for m in ends]
     rows = population.join(milestones, on=KEY, how="left", maintain_order="left")
-    rows = rows.with_columns(origin.alias("STARTDT"), *days).with_columns(_end(endpoint).alias("END"))
+    entry = pl.lit(None, pl.Date) if endpoint.enter_at is None else pl.col(endpoint.enter_at)
+    entry = pl.when(entry > origin).then(entry)  # who is observed from the origin on enters there
+    rows = rows.with_columns(origin.alias("STARTDT"), entry.alias("ENTRYDT"), *days).with_columns(
+        _end(endpoint).alias("END")
+    )
     said = {"ORGWORD": words[endpoint.origin], "LASTWORD": words[endpoint.last]}
     said["NOTHING"] = " or ".join(words[m] for m in endpoint.events)
     every = endpoint.assessed_every_days
@@ -89,6 +95,9 @@ def _plan(
         pl.lit(code).alias("PARAMCD"),
         pl.lit(endpoint.label).alias("PARAM"),
         "STARTDT",
+        "ENTRYDT",
+        pl.lit(None if endpoint.enter_at is None else words[endpoint.enter_at], pl.String).alias("ENTRYWORD"),
+        _never_entered(endpoint).alias("UNENTERED"),
         "END",
         _censored(endpoint).alias("CNSR"),
         *[_pick(ends, suffix).alias(name) for name, suffix in _OF_END.items()],
@@ -146,6 +155,11 @@ def _end(endpoint: Endpoint) -> pl.Expr:
     return pl.coalesce([*ends, pl.lit(str(endpoint.last))])
 
 
+def _never_entered(endpoint: Endpoint) -> pl.Expr:
+    """Whether nobody knows when, or that, a subject came under observation, although it must for this endpoint."""
+    return pl.lit(False) if endpoint.enter_at is None else pl.col(endpoint.enter_at).is_null()
+
+
 def _pick(ends: list[str], suffix: str) -> pl.Expr:
     def of(m: str) -> pl.Expr:
         return source_of(m, suffix) if suffix in ("DOM", "VAR") else pl.col(f"{m}_{suffix}")
@@ -178,12 +192,16 @@ def _censored(endpoint: Endpoint) -> pl.Expr:
 
 def _exclusion() -> pl.Expr:
     """Why a member has no time, in words; null where it has one."""
-    day, start = pl.col("ADT").cast(pl.String), pl.col("STARTDT").cast(pl.String)
+    day, start, entry = (pl.col(name).cast(pl.String) for name in ("ADT", "STARTDT", "ENTRYDT"))
     return pl.coalesce(
         pl.when(pl.col("STARTDT").is_null()).then(pl.format("no date of {}", "ORGWORD")),
         "UNDATED",
         pl.when(pl.col("ADT").is_null()).then(pl.format("no event, and no date of {}", "LASTWORD")),
         pl.when(pl.col("AVAL") < 0).then(pl.format("{} on {} is before {} on {}", "WORD", day, "ORGWORD", start)),
+        pl.when(pl.col("UNENTERED")).then(pl.format("no date of {}", "ENTRYWORD")),
+        pl.when(pl.col("ADT") <= pl.col("ENTRYDT")).then(
+            pl.format("{} on {} is not after {} on {}: never at risk", "WORD", day, "ENTRYWORD", entry)
+        ),
     )
 
 
@@ -199,6 +217,8 @@ def _described() -> list[pl.Expr]:
 def _sentence() -> pl.Expr:
     """`Event: relapse on 2019-10-05, 25 days after first response on 2019-09-10`."""
     time = pl.format("{} after {} on {}", number_of("AVAL", "day"), "ORGWORD", pl.col("STARTDT").cast(pl.String))
+    truncated = pl.format(" (at risk from {} on {})", "ENTRYWORD", pl.col("ENTRYDT").cast(pl.String))
+    time = pl.concat_str([time, truncated.fill_null("")])
     imputed = pl.when(pl.col("ADTF").is_not_null()).then(pl.format(" (recorded as {}; the day is imputed)", "RECORDED"))
     late = pl.when(pl.col("DETECTED").is_not_null()).then(
         pl.format(

@@ -25,11 +25,11 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData
+from chartline.core.compare import holds
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.reasons import number_of, number_text, reason
 from chartline.core.words import names_any, names_only
-from chartline.derive.compare import holds
 from chartline.derive.milestones import KEY
 from chartline.derive.mrd_rules import load_mrd_rules
 from chartline.derive.mrd_samples import judged

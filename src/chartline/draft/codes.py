@@ -93,11 +93,11 @@ class Codes:
         out |= {code: test for code, test in more_loinc().items() if test in tests()}
         return out
 
-    def _canonical(self, known: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-        out: dict[tuple[str, ...], str] = {}
+    def _canonical(self, known: Mapping[str, str]) -> dict[frozenset[str], str]:
+        out: dict[frozenset[str], str] = {}
         for word, term in known.items():
             if not _SIGNS.search(word):
-                out.setdefault(self.study.words.canonical(word), term)
+                out.setdefault(frozenset(self.study.words.canonical(word)), term)
         return out
 
     def translate(
@@ -118,7 +118,7 @@ class Codes:
         count: int,
         labels: Mapping[str, str] | None,
         known: Mapping[str, str],
-        canonical: Mapping[tuple[str, ...], str],
+        canonical: Mapping[frozenset[str], str],
         closed: tuple[str, ...] | None,
     ) -> Word:
         signed = self.signed.get((target, word.strip().lower()))
@@ -132,7 +132,7 @@ class Codes:
         if term is not None:
             sure = 0.97 if labels or not said.isdigit() else 0.8
             return Word(word, count, term, sure, by or f"`{said}` is a word for {term}", said if labels else "")
-        term = canonical.get(self.study.words.canonical(said)) if not _SIGNS.search(said) else None
+        term = canonical.get(frozenset(self.study.words.canonical(said))) if not _SIGNS.search(said) else None
         if term is not None:
             return Word(word, count, term, 0.9, by or f"`{said}` is a word for {term}", said if labels else "")
         near = process.extractOne(_tidy(said), list(known), scorer=fuzz.ratio, score_cutoff=_NEAR)
@@ -150,7 +150,8 @@ class Codes:
         known = self._known(target)
         canonical = self._canonical(known)
         hits = sum(
-            _tidy(s) in known or (not _SIGNS.search(s) and self.study.words.canonical(s) in canonical) for s in said
+            _tidy(s) in known or (not _SIGNS.search(s) and frozenset(self.study.words.canonical(s)) in canonical)
+            for s in said
         )
         return hits / len(said)
 

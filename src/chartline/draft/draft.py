@@ -1,8 +1,8 @@
 """The room's public verb: a centre's files -> a draft of its mapping.
 
 In: a folder (and perhaps some of its files), a protocol, and the signed mappings of the study's other centres. Out: a
-`Draft`, whose mapping is valid as it stands and unsigned. Flat tables are read by their headings (`flat.py`), FHIR and
-OMOP by their structure.
+`Draft`, whose mapping is valid as it stands and unsigned. Flat tables are read by their headings (`flat/`), FHIR
+and OMOP by their structure (`coded/`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from chartline.draft.centre import Centre
+from chartline.draft.coded.fhir import draft_fhir
+from chartline.draft.coded.omop import draft_omop
 from chartline.draft.codes import Codes
 from chartline.draft.dates import Verdict
-from chartline.draft.discover import Found, discover
-from chartline.draft.flat import Centre, draft_table, find_subject, id_pattern, note_ids, profile_table
+from chartline.draft.find.discover import discover
+from chartline.draft.find.found import Found
+from chartline.draft.flat.subject import find_subject, id_pattern, note_ids
+from chartline.draft.flat.table import draft_table, profile_table
 from chartline.draft.known import Known
-from chartline.draft.model import OPEN, Draft
+from chartline.draft.model import Draft
 from chartline.draft.study import Study
 from chartline.errors import SourceError
 from chartline.mapping.model import DateOrder, Mapping
+from chartline.mapping.signed import OPEN_QUESTION as OPEN
 from chartline.protocol.model import Protocol
 
 
@@ -43,6 +49,7 @@ def draft_centre(
     if not tables:
         raise _nothing(found, "; ".join(f"{n}: {why.removeprefix(OPEN)}" for n, why in draft.unused.items()))
     draft.mapping = _mapping(found, centre, tables, protocol)
+    draft.layout[:0] = [(name, said) for name, layout in found.layouts.items() for said in layout.said]
     draft.notes += [(n.address, n.message) for n in found.notes]
     for name, why in found.unread:
         draft.ask("", "", f"{name}: {why}")
@@ -94,9 +101,6 @@ def _take_order(verdict: Verdict, centre: Centre) -> None:
 
 
 def _structured(found: Found, centre: Centre) -> dict[str, dict[str, Any]]:
-    from chartline.draft.fhir import draft_fhir
-    from chartline.draft.omop import draft_omop
-
     out: dict[str, dict[str, Any]] = {}
     for dialect, make in (("fhir", draft_fhir), ("omop", draft_omop)):
         mine = {n: t for n, t in found.tables.items() if found.kind_of[n] == dialect}

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 from chartline.core.clinical import variables
 from chartline.draft.profile import Profile
 from chartline.mapping.blocks import RANGE_VARIABLES
-from chartline.mapping.signed import OPEN_QUESTION as OPEN
 from chartline.mapping.words import tests
 
-__all__ = ["IDENTIFIER", "OPEN", "SURE", "Coded", "Column", "Draft", "Proposal", "Question", "Target", "Unit", "Word"]
-
 SURE = 0.6
+EMPTY = "empty"  # why a column or table without a value is not read
+WORDS_ALONE = 0.88  # most of a proposal that rests on words and on nothing else
 # Items that are abbreviations or longer than their name, as a reader knows them.
 _ITEMS = {
     "DIAGNOSIS": "Diagnosis",
@@ -172,8 +171,13 @@ class Draft:
     coded: list[Coded] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)  # place, what a reader saw or could not read
+    layout: list[tuple[str, str]] = field(default_factory=list)  # table, what was recognised of how it is laid out
     unused: dict[str, str] = field(default_factory=dict)  # table -> why nothing of it is read
     dates: str = ""  # the verdict over all date columns of the centre
+
+    def saw(self, table: str, text: str) -> None:
+        """Note how a table is laid out: its headings, groups of columns, rows that are no data."""
+        self.layout.append((table, text))
 
     def ask(self, table: str, column: str, text: str, proposal: str = "") -> None:
         self.questions.append(Question(table, column, text, proposal))

@@ -15,9 +15,10 @@ from pathlib import Path
 import polars as pl
 
 from chartline.draft.codes import type_of
-from chartline.draft.discover import Found, discover
+from chartline.draft.find.discover import discover
+from chartline.draft.find.found import Found
 from chartline.draft.known import target_of
-from chartline.draft.model import Column, Draft
+from chartline.draft.model import EMPTY, Column, Draft
 from chartline.mapping.blocks import Block, Plan, plan
 from chartline.mapping.model import Mapping
 from chartline.mapping.views import TableView, wild
@@ -26,7 +27,7 @@ from chartline.sources.folder import CentreFolder
 
 @dataclass
 class Difference:
-    """One difference. `kind`: new or gone file, table, column; new word; changed kind, layout or dates."""
+    """One difference. `kind`: new, gone or no longer empty file, table, column; new word; changed kind or dates."""
 
     kind: str
     table: str
@@ -91,6 +92,13 @@ def _tables(found: Found, mapping: Mapping) -> Iterator[Difference]:
         if name not in mapping.tables and not passed.fullmatch(name) and not _left_sheet(name, mapping):
             n = found.tables[name].frame.height
             yield Difference("new table", name, "", f"{n} rows; the whole of it is proposed below")
+    for pattern, reason in mapping.ignore_tables.items():
+        for name in found.tables if reason == EMPTY else ():
+            if wild([pattern]).fullmatch(name) and found.tables[name].frame.height:
+                n = found.tables[name].frame.height
+                yield Difference(
+                    "no longer empty", name, "", f"{n} rows; the mapping leaves the table, which was empty"
+                )
     for name, table in mapping.tables.items():
         if name not in found.tables and not table.optional:
             yield Difference("gone table", name, "", "the mapping reads it, and it is not here")
@@ -120,6 +128,12 @@ def _columns(
             c = columns.get((name, column))
             said = f"{c.profile.filled} of {c.profile.rows} filled, {c.profile.kind}" if c else ""
             yield Difference("new column", name, column, said, _proposed(c))
+    empty = wild([pattern for pattern, reason in table.ignore.items() if reason == EMPTY])
+    for column in view.table.columns:
+        c = columns.get((name, column))
+        if column not in used and empty.fullmatch(column) and c is not None and c.profile.filled:
+            said = f"{c.profile.filled} of {c.profile.rows} filled, {c.profile.kind}; the mapping leaves it out"
+            yield Difference("no longer empty", name, column, said, _proposed(c))
     for column in sorted(used - view.columns):
         if not optional.fullmatch(column):
             yield Difference("gone column", name, column, "the mapping reads it, and it is not here")

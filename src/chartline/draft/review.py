@@ -1,7 +1,7 @@
 """The workbook beside a draft: what was found and proposed, to be read and marked by a person who knows the centre.
 
 In: a Draft (and its differences from an earlier mapping). Out: the bytes of an xlsx file with the same content for
-the same draft. Sheets: what to do, open questions, columns, words, dates, what the readers saw. White cells are for
+the same draft. Sheets: what to do, open questions, columns, words, layout, what the readers saw. White cells are for
 the reviewer. Every text is written as text, never as a formula.
 """
 
@@ -61,13 +61,15 @@ _QUESTIONS = (
     ("On", 12),
 )
 _NOTES = (("Place", 40), ("What was seen", 90))
+_LAYOUT = (("Table", 24), ("What was recognised", 106))
 _DIFFERENCES = (("What", 16), ("Table", 18), ("Column", 26), ("Difference", 50), ("Proposed", 50))
 _README = (
     "Nobody has confirmed this draft, and no run uses it before a person has signed it.",
     "1. Open questions: answer each with the centre. What is open is not read.",
     "2. Columns: is each what is proposed? Green is sure (0.9 and more), yellow fair, red open, grey is not read.",
     "3. Words: does each word of the file stand for the term beside it?",
-    "4. Correct the YAML file, remove what is no longer open, and enter signed_by and signed_on.",
+    "4. Layout: are the headings, the repeated columns and the rows left out (totals, notes) as said?",
+    "5. Correct the YAML file, remove what is no longer open, and enter signed_by and signed_on.",
 )
 
 
@@ -86,6 +88,8 @@ def review_workbook(draft: Draft, found: Sequence[Difference] = ()) -> bytes:
         sheets.table("Open questions", _QUESTIONS, _questions(draft), free=3)
         sheets.table("Columns", _COLUMNS, _columns(draft, found), free=2, decide=len(_COLUMNS) - 2)
         sheets.table("Words", _WORDS, _words(draft, found), free=2, decide=len(_WORDS) - 2)
+        if draft.layout:
+            sheets.table("Layout", _LAYOUT, [([table, text], "") for table, text in draft.layout], free=0)
         if draft.notes:
             sheets.table("Seen by the readers", _NOTES, [([place, text], "") for place, text in draft.notes], free=0)
     return buffer.getvalue()

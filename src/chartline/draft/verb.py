@@ -5,13 +5,14 @@ In: paths as a person types them. Out: the files to write (whole, by the caller)
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from chartline.draft.draft import draft_centre
-from chartline.draft.model import Draft
+from chartline.draft.model import IDENTIFIER, Draft
 from chartline.draft.replay import differences_of
 from chartline.draft.review import review_workbook
 from chartline.draft.write import difference_text, yaml_text
@@ -21,7 +22,8 @@ from chartline.mapping.model import Mapping
 from chartline.protocol.load import load_protocol, protocol_file
 from chartline.protocol.model import Protocol
 
-_SHOWN = 5  # questions shown on the terminal
+_SHOWN = 5  # lines of a kind on the terminal
+_NAMED = 6  # columns named in one of them
 
 
 @dataclass
@@ -133,17 +135,45 @@ def _summary(draft: Draft) -> list[str]:
         lines.append(f"{_n(len(words), 'word')} of coded columns: {len(words) - unsure} proposed, {unsure} open.")
     if draft.dates:
         lines.append(f"Dates: {draft.dates}.")
-    who = [c.name for c in draft.columns if c.reason.startswith("direct identifier")]
+    seen = _layout(draft)
+    lines += ["Layout:", *_some(seen, "in the draft and its workbook")] if seen else []
+    who = [re.split(r"[.\[]", c.name)[0] for c in draft.columns if c.reason.startswith(IDENTIFIER) and c.profile.filled]
     if who:
-        lines.append(f"Direct identifiers, left unread: {', '.join(who[:8])}{' ...' if len(who) > 8 else ''}.")
+        lines.append(f"Direct identifiers, left unread: {', '.join(dict.fromkeys(who))}.")
     if draft.questions:
         lines.append(f"{_n(len(draft.questions), 'question')} for a person:")
-        for q in draft.questions[:_SHOWN]:
-            place = ", ".join(x for x in (q.table, q.column) if x)
-            lines.append(f"  {place}{': ' if place else ''}{q.text}")
-        if len(draft.questions) > _SHOWN:
-            lines.append(f"  ... and {len(draft.questions) - _SHOWN} more, in the draft and its workbook")
+        lines += _some(_asked(draft), "in the draft and its workbook")
     return lines
+
+
+def _layout(draft: Draft) -> list[str]:
+    """Return what was recognised of the layout, once for all tables that are laid out alike."""
+    tables: dict[str, list[str]] = {}
+    for table, text in draft.layout:
+        tables.setdefault(text.partition("; above it")[0], []).append(table)
+    return [f"{_names(names)}: {text}" for text, names in tables.items()]
+
+
+def _asked(draft: Draft) -> list[str]:
+    """Return the questions as the terminal shows them: one that is asked of several columns of a table stands once."""
+    columns: dict[tuple[str, str], list[str]] = {}
+    for q in draft.questions:
+        columns.setdefault((q.table, q.text), []).append(q.column)
+    out = []
+    for (table, text), names in columns.items():
+        place = ", ".join(x for x in (table, _names([n for n in names if n])) if x)
+        out.append(f"{place}{': ' if place else ''}{text}")
+    return out
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _some(lines: Sequence[str], where: str) -> list[str]:
+    more = [f"  ... and {len(lines) - _SHOWN} more, {where}"] if len(lines) > _SHOWN else []
+    return [*(f"  {line}" for line in lines[:_SHOWN]), *more]
 
 
 def _n(count: int, what: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
 
@@ -53,6 +53,7 @@ _STOP = frozenset(
 _DOTTED = re.compile(r"\b(?:[A-Za-z]\.){2,}[A-Za-z]?\b\.?")  # S.G.O.T.
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VERSION = re.compile(r"v\d")  # CTCAE v5
+_DAYS = re.compile(r"\b(\d{1,2})d\b")  # 7d
 _FUZZY = 87.0
 
 
@@ -72,7 +73,7 @@ def plain(text: str) -> list[str]:
     text = _DOTTED.sub(lambda m: m[0].replace(".", ""), text)
     text = _CAMEL.sub(" ", text).lower().replace("ß", "ss").replace("::", "").replace("≥", ">=")
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return re.findall(r"[a-z0-9]+|%", text)
+    return re.findall(r"[a-z0-9]+|%", _DAYS.sub(r"\1 day", text))
 
 
 class Words:
@@ -175,6 +176,11 @@ class Words:
             w.lower() for r in self._rows if (r["domain"], r["variable"]) == ("#", name) for w in listed(r["words"])
         )
 
+    def written(self, target: Target, least: int) -> list[str]:
+        """Return the phrases of a target as they are written, those of at least so many words."""
+        mine = [r for r in self._rows if (r["domain"], r["item"], r["variable"]) == target]
+        return [w for r in mine for w in listed(r["words"]) if len(w.split()) >= least]
+
     def fits(self, words: tuple[str, ...]) -> dict[Target, tuple[float, str]]:
         """Return every target that the words may name: how well (0-1), and the phrase they resemble."""
         out = self._fits.get(words)
@@ -189,6 +195,17 @@ class Words:
             if best[0] > 0:
                 out[target] = (best[0], " ".join(best[1]))
         return out
+
+    def best(
+        self, texts: Iterable[str], allowed: Callable[[Target], bool], least: float
+    ) -> tuple[Target, float, str] | None:
+        """Return the target that one of several texts names best, how well, and the phrase; None below `least`."""
+        found: tuple[Target, float, str] | None = None
+        for text in texts:
+            for target, (fit, phrase) in self.fits(self.canonical(text)).items():
+                if fit >= least and allowed(target) and (found is None or fit > found[1]):
+                    found = (target, fit, phrase)
+        return found
 
     def fits_exactly(self, text: str) -> bool:
         """Whether a text as a whole is a phrase of the vocabulary."""

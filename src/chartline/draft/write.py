@@ -66,6 +66,8 @@ def _tables(draft: Draft, tables: dict[str, Any]) -> list[str]:
     lines = ["", "tables:"]
     for name, table in tables.items():
         lines.append("")
+        for _, text in (seen for seen in draft.layout if seen[0] == name):
+            lines += _comment(text, "  # ")
         for c in (c for c in draft.columns if c.table == name):
             lines += _comment(_column(c), "  # ")
         lines += _entry(name, table, 2)

@@ -321,7 +321,8 @@ def _unit(mapping: Mapping, unit: str | UnitColumn, names: dict[str, str], place
     if isinstance(unit, str):
         return UnitSpec(constant=_fill(unit, names))
     missing = frozenset(w.strip().lower() for w in mapping.missing)
-    reading = Reading("text", missing=missing, codes=_codes(mapping, unit.codes, names, place))
+    lookup = None if unit.lookup is None else (unit.lookup.table, unit.lookup.key, unit.lookup.value)
+    reading = Reading("text", missing=missing, codes=_codes(mapping, unit.codes, names, place), lookup=lookup)
     return UnitSpec(cell=CellSpec((_fill(unit.column, names),), reading))
 
 

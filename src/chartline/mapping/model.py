@@ -171,6 +171,12 @@ class UnitColumn(_Declared):
         description="Code list (its name, or unit -> words) from the source's codes to units.",
         examples=[{"mg/dL": ["8840"]}],
     )
+    lookup: Lookup | None = Field(
+        None,
+        description="Read the unit as a key into another table: an OMOP `unit_concept_id` becomes the UCUM code that "
+        "`concept` has for it, so that no unit need be written by hand.",
+        examples=[{"table": "concept", "key": "concept_id", "value": "concept_code"}],
+    )
 
 
 def _text_or(spec: str) -> Discriminator:

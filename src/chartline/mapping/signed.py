@@ -16,13 +16,20 @@ OPEN_QUESTION = "open question: "  # what a reason begins with while nobody has 
 
 
 def require_signature(mapping: Mapping, file: str) -> None:
-    """Raise MappingError where nobody signed the mapping, or where it was signed with open questions in it."""
+    """Raise MappingError where nobody signed the mapping with a date, or where it was signed with open questions."""
     if not mapping.signed_by:
         raise MappingError(
             f"Nobody has signed the mapping of {mapping.label or f'centre {mapping.centre}'}",
             where=file,
             expected="signed_by and signed_on: who confirmed with the centre what each column means, and when",
             do="see what it does with `chartline check`, read it with the centre, then enter signed_by and signed_on",
+        )
+    if mapping.signed_on is None:
+        raise MappingError(
+            f"The mapping of {mapping.label or f'centre {mapping.centre}'} is signed without a date",
+            where=file,
+            expected="signed_on: the day on which it was confirmed, as 2026-11-23",
+            do=f"ask {mapping.signed_by} when it was confirmed with the centre, and enter signed_on",
         )
     left = list(open_questions(mapping))
     if left:

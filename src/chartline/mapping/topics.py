@@ -37,6 +37,8 @@ _BY_VARIABLE: dict[tuple[str, str], frozenset[Topic]] = {
     ("SS", "RELAPSE"): frozenset({Topic.RELAPSE}),
     ("SS", "RELDTC"): frozenset({Topic.RELAPSE}),
     ("SS", "LKADTC"): frozenset({Topic.FOLLOW_UP}),
+    ("SS", "OBSSTDTC"): frozenset({Topic.FOLLOW_UP}),
+    ("SS", "OBSENDTC"): frozenset({Topic.FOLLOW_UP}),
     ("SS", "DTHFL"): frozenset({Topic.DEATH}),
     ("SS", "DTHDTC"): frozenset({Topic.DEATH}),
 }

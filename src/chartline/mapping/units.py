@@ -76,6 +76,7 @@ def normal(unit: str) -> str:
         .replace("microl", "ul")
         .replace("litre", "l")
         .replace("liter", "l")
+        .replace("[iu]", "iu")
     )
 
 

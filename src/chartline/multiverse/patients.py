@@ -40,7 +40,8 @@ _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristic
 _SIMPLE = (Tally, Proportion, Summary, Categories, Survival, FollowUp)  # kinds whose every column is known here
 _NO_TIMES = Times(
     pl.DataFrame(schema={"PARAMCD": pl.String, "USUBJID": pl.String, "AVAL": pl.Int64, "CNSR": pl.Int64,
-                         "CAUSE": pl.String, "STARTDT": pl.Date, "SEENDT": pl.Date, "MISSFL": pl.String}),
+                         "CAUSE": pl.String, "STARTDT": pl.Date, "ENTRYDT": pl.Date, "SEENDT": pl.Date,
+                         "MISSFL": pl.String}),
     pl.DataFrame(schema=WITHHELD_SCHEMA), [],
 )  # fmt: skip
 

@@ -8,8 +8,9 @@
     multiverse_study every specification of the protocol's open choices, written likewise
 
 `read.py` is the first line, `run.py` the others with what is made of runs (quality, cuts), `loop.py` the queries and
-their answers, `centre.py` what is done with one centre's files, `parted.py` a run in parts. Federated and partitioned
-runs cut the order at the wall: `derive_study` anywhere, `add_counts`, `estimate_study`.
+their answers, `centre.py` what is done with one centre's files, `out.py` what is made of a finished run, `parted.py` a
+run in parts. Federated and partitioned runs cut the order at the wall: `derive_study` anywhere, `add_counts`,
+`estimate_study`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from chartline.pipeline.centre import (
     draft_mapping,
     pull_redcap,
     redcap_study,
+    simulate_centres,
     simulate_database,
     template_study,
 )
 from chartline.pipeline.loop import check_lock, decide_query, export_queries, import_answers, lock_study, unlock_study
+from chartline.pipeline.out import export_run
 from chartline.pipeline.parted import run_parted
 from chartline.pipeline.read import read_study
 from chartline.pipeline.run import (
@@ -47,6 +50,7 @@ __all__ = [
     "estimate_study",
     "estimated",
     "export_queries",
+    "export_run",
     "import_answers",
     "lock_study",
     "multiverse_study",
@@ -56,6 +60,7 @@ __all__ = [
     "redcap_study",
     "run_parted",
     "run_study",
+    "simulate_centres",
     "simulate_database",
     "template_study",
     "unlock_study",

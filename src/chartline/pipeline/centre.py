@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,13 +30,12 @@ def draft_mapping(
     Writes the draft (YAML) and the workbook to review it, or nothing where nothing differs.
     """
     from chartline.draft.verb import draft_files
-    from chartline.outputs import write_whole
+    from chartline.outputs import write_all
 
     tell("Reading the files")
     done = draft_files(files, study, centre=centre, out=out, anew=anew)
     tell("")
-    for file, content in done.files.items():
-        write_whole(file, content)
+    write_all(done.files)
     return done.lines
 
 
@@ -90,18 +90,36 @@ def deidentify_centre(
     pseudonym: Sequence[str] = (),
     keep: Sequence[str] = (),
     swapped: Sequence[str] = (),
+    unswapped: Sequence[str] = (),
     shift_days: int = 0,
-    dates: str = "ISO",
+    dates: str | None = None,
+    mapping: Path | None = None,
 ) -> tuple[list[str], bool]:
-    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made."""
+    """Copy a centre's files without direct identifiers; return the lines of the report, and whether a key was made.
+
+    `mapping` says how dates stand in each column and whose a row is; `dates` is the order of dates as text elsewhere.
+    """
     from chartline.deidentify.dates import order_of
     from chartline.deidentify.model import Options
     from chartline.deidentify.report import report_lines
     from chartline.deidentify.write import deidentify_to
 
+    order = None if dates is None else order_of(dates)
     options = Options(
-        frozenset(drop), frozenset(pseudonym), frozenset(keep), shift_days, order_of(dates), frozenset(swapped)
+        drop=frozenset(drop),
+        pseudonym=frozenset(pseudonym),
+        keep=frozenset(keep),
+        shift_days=shift_days,
+        swapped=frozenset(swapped),
+        unswapped=frozenset(unswapped),
     )
+    if mapping is not None:
+        from chartline.deidentify.declared import with_mapping
+        from chartline.mapping.load import load_mapping
+
+        options = with_mapping(options, load_mapping(mapping), order)
+    elif order is not None:
+        options = replace(options, order=order)
     done, made = deidentify_to(folder, key, out, options)
     return list(report_lines(done)), made
 
@@ -120,3 +138,18 @@ def simulate_database(
             tell=lambda done: tell(f"{done:,} of {number:,} persons"),
         )  # fmt: skip
     tell("")
+
+
+def simulate_centres(study: Path, patients: int, seed: int, out: Path, *, tell: Tell = silent) -> dict[str, int | None]:
+    """Put a study of synthetic centres for a protocol at `out`, all or nothing; return the counts that are true of
+    all. See `simulate/charts/`."""
+    from chartline.outputs import staged
+    from chartline.simulate.charts.study import TRUTH, simulate_study
+
+    protocol = checked_protocol(study)
+    text = protocol_file(study).read_text(encoding="utf-8")
+    tell("Drawing the patients")
+    with staged(out, TRUTH) as folder:
+        true: dict[str, int | None] = simulate_study(text, protocol, folder, patients, seed)["all"]
+    tell("")
+    return true

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from chartline.errors import OutputError, StateError
 from chartline.pipeline.read import Tell, read_study, silent
-from chartline.protocol.load import protocol_file
+from chartline.protocol.load import protocol_file, study_home
 from chartline.study import StudyData
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def export_queries(
     from chartline.queries.seen import record_seen
     from chartline.state.store import writing
 
-    with writing(protocol_file(study).parent, by) as log:
+    with writing(study_home(study), by) as log:
         data = read_study(study, tell=tell)
         record_seen(data, log)
         done = export(data, log, out, centre)
@@ -53,7 +53,7 @@ def import_answers(
     from chartline.state.store import writing
 
     read = [(path, *read_answers(path, answered_by, answered_on)) for path in workbooks]
-    with writing(protocol_file(study).parent, by) as log:
+    with writing(study_home(study), by) as log:
         refuse_change(log.standing.lock, "an answer would change its data")
         data = read_study(study, tell=tell)
         record_seen(data, log)
@@ -78,7 +78,7 @@ def decide_query(study: Path, query: str, *, by: str, reason: str, accept: bool)
     from chartline.state.lock import refuse_change
     from chartline.state.store import writing
 
-    with writing(protocol_file(study).parent, by) as log:
+    with writing(study_home(study), by) as log:
         refuse_change(log.standing.lock, "the decision would change its data")
         data = read_study(study)
         record_seen(data, log)
@@ -92,7 +92,7 @@ def lock_study(study: Path, *, by: str, reason: str, tell: Tell = silent) -> Sta
     from chartline.state.log import Event
     from chartline.state.store import writing
 
-    home = protocol_file(study).parent
+    home = study_home(study)
     with writing(home, by) as log:
         refuse_change(log.standing.lock, "it is locked already", do="unlock it first, if its files may change")
         data = read_study(study, tell=tell)
@@ -113,7 +113,7 @@ def unlock_study(study: Path, *, by: str, reason: str) -> Entry:
     from chartline.state.log import Event
     from chartline.state.store import writing
 
-    home = protocol_file(study).parent
+    home = study_home(study)
     with writing(home, by) as log:
         lock = log.standing.lock
         if lock is None:
@@ -125,7 +125,7 @@ def check_lock(study: Path, tell: Tell = silent) -> Entry | None:
     """Return the lock of a study after checking that everything is as it was locked; None where it is not locked."""
     from chartline.state.store import read_standing
 
-    lock = read_standing(protocol_file(study).parent).lock
+    lock = read_standing(study_home(study)).lock
     if lock is not None:
         read_study(study, tell=tell)
         tell("")
@@ -140,7 +140,7 @@ def entered(data: StudyData, study: Path) -> StudyData:
     from chartline.queries.seen import record_seen, seen_words
     from chartline.state.store import has_state, login, writing
 
-    home = protocol_file(study).parent
+    home = study_home(study)
     if not data.own_answers or not has_state(home) or data.standing.lock is not None:
         return data
     try:

@@ -27,6 +27,8 @@ class Milestone(StrEnum):
     DEATH = "death"
     LAST_ALIVE = "last_alive"
     LAST_ASSESSED = "last_assessed"
+    OBSERVED_FROM = "observed_from"
+    OBSERVED_UNTIL = "observed_until"
 
 
 # The name of a milestone: one of the above, or one that the protocol declares under `milestones`. A study's own name

@@ -29,6 +29,8 @@ _MILESTONES: dict[str, str] = {
     Milestone.DEATH: "death from any cause",
     Milestone.LAST_ALIVE: "the date last known alive",
     Milestone.LAST_ASSESSED: "the last disease assessment",
+    Milestone.OBSERVED_FROM: "the start of observation",
+    Milestone.OBSERVED_UNTIL: "the end of observation",
 }
 _PARTIAL: dict[PartialPolicy, str] = {
     PartialPolicy.MID: "on day 15 of the month (1 July of a year)",
@@ -236,7 +238,7 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
         )
         out.append(
             f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; otherwise "
-            f"censored at {words[e.last or Milestone.LAST_ALIVE]}."
+            f"censored at {words[e.last or Milestone.LAST_ALIVE]}{_entered(e, words)}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. Dates known only to the month or year stand "
@@ -244,6 +246,13 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
         "query, never moved."
     )
     return out
+
+
+def _entered(e: Endpoint, words: dict[str, str]) -> str:
+    """Say that patients enter late, where they do."""
+    if e.enter_at is None:
+        return ""
+    return f"; at risk from {words[e.enter_at]} where that is later (left truncation)"
 
 
 def _safety(p: Protocol, grading: str) -> list[str]:

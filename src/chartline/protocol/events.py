@@ -86,6 +86,12 @@ class Endpoint(Declared):
         description="How readers see it; that of the shipped endpoint if not given.",
         examples=["Overall survival"],
     )
+    proxy_for: str | None = Field(
+        None,
+        description="What the events stand for where the data do not record it, as inside a sentence; every table and "
+        "figure then calls the endpoint a proxy.",
+        examples=["relapse"],
+    )
     population: str | None = Field(None, description="Analysis set (see `sets`).", examples=["treated"])
     origin: MilestoneName | None = Field(None, description="Milestone that is day 0.", examples=["first_dose"])
     events: tuple[MilestoneName, ...] | None = Field(
@@ -100,6 +106,13 @@ class Endpoint(Declared):
     )
     last: MilestoneName | None = Field(
         None, description="Where nothing happened, censored here.", examples=["last_alive"]
+    )
+    enter_at: MilestoneName | None = Field(
+        None,
+        description="Milestone from which a patient is at risk, where it is later than the origin (left truncation): "
+        "who had the event before it could not have been seen to have it. Day 0 if not given. Read by the kinds "
+        "`survival`, `cumulative_incidence`, `compare_survival` and `cox`.",
+        examples=["observed_from"],
     )
     partial_dates: PartialPolicy | None = Field(
         None,

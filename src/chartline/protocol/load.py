@@ -8,9 +8,11 @@ from typing import Any
 from chartline.core.declared import load_declaration
 from chartline.core.digest import digest_value
 from chartline.errors import ProtocolError
+from chartline.protocol.atlas import read_definition
 from chartline.protocol.model import Protocol
 from chartline.protocol.place import Place
 from chartline.protocol.resolve import resolve
+from chartline.protocol.selection import AtlasSelection
 from chartline.protocol.specify import check_multiverse
 
 
@@ -23,9 +25,21 @@ def load_protocol(path: Path) -> Protocol:
     protocol = load_declaration(file, Protocol, ProtocolError)
     texts = protocol.model_dump(mode="json", by_alias=True, exclude={"own_checks"})  # there, `{NAME}` is a value
     _check_texts(texts, Place(str(file)))
+    protocol = _with_definition(protocol, file)
     resolve(protocol, str(file))
     check_multiverse(protocol, str(file))
     return protocol
+
+
+def _with_definition(protocol: Protocol, file: Path) -> Protocol:
+    """Return the protocol with what the cohort definition says that it names."""
+    if not isinstance(protocol.selection, AtlasSelection):
+        return protocol
+    definition = read_definition(file.parent / protocol.selection.circe)
+    _check_texts([rule.name for rule in definition.InclusionRules], Place(str(file), ("selection", "circe")))
+    _check_texts([one.name for one in definition.ConceptSets], Place(str(file), ("selection", "circe")))
+    selection = protocol.selection.model_copy(update={"definition": definition})
+    return protocol.model_copy(update={"selection": selection})
 
 
 def _check_texts(value: Any, place: Place) -> None:
@@ -48,6 +62,17 @@ def _check_texts(value: Any, place: Place) -> None:
 def protocol_file(path: Path) -> Path:
     """Return the protocol's file: `path` itself, or `protocol.yaml` in that folder."""
     return path / "protocol.yaml" if path.is_dir() else path
+
+
+def study_home(path: Path) -> Path:
+    """Return the folder of a study, where its state is kept. Raises `ProtocolError` where there is no study."""
+    file = protocol_file(path)
+    if not file.is_file():
+        raise ProtocolError(
+            f"There is no study: no file {file.name}", where=str(file.parent.resolve()),
+            expected="a folder with protocol.yaml, or the protocol file itself", do="check the name of the folder",
+        )  # fmt: skip
+    return file.parent
 
 
 def protocol_digest(protocol: Protocol) -> str:

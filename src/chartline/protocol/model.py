@@ -22,7 +22,7 @@ from chartline.protocol.multiverse import Multiverse
 from chartline.protocol.own_checks import OwnCheck, named_once
 from chartline.protocol.reporting import Characteristic, Headline, Published, Report
 from chartline.protocol.response import Mrd, Response
-from chartline.protocol.selection import ConceptSet, Selection
+from chartline.protocol.selection import AnySelection, ConceptSet
 from chartline.protocol.toxicity import LabComponent, Laboratory, SafetyFlag, Syndrome
 from chartline.protocol.treatment import EventSource, IndexEvent, PriorTherapy, Transplant, Treatment
 
@@ -178,10 +178,13 @@ class Protocol(Declared):
         description="Codes that mean one thing, by name; what a selection in an OMOP database is made of.",
         examples=[{"b_all": {"label": "B-cell ALL", "concepts": [{"vocabulary": "SNOMED", "code": "277571004"}]}}],
     )
-    selection: Selection | None = Field(
+    selection: AnySelection | None = Field(
         None,
         description="Who is read from an OMOP database; everybody if not given.",
-        examples=[{"index": {"table": "drug_exposure", "concepts": "inotuzumab", "from": "2017-02-01"}}],
+        examples=[
+            {"index": {"table": "drug_exposure", "concepts": "inotuzumab", "from": "2017-02-01"}},
+            {"circe": "cohort.json"},
+        ],
     )
     partial_dates: PartialPolicy = Field(
         PartialPolicy.MID,

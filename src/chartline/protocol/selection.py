@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from chartline.errors import ProtocolError
+from chartline.protocol.atlas import Definition
 from chartline.protocol.base import Declared
 from chartline.protocol.place import Place, check_known
 
@@ -237,10 +239,33 @@ class Selection(Declared):
     )
 
 
+class AtlasSelection(Declared):
+    """A cohort definition of ATLAS in the place of a selection, with the meaning that it has there."""
+
+    circe: str = Field(
+        description="File of the definition as ATLAS exports it (Export, JSON), relative to the protocol.",
+        examples=["cohort.json"],
+    )
+    # What the file says, once the protocol is loaded: a protocol is whole without its files. Nobody writes it.
+    definition: SkipJsonSchema[Definition | None] = Field(None, description="What the file says.")
+
+
+def form_of_selection(said: Any) -> str:
+    """Return which of the two forms a selection has."""
+    atlas = "circe" in said if isinstance(said, dict) else isinstance(said, AtlasSelection)
+    return "AtlasSelection" if atlas else "Selection"
+
+
+AnySelection = Annotated[
+    Annotated[Selection, Tag("Selection")] | Annotated[AtlasSelection, Tag("AtlasSelection")],
+    Discriminator(form_of_selection),
+]
+
+
 def resolve_selection(p: Protocol, top: Place) -> None:
     """Raise `ProtocolError` for a concept set that is not declared, or that can find nothing in its table."""
     selection, place = p.selection, top.at("selection")
-    if selection is None:
+    if not isinstance(selection, Selection):
         return
     _set_of(selection.index.concepts, selection.index.table, p, place.at("index"))
     for key in ("require", "exclude"):

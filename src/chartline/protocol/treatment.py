@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chartline.protocol.base import Declared
 
@@ -79,12 +79,38 @@ class Named(Declared):
     )
 
 
+class LineRule(Declared):
+    """How lines of therapy are rebuilt from single exposures, where nobody recorded the lines: a line is what begins
+    within a window; it ends with a further drug that begins later, or with a pause."""
+
+    combine_days: int = Field(
+        ge=0,
+        description="A drug that begins at most so many days after the first day of a line belongs to its regimen.",
+        examples=[28],
+    )
+    gap_days: int = Field(
+        ge=1, description="After more than so many days without any drug a new line begins.", examples=[120]
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LineRule:
+        if self.gap_days < self.combine_days:
+            raise ValueError(f"`gap_days` {self.gap_days} is less than `combine_days` {self.combine_days}")
+        return self
+
+
 class PriorTherapy(Declared):
     """Lines of therapy before day 0: how many, with what, and whether the disease ever responded to them."""
 
     lines: EventSource = Field(
-        description="Rows that are one line of therapy each.",
+        description="Rows that are one line of therapy each, or with `rebuild` one exposure each.",
         examples=[{"from": "MH", "where": "MHCAT == 'PRIOR LINE'"}],
+    )
+    rebuild: LineRule | None = Field(
+        None,
+        description="The rows (of CM or EX, without the index treatment) are single exposures or drug eras, from which "
+        "lines are rebuilt. What began on day 0 belongs to the index treatment.",
+        examples=[{"combine_days": 28, "gap_days": 120}],
     )
     remission: tuple[str, ...] = Field(
         ("CR", "CRi"),

@@ -82,6 +82,12 @@ def read_answers(path: Path, answered_by: str = "", answered_on: str = "") -> tu
     Raises `SourceError` where the file is no spreadsheet, `StudyError` where no sheet has the headings of a query
     workbook.
     """
+    if not path.is_file():
+        raise StudyError(
+            f"{path.name} is a folder, not a workbook." if path.is_dir() else f"There is no file {path.name}.",
+            where=str(path), expected="the workbook that a centre sent back",
+            do=f"name the workbooks in it: {path}/*.xlsx" if path.is_dir() else "check its name",
+        )  # fmt: skip
     answers: list[Answer] = []
     refused: list[Refusal] = []
     found = False

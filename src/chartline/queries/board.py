@@ -44,8 +44,8 @@ def _of(queries: Iterable[QueryStanding], state: QueryState) -> int:
 
 
 _HEAD = (
-    *("centre", "holds back", "to check", "(again)", "answered", "accepted", "as true", "by data", "middle age"),
-    "oldest",
+    *("centre", "holds back", "to check", "(again)", "answered", "accepted", "as true", "by data", "median wait"),
+    "longest",
 )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chartline.core.query import Query
-from chartline.mapping.amendments import Action, Amendment, Places
+from chartline.mapping.amendments import Action, Amendment, Outdated, Places
 from chartline.mapping.problems import UNREADABLE
 from chartline.queries.answers import Answer, Refusal, refuse
 from chartline.queries.lines import Line, lines_of
@@ -67,8 +67,9 @@ def judge(answers: Sequence[Answer], study: StudyData, reread: Reread, today: st
     taken = [_taken(query, rows, names) for query, rows in matched]
     while taken:
         out.after = reread([a for t in taken for a in t.amendments])
-        kept = [t for t in taken if not _unfit(t, study, out.after, out.refused)]
-        renamed = [_of_owner(t, out.after) for t in kept]
+        new = _New.of(study, out.after)
+        kept = [t for t in taken if not _unfit(t, new, out.refused)]
+        renamed = [_of_owner(t, new) for t in kept]
         if renamed == taken:
             break
         taken = renamed
@@ -76,30 +77,34 @@ def judge(answers: Sequence[Answer], study: StudyData, reread: Reread, today: st
         out.after = study
     out.taken = taken
     before = {q.id for q in study.queries if q.asks}
-    new = [q for q in out.after.queries if q.asks and q.id not in before]
+    asked = {q.id: q for q in out.after.queries if q.asks}
+    followers: dict[tuple[str, str, str], list[Query]] = defaultdict(list)
+    for name, q in asked.items():
+        if name not in before:
+            followers[_who_asks(q)].append(q)
     for t in taken:
-        out.verdicts[t.query.id] = verdict(t, out.after, successor(t.query, new))
-        out.follows |= {q.id: t.query.id for q in new if _asks_again(q, t.query)}
+        again = _asking_again(t.query, followers)
+        out.verdicts[t.query.id] = verdict(t, asked.get(t.query.id), again[0] if again else None)
+        out.follows |= {q.id: t.query.id for q in again}
     return out
 
 
-def successor(query: Query, new: Sequence[Query]) -> Query | None:
-    """Return the new query by which the same rule asks again about a patient and cell of `query`.
+def _who_asks(q: Query) -> tuple[str, str, str]:
+    return q.rule, q.centre, q.subject
+
+
+def _asking_again(query: Query, new: Mapping[tuple[str, str, str], Sequence[Query]]) -> list[Query]:
+    """Return the new queries by which the same rule asks again about a patient and cell of `query`.
 
     A query's id is made of its cells. Where a corrected death no longer contradicts the last contact, but still the
     last dose, the rule asks about fewer cells, and so by another id.
     """
-    return next((q for q in new if _asks_again(q, query)), None)
+    return [q for q in new.get(_who_asks(query), ()) if not {*q.addresses}.isdisjoint(query.addresses)]
 
 
-def _asks_again(q: Query, query: Query) -> bool:
-    same = (q.rule, q.centre, q.subject) == (query.rule, query.centre, query.subject)
-    return same and not {*q.addresses}.isdisjoint(query.addresses)
-
-
-def verdict(taken: Taken, after: StudyData, follower: Query | None = None) -> Verdict:
-    """Return where a query stands once its answers are laid over the data; `follower` asks it again by another id."""
-    still = next((q for q in after.queries if q.id == taken.query.id and q.asks), None)
+def verdict(taken: Taken, still: Query | None, follower: Query | None = None) -> Verdict:
+    """Return where a query stands once its answers are laid over the data: `still` is the query where the data go on
+    asking it, `follower` one that asks it again by another id."""
     said = {a.says for a in taken.answers}
     if still is None and follower is not None:
         return Verdict(QueryState.DATA, f"The answer does not settle it: asked again as {follower.id}.")
@@ -269,40 +274,65 @@ def _same(a: Amendment, b: Amendment) -> bool:
     return (a.address, a.action) == (b.address, b.action) and a.action in (Action.DELETE_ROW,)
 
 
-def _unfit(taken: Taken, before: StudyData, after: StudyData, refused: list[Refusal]) -> bool:
+@dataclass(frozen=True)
+class _New:
+    """What the data say once the answers are laid over them, and did not say before."""
+
+    outdated: Mapping[str, Outdated]  # by the amendment that cannot be laid over its cell
+    unread: Mapping[str, Query]  # by the address of a value that cannot be read
+    units: Mapping[str, Sequence[Query]]  # by the patient whose unit is not known
+
+    @classmethod
+    def of(cls, before: StudyData, after: StudyData) -> _New:
+        known = {q.id: q.message for q in before.queries}
+        new = [q for q in after.queries if known.get(q.id) != q.message]
+        units: dict[str, list[Query]] = defaultdict(list)
+        for q in new:
+            if q.rule in ("unknown_unit", "no_upper_limit"):
+                units[q.subject].append(q)
+        return cls(
+            {o.amendment.amendment_id: o for o in after.outdated},
+            {a: q for q in new if q.rule in UNREADABLE for a in q.addresses},
+            units,
+        )
+
+
+def _unfit(taken: Taken, new: _New, refused: list[Refusal]) -> bool:
     """Whether the answers to a query cannot be laid over the data or read; each such row is refused."""
     names = {a.amendment_id: a for a in taken.amendments}
-    outdated = {o.amendment.amendment_id: o for o in after.outdated if o.amendment.amendment_id in names}
-    why = {n: o.why for n, o in outdated.items() if not o.owners}
-    known = {q.id: q.message for q in before.queries}
-    unread = {a: q for q in after.queries if q.rule in UNREADABLE and known.get(q.id) != q.message for a in q.addresses}
+    why = {n: o.why for n in names if (o := new.outdated.get(n)) is not None and not o.owners}
     for name, a in names.items():
-        found = unread.get(a.address) if a.action is Action.SET else None
+        found = new.unread.get(a.address) if a.action is Action.SET else None
         if found is not None:
             why[name] = found.message.removesuffix(" The value is left out until this is answered.")
-        elif a.unit and (wrong := _unit_fault(a, before, after)):
+        elif a.unit and (wrong := _unit_fault(a, new)):
             why[name] = wrong
     for answer in taken.answers:
         faults = [w for n, w in why.items() if n.partition("#")[0] in (f"{answer.query}.{answer.number}", answer.query)]
         if why and not faults:
             faults = [_OTHER_ROW]
-        refused += [refuse(answer, f, "Correct the value and import again.", value=True) for f in faults[:1]]
+        for fault in faults[:1]:
+            refused.append(refuse(answer, fault, _what_to_do(fault), value=fault != _OTHER_ROW))
     return bool(why)
 
 
-def _unit_fault(a: Amendment, before: StudyData, after: StudyData) -> str:
+def _what_to_do(fault: str) -> str:
+    """Return how to mend a value that cannot be read."""
+    if fault == _OTHER_ROW:
+        return "Correct that row."
+    date = " is not a date " in fault
+    return "Write the date as 2021-07-28 and import again." if date else "Correct the value and import again."
+
+
+def _unit_fault(a: Amendment, new: _New) -> str:
     """Return what is wrong with a unit that an answer states, "" where nothing is."""
-    known = {q.id: q.message for q in before.queries}
-    for q in after.queries:
-        new = known.get(q.id) != q.message
-        if new and q.rule in ("unknown_unit", "no_upper_limit") and q.subject == a.subject and a.unit in q.message:
-            return q.message
-    return ""
+    return next((q.message for q in new.units.get(a.subject, ()) if a.unit in q.message), "")
 
 
-def _of_owner(taken: Taken, after: StudyData) -> Taken:
+def _of_owner(taken: Taken, new: _New) -> Taken:
     """Name the patient whose cell it is, where a query is about two patients."""
-    owners = {o.amendment.amendment_id: o.owners for o in after.outdated if o.owners}
+    found = {a.amendment_id: new.outdated.get(a.amendment_id) for a in taken.amendments}
+    owners = {n: o.owners for n, o in found.items() if o is not None and o.owners}
     return replace(
         taken,
         amendments=tuple(

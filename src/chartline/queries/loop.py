@@ -14,7 +14,7 @@ from chartline.core.query import Query
 from chartline.errors import OutputError, StudyError
 from chartline.mapping.amendments import Action, Amendment, Places, query_answered
 from chartline.mapping.problems import UNREADABLE
-from chartline.outputs import write_whole
+from chartline.outputs import write_all
 from chartline.queries.answers import Answer, Refusal
 from chartline.queries.judge import Judged, Taken
 from chartline.queries.lines import in_order, lines_of
@@ -98,6 +98,7 @@ def export(study: StudyData, log: Writer, folder: Path, centre: str | None) -> l
     names = file_names(centres)
     now = {q.id: q for q in study.queries if q.asks}
     out = []
+    written: dict[Path, bytes] = {}
     for c in [centre] if centre is not None else centres:
         queries = [now.get(n, s.query) for n, s in log.standing.queries.items() if s.query.centre == c and s.state.asks]
         if not queries:
@@ -109,18 +110,20 @@ def export(study: StudyData, log: Writer, folder: Path, centre: str | None) -> l
         paper = write_docx(query_paper(asked, study.protocol.study.id, c, study.protocol.study.notice))
         files = (folder / f"{names[c]}.xlsx", folder / f"{names[c]}.docx")
         _may_write(files[0], book, log.standing)
-        for file, data in zip(files, (book, paper), strict=True):
-            write_whole(file, data)
+        written |= zip(files, (book, paper), strict=True)
         body = {"queries": sorted(q.id for q in queries), "sha256": _sha(book), "file": files[0].name}
         last = log.standing.exports.get(c)
         again = last is not None and last.body["queries"] == body["queries"] and last.body["sha256"] == body["sha256"]
         if not again:
             log.add(Event.EXPORTED, c, body)
         out.append(Exported(c, files, len(queries), again))
+    write_all(written)
     return out
 
 
 def _make(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder.name} is not a folder", where=str(folder), do="name another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
@@ -186,19 +189,30 @@ def decide(query_id: str, log: Writer, study: StudyData | None, *, accept: bool,
     Accepting confirms the query as a whole: its values are used as they stand. Reopening withdraws the confirmations
     that closed it. Raises `StudyError` where there is no such query or nothing to decide.
     """
-    known = log.standing.queries.get(query_id)
-    if known is None:
-        raise StudyError(f"There is no query {query_id}.", do="see chartline queries list STUDY")
+    known = standing_of(query_id, log.standing)
     if accept:
         if not known.state.waits:
-            raise StudyError(f"{query_id} is {known.state} already, since {known.since}.", do="nothing")
+            raise StudyError(f"{known.query.id} is {known.state} already, since {known.since}.", do="nothing")
         assert study is not None
         _accept(known.query, log, study, reason)
     else:
         if known.state.asks:
-            raise StudyError(f"{query_id} is {known.state} already, since {known.since}.", do="nothing")
+            raise StudyError(
+                f"{known.query.id} is {known.state} already, since {known.since}.",
+                do="nothing; the next export asks it",
+            )
         withdrawn = [n for n, a in log.standing.amendments.items() if _confirms(a, known.query)]
-        log.add(Event.REOPENED, query_id, {"reason": reason, "by_person": True, "withdraws": withdrawn})
+        log.add(Event.REOPENED, known.query.id, {"reason": reason, "by_person": True, "withdraws": withdrawn})
+    return known
+
+
+def standing_of(query_id: str, standing: Standing) -> QueryStanding:
+    """Return where a query stands, its id in letters of any case. Raises `StudyError` where there is none."""
+    wanted = query_id.strip()
+    near = (s for n, s in standing.queries.items() if n.upper() == wanted.upper())
+    known = standing.queries.get(wanted) or next(near, None)
+    if known is None:
+        raise StudyError(f"There is no query {query_id}.", do="see chartline queries list STUDY")
     return known
 
 

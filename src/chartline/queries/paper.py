@@ -13,8 +13,8 @@ from chartline.report.document import Block, Cell, Document, Heading, Paragraph,
 
 _HOW = (
     "For each place, please tick one: the cell is right as it stands; the correct value (dates as 2021-07-28); or the "
-    "chart does not tell (unknown). If the whole is no problem, say why. Please sign at the end. Do not write names or "
-    "hospital numbers."
+    "chart does not tell (unknown). If the whole is no problem, or a row was entered twice, say so below. Please sign "
+    "at the end. Do not write names or hospital numbers of patients."
 )
 _BOXES = "☐ right    ☐ unknown\n☐ correct to:\n"
 
@@ -30,7 +30,7 @@ def query_paper(asked: Sequence[Sequence[Line]], study: str, centre: str, notice
         blocks.append(_question(lines))
     blocks += [
         Heading("Answered by"),
-        Paragraph("Name and role: __________________________   Date: ______________   Signature: ________________"),
+        Paragraph("Name and role: ______________________   Date: ____________   Signature: ______________"),
     ]
     queries = [lines[0].query for lines in asked]
     return Document(
@@ -47,7 +47,7 @@ def _question(lines: Sequence[Line]) -> Table:
     """Return one query as a table under its question, so that no page parts the two."""
     q = lines[0].query
     rows = [(Cell(place_words(line.address) or "–"), Cell(line.shown), Cell(_BOXES)) for line in lines]
-    rows.append((Cell(""), Cell("☐ Not a problem because:\n"), Cell("")))
+    rows.append((Cell(""), Cell("☐ not a problem because:\n"), Cell("☐ leave out this row:")))
     asked = question(lines[0]).replace("\n", " ")
     return Table(
         number="",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from chartline.errors import StudyError
+from chartline.mapping.amendments import Action
 from chartline.queries.board import age
 from chartline.queries.lines import in_order, place_words
 from chartline.queries.workbook import weight
@@ -27,7 +29,8 @@ def list_lines(standing: Standing, centre: str | None, state: str | None, today:
     out = []
     for q in queries:
         s = by_id[q.id]
-        head = f"{q.id:<16} {s.state:<10} {age(s.opened, today):>8}  {q.severity:<5} {q.subject or '–':<8}"
+        urgency = "holds back" if q.blocks else "to check"
+        head = f"{q.id:<16} {s.state:<10} {age(s.opened, today):>8}  {urgency:<10} {q.subject or '–':<8}"
         out.append(f"{head} {q.message}")
     return out or [f"No query is {state or 'waiting'}."]
 
@@ -45,7 +48,9 @@ def show_lines(s: QueryStanding, today: str) -> list[str]:
 
 def log_lines(entries: Sequence[Entry], query: str | None = None) -> list[str]:
     """Return the log (or what it says of one query), an entry a line, and its last digest."""
-    shown = [e for e in entries if query is None or query in (e.about, e.body.get("of"))]
+    shown = [e for e in entries if query is None or query.upper() in (e.about.upper(), e.body.get("of", "").upper())]
+    if query is not None and not shown:
+        raise StudyError(f"The log says nothing of {query}.", do="see chartline log STUDY for all that it says")
     out = [line for e in shown for line in entry_lines(e, numbered=True)]
     n = len(entries)
     return [
@@ -68,10 +73,14 @@ def _more(e: Entry) -> str:
         return f" by {body['answers'][0]['by']}: {said}"
     if e.event is Event.AMENDED:
         a = body["amendment"]
-        now = {"set": a["value"] + (f" {a['unit']}" if a["unit"] else ""), "clear": "(blank)"}.get(
-            a["action"], a["action"]
-        )
-        return f": {a['address']}: {a['was'] or '(blank)'} -> {now}"
+        was = a["was"] or "(blank)"
+        now = {
+            Action.SET: f"{was} -> {a['value']}{' ' + a['unit'] if a['unit'] else ''}",
+            Action.CLEAR: f"{was} -> (blank)",
+            Action.CONFIRM: f"{was} is right as it stands",
+            Action.DELETE_ROW: f"the row of {was} is left out",
+        }[Action(a["action"])]
+        return f": {a['address']}: {now}"
     if e.event is Event.EXPORTED:
         return f": {len(body['queries'])} queries in {body['file']}"
     if e.event is Event.IMPORTED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 SHEET = "Queries"
@@ -51,16 +52,19 @@ _ALSO = {  # as people type it
 }
 
 
+_VALUE = re.compile(r"^(\s|:|\.\.\.)+|[\s.,;!]+$")  # what stands around a value: its sign and point are its own
+
+
 def says(text: str) -> tuple[Says, str] | None:
     """Return what a text of the answer column says, and what was written after it; None where it is none of them.
 
-    `Correct to 2021-07-28` and `not a problem, seen elsewhere` are understood as they were meant.
+    `Correct to 2021-07-28` and `not a problem, seen elsewhere` are understood as they were meant; `right?` is a doubt.
     """
     plain = " ".join(text.replace("…", "...").split())
     for answer in Says:
         for words in (answer.value, *_ALSO[answer]):
             if plain.lower().startswith(words.lower()):
                 rest = plain[len(words) :]
-                if not rest or not rest[0].isalnum():
-                    return answer, rest.strip(" .,:;-–")
+                if not rest or not (rest[0].isalnum() or rest.strip().startswith("?")):
+                    return answer, _VALUE.sub("", rest) if answer is Says.CORRECT else rest.strip(" .,:;-–!")
     return None

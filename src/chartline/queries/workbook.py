@@ -50,17 +50,24 @@ _CELL_LIMIT = 32_000  # a cell holds 32,767 characters; a longer text would be d
 _TOPIC_WORDS = {Topic.COUNTS: "blood counts at response", Topic.LIVER: "liver toxicity", Topic.MRD: "MRD"}
 _README = (
     "Each question on the sheet 'Queries' is about your own data: where it is, what stands there, and what we ask. A "
-    "question about several cells has a row for each of them.",
-    "Please open the chart and choose an answer in the green columns. 'Correct to ...' needs the corrected value (with "
-    "its unit if it has one); write dates as 2021-07-28 (year-month-day). 'Right as it stands' says that the chart "
-    "confirms the cell; of several cells, answer each that you checked.",
-    "'Unknown' says that the chart does not tell: the value is then treated as missing. 'Not a problem because ...' "
-    "needs the reason, and settles the whole question. 'Leave this row out' is for a row that was entered twice.",
+    "question about several cells has a row for each of them; what is not wrong may stay empty.",
+    "Please open the chart and choose an answer in the green columns:",
+)
+_SAYS = {
+    Says.RIGHT: "The chart confirms the cell.",
+    Says.CORRECT: "The chart has another value. Write it in 'Corrected value', with its unit if it has one; dates as "
+    "2021-07-28 (year-month-day).",
+    Says.UNKNOWN: "The chart does not tell. The value is then treated as missing.",
+    Says.NO_PROBLEM: "The values are right and no error, for the reason that you give. Settles the whole question.",
+    Says.LEAVE_OUT: "The row was entered twice, or is of nobody. Say why.",
+}
+_THEN = (
     "Please say who answers, and when; an empty date is the day on which we read your answers. You may sort, filter "
     "and add rows or columns; the column 'Reference' must stay as it is.",
-    "Red questions hold back a patient's results until they are answered; yellow ones are to be checked. The sheet "
-    "'For information' asks nothing. Do not send us names or hospital numbers.",
+    "Red questions hold back a patient's results until they are answered; yellow ones are to be checked.",
+    "Do not send us names or hospital numbers of patients.",
 )
+_TOLD = "The sheet 'For information' asks nothing."
 _PROMPTS = {
     Column.ANSWER: "Choose one. Leave it empty where you have no answer yet.",
     Column.VALUE: "The right value as the chart has it. Dates: 2021-07-28.",
@@ -137,15 +144,23 @@ def workbook_bytes(
 def _write_readme(book: Any, queries: Sequence[Query], study: str, centre: str) -> None:
     sheet = book.add_worksheet("Read me")
     sheet.hide_gridlines(2)
-    sheet.set_column(0, 0, 3)
-    sheet.set_column(1, 1, 100)
+    for column, width in enumerate((3, 26, 74)):
+        sheet.set_column(column, column, width)
     title = book.add_format({"bold": True, "font_size": 16, "font_color": "#1F3A4D"})
     text = book.add_format({"text_wrap": True, "valign": "top", "font_size": 11})
+    answer = book.add_format({"bold": True, "valign": "top", "font_size": 11, "bg_color": "#F4FAF6"})
     sheet.write_string(1, 1, f"Queries to centre {centre}", title)
-    sheet.write_string(2, 1, f"Study {study}. {tally(queries)}", text)
-    for i, sentence in enumerate(_README):
-        sheet.set_row(4 + i, 17 * math.ceil(len(sentence) / 95) + 6)
-        sheet.write_string(4 + i, 1, sentence, text)
+    row = 2
+    told = (_TOLD,) if any(not q.asks for q in queries) else ()
+    for said in (f"Study {study}. {tally(queries)}", *_README, *_SAYS, *_THEN, *told):
+        if isinstance(said, Says):
+            sheet.write_string(row, 1, said.value, answer)
+            sheet.write_string(row, 2, _SAYS[said], text)
+        else:
+            sheet.merge_range(row, 1, row, 2, said, text)
+        shown, wide = (_SAYS[said], 70) if isinstance(said, Says) else (said, 95)
+        sheet.set_row(row, 16 * math.ceil(len(shown) / wide) + 6)
+        row += 1
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
     sheet.protect()

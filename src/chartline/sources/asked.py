@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chartline.protocol.selection import ConceptSet, Selection
+from chartline.protocol.selection import AnySelection, ConceptSet
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,6 @@ class Asked:
     """The protocol's selection (None: everybody) with its concept sets, and the tables that the mapping reads (None:
     all); of the others the headings alone are wanted."""
 
-    selection: Selection | None = None
+    selection: AnySelection | None = None
     concept_sets: Mapping[str, ConceptSet] = field(default_factory=dict)
     tables: frozenset[str] | None = None

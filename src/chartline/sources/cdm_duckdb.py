@@ -76,10 +76,14 @@ class DuckDbFile(_DuckDb):
             self.tables = dict(self._found())
 
     def _found(self) -> Iterator[tuple[str, CdmTable]]:
-        sql = "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+        sql = (
+            "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+            "ORDER BY table_schema, table_name"
+        )
         seen: dict[str, str] = {}
-        for schema, own in self.connection.execute(sql).fetchall():
-            place, name = f"{self.quoted(schema)}.{self.quoted(own)}", own.lower()
+        for *schema, own in self.connection.execute(sql).fetchall():
+            # With its catalog: a file `cdm.duckdb` with a schema `cdm` is ambiguous without.
+            place, name = ".".join(map(self.quoted, (*schema, own))), own.lower()
             if name in seen:
                 raise SourceError(
                     f"{self.name} has two tables {name}", where=f"{seen[name]} and {place}", do="ask for one schema"

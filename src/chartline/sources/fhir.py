@@ -22,23 +22,20 @@ ndjson file rather than from a Bundle.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 import polars as pl
 
 from chartline.errors import SourceError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
-from chartline.sources.folder import CentreFolder, SourceFile, seems
-from chartline.sources.headings import number_text
+from chartline.sources.fhir_json import DECODE_AS_TEXT, LINES, json_documents
+from chartline.sources.folder import CentreFolder, SourceFile
 from chartline.sources.limits import JSON_CELLS, too_many_cells
 from chartline.sources.spec import SourceSpec
 
-_LINES = (".ndjson", ".jsonl")
-_ENDINGS = (*_LINES, ".json")
+_ENDINGS = (*LINES, ".json")
 _BY = {"extension": "url", "modifierExtension": "url", "identifier": "system"}
 
 Resource = dict[str, Any]
@@ -103,7 +100,7 @@ def read_fhir(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     """
     files = centre.find(spec.path or ".", _ENDINGS)
     types = _Types(spec.resources)
-    for file in sorted(files, key=lambda one: not one.name.lower().endswith(_LINES)):
+    for file in sorted(files, key=lambda one: not one.name.lower().endswith(LINES)):
         types.add(_resources(file, types.notes))
     for kind, count in types.passed.items():
         message = f"{count} resource(s) of type {kind} are not in the mapping's list and were not read."
@@ -115,39 +112,12 @@ def read_fhir(centre: CentreFolder, spec: SourceSpec) -> SourceData:
 
 
 def _resources(file: SourceFile, notes: list[SourceNote]) -> Iterator[_Row]:
-    text = _text(file)
-    if file.name.lower().endswith(_LINES):
-        return _from_lines(file, text)
-    try:
-        document = _loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":  # one resource per line under the name .json
-            return _from_lines(file, text)
-        raise _malformed(file, error.lineno, error) from error
-    return _from_document(file, document, notes)
-
-
-def _text(file: SourceFile) -> str:
-    data = file.read()
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{file.name} is not JSON: it seems to be {seems(data)}",
-            where=str(file.path),
-            expected="JSON in UTF-8, as FHIR requires",
-        ) from error
-
-
-def _from_lines(file: SourceFile, text: str) -> Iterator[_Row]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            resource = _loads(line)
-        except json.JSONDecodeError as error:
-            raise _malformed(file, number, error) from error
-        yield _Row(file.name, f"line {number}", _checked(file, f"line {number}", resource))
+    by_line, documents = json_documents(file, DECODE_AS_TEXT)
+    if not by_line:
+        return _from_document(file, next(documents)[1], notes)
+    return (
+        _Row(file.name, f"line {number}", _checked(file, f"line {number}", resource)) for number, resource in documents
+    )
 
 
 def _from_document(file: SourceFile, document: Any, notes: list[SourceNote]) -> Iterator[_Row]:
@@ -176,45 +146,6 @@ def _checked(file: SourceFile, label: str, resource: Any) -> Resource:
             expected='an object with "resourceType"',
         )
     return resource
-
-
-def _malformed(file: SourceFile, line: int, error: json.JSONDecodeError) -> SourceError:
-    return SourceError(
-        f"{file.name}, line {line} is not valid JSON: {error.msg} (character {error.colno})",
-        where=f"{file.name}!line {line}",
-        do="export the file again; it was perhaps cut short",
-    )
-
-
-def _no_number(text: str) -> NoReturn:
-    raise json.JSONDecodeError(f"{text} is not a JSON number", text, 0)
-
-
-def _float_text(text: str) -> str:
-    value = float(text)
-    return number_text(value) if math.isfinite(value) else text  # a number too large for a computer stays as it is
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Resource:
-    """An object; a name that it has twice would hide one of two values."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise json.JSONDecodeError(f"{twice!r} stands twice in one object", "", 0)
-    return found
-
-
-_decode = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=_float_text, parse_int=str, parse_constant=_no_number
-).decode
-
-
-def _loads(text: str) -> Any:
-    try:
-        return _decode(text)
-    except RecursionError as error:
-        raise json.JSONDecodeError("nested too deeply", text, 0) from error
 
 
 def _content(resource: Resource) -> Resource:

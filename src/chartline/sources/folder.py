@@ -164,6 +164,10 @@ class CentreFolder:
         """Return every file of the folder, by name."""
         return list(self._files.values())
 
+    def no_files(self) -> dict[str, str]:
+        """Return what lies in the folder and is no file of it (a link out of it, a device), with what it is."""
+        return dict(self._no_files)
+
     def ignores(self, name: str) -> bool:
         """True where the mapping lists this file (by name or glob) in `ignore_files`."""
         return any(fnmatchcase(_nfc(name), _nfc(pattern)) for pattern in self.ignore_files)

@@ -64,7 +64,7 @@ class _Study:
 
 def read_odm(file: SourceFile) -> SourceData:
     """Read one ODM file. Raises SourceError where it is not ODM, has no metadata, or repeats item groups."""
-    root = _root(file)
+    root = parse_odm(file)
     study = _metadata(file, root)
     rows = list(_rows(file, root, study))
     declared = bool(study.repeating)
@@ -89,7 +89,11 @@ class _Plain(ElementTree.TreeBuilder):
         raise _DocumentType
 
 
-def _root(file: SourceFile) -> Element:
+def parse_odm(file: SourceFile) -> Element:
+    """Return the root of an ODM file; comments and processing instructions are left out.
+
+    Raises SourceError for what is not XML, declares a document type, is not ODM, or is a log of changes.
+    """
     data = file.read()
     try:
         root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_Plain()))
@@ -107,8 +111,10 @@ def _root(file: SourceFile) -> Element:
             where=f"{file.name} (it seems to be {looks})",
             do="export the project again as CDISC ODM (XML) with metadata and data",
         ) from error
-    if _local(root.tag) != "ODM":
-        raise SourceError(f"{file.name} is XML, but not CDISC ODM: its root is <{_local(root.tag)}>", where=file.name)
+    if local_name(root.tag) != "ODM":
+        raise SourceError(
+            f"{file.name} is XML, but not CDISC ODM: its root is <{local_name(root.tag)}>", where=file.name
+        )
     if root.get("FileType", "Snapshot") != "Snapshot":
         raise SourceError(
             f"{file.name} is a log of changes (FileType {root.get('FileType')}), not a state of the data",
@@ -118,31 +124,32 @@ def _root(file: SourceFile) -> Element:
     return root
 
 
-def _local(tag: str) -> str:
+def local_name(tag: str) -> str:
+    """Return a tag without its namespace."""
     return tag.rpartition("}")[2]
 
 
-def _all(node: Element, tag: str) -> Iterator[Element]:
-    """Elements of this local name, in document order, in whatever namespace the file uses."""
+def elements(node: Element, tag: str) -> Iterator[Element]:
+    """Yield the elements of this local name, in document order, in whatever namespace the file uses."""
     return node.iterfind(f".//{{*}}{tag}")
 
 
-def _extra(node: Element, name: str) -> str | None:
-    """An attribute of REDCap's own namespace, whatever version of it."""
+def redcap_attribute(node: Element, name: str) -> str | None:
+    """Return an attribute of REDCap's own namespace, whatever version of it."""
     return next((value for key, value in node.attrib.items() if key.endswith(f"}}{name}")), None)
 
 
 def _metadata(file: SourceFile, root: Element) -> _Study:
     study = _Study()
-    groups = {group.get("OID", ""): group for group in _all(root, "ItemGroupDef")}
-    definitions = {item.get("OID", ""): item for item in _all(root, "ItemDef")}
-    lists = {codes.get("OID", ""): codes for codes in _all(root, "CodeList")}
+    groups = {group.get("OID", ""): group for group in elements(root, "ItemGroupDef")}
+    definitions = {item.get("OID", ""): item for item in elements(root, "ItemDef")}
+    lists = {codes.get("OID", ""): codes for codes in elements(root, "CodeList")}
     study.items = {oid: item.get("Name", oid) for oid, item in definitions.items()}
-    for form in _all(root, "FormDef"):
-        name = _extra(form, "FormName") or form.get("Name") or ""
+    for form in elements(root, "FormDef"):
+        name = redcap_attribute(form, "FormName") or form.get("Name") or ""
         study.forms[form.get("OID", "")] = name
         columns: dict[str, None] = {}
-        for group in _all(form, "ItemGroupRef"):
+        for group in elements(form, "ItemGroupRef"):
             for ref in groups.get(group.get("ItemGroupOID", ""), ()):
                 item = definitions.get(ref.get("ItemOID", ""))
                 if item is None:
@@ -158,42 +165,44 @@ def _metadata(file: SourceFile, root: Element) -> _Study:
             where=file.name,
             do="export the project with metadata and data",
         )
-    version = next(_all(root, "MetaDataVersion"), root)
-    study.record_id = _extra(version, "RecordIdField") or study.fields[0].name
-    study.repeating = {_extra(node, "RepeatInstrument") or "" for node in _all(root, "RepeatingInstrument")}
+    version = next(elements(root, "MetaDataVersion"), root)
+    study.record_id = redcap_attribute(version, "RecordIdField") or study.fields[0].name
+    study.repeating = {
+        redcap_attribute(node, "RepeatInstrument") or "" for node in elements(root, "RepeatingInstrument")
+    }
     return study
 
 
 def _field(item: Element, form: str, lists: dict[str, Element]) -> Field:
     name = item.get("Name", "")
-    plain = _extra(item, "Variable") or name.split("___")[0]
-    kind = _extra(item, "FieldType") or ("checkbox" if "___" in name else "text")
-    ref = next(_all(item, "CodeListRef"), None)
+    plain = redcap_attribute(item, "Variable") or name.split("___")[0]
+    kind = redcap_attribute(item, "FieldType") or ("checkbox" if "___" in name else "text")
+    ref = next(elements(item, "CodeListRef"), None)
     codes = lists.get(ref.get("CodeListOID", "")) if ref is not None else None
-    question = next((text for asked in _all(item, "Question") for text in _all(asked, "TranslatedText")), None)
+    question = next((text for asked in elements(item, "Question") for text in elements(asked, "TranslatedText")), None)
     label = plain_label(question.text if question is not None else None)
     if codes is None:
         return Field(plain, form, kind, parse_choices(kind, ""), label)
-    boxes = _extra(codes, "CheckboxChoices")
+    boxes = redcap_attribute(codes, "CheckboxChoices")
     return Field(plain, form, kind, parse_choices("checkbox", boxes) if boxes else dict(_decoded(codes)), label)
 
 
 def _decoded(codes: Element) -> Iterator[tuple[str, str]]:
-    for item in _all(codes, "CodeListItem"):
-        text = next(_all(item, "TranslatedText"), None)
+    for item in elements(codes, "CodeListItem"):
+        text = next(elements(item, "TranslatedText"), None)
         yield item.get("CodedValue", ""), (text.text or "") if text is not None else ""
 
 
 def _rows(file: SourceFile, root: Element, study: _Study) -> Iterator[_Row]:
-    for subject in _all(root, "SubjectData"):
+    for subject in elements(root, "SubjectData"):
         record = subject.get("SubjectKey", "")
         for child in subject:
-            if _local(child.tag) == "StudyEventData":
-                event = _extra(child, "UniqueEventName") or child.get("StudyEventOID", "").partition(".")[2]
+            if local_name(child.tag) == "StudyEventData":
+                event = redcap_attribute(child, "UniqueEventName") or child.get("StudyEventOID", "").partition(".")[2]
                 repeat = child.get("StudyEventRepeatKey", "1")
-                for form in _all(child, "FormData"):
+                for form in elements(child, "FormData"):
                     yield _row(file, study, form, record, event, repeat)
-            elif _local(child.tag) == "FormData":
+            elif local_name(child.tag) == "FormData":
                 yield _row(file, study, child, record, None, "1")
 
 
@@ -202,7 +211,7 @@ def _row(file: SourceFile, study: _Study, form: Element, record: str, event: str
     if oid not in study.forms:
         raise SourceError(f"{file.name} has data of a form that its metadata do not have: {oid}", where=record)
     items: dict[str, str] = {}
-    for group in _all(form, "ItemGroupData"):
+    for group in elements(form, "ItemGroupData"):
         if group.get("ItemGroupRepeatKey", "1") != "1":
             raise SourceError(
                 f"{file.name} repeats item groups inside a form, which REDCap's ODM never does",
@@ -211,7 +220,7 @@ def _row(file: SourceFile, study: _Study, form: Element, record: str, event: str
             )
         for item in group:
             name = study.items.get(item.get("ItemOID", ""), item.get("ItemOID", ""))
-            items[name] = item.get("Value") or _extra(item, "DocName") or (item.text or "").strip()
+            items[name] = item.get("Value") or redcap_attribute(item, "DocName") or (item.text or "").strip()
     return _Row(record, event, repeat, study.forms[oid], form.get("FormRepeatKey", "1"), items)
 
 

@@ -90,13 +90,13 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
         from chartline.sources.cdm_postgres import Postgres
 
         database: CdmDatabase = Postgres(spec.database, spec.schemas, spec.password)
-        _check_tables(set(database.tables), spec, spec.database)
+        _check_tables(set(database.tables), spec.tables, spec.database)
         return database
     files = centre.find(spec.path or ".", _ENDINGS)
     if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
         centre.read_in_part.add(files[0].name)
         database = DuckDbFile(files[0])
-        _check_tables(set(database.tables), spec, files[0].name)
+        _check_tables(set(database.tables), spec.tables, files[0].name)
         return database
     chosen = _choose(centre, files, spec)
     centre.read_in_part |= {file.name for copies in chosen.values() for file in copies}
@@ -114,15 +114,15 @@ def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> 
         name = path.parent.name if part else path.stem
         if not spec.tables or name in spec.tables:
             (parts if part else found).setdefault(name, []).append(file)
-    _check_tables({*found, *parts}, spec, str(centre.root))
+    _check_tables({*found, *parts}, spec.tables, str(centre.root))
     chosen = {name: [_one_of(name, [*copies, *parts.pop(name, ())], spec.format)] for name, copies in found.items()}
     chosen |= {name: sorted(files, key=lambda f: f.name) for name, files in parts.items()}
     centre.used -= {file.name for file in files} - {file.name for copies in chosen.values() for file in copies}
     return chosen
 
 
-def _check_tables(found: set[str], spec: SourceSpec, where: str) -> None:
-    missing = [name for name in spec.tables if name not in found]
+def _check_tables(found: set[str], wanted: Sequence[str], where: str) -> None:
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise MappingError(
             f"These OMOP tables are declared but not there: {named(missing)}",
@@ -167,12 +167,17 @@ def _from_file(name: str, file: SourceFile, spec: SourceSpec, notes: list[Source
         frame, decimal = whole_ids(file, records.frame)
         notes.extend(decimal)
         return _Raw(file.name, name, frame, records.labels)
+    frame = as_text(read_parquet(file, name))
+    return _Raw(file.name, name, frame, _rows(frame))
+
+
+def read_parquet(file: SourceFile, name: str) -> pl.DataFrame:
+    """Return a Parquet file's columns in their own types. Raises SourceError where it is none or has too many cells."""
     data = file.read()
     with unreadable(file):
         lazy = pl.scan_parquet(BytesIO(data))
         _check_cells(file, name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
-        frame = as_text(pl.read_parquet(BytesIO(data)))
-    return _Raw(file.name, name, frame, _rows(frame))
+        return pl.read_parquet(BytesIO(data))
 
 
 def _check_cells(file: SourceFile, name: str, rows: int, columns: int) -> None:
@@ -186,29 +191,58 @@ def _rows(frame: pl.DataFrame) -> list[str]:
 
 
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
+    for table in read_database(file, spec.tables):
+        frame = as_text(table.frame)
+        yield _Raw(file.name, table.name.lower(), frame, _rows(frame), inside=True)
+
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """A table (or view) of a DuckDB file. `types` are its columns' types in DuckDB's words; in `frame` a date is a
+    time stamp at midnight."""
+
+    schema: str
+    name: str
+    types: tuple[str, ...]
+    frame: pl.DataFrame
+
+
+def read_database(file: SourceFile, tables: Sequence[str] = ()) -> Iterator[DatabaseTable]:
+    """Yield the tables of a DuckDB file (`tables`: only these, in small letters).
+
+    Raises SourceError where it is none or a table has too many cells, MappingError where one is not there.
+    """
     import duckdb  # loads in 0.1 s: only where a centre has such a file
 
     check_is_database(file)
     try:
         with duckdb.connect(str(file.path), read_only=True, config=SHUT) as connection:
-            yield from _database_tables(file, connection, spec)
+            yield from _database_tables(file, connection, tables)
     except duckdb.Error as error:
         raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
 
 
-def _database_tables(file: SourceFile, connection: DuckDBPyConnection, spec: SourceSpec) -> Iterator[_Raw]:
+def _database_tables(
+    file: SourceFile, connection: DuckDBPyConnection, wanted: Sequence[str]
+) -> Iterator[DatabaseTable]:
     names = connection.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables ORDER BY table_schema, table_name"
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+        "ORDER BY table_schema, table_name"
     ).fetchall()
-    _check_tables({name.lower() for _, name in names}, spec, file.name)
-    for schema, name in names:
-        if spec.tables and name.lower() not in spec.tables:
+    _check_tables({name.lower() for *_, name in names}, wanted, file.name)
+    for catalog, schema, name in names:
+        if wanted and name.lower() not in wanted:
             continue
-        place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, name))
-        width = len(connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ())
-        enough = TABLE_CELLS // max(width, 1) + 1  # a view may have more rows than anybody can count
+        place = ".".join(quoted(part) for part in (catalog, schema, name))
+        described = connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
+        enough = TABLE_CELLS // max(len(described), 1) + 1  # a view may have more rows than anybody can count
         found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
-        _check_cells(file, name, found[0] if found else 0, width)
+        _check_cells(file, name, found[0] if found else 0, len(described))
         columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
-        frame = as_text(pl.DataFrame([series_of(key, array) for key, array in columns.items()]))
-        yield _Raw(file.name, name.lower(), frame, _rows(frame), inside=True)
+        frame = pl.DataFrame([series_of(key, array) for key, array in columns.items()])
+        yield DatabaseTable(schema, name, tuple(str(column[1]) for column in described), frame)
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'

@@ -245,15 +245,20 @@ class _Compiler:
         return f"CASE {cases} END" if cases else "NULL"
 
     def _part_condition(self, column: str) -> list[str]:
-        if self.part is None:
-            return []
-        part, parts = self.part
-        if not 0 <= part < parts:
-            raise SourceError(f"There is no part {part} of {parts}")
-        return [f"(({column} % {parts}) + {parts}) % {parts} = {part}"]
+        return part_condition(self.part, column)
 
     def _where_part(self, column: str) -> str:
         return "".join(f" WHERE {test}" for test in self._part_condition(column))
+
+
+def part_condition(part: Part | None, column: str) -> list[str]:
+    """Return the test that a person belongs to a part of all persons; none where all are meant."""
+    if part is None:
+        return []
+    number, parts = part
+    if not 0 <= number < parts:
+        raise SourceError(f"There is no part {number} of {parts}")
+    return [f"(({column} % {parts}) + {parts}) % {parts} = {number}"]
 
 
 def _flag(test: str) -> str:

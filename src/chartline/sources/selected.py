@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from chartline.protocol.selection import AtlasSelection, ConceptSet
 from chartline.sources.asked import Asked
 from chartline.sources.base import Selected, SourceData
 from chartline.sources.cdm import CdmDatabase
+from chartline.sources.omop_atlas import declared_sets, select_cohort, tables_of_sets
 from chartline.sources.omop_concepts import ConceptLine, Resolved, count_records, resolve_concepts, used_sets
 from chartline.sources.omop_persons import read_persons
 from chartline.sources.omop_select import Candidates, Part, select_persons
@@ -30,14 +32,27 @@ def choose_persons(database: CdmDatabase, asked: Asked, part: Part | None = None
     """Return who is selected, and the concept sets as the database knows them."""
     selection = asked.selection
     assert selection is not None
-    resolved = resolve_concepts(database, asked.concept_sets, used_sets(selection))
-    return select_persons(database, selection, asked.concept_sets, resolved, part), resolved
+    sets, tables = _sets_of(asked)
+    resolved = resolve_concepts(database, sets, tables)
+    if isinstance(selection, AtlasSelection):
+        assert selection.definition is not None
+        return select_cohort(database, selection.definition, part), resolved
+    return select_persons(database, selection, sets, resolved, part), resolved
 
 
 def look_up_concepts(database: CdmDatabase, asked: Asked) -> tuple[ConceptLine, ...]:
     """Return every concept of the sets that the selection uses, with its records in this database."""
+    sets, tables = _sets_of(asked)
+    resolved = resolve_concepts(database, sets, tables)
+    return count_records(database, {name: sets[name] for name in tables}, resolved, tables)
+
+
+def _sets_of(asked: Asked) -> tuple[Mapping[str, ConceptSet], dict[str, set[str]]]:
+    """Return the concept sets there are, and those that the selection uses -> the tables it looks for them in."""
     selection = asked.selection
     assert selection is not None
-    tables = used_sets(selection)
-    resolved = resolve_concepts(database, asked.concept_sets, tables)
-    return count_records(database, {n: asked.concept_sets[n] for n in tables}, resolved, tables)
+    if not isinstance(selection, AtlasSelection):
+        return asked.concept_sets, used_sets(selection)
+    assert selection.definition is not None
+    sets = declared_sets(selection.definition)
+    return sets, {name: tables for name, tables in tables_of_sets(selection.definition).items() if name in sets}

@@ -29,8 +29,8 @@ from chartline.sources.limits import SHEET_CELLS, named, too_many_cells
 from chartline.sources.spec import SheetSpec, SourceSpec
 from chartline.sources.workbook_xml import Place, SheetFacts, inspect_workbook, sheet_parts
 
-_ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-_SPREADSHEETS = (
+ENDINGS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+SPREADSHEETS = (
     "an Excel workbook",
     "a binary Excel workbook",
     "an OpenDocument spreadsheet",
@@ -46,7 +46,7 @@ def read_workbook(centre: CentreFolder, spec: SourceSpec) -> SourceData:
     """
     tables: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
-    for file in centre.find(spec.path or ".", _ENDINGS):
+    for file in centre.find(spec.path or ".", ENDINGS):
         data = file.read()
         looks = _check_kind(file, data)
         with _faults(file, looks):
@@ -129,7 +129,7 @@ _NOT_INSPECTED = (
 def _check_kind(file: SourceFile, data: bytes) -> str:
     """Return what the file looks like. Raises SourceError if that is no spreadsheet."""
     looks = seems(data)
-    if looks not in _SPREADSHEETS:
+    if looks not in SPREADSHEETS:
         raise SourceError(
             f"{file.name} is not a spreadsheet: it seems to be {looks}",
             where=str(file.path),

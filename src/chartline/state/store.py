@@ -168,10 +168,10 @@ def write_texts(home: Path, entries: list[Entry], standing: Standing) -> None:
     wanted |= {LOG: "".join(f"{e.line()}\n" for e in entries)}  # last: while it is behind, so may be the others
     for name, said in wanted.items():
         file = folder / name
-        if said and not (file.exists() and file.read_text(encoding="utf-8") == said):
+        if said and not (file.exists() and file.read_bytes() == said.encode("utf-8")):
             write_whole(file, said)
-        elif not said:
-            file.unlink(missing_ok=True)
+        elif not said and file.exists():
+            file.unlink()
 
 
 def rebuild(home: Path) -> int:
@@ -263,7 +263,16 @@ def _is_last(db: sqlite3.Connection, known: tuple[Entry, ...]) -> bool:
 def _text_lines(home: Path) -> list[str]:
     """Return the lines of the text log, [] where there is none."""
     text = home / FOLDER / LOG
-    return text.read_text(encoding="utf-8").split("\n")[:-1] if text.exists() else []
+    if not text.exists():
+        return []
+    try:
+        return text.read_text(encoding="utf-8").split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no UTF-8 text any more"
+        raise StateError(
+            f"{FOLDER}/{LOG} cannot be read: {why}.",
+            where=str(text), do=f"put {FOLDER}/ back from your backup, with the {DATABASE} of the same day",
+        ) from e  # fmt: skip
 
 
 def _same_text(home: Path, text: list[str], entries: tuple[Entry, ...]) -> None:

@@ -38,7 +38,7 @@ def with_known(table: EventTable, names: Iterable[str]) -> tuple[EventTable, int
     asked = tuple(names)
     known = {p for p in table.patterns if all(dict(p)[name] != "" for name in asked)}
     part = replace(table, rows={at: row for at, row in table.rows.items() if at[0] in known})
-    return part, table.n_at_start - part.n_at_start
+    return part, table.n_subjects - part.n_subjects
 
 
 def in_order(levels: Iterable[str], declared: tuple[str, ...] = ()) -> list[str]:

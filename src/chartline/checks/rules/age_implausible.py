@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.checks.ages import is_older, is_younger
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.dates import FIRST_POSSIBLE
-from chartline.checks.model import Finding, Group, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.dates import age_in_years
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -36,13 +39,13 @@ def find(context: Context, *, oldest: float) -> list[Finding]:
     births = context.birth.lazy().filter(pl.col("HI") >= FIRST_POSSIBLE).join(zero, on=SUBJECT, maintain_order="left")
     aged = births.with_columns(age_in_years("HI", "ZERO").alias("YEARS"), age_in_years("LO", "ZERO").alias("MOST"))
     aged = aged.join(
-        stated.select(*SUBJECT, pl.col("VALUE").alias("SAID")), on=SUBJECT, how="left", maintain_order="left"
+        stated.select(*SUBJECT, SAID="VALUE", SAID_OP="VALUE_OP"), on=SUBJECT, how="left", maintain_order="left"
     )
-    agree = (pl.col("SAID").floor().is_between(pl.col("YEARS"), pl.col("MOST"))).fill_null(True)
+    agree = ~(is_younger("SAID", "YEARS") | is_older("SAID", "MOST")).fill_null(False)
     old = run(aged.filter((pl.col("YEARS") > oldest) & agree))
     said = run(
         stated.join(births, on=SUBJECT, how="anti", maintain_order="left").filter(
-            (pl.col("VALUE") > oldest) | (pl.col("VALUE") < 0)
+            holds("VALUE", ">", oldest) | holds("VALUE", "<", 0)
         )
     )
     by_birth = [
@@ -58,8 +61,8 @@ def find(context: Context, *, oldest: float) -> list[Finding]:
         Finding(
             r["CENTRE"],
             r["USUBJID"],
-            (cell(r, "DM", "AGE", unit="years"),),
-            f"The recorded age is {value_words(r['VALUE'])} years.",
+            (Cell("DM", "AGE", r["BLOCK"], r["ROW"], recorded(r, "VALUE"), unit="years"),),
+            f"The recorded age is {value_words(recorded(r, 'VALUE'))} years.",
         )
         for r in said.iter_rows(named=True)
     ]

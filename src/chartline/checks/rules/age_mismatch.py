@@ -11,8 +11,10 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.ages import is_older, is_younger, whole_years
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.checks.wording import value_words
 from chartline.core.dates import age_in_years
 from chartline.core.query import Severity, Topic
@@ -34,21 +36,24 @@ def find(context: Context) -> list[Finding]:
         .join(context.first_dose, on=SUBJECT, suffix="_DOSE", maintain_order="left")
         .with_columns(age_in_years("HI", "LO_DOSE").alias("YOUNGEST"), age_in_years("LO", "LO_DOSE").alias("OLDEST"))
     )
-    recorded = pl.col("VALUE_AGE").floor()  # a mistyped one may be larger than any whole number of eight bytes
-    nearest = recorded.clip(pl.col("YOUNGEST"), pl.col("OLDEST")).cast(pl.Int64)
-    rows = rows.with_columns(recorded.alias("RECORDED"), nearest.alias("FROM_BIRTH"))
-    rows = rows.filter(pl.col("RECORDED") != pl.col("FROM_BIRTH"))
+    rows = rows.rename({"VALUE_AGE": "AGE", "VALUE_OP": "AGE_OP"})
+    nearest = pl.when(is_older("AGE", "OLDEST")).then("OLDEST").when(is_younger("AGE", "YOUNGEST")).then("YOUNGEST")
+    rows = rows.with_columns(whole_years("AGE").alias("RECORDED"), nearest.cast(pl.Int64).alias("FROM_BIRTH"))
+    rows = rows.filter(pl.col("FROM_BIRTH").is_not_null())
     decides = context.age_decides(rows, "RECORDED", "FROM_BIRTH")
     return [_finding(context, r, d) for r, d in zip(rows.iter_rows(named=True), decides, strict=True)]
 
 
 def _finding(context: Context, r: dict[str, Any], decides: bool) -> Finding:
-    birth, age = cell(r, "DM", "BRTHDTC"), cell(r, "DM", "AGE", "_AGE", unit="years")
+    birth, age = (
+        cell(r, "DM", "BRTHDTC"),
+        Cell("DM", "AGE", r["BLOCK_AGE"], r["ROW_AGE"], recorded(r, "AGE"), unit="years"),
+    )
     dose, event = context.day_zero(r, "_DOSE"), context.protocol.index_rows.event
     years = abs(r["RECORDED"] - r["FROM_BIRTH"])
     message = (
         f"The date of birth gives an age of {r['FROM_BIRTH']} at {event}, {years:.0f} year{'s' * (years > 1)} from the "
-        f"recorded {value_words(r['VALUE_AGE'])}."
+        f"recorded {value_words(recorded(r, 'AGE'))}."
     )
     if not decides:
         return Finding(r["CENTRE"], r["USUBJID"], (age, birth, dose), message)

@@ -15,6 +15,7 @@ from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.clinical import variables
+from chartline.core.compare import holds, value_text
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 from chartline.core.sentences import joined
@@ -38,15 +39,14 @@ def find(context: Context, *, blasts: float) -> list[Finding]:
     findings = []
     for name, says_nothing in _SAME_WORDS.items():
         findings += _differing(dated.filter(~pl.col(name).is_in(says_nothing)), name, value.n_unique() > 1)
-    counted = dated.filter(pl.col("BMBLAST_OP").is_null())
-    findings += _differing(counted, "BMBLAST", (value.min() < blasts) & (value.max() >= blasts))
+    findings += _differing(dated, "BMBLAST", holds("BMBLAST", "<", blasts).any() & holds("BMBLAST", ">=", blasts).any())
     return findings
 
 
 def _differing(rows: pl.LazyFrame, name: str, differ: pl.Expr) -> list[Finding]:
     days = (
-        rows.select(*SUBJECT, "RSDTC", pl.col(name).alias("VALUE"), "BLOCK", "ROW")
-        .filter(pl.col("VALUE").is_not_null())
+        rows.filter(pl.col(name).is_not_null())
+        .with_columns((value_text(name) if name == "BMBLAST" else pl.col(name)).alias("VALUE"))
         .group_by(*SUBJECT, "RSDTC", maintain_order=True)
         .agg(differ.alias("DIFFER"), "VALUE", "BLOCK", "ROW")
         .filter("DIFFER")

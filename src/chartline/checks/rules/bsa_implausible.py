@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact, recorded
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, cell
+from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -28,15 +30,17 @@ RULE = Rule(
 
 def find(context: Context, *, low: float, high: float) -> list[Finding]:
     """Return one finding a subject."""
-    both = context.doses.filter((pl.col("EXDOSM2") > 0) & (pl.col("EXDOSE") > 0)).select(SUBJECT)
-    areas = context.stated("DM", "BSA").lazy().filter(~pl.col("VALUE").is_between(low, high))
+    exact = is_exact("EXDOSM2", "EXDOSE") & (pl.col("EXDOSM2") > 0) & (pl.col("EXDOSE") > 0)
+    both = context.doses.filter(exact).select(SUBJECT)
+    odd = holds("VALUE", "<", low) | holds("VALUE", ">", high)
+    areas = context.stated("DM", "BSA").lazy().filter(odd)
     rows = areas.join(both, on=SUBJECT, how="anti", maintain_order="left")
     return [
         Finding(
             r["CENTRE"],
             r["USUBJID"],
-            (cell(r, "DM", "BSA", unit="m2"),),
-            f"A body surface area of {value_words(r['VALUE'], 'm2')} is not one that people have.",
+            (Cell("DM", "BSA", r["BLOCK"], r["ROW"], recorded(r, "VALUE"), unit="m2"),),
+            f"A body surface area of {value_words(recorded(r, 'VALUE'), 'm2')} is not one that people have.",
         )
         for r in run(rows).iter_rows(named=True)
     ]

@@ -14,6 +14,7 @@ from math import exp
 
 import polars as pl
 
+from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
@@ -37,7 +38,7 @@ _SHOWN = 3
 def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre and test whose patients differ less than those of all other centres."""
     rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0)).rename({"LBTESTCD": "NAME"})
-    level = rows.group_by(*SUBJECT, "NAME").agg(pl.col("VALUE").median().log())
+    level = rows.group_by(*SUBJECT, "NAME").agg(known_median("VALUE").log().alias("VALUE"))
     away = level.with_columns((pl.col("VALUE") - pl.col("VALUE").median().over("CENTRE", "NAME")).abs().alias("VALUE"))
     odd = [c for c in apart(away, patients=patients, chance=chance, higher=higher) if c.higher < 0.5]
     return [_finding(context, c) for c in odd]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
@@ -35,7 +36,7 @@ _SHOWN = 3
 def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre and test whose patients lie far from those of all other centres."""
     rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE")).rename({"LBTESTCD": "NAME"})
-    medians = rows.group_by(*SUBJECT, "NAME").agg(pl.col("VALUE").median())
+    medians = rows.group_by(*SUBJECT, "NAME").agg(known_median("VALUE").alias("VALUE"))
     odd = apart(medians, patients=patients, chance=chance, higher=higher)
     return [_finding(context, c) for c in odd]
 

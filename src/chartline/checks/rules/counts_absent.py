@@ -13,6 +13,7 @@ from chartline.checks.completeness import lacking, small
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import RECOVERY_TESTS, laboratory_test
 from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.core.compare import holds
 from chartline.core.dates import first_day
 from chartline.core.query import Severity, Topic
 
@@ -33,7 +34,7 @@ def find(context: Context, *, blasts: float) -> list[Finding]:
     if context.counts_window is None:
         return []
     first, last = context.counts_window
-    free = (pl.col("BMBLAST") < blasts) | pl.col("INVRESP").is_in(context.responses)
+    free = holds("BMBLAST", "<", blasts) | pl.col("INVRESP").is_in(context.responses)
     full = pl.col("RSDTC").str.len_chars() == 10
     marrows = context.assessments.lazy().filter(pl.col("ON") & full & free.fill_null(False))
     marrows = marrows.unique([*SUBJECT, "DAY"], keep="first", maintain_order=True)

@@ -13,10 +13,12 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -36,13 +38,13 @@ _BLASTS = 5  # percent
 
 def find(context: Context, *, anc: float, plt: float) -> list[Finding]:
     """Return one finding a first CR during whose counts window one of the two counts never recovered."""
-    near = _highest(context)
+    near = _near(context)
     if near is None:
         return []
     needed = pl.when(pl.col("LBTESTCD") == "ANC").then(anc).otherwise(plt)
-    open_ended = pl.col("LBSTRESN_OP").fill_null("").str.starts_with(">")
-    short = near.with_columns(((pl.col("VALUE") < needed) & ~open_ended).alias("SHORT"))
     key = [*SUBJECT, "RSDTC"]
+    low = holds("VALUE", "<", needed).fill_null(False).all().over(*key, "LBTESTCD")
+    short = near.with_columns(low.alias("SHORT")).unique([*key, "LBTESTCD"], keep="first", maintain_order=True)
     both = short.group_by(key).agg(pl.col("LBTESTCD").n_unique().alias("TESTS"))
     rows = short.filter("SHORT").join(both, on=key, maintain_order="left").filter(pl.col("TESTS") == 2)
     limits = {"ANC": anc, "PLT": plt}
@@ -50,8 +52,8 @@ def find(context: Context, *, anc: float, plt: float) -> list[Finding]:
     return [_finding(g.sort("LBTESTCD").to_dicts(), limits, context.counts_window) for g in groups]
 
 
-def _highest(context: Context) -> pl.LazyFrame | None:
-    """One row a recorded CR and count: the highest value in the counts window; None where no rule asks for counts."""
+def _near(context: Context) -> pl.LazyFrame | None:
+    """One row a recorded CR and count in its window, the highest first; None where no rule asks for counts."""
     if context.counts_window is None:
         return None
     first, last = context.counts_window
@@ -60,7 +62,7 @@ def _highest(context: Context) -> pl.LazyFrame | None:
         .filter(pl.col("ON") & (pl.col("INVRESP") == "CR") & (pl.col("RSDTC").str.len_chars() == 10))
         .sort("RSDTC", maintain_order=True)
         .unique(SUBJECT, keep="first", maintain_order=True)
-        .filter((pl.col("BMBLAST") < _BLASTS).fill_null(True))
+        .filter(~holds("BMBLAST", ">=", _BLASTS).fill_null(False))
         .select(*SUBJECT, "RSDTC", pl.col("RSDTC").str.to_date(strict=False).alias("MARROW"), *_renamed("BLOCK", "ROW"))
     )
     counts = context.laboratory.lazy().filter(
@@ -68,8 +70,7 @@ def _highest(context: Context) -> pl.LazyFrame | None:
     )
     since = (pl.col("LO") - pl.col("MARROW")).dt.total_days()
     near = called.join(counts, on=SUBJECT, maintain_order="left").filter(since.is_between(first, last))
-    top = near.sort("VALUE", descending=True, maintain_order=True)
-    return top.unique([*SUBJECT, "RSDTC", "LBTESTCD"], keep="first", maintain_order=True).sort(*SUBJECT, "RSDTC")
+    return near.sort("VALUE", descending=True, maintain_order=True).sort(*SUBJECT, "RSDTC", maintain_order=True)
 
 
 def _renamed(*names: str) -> list[pl.Expr]:
@@ -86,7 +87,7 @@ def _finding(rows: list[dict[str, Any]], limits: dict[str, float], window: tuple
     ]
     days = f"from {window[0]} to {window[1]} days after the marrow" if window[0] else f"within {window[1]} days"
     cells = [
-        Cell("LB", "LBSTRESN", one["BLOCK"], one["ROW"], one["VALUE"], label=test.label, unit=test.unit)
+        Cell("LB", "LBSTRESN", one["BLOCK"], one["ROW"], recorded(one, "VALUE"), label=test.label, unit=test.unit)
         for test, one in zip(tests, rows, strict=True)
     ]
     return Finding(

@@ -12,10 +12,12 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -48,10 +50,10 @@ def find(context: Context, *, anc: float, plt: float) -> list[Finding]:
 
 def _counts(context: Context, test: str, limit: float) -> pl.LazyFrame:
     """One row a subject and day whose every count of a test is above its limit and unsupported."""
-    above = (pl.col("VALUE") > limit) & ~pl.col("LBSTRESN_OP").fill_null("").str.starts_with("<")
+    above = holds("VALUE", ">", limit).fill_null(False)
     supported = (pl.col(_SUPPORT[test]) == "Y").fill_null(False)
     rows = context.laboratory.lazy().filter((pl.col("LBTESTCD") == test) & pl.col("BELIEVABLE"))
-    cells = [pl.col(c).first().alias(f"{c}_{test}") for c in ("VALUE", "BLOCK", "ROW")]
+    cells = [pl.col(c).first().alias(f"{c}_{test}") for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW")]
     days = rows.group_by(*SUBJECT, pl.col("LBDTC").alias("RSDTC"), maintain_order=True).agg(
         *cells, (above & ~supported).all().alias("ALL")
     )
@@ -62,7 +64,7 @@ def _finding(r: dict[str, Any]) -> Finding:
     cells = [Cell("RS", "INVRESP", r["BLOCK_CR"], r["ROW_CR"], r["INVRESP"])]
     said = []
     for code in _SUPPORT:
-        test, value = laboratory_test(code), r[f"VALUE_{code}"]
+        test, value = laboratory_test(code), recorded(r, "VALUE", f"_{code}")
         cells.append(
             Cell("LB", "LBSTRESN", r[f"BLOCK_{code}"], r[f"ROW_{code}"], value, label=test.label, unit=test.unit)
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import least, most, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
@@ -37,30 +38,33 @@ def find(context: Context, *, tolerance: float) -> list[Finding]:
     rows = context.laboratory.lazy().filter(
         pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_in([*_PARTS, "WBC"])
     )
-    low, high = pl.col("LBSTRESN_OP").fill_null("").str.starts_with("<"), pl.col("LBTESTCD") == "WBC"
-    rows = rows.filter(~low | high).sort("VALUE", descending=False, maintain_order=True)
-    test = [*SUBJECT, "LO", "LBTESTCD"]
-    least = rows.filter(~high).unique(test, keep="first", maintain_order=True)
-    most = rows.filter(high).unique(test, keep="last", maintain_order=True)
-    days = least.sort(test).group_by(*SUBJECT, "LO", maintain_order=True).agg("LBTESTCD", "VALUE", "BLOCK", "ROW")
-    both = days.join(most, on=[*SUBJECT, "LO"], suffix="_WBC", maintain_order="left")
+    white, test = pl.col("LBTESTCD") == "WBC", [*SUBJECT, "LO", "LBTESTCD"]
+    rows = rows.sort("VALUE", descending=False, maintain_order=True)
+    lowest = rows.filter(~white & least("VALUE").is_not_null()).unique(test, keep="first", maintain_order=True)
+    known = rows.filter(white & most("VALUE").is_not_null().all().over(test))
+    highest = known.unique(test, keep="last", maintain_order=True)
+    days = (
+        lowest.sort(test)
+        .group_by(*SUBJECT, "LO", maintain_order=True)
+        .agg("LBTESTCD", "VALUE", "VALUE_OP", "BLOCK", "ROW")
+    )
+    both = days.join(highest, on=[*SUBJECT, "LO"], suffix="_WBC", maintain_order="left")
     limit = pl.col("VALUE_WBC") * (1 + tolerance) + _ROUNDING
     over = (pl.col("VALUE").list.sum() > limit) & (pl.col("VALUE").list.max() <= limit)
     return [_finding(r) for r in run(both.filter(over)).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
-    parts = [laboratory_test(code) for code in r["LBTESTCD"]]
-    white = laboratory_test("WBC")
-    at = zip(parts, r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
+    parts, white = [laboratory_test(code) for code in r["LBTESTCD"]], laboratory_test("WBC")
+    values = [recorded({"VALUE": v, "VALUE_OP": op}, "VALUE") for v, op in zip(r["VALUE"], r["VALUE_OP"], strict=True)]
+    at = zip(parts, values, r["BLOCK"], r["ROW"], strict=True)
     cells = [Cell("LB", "LBSTRESN", b, row, v, label=test.label, unit=test.unit) for test, v, b, row in at]
-    cells.append(
-        Cell("LB", "LBSTRESN", r["BLOCK_WBC"], r["ROW_WBC"], r["VALUE_WBC"], label=white.label, unit=white.unit)
-    )
-    named = joined([f"{t.label.lower()} {value_words(v)}" for t, v in zip(parts, r["VALUE"], strict=True)])
+    of_white = recorded(r, "VALUE", "_WBC")
+    cells.append(Cell("LB", "LBSTRESN", r["BLOCK_WBC"], r["ROW_WBC"], of_white, label=white.label, unit=white.unit))
+    named = joined([f"{t.label.lower()} {value_words(v)}" for t, v in zip(parts, values, strict=True)])
     total = float(f"{sum(r['VALUE']):.4g}")
     message = (
         f"On {r['LO']} {named} add up to {value_words(total)}, more than the white blood cells "
-        f"{value_words(r['VALUE_WBC'], white.unit)}."
+        f"{value_words(of_white, white.unit)}."
     )
     return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message)

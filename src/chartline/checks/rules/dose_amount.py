@@ -11,9 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -32,14 +34,15 @@ def find(context: Context, *, tolerance: float) -> list[Finding]:
     """Return one finding a dose that is above the maximum, not above zero, or not what its mg say."""
     treatment = context.protocol.treatment
     top = treatment.max_dose_m2 if treatment and treatment.max_dose_m2 is not None else float("inf")
-    area = context.stated("DM", "BSA").select(*SUBJECT, pl.col("VALUE").alias("AREA"), *_renamed())
+    area = context.stated("DM", "BSA").select(*SUBJECT, *_renamed(), AREA="VALUE", AREA_OP="VALUE_OP")
     doses = run(context.doses).join(area, on=SUBJECT, how="left")
-    m2, mg, area_m2 = pl.col("EXDOSM2"), pl.col("EXDOSE"), pl.when(pl.col("AREA") > 0).then(pl.col("AREA"))
-    from_mg = mg / area_m2
+    m2 = pl.col("EXDOSM2")
+    from_mg = pl.when(is_exact("EXDOSE", "AREA") & (pl.col("AREA") > 0)).then(pl.col("EXDOSE") / pl.col("AREA"))
+    high = holds("EXDOSM2", ">", top) | (m2.is_null() & (from_mg > top * (1 + tolerance)))
     rows = doses.with_columns(
-        ((m2 > top * (1 + 1e-9)) | (m2.is_null() & (from_mg > top * (1 + tolerance)))).fill_null(False).alias("HIGH"),
-        ((m2 <= 0) | (mg <= 0)).fill_null(False).alias("NONE"),
-        ((from_mg / m2 - 1).abs() > tolerance).fill_null(False).alias("DIFFER"),
+        high.fill_null(False).alias("HIGH"),
+        (holds("EXDOSM2", "<=", 0) | holds("EXDOSE", "<=", 0)).fill_null(False).alias("NONE"),
+        (is_exact("EXDOSM2") & ((from_mg / m2 - 1).abs() > tolerance)).fill_null(False).alias("DIFFER"),
         from_mg.alias("FROM_MG"),
     ).filter(pl.col("HIGH") | pl.col("NONE") | pl.col("DIFFER"))
     return [_finding(r, top) for r in rows.iter_rows(named=True)]
@@ -52,7 +55,7 @@ def _renamed() -> list[pl.Expr]:
 def _finding(r: dict[str, Any], top: float) -> Finding:
     said = []
     if r["HIGH"]:
-        m2 = r["EXDOSM2"] if r["EXDOSM2"] is not None else r["FROM_MG"]
+        m2 = recorded(r, "EXDOSM2") if r["EXDOSM2"] is not None else r["FROM_MG"]
         said.append(f"The dose of {value_words(m2, 'mg/m2')} is above the maximum of {value_words(top, 'mg/m2')}.")
     if r["NONE"]:
         said.append("The dose is not above zero.")
@@ -64,7 +67,7 @@ def _finding(r: dict[str, Any], top: float) -> Finding:
 
 def _cells(r: dict[str, Any]) -> list[Cell]:
     named = (("EXDOSM2", "mg/m2"), ("EXDOSE", "mg"))
-    cells = [Cell("EX", v, r["BLOCK"], r["ROW"], r[v], unit=u) for v, u in named if r[v] is not None]
+    cells = [Cell("EX", v, r["BLOCK"], r["ROW"], recorded(r, v), unit=u) for v, u in named if r[v] is not None]
     if r["AREA"] is not None and r["EXDOSE"] is not None:
-        cells.append(Cell("DM", "BSA", r["BLOCK_AREA"], r["ROW_AREA"], r["AREA"], unit="m2"))
+        cells.append(Cell("DM", "BSA", r["BLOCK_AREA"], r["ROW_AREA"], recorded(r, "AREA"), unit="m2"))
     return cells

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
@@ -35,14 +36,14 @@ def find(context: Context, *, ratio: float) -> list[Finding]:
     """Return one finding a dose."""
     treatment = context.protocol.treatment
     top = treatment.max_dose_m2 if treatment and treatment.max_dose_m2 is not None else float("inf")
-    area = (
-        context.stated("DM", "BSA").lazy().filter(pl.col("VALUE") > 0).select(*SUBJECT, pl.col("VALUE").alias("AREA"))
-    )
-    by_mg = pl.when(pl.col("EXDOSE") > 0).then(pl.col("EXDOSE") / pl.col("AREA"))
+    areas = context.stated("DM", "BSA").lazy().filter((pl.col("VALUE") > 0) & is_exact("VALUE"))
+    area = areas.select(*SUBJECT, AREA="VALUE")
+    by_mg = pl.when((pl.col("EXDOSE") > 0) & is_exact("EXDOSE")).then(pl.col("EXDOSE") / pl.col("AREA"))
     per_m2 = pl.coalesce("EXDOSM2", by_mg)
     agree = ((by_mg / pl.col("EXDOSM2") - 1).abs() <= _AGREE).fill_null(True)
     doses = (
-        context.doses.join(area, on=SUBJECT, how="left", maintain_order="left")
+        context.doses.filter(is_exact("EXDOSM2"))
+        .join(area, on=SUBJECT, how="left", maintain_order="left")
         .with_columns(per_m2.alias("M2"), agree.alias("AGREE"))
         .filter(pl.col("M2") > 0)
         .with_columns(pl.col("M2").median().over(SUBJECT).alias("USUAL"), pl.len().over(SUBJECT).alias("N"))

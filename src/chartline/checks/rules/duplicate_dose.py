@@ -28,7 +28,7 @@ RULE = Rule(
 def find(context: Context) -> list[Finding]:
     """Return one finding a subject, drug and full date with more than one dose."""
     doses = context.data["EX"].filter((pl.col("EXSTDTC").str.len_chars() == 10) & pl.col("EXTRT").is_not_null())
-    same = (pl.col("EXDOSM2").n_unique() == 1) & (pl.col("EXDOSE").n_unique() == 1)
+    same = pl.struct("EXDOSM2", "EXDOSM2_OP", "EXDOSE", "EXDOSE_OP").n_unique() == 1
     rows = (
         doses.group_by(*SUBJECT, "EXTRT", "EXSTDTC", maintain_order=True)
         .agg(pl.len().alias("N"), same.alias("SAME"), "BLOCK", "ROW")

@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 from chartline.core.sentences import counted
@@ -44,18 +46,19 @@ def find(context: Context, *, anc: float, days: float) -> list[Finding]:
     near = events.with_row_index("EVENT").join(counts, on=SUBJECT, suffix="_ANC", maintain_order="left")
     near = near.filter((pl.col("LO") - pl.col("ONSET")).dt.total_days().abs() <= days)
     lowest = near.sort("VALUE", maintain_order=True).group_by("EVENT", maintain_order=True)
-    rows = lowest.agg(pl.len().alias("N"), pl.all().first()).sort("EVENT")
-    return [_finding(r, days) for r in run(rows.filter(pl.col("VALUE") >= anc)).iter_rows(named=True)]
+    enough = holds("VALUE", ">=", anc).fill_null(False).all()
+    rows = lowest.agg(pl.len().alias("N"), enough.alias("ENOUGH"), pl.all().first()).filter("ENOUGH").sort("EVENT")
+    return [_finding(r, days) for r in run(rows).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any], days: float) -> Finding:
     test = laboratory_test("ANC")
     cells = (
         Cell("AE", "AETERM", r["BLOCK"], r["ROW"], r["AETERM"]),
-        Cell("LB", "LBSTRESN", r["BLOCK_ANC"], r["ROW_ANC"], r["VALUE"], label=test.label, unit=test.unit),
+        Cell("LB", "LBSTRESN", r["BLOCK_ANC"], r["ROW_ANC"], recorded(r, "VALUE"), label=test.label, unit=test.unit),
     )
     message = (
         f"{r['AETERM']} began on {r['AESTDTC']}, but the lowest of {counted(r['N'], 'neutrophil count')} within "
-        f"{days:g} days is {value_words(r['VALUE'], test.unit)}."
+        f"{days:g} days is {value_words(recorded(r, 'VALUE'), test.unit)}."
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message)

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope
@@ -38,7 +39,7 @@ def find(context: Context, *, run: float, expected: float) -> list[Finding]:
     value = pl.col("VALUE")
     series = (
         context.laboratory.lazy()
-        .filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")) & pl.col("LBSTRESN_OP").is_null())
+        .filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")) & is_exact("VALUE"))
         .sort(*_TEST, "LO", maintain_order=True)
         .unique([*_TEST, "LO"], keep="first", maintain_order=True)
         .with_columns((value == value.shift(1).over(_TEST)).alias("SAME"))

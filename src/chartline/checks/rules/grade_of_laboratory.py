@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.adverse_events import laboratory_events
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
@@ -65,7 +66,7 @@ def _during(context: Context, open_days: float) -> pl.DataFrame | None:
         )
     )
     samples = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")))
-    samples = samples.select(*SUBJECT, "LBTESTCD", "VALUE", "LO", "BLOCK", "ROW")
+    samples = samples.select(*SUBJECT, "LBTESTCD", "VALUE", "VALUE_OP", "LO", "BLOCK", "ROW")
     kept = ["EVENT", "TEST", "DIRECTION", "AETERM", "AETOXGR", "HI", "UNTIL", "BLOCK", "ROW"]
     met = events.select(*SUBJECT, *kept).join(
         samples, left_on=[*SUBJECT, "TEST"], right_on=[*SUBJECT, "LBTESTCD"], suffix="_LAB", maintain_order="left"
@@ -87,7 +88,7 @@ def _during(context: Context, open_days: float) -> pl.DataFrame | None:
 
 def _result(r: dict[str, Any]) -> str:
     test = laboratory_test(r["TEST"])
-    value = value_words(float(f"{r['VALUE']:.6g}"), test.unit)
+    value = value_words(recorded({**r, "VALUE": float(f"{r['VALUE']:.6g}")}, "VALUE"), test.unit)
     grade = f"grade {r['GRADE']}" if r["GRADE"] else "no grade"
     return f"{grade}: {test.label[:1].lower()}{test.label[1:]} {value} on {r['LO_LAB']}"
 
@@ -105,6 +106,6 @@ def _finding(r: dict[str, Any], message: str) -> Finding:
     test = laboratory_test(r["TEST"])
     cells = (
         Cell("AE", "AETOXGR", r["BLOCK"], r["ROW"], r["AETOXGR"]),
-        Cell("LB", "LBSTRESN", r["BLOCK_LAB"], r["ROW_LAB"], r["VALUE"], label=test.label, unit=test.unit),
+        Cell("LB", "LBSTRESN", r["BLOCK_LAB"], r["ROW_LAB"], recorded(r, "VALUE"), label=test.label, unit=test.unit),
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message)

@@ -17,6 +17,7 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import value_text
 from chartline.core.condition import parse_condition
 from chartline.core.dates import DAYS_PER_MONTH, first_day, last_day
 from chartline.core.plans import run
@@ -141,7 +142,9 @@ def _stated(context: Context, characteristic: str) -> pl.DataFrame:
     rows = context.data[c.source]
     if c.where:
         rows = rows.filter(parse_condition(c.where).expr(rows.schema))
-    value = pl.col(c.value).cast(pl.String).str.strip_chars()
+    value = (
+        value_text(c.value) if f"{c.value}_OP" in rows.columns else pl.col(c.value).cast(pl.String)
+    ).str.strip_chars()
     return (
         rows.filter(value.is_not_null())
         .select(*SUBJECT, value.alias("STATED"), "BLOCK", "ROW")

@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact, least, most, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import LIVER_TESTS, at_stake, laboratory_test, likely_slips, middle, value_cells
 from chartline.checks.model import Finding, Group, Rule
@@ -41,10 +42,10 @@ def find(
     context: Context, *, ratio: float, ratio_by_test: Mapping[str, float], agree: float, days: float
 ) -> list[Finding]:
     """Return one finding a subject, test and day whose value leaves both neighbours and returns."""
-    value, before, after = (pl.col(c) for c in ("VALUE", "BEFORE", "AFTER"))
+    before, after = pl.col("BEFORE"), pl.col("AFTER")
     needed = pl.col("LBTESTCD").replace_strict(dict(ratio_by_test), default=ratio, return_dtype=pl.Float64)
-    high = pl.min_horizontal(value / before, value / after)
-    low = pl.min_horizontal(before / value, after / value)
+    high = least("VALUE") / pl.max_horizontal(before, after)
+    low = pl.min_horizontal(before, after) / most("VALUE")
     together = pl.max_horizontal(before / after, after / before) <= agree
     rows = _beside_neighbours(context, days).filter(
         before.is_not_null() & after.is_not_null() & together & (pl.max_horizontal(high, low) >= needed)
@@ -53,17 +54,19 @@ def find(
 
 
 def _beside_neighbours(context: Context, days: float) -> pl.LazyFrame:
-    """Return one row a subject, test, day and value, with the value BEFORE and AFTER it in time."""
+    """Return one row a subject, test, day and value, with the value BEFORE and AFTER it in time, null where
+    that is only a bound."""
     value, day = pl.col("VALUE"), pl.col("LO")
     believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0) & (day == pl.col("HI")))
-    series = believed.sort(*_TEST, "LO", "VALUE", maintain_order=True)
-    first = pl.struct(*_TEST, "LO", "VALUE").rle_id()  # the same value of one day in two places is one value
+    series = believed.sort(*_TEST, "LO", "VALUE", "VALUE_OP", maintain_order=True)
+    # The same value of one day in two places is one value.
+    first = pl.struct(*_TEST, "LO", "VALUE", "VALUE_OP").rle_id()
     series = series.group_by(first.alias("ONE"), maintain_order=True).agg(
-        *(pl.col(c).first() for c in (*_TEST, "LO", "VALUE")), "BLOCK", "ROW", "LBORRESU"
+        *(pl.col(c).first() for c in (*_TEST, "LO", "VALUE", "VALUE_OP")), "BLOCK", "ROW", "LBORRESU"
     )
     return series.with_columns(
         pl.when((day - day.shift(step).over(_TEST)).abs().dt.total_days() <= days)
-        .then(value.shift(step).over(_TEST))
+        .then(pl.when(is_exact("VALUE")).then(value).shift(step).over(_TEST))
         .alias(name)
         for step, name in ((1, "BEFORE"), (-1, "AFTER"))
     )
@@ -73,10 +76,10 @@ def _finding(r: dict[str, Any]) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
     side = "above" if r["VALUE"] > r["BEFORE"] else "below"
     message = (
-        f"{test.label} of {value_words(r['VALUE'], test.unit)} on {r['LO']} is far {side} the values before and after "
-        f"it ({value_words(r['BEFORE'])} and {value_words(r['AFTER'], test.unit)})."
+        f"{test.label} of {value_words(recorded(r, 'VALUE'), test.unit)} on {r['LO']} is far {side} the values before "
+        f"and after it ({value_words(r['BEFORE'])} and {value_words(r['AFTER'], test.unit)})."
     )
-    slips = likely_slips(test, r["VALUE"], middle(r["BEFORE"], r["AFTER"]))
+    slips = "" if r["VALUE_OP"] else likely_slips(test, r["VALUE"], middle(r["BEFORE"], r["AFTER"]))
     blocks = test.code in LIVER_TESTS and side == "above"
     return Finding(
         r["CENTRE"],

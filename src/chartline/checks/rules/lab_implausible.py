@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import known_median, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import (
     LIVER_TESTS,
@@ -51,11 +52,11 @@ def find(context: Context) -> list[Finding]:
     tests = values.filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0)).join(
         rows.select("LBTESTCD").unique(), on="LBTESTCD", how="semi"
     )
-    usual = tests.group_by(*SUBJECT, "LBTESTCD").agg(pl.col("VALUE").median().alias("USUAL"))
+    usual = tests.group_by(*SUBJECT, "LBTESTCD").agg(known_median("VALUE").alias("USUAL"))
     of_others = usual.group_by("CENTRE", "LBTESTCD").agg(pl.col("USUAL").median().alias("CENTRE_USUAL"))
     rows = _decisive(context, rows).join(usual, on=[*SUBJECT, "LBTESTCD"], how="left", maintain_order="left")
     rows = rows.join(of_others, on=["CENTRE", "LBTESTCD"], how="left", maintain_order="left")
-    slips = rows.group_by(*SUBJECT, "LBTESTCD", "LBDTC", "VALUE", maintain_order=True).agg(
+    slips = rows.group_by(*SUBJECT, "LBTESTCD", "LBDTC", "VALUE", "VALUE_OP", maintain_order=True).agg(
         "BLOCK",
         "ROW",
         "LBORRESU",
@@ -110,8 +111,8 @@ def _finding(r: dict[str, Any]) -> Finding:
     side = "above" if r["VALUE"] > r["HIGH"] else "below"
     bound = value_words(r["HIGH"] if side == "above" else r["LOW"], test.unit)
     on = f" on {r['LBDTC']}" if r["LBDTC"] else ""
-    message = f"{test.label} of {value_words(r['VALUE'], test.unit)}{on} is {side} the possible ({bound})."
-    slips = likely_slips(test, r["VALUE"], r["USUAL"])
+    message = f"{test.label} of {value_words(recorded(r, 'VALUE'), test.unit)}{on} is {side} the possible ({bound})."
+    slips = "" if r["VALUE_OP"] else likely_slips(test, r["VALUE"], r["USUAL"])
     decisive = frozenset({Topic.COUNTS}) if r["DECISIVE"] else at_stake(test.code)
     blocks = r["DECISIVE"] or test.code in LIVER_TESTS
     return Finding(

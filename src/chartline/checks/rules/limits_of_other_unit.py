@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test, laboratory_tests
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope
@@ -36,11 +37,11 @@ _BLOOD_CELLS = tuple(code for code, test in laboratory_tests().items() if test.u
 
 def find(context: Context, *, high: float, low: float, patients: float) -> list[Finding]:
     """Return one finding a centre and test whose median patient is impossibly far from the upper limit of normal."""
-    share = pl.col("LBSTRESN") / pl.col("LBSTNRHI")
     rows = context.data["LB"].lazy().filter((pl.col("LBSTNRHI") > 0) & (pl.col("LBSTRESN") > 0))
+    rows = rows.with_columns(SHARE=pl.col("LBSTRESN") / pl.col("LBSTNRHI"), SHARE_OP="LBSTRESN_OP")
     by_patient = rows.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
-        share.median().alias("SHARE"),
-        pl.col("LBSTRESN").median(),
+        known_median("SHARE").alias("SHARE"),
+        known_median("LBSTRESN").alias("LBSTRESN"),
         *(pl.col(c).first() for c in ("BLOCK", "ROW", "LBSTNRHI")),
     )
     tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(

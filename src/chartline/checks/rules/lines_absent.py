@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact
 from chartline.checks.completeness import cell_of, treated
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Finding, Group, Rule, Scope
@@ -54,4 +55,6 @@ def _none(context: Context) -> pl.LazyFrame:
     rows = context.data[c.source].lazy()
     if c.where:
         rows = rows.filter(parse_condition(c.where).expr(dict(context.data[c.source].schema)))
+    if f"{c.value}_OP" in context.data[c.source].columns:
+        rows = rows.filter(is_exact(c.value))
     return rows.filter(pl.col(c.value).cast(pl.String).cast(pl.Float64, strict=False) == 0).select(SUBJECT).unique()

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import least, most, recorded
 from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
@@ -29,21 +30,20 @@ _NO_ROUNDING = 1 - 1e-9  # 0.002 % is 2e-05, whatever the last digit of a double
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a level above 0, not given as "less than", that is below its limit of detection."""
-    level, limit = pl.col("MRDVAL") / 100, pl.col("MRDSENS")
-    counted = (pl.col("MRDVAL") > 0) & ~pl.col("MRDVAL_OP").fill_null("").str.starts_with("<")
-    sharp = ~pl.col("MRDSENS_OP").fill_null("").str.starts_with("<")
-    rows = context.data["RS"].filter(counted & sharp & (level < limit * _NO_ROUNDING))
+    counted = (pl.col("MRDVAL") > 0) & least("MRDVAL").is_not_null()
+    below = most("MRDVAL") / 100 < least("MRDSENS") * _NO_ROUNDING
+    rows = context.data["RS"].filter(counted & below)
     return [_finding(r) for r in rows.iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
     cells = (
-        Cell("RS", "MRDVAL", r["BLOCK"], r["ROW"], r["MRDVAL"], unit="%"),
-        Cell("RS", "MRDSENS", r["BLOCK"], r["ROW"], r["MRDSENS"]),
+        Cell("RS", "MRDVAL", r["BLOCK"], r["ROW"], recorded(r, "MRDVAL"), unit="%"),
+        Cell("RS", "MRDSENS", r["BLOCK"], r["ROW"], recorded(r, "MRDSENS")),
     )
     limit = float(f"{100 * r['MRDSENS']:.6g}")
     message = (
-        f"MRD of {value_words(r['MRDVAL'], '%')} was measured by an assay whose limit of detection is "
+        f"MRD of {value_words(recorded(r, 'MRDVAL'), '%')} was measured by an assay whose limit of detection is "
         f"{value_words(limit, '%')} ({value_words(r['MRDSENS'])} of cells)."
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message)

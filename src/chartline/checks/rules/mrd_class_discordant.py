@@ -11,9 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -30,22 +32,16 @@ _WORDS = {"NEGATIVE": "negative", "POSITIVE": "positive", "DETECTED BELOW 0.01%"
 
 def find(context: Context, *, mrd_percent: float) -> list[Finding]:
     """Return one finding a result whose class and level cannot both be right."""
-    level, op = pl.col("MRDVAL"), pl.col("MRDVAL_OP").fill_null("")
-    below = op.str.starts_with("<")
-    high = (level >= mrd_percent) & ~below
-    nothing = (level == 0) | below
-    wrong = {
-        "NEGATIVE": high,
-        "DETECTED BELOW 0.01%": high | ((level == 0) & ~op.str.starts_with(">")),
-        "POSITIVE": nothing & ~op.str.starts_with(">"),
-    }
+    high, none = holds("MRDVAL", ">=", mrd_percent), holds("MRDVAL", "==", 0)
+    less_than = pl.col("MRDVAL_OP").is_in(["<", "<="]) & (pl.col("MRDVAL") <= mrd_percent)
+    wrong = {"NEGATIVE": high, "DETECTED BELOW 0.01%": high | none, "POSITIVE": none | less_than}
     odd = pl.any_horizontal((pl.col("MRDCLASS") == c) & e for c, e in wrong.items())
-    rows = context.data["RS"].filter(level.is_not_null() & odd)
+    rows = context.data["RS"].filter(odd)
     return [_finding(r) for r in rows.iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
-    level = f"{r['MRDVAL_OP'] or ''}{value_words(r['MRDVAL'])}"
+    level = value_words(recorded(r, "MRDVAL"))
     return Finding(
         r["CENTRE"],
         r["USUBJID"],

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import most, recorded
 from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
@@ -32,15 +33,15 @@ def find(context: Context, *, events: float) -> list[Finding]:
     """Return one finding a sample whose stated limit of detection is fewer than `events` of its cells."""
     flow = pl.col("MRDASSAY").fill_null("FLOW") == "FLOW"
     flow &= ~pl.col("MRDMETH").str.contains(_OTHER).fill_null(False)
-    reached = pl.col("MRDSENS") * pl.col("MRDCELLS")
+    reached = most("MRDSENS") * most("MRDCELLS")
     rows = context.data["RS"].filter(flow & (pl.col("MRDSENS") > 0) & (reached < events * (1 - 1e-9)))
     return [_finding(r, events) for r in rows.iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any], events: float) -> Finding:
     cells = (
-        Cell("RS", "MRDSENS", r["BLOCK"], r["ROW"], r["MRDSENS"]),
-        Cell("RS", "MRDCELLS", r["BLOCK"], r["ROW"], r["MRDCELLS"]),
+        Cell("RS", "MRDSENS", r["BLOCK"], r["ROW"], recorded(r, "MRDSENS")),
+        Cell("RS", "MRDCELLS", r["BLOCK"], r["ROW"], recorded(r, "MRDCELLS")),
     )
     reached = float(f"{r['MRDSENS'] * r['MRDCELLS']:.3g}")
     message = (

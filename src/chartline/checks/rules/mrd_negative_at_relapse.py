@@ -11,6 +11,7 @@ import polars as pl
 
 from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -29,7 +30,7 @@ _PAIR = ["CENTRE", "USUBJID", "DAY"]
 def find(context: Context, *, blasts: float) -> list[Finding]:
     """Return one finding an assessment day that has both a relapse and a negative MRD result."""
     rows = context.assessments.lazy().filter(pl.col("RSDTC").is_not_null())
-    overt = rows.filter(pl.col("BMBLAST") >= blasts).select(_PAIR).unique()
+    overt = rows.filter(holds("BMBLAST", ">=", blasts)).select(_PAIR).unique()
     relapse = rows.filter(pl.col("INVRESP") == "RELAPSE").select(*_PAIR, "INVRESP", "BLOCK", "ROW")
     negative = rows.filter(pl.col("MRDCLASS") == "NEGATIVE").select(
         *_PAIR, "MRDCLASS", pl.col("BLOCK").alias("BLOCK_MRD"), pl.col("ROW").alias("ROW_MRD")

@@ -12,6 +12,7 @@ import polars as pl
 from chartline.checks.context import Context
 from chartline.checks.model import Finding, Group, Rule, cell
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds, value_text
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -28,17 +29,15 @@ _PAIR = ["CENTRE", "USUBJID", "DAY"]
 
 def find(context: Context, *, blasts: float, mrd_percent: float) -> list[Finding]:
     """Return one finding a negative MRD result on the day (or row) of a marrow at or above the threshold."""
-    below = pl.col("MRDVAL_OP").is_in(["<", "<="]) & (pl.col("MRDVAL") <= mrd_percent)
-    none_seen = (pl.col("MRDVAL") < mrd_percent) | below
     by_class = pl.col("MRDCLASS").str.starts_with("NEGATIVE")
-    negative = by_class.fill_null(none_seen).fill_null(False)
+    negative = by_class.fill_null(holds("MRDVAL", "<", mrd_percent)).fill_null(False)
     result = pl.when(pl.col("MRDCLASS").is_not_null()).then(pl.lit("MRDCLASS")).otherwise(pl.lit("MRDVAL"))
-    shown = pl.coalesce("MRDCLASS", pl.col("MRDVAL").cast(pl.String))
+    shown = pl.coalesce("MRDCLASS", value_text("MRDVAL"))
     results = context.assessments.filter(negative).select(
         *_PAIR, shown.alias("VALUE"), "BLOCK", "ROW", result.alias("RESULT")
     )
-    marrows = context.assessments.filter(pl.col("BMBLAST") >= blasts).select(
-        *_PAIR, pl.col("BMBLAST").alias("VALUE"), "BLOCK", "ROW"
+    marrows = context.assessments.filter(holds("BMBLAST", ">=", blasts)).select(
+        *_PAIR, value_text("BMBLAST").alias("VALUE"), "BLOCK", "ROW"
     )
     rows = results.join(marrows, on=_PAIR, suffix="_MARROW", maintain_order="left")
     return [

@@ -35,9 +35,13 @@ def find(context: Context, *, tests: float) -> list[Finding]:
     results = (
         context.laboratory.lazy()
         .filter(whole)
-        .sort("CENTRE", "USUBJID", "LO", "LBTESTCD", "VALUE", maintain_order=True)
+        .sort("CENTRE", "USUBJID", "LO", "LBTESTCD", "VALUE", "VALUE_OP", maintain_order=True)
     )
-    written = pl.format("{}={}", "LBTESTCD", "VALUE").unique(maintain_order=True).str.join(";")
+    written = (
+        pl.format("{}={}{}", "LBTESTCD", pl.col("VALUE_OP").fill_null(""), "VALUE")
+        .unique(maintain_order=True)
+        .str.join(";")
+    )
     panels = results.group_by("CENTRE", "USUBJID", "LO", maintain_order=True).agg(
         written.alias("PANEL"),
         pl.col("LBTESTCD").n_unique().alias("TESTS"),

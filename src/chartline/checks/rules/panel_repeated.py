@@ -33,17 +33,17 @@ RULE = Rule(
 
 def find(context: Context, *, tests: float) -> list[Finding]:
     """Return one finding a panel that repeats an earlier one of the centre."""
-    value = pl.col("VALUE")
     rows = context.laboratory.lazy().filter((pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_not_null())
+    written = pl.format("{}={}{}", "LBTESTCD", pl.col("VALUE_OP").fill_null(""), "VALUE")
     rows = rows.with_columns(pl.col("BELIEVABLE").all().over(*SUBJECT, "LO").alias("SOUND"))
     panels = (
         rows.filter("SOUND")
-        .unique([*SUBJECT, "LO", "LBTESTCD", "VALUE"], keep="first", maintain_order=True)
-        .sort(*SUBJECT, "LO", "LBTESTCD", "VALUE", maintain_order=True)
+        .unique([*SUBJECT, "LO", "LBTESTCD", "VALUE", "VALUE_OP"], keep="first", maintain_order=True)
+        .sort(*SUBJECT, "LO", "LBTESTCD", "VALUE", "VALUE_OP", maintain_order=True)
         .group_by(*SUBJECT, "LO", maintain_order=True)
         .agg(
             pl.col("LBTESTCD").n_unique().alias("TESTS"), pl.col("LBTESTCD"),
-            (pl.col("LBTESTCD") + "=" + value.cast(pl.String)).str.join(" ").alias("PANEL"), "VALUE", "BLOCK", "ROW",
+            written.str.join(" ").alias("PANEL"), "VALUE", "VALUE_OP", "BLOCK", "ROW",
         )
         .filter(pl.col("TESTS") >= tests)
         .sort("CENTRE", "LO", "USUBJID", maintain_order=True)

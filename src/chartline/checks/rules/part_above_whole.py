@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import least, most, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
@@ -36,13 +37,14 @@ def find(context: Context, *, tolerance: float) -> list[Finding]:
     """Return one finding a subject, day and part that exceeds every value of its whole."""
     day = [*SUBJECT, "LO"]
     rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")))
-    part = rows.filter(~pl.col("LBSTRESN_OP").fill_null("").str.starts_with("<"))
+    part = rows.filter(least("VALUE").is_not_null())
     part = part.with_columns(pl.col("LBTESTCD").replace_strict(_WHOLE, default=None).alias("WHOLE"))
     part = part.filter(pl.col("WHOLE").is_not_null()).sort("VALUE", maintain_order=True)
     part = part.unique([*day, "LBTESTCD"], keep="first", maintain_order=True)
-    whole = rows.filter(~pl.col("LBSTRESN_OP").fill_null("").str.starts_with(">")).sort("VALUE", descending=True)
+    known = most("VALUE").is_not_null().all().over(*day, "LBTESTCD")
+    whole = rows.filter(known).sort("VALUE", descending=True)
     whole = whole.unique([*day, "LBTESTCD"], keep="first", maintain_order=True).select(
-        *day, pl.col("LBTESTCD").alias("WHOLE"), "VALUE", "BLOCK", "ROW"
+        *day, pl.col("LBTESTCD").alias("WHOLE"), "VALUE", "VALUE_OP", "BLOCK", "ROW"
     )
     both = part.join(whole, on=[*day, "WHOLE"], suffix="_WHOLE", maintain_order="left")
     over = pl.col("VALUE") > pl.col("VALUE_WHOLE") * (1 + tolerance) + _ROUNDING
@@ -51,15 +53,16 @@ def find(context: Context, *, tolerance: float) -> list[Finding]:
 
 def _finding(r: dict[str, Any]) -> Finding:
     part, whole = laboratory_test(r["LBTESTCD"]), laboratory_test(r["WHOLE"])
+    value, of_whole = recorded(r, "VALUE"), recorded(r, "VALUE", "_WHOLE")
     message = (
-        f"{part.label} {value_words(r['VALUE'])} on {r['LO']} are more than {whole.label[:1].lower()}{whole.label[1:]} "
-        f"{value_words(r['VALUE_WHOLE'], part.unit)}."
+        f"{part.label} {value_words(value)} on {r['LO']} are more than {whole.label[:1].lower()}{whole.label[1:]} "
+        f"{value_words(of_whole, part.unit)}."
     )
-    if part.code in _DIFFERENTIAL and r["VALUE"] <= 100:
+    if part.code in _DIFFERENTIAL and r["VALUE"] <= 100 and not (r["VALUE_OP"] or r["VALUE_OP_WHOLE"]):
         of = float(f"{r['VALUE'] * r['VALUE_WHOLE'] / 100:.3g}")
         message += f" It would fit if the number is a percentage of them ({value_words(of, part.unit)})."
     cells = (
-        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], r["VALUE"], label=part.label, unit=part.unit),
-        Cell("LB", "LBSTRESN", r["BLOCK_WHOLE"], r["ROW_WHOLE"], r["VALUE_WHOLE"], label=whole.label, unit=whole.unit),
+        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], value, label=part.label, unit=part.unit),
+        Cell("LB", "LBSTRESN", r["BLOCK_WHOLE"], r["ROW_WHOLE"], of_whole, label=whole.label, unit=whole.unit),
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message, topics=at_stake(part.code))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.bounds import recorded
+from chartline.checks.context import Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
-from chartline.core.clinical import variables
+from chartline.core.clinical import ranged, variables
+from chartline.core.compare import holds
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -30,16 +32,19 @@ def find(context: Context) -> list[Finding]:
     """Return one finding a number outside its bounds."""
     findings = []
     for name, top in (*((n, 100.0) for n in _PERCENT), ("MRDSENS", 1.0)):
-        outside = (pl.col(name) < 0) | (pl.col(name) > top)
-        rows = context.data["RS"].filter(outside).select(*SUBJECT, name, "BLOCK", "ROW")
+        outside = holds(name, "<", 0) | holds(name, ">", top)
+        if name in ranged():
+            outside |= pl.col(f"{name}_HI") > top
+        rows = context.data["RS"].filter(outside)
+        unit = "%" if top > 1 else ""
         bounds = "0 and 100 %" if top > 1 else "0 and 1 (a fraction of cells)"
         topic = _PERCENT.get(name, Topic.MRD)
         findings += [
             Finding(
                 r["CENTRE"],
                 r["USUBJID"],
-                (Cell("RS", name, r["BLOCK"], r["ROW"], r[name], unit="%" if top > 1 else ""),),
-                f"{variables()['RS'][name].label} of {value_words(r[name], '%' if top > 1 else '')} cannot be: "
+                (Cell("RS", name, r["BLOCK"], r["ROW"], recorded(r, name), unit=unit),),
+                f"{variables()['RS'][name].label} of {value_words(recorded(r, name), unit)} cannot be: "
                 f"the bounds are {bounds}.",
                 severity=Severity.WARN if name == "BMCELLU" else Severity.BLOCK,
                 topics=frozenset({topic}),

@@ -14,9 +14,12 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.assessments import first_of_day
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -57,18 +60,11 @@ def find(context: Context, *, blasts: float, days: float, near_days: float) -> l
 def _after_response(context: Context, blasts: float) -> pl.LazyFrame:
     """One row an assessment day after the first response, each finding with its cell, and whether it SHOWS relapse or
     is FREE of disease."""
-    present = {c: pl.col(c).is_not_null() for c in _PARTS}
-    columns = [
-        pl.col(c).filter(present[name]).first().alias(f"{name}{c}" if c != name else name)
-        for name in _PARTS
-        for c in (name, "BLOCK", "ROW")
-    ]
-    columns += [pl.col("BMBLAST_OP").filter(present["BMBLAST"]).first(), pl.col("ON").any().alias("TREATED")]
+    columns = [*first_of_day(_PARTS), pl.col("ON").any().alias("TREATED")]
     dated = context.assessments.lazy().filter(pl.col("RSDTC").str.len_chars() == 10)
     rows = dated.group_by(*SUBJECT, "DAY", maintain_order=True).agg(columns).with_columns(first_day("DAY").alias("ON"))
-    at_least = (pl.col("BMBLAST") >= blasts) & ~pl.col("BMBLAST_OP").fill_null("").str.starts_with("<")
-    shows = (at_least | (pl.col("PBBLAST") > 0) | (pl.col("EMD") == "PRESENT")).fill_null(False)
-    free = (pl.col("BMBLAST") < blasts) & (pl.col("PBBLAST") == 0) & pl.col("EMD").is_in(["ABSENT", "RESOLVED"])
+    shows = (holds("BMBLAST", ">=", blasts) | holds("PBBLAST", ">", 0) | (pl.col("EMD") == "PRESENT")).fill_null(False)
+    free = holds("BMBLAST", "<", blasts) & holds("PBBLAST", "==", 0) & pl.col("EMD").is_in(["ABSENT", "RESOLVED"])
     called = pl.col("INVRESP").is_in(context.responses).fill_null(False)
     response = pl.col("ON").filter(pl.col("TREATED") & called & ~shows).min().over(SUBJECT)
     told = rows.with_columns(
@@ -88,14 +84,15 @@ def _recorded(context: Context) -> pl.LazyFrame:
 
 def _finding(r: dict[str, Any]) -> Finding:
     shown = ["BMBLAST", "PBBLAST", "EMD"]
-    cells = [Cell("RS", v, r[f"{v}BLOCK"], r[f"{v}ROW"], r[v], unit=_PARTS[v]) for v in shown if r[v] is not None]
+    said = {v: recorded(r, v) for v in shown}
+    cells = [Cell("RS", v, r[f"{v}BLOCK"], r[f"{v}ROW"], said[v], unit=_PARTS[v]) for v in shown if r[v] is not None]
     if r["VALUE"] is not None:
         cells.insert(0, Cell("SS", "RELDTC", r["BLOCK"], r["ROW"], r["VALUE"]))
     elif r["SAIDVALUE"] is not None:
         cells.append(Cell("SS", "RELAPSE", r["SAIDBLOCK"], r["SAIDROW"], r["SAIDVALUE"]))
     found = [
-        f"{value_words(r['BMBLAST'])} % marrow blasts" if r["BMBLAST"] is not None else "",
-        f"{value_words(r['PBBLAST'])} % blood blasts" if r["PBBLAST"] else "",
+        f"{value_words(said['BMBLAST'])} % marrow blasts" if r["BMBLAST"] is not None else "",
+        f"{value_words(said['PBBLAST'])} % blood blasts" if r["PBBLAST"] else "",
         "extramedullary disease" if r["EMD"] == "PRESENT" else "",
     ]
     with_what = " and ".join(f for f in found if f)

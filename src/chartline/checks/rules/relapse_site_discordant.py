@@ -11,9 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -38,15 +40,17 @@ def find(context: Context, *, blasts: float, near_days: float) -> list[Finding]:
         context.assessments.lazy()
         .filter(pl.col("BMBLAST").is_not_null() & (pl.col("RSDTC").str.len_chars() == 10))
         .select(
-            *SUBJECT, "RSDTC", "BMBLAST", first_day("RSDTC").alias("DAY"), pl.col("BLOCK").alias("BLOCK_RS"),
-            pl.col("ROW").alias("ROW_RS"), ((pl.col("PBBLAST") == 0) & pl.col("EMD").is_in(_FREE)).alias("FREE"),
+            *SUBJECT, "RSDTC", "BMBLAST", "BMBLAST_OP", "BMBLAST_HI",
+            first_day("RSDTC").alias("DAY"), pl.col("BLOCK").alias("BLOCK_RS"), pl.col("ROW").alias("ROW_RS"),
+            (holds("PBBLAST", "==", 0) & pl.col("EMD").is_in(_FREE)).alias("FREE"),
         )
     )  # fmt: skip
     near = relapse.join(site, on=SUBJECT, maintain_order="left").join(marrow, on=SUBJECT, maintain_order="left")
     near = near.filter((pl.col("DAY") - pl.col("LO")).dt.total_days().abs() <= near_days)
-    most, none = pl.col("BMBLAST").max().over(SUBJECT), pl.col("FREE").fill_null(False).any().over(SUBJECT)
-    inside = pl.col("SITE").is_in(["MARROW", "MARROW AND EXTRAMEDULLARY"]) & (most < blasts) & ~none
-    outside = (pl.col("SITE") == "EXTRAMEDULLARY ONLY") & (pl.col("BMBLAST") >= blasts)
+    few = holds("BMBLAST", "<", blasts).fill_null(False).all().over(SUBJECT)
+    none = pl.col("FREE").fill_null(False).any().over(SUBJECT)
+    inside = pl.col("SITE").is_in(["MARROW", "MARROW AND EXTRAMEDULLARY"]) & few & ~none
+    outside = (pl.col("SITE") == "EXTRAMEDULLARY ONLY") & holds("BMBLAST", ">=", blasts)
     rows = run(near.filter(inside | outside)).unique(SUBJECT, keep="first", maintain_order=True)
     return [_finding(r) for r in rows.iter_rows(named=True)]
 
@@ -62,9 +66,9 @@ def _finding(r: dict[str, Any]) -> Finding:
         r["USUBJID"],
         (
             Cell("SS", "RELTYPE", r["BLOCK_SITE"], r["ROW_SITE"], r["SITE"]),
-            Cell("RS", "BMBLAST", r["BLOCK_RS"], r["ROW_RS"], r["BMBLAST"], unit="%"),
+            Cell("RS", "BMBLAST", r["BLOCK_RS"], r["ROW_RS"], recorded(r, "BMBLAST"), unit="%"),
             Cell("SS", "RELDTC", r["BLOCK"], r["ROW"], r["VALUE"]),
         ),
         f"The relapse of {r['VALUE']} is recorded as {site}, but the marrow of {r['RSDTC']} has "
-        f"{value_words(r['BMBLAST'])} % blasts.",
+        f"{value_words(recorded(r, 'BMBLAST'))} % blasts.",
     )

@@ -11,9 +11,12 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.assessments import first_of_day
+from chartline.checks.bounds import recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -31,31 +34,32 @@ _DISEASE = ("PRESENT", "PERSISTENT")
 
 def find(context: Context, *, blasts: float) -> list[Finding]:
     """Return one finding an assessment day that is called a relapse and shows none."""
-    present = {c: pl.col(c).is_not_null() for c in ("INVRESP", "BMBLAST")}
-    called = present["INVRESP"] & (pl.col("INVRESP") == "RELAPSE")
-    columns = [
-        pl.col(c).filter(where).first().alias(f"{name}{c}" if c != name else name)
-        for name, where in (("INVRESP", called), ("BMBLAST", present["BMBLAST"]))
-        for c in (name, "BLOCK", "ROW")
-    ]
-    other = (pl.col("PBBLAST") > 0) | pl.col("EMD").is_in(_DISEASE) | (pl.col("CSFBLAST") == "Y")
+    called = pl.when(pl.col("INVRESP") == "RELAPSE").then("INVRESP")
+    few = holds("BMBLAST", "<", blasts).filter(pl.col("BMBLAST").is_not_null()).fill_null(False)
+    other = holds("PBBLAST", ">", 0) | pl.col("EMD").is_in(_DISEASE) | (pl.col("CSFBLAST") == "Y")
     rows = (
         context.assessments.lazy()
+        .with_columns(called.alias("INVRESP"))
         .group_by(*SUBJECT, "DAY", maintain_order=True)
-        .agg(*columns, pl.col("RSDTC").first(), pl.col("BMBLAST").max().alias("MOST"), other.any().alias("OTHER"))
-        .filter(pl.col("INVRESP").is_not_null() & (pl.col("MOST") < blasts) & ~pl.col("OTHER"))
+        .agg(
+            *first_of_day(("INVRESP", "BMBLAST")),
+            pl.col("RSDTC").first(),
+            few.all().alias("FEW"),
+            other.any().alias("OTHER"),
+        )
+        .filter(pl.col("INVRESP").is_not_null() & pl.col("BMBLAST").is_not_null() & pl.col("FEW") & ~pl.col("OTHER"))
     )
     return [_finding(r, blasts) for r in run(rows).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any], blasts: float) -> Finding:
     cells = [
-        Cell("RS", name, r[f"{name}BLOCK"], r[f"{name}ROW"], r[name], unit=unit)
+        Cell("RS", name, r[f"{name}BLOCK"], r[f"{name}ROW"], recorded(r, name), unit=unit)
         for name, unit in (("BMBLAST", "%"), ("INVRESP", ""))
     ]
     on = f" on {r['RSDTC']}" if r["RSDTC"] else ""
+    shown = value_words(recorded(r, "BMBLAST"))
     message = (
-        f"A relapse was recorded{on} with {value_words(r['BMBLAST'])} % marrow blasts (below {blasts:g} %) and no "
-        "other sign of leukaemia."
+        f"A relapse was recorded{on} with {shown} % marrow blasts (below {blasts:g} %) and no other sign of leukaemia."
     )
     return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message)

@@ -14,9 +14,12 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
+from chartline.checks.assessments import first_of_day
+from chartline.checks.bounds import recorded
+from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
+from chartline.core.compare import holds
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -37,13 +40,16 @@ _PARTS = {"INVRESP": "", "BMBLAST": "%", "PBBLAST": "%", "EMD": ""}
 
 def find(context: Context, *, blasts: float, block_from: float) -> list[Finding]:
     """Return one finding an assessment whose recorded response its own findings contradict."""
-    marrow, blood, sites = pl.col("BMBLAST"), pl.col("PBBLAST"), pl.col("EMD")
+    sites = pl.col("EMD")
     response = pl.col("INVRESP").is_in(context.responses)
     reasons = {
-        "MARROW": response & (marrow >= blasts),
-        "BLOOD": response & (blood > 0),
+        "MARROW": response & holds("BMBLAST", ">=", blasts),
+        "BLOOD": response & holds("PBBLAST", ">", 0),
         "SITES": response & sites.is_in(_SITES),
-        "MET": pl.col("INVRESP").is_in(_NOT) & (marrow < blasts) & (blood == 0) & sites.is_in(_FREE),
+        "MET": pl.col("INVRESP").is_in(_NOT)
+        & holds("BMBLAST", "<", blasts)
+        & holds("PBBLAST", "==", 0)
+        & sites.is_in(_FREE),
     }
     rows = _assessments(context).with_columns(e.fill_null(False).alias(n) for n, e in reasons.items())
     rows = rows.filter(pl.any_horizontal(*reasons))
@@ -52,12 +58,8 @@ def find(context: Context, *, blasts: float, block_from: float) -> list[Finding]
 
 def _assessments(context: Context) -> pl.LazyFrame:
     """One row an assessment day: each finding with the cell it is from, though they may stand in several rows."""
-    first = [
-        pl.col(c).filter(pl.col(name).is_not_null()).first().alias(f"{name}{c}" if c != name else name)
-        for name in _PARTS
-        for c in (name, "BLOCK", "ROW")
-    ]
-    return context.assessments.lazy().group_by("CENTRE", "USUBJID", "DAY", maintain_order=True).agg(*first)
+    days = context.assessments.lazy().group_by(*SUBJECT, "DAY", maintain_order=True)
+    return days.agg(first_of_day(_PARTS))
 
 
 def _finding(r: dict[str, Any], blasts: float, block_from: float) -> Finding:
@@ -65,16 +67,19 @@ def _finding(r: dict[str, Any], blasts: float, block_from: float) -> Finding:
     if r["MARROW"] or r["MET"]:
         doubtful.append("BMBLAST")
     if r["MARROW"]:
-        said.append(f"with {value_words(r['BMBLAST'])} % marrow blasts (a response needs less than {blasts:g} %)")
+        shown = value_words(recorded(r, "BMBLAST"))
+        said.append(f"with {shown} % marrow blasts (a response needs less than {blasts:g} %)")
     if r["BLOOD"]:
         doubtful.append("PBBLAST")
-        said.append(f"with {value_words(r['PBBLAST'])} % blood blasts")
+        said.append(f"with {value_words(recorded(r, 'PBBLAST'))} % blood blasts")
     if r["SITES"]:
         doubtful.append("EMD")
         said.append("with extramedullary disease")
     if r["MET"]:
         said.append("although marrow, blood and extramedullary sites all meet the criteria of remission")
     severity = Severity.BLOCK if r["MARROW"] and r["BMBLAST"] >= blasts * block_from else Severity.WARN
-    cells = [Cell("RS", v, r[f"{v}BLOCK"], r[f"{v}ROW"], r[v], unit=_PARTS[v]) for v in (*doubtful, "INVRESP")]
+    cells = [
+        Cell("RS", v, r[f"{v}BLOCK"], r[f"{v}ROW"], recorded(r, v), unit=_PARTS[v]) for v in (*doubtful, "INVRESP")
+    ]
     message = f"{r['INVRESP']} was recorded on {r['DAY']} {' and '.join(said)}."
     return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), message, severity=severity)

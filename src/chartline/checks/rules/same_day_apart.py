@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule
@@ -33,7 +34,7 @@ def find(context: Context, *, ratio: float) -> list[Finding]:
     """Return one finding a subject, test and day whose highest value is `ratio` times the lowest or more."""
     value = pl.col("VALUE")
     rows = context.laboratory.lazy().filter(
-        pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & pl.col("LBSTRESN_OP").is_null()
+        pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & is_exact("VALUE")
     )
     days = rows.group_by(*SUBJECT, "LBTESTCD", "LO", maintain_order=True).agg("VALUE", "BLOCK", "ROW")
     apart = pl.col("VALUE").list.max() >= ratio * pl.col("VALUE").list.min()

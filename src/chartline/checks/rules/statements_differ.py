@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import least, most, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule
 from chartline.checks.wording import value_words
@@ -69,7 +70,8 @@ def _apart(stated: pl.DataFrame, kind: str, tolerance: float) -> pl.DataFrame:
     if kind == "date":
         differ = pl.col("LO").max() > pl.col("HI").min()
     elif kind in ("number", "integer"):
-        differ = value.max() - value.min() > tolerance * value.max().abs()
+        low, high = least("VALUE").max(), most("VALUE").min()
+        differ = low - high > tolerance * low.abs()
     else:
         differ = value.n_unique() > 1
     return stated.group_by(SUBJECT, maintain_order=True).agg(differ.alias("DIFFER")).filter("DIFFER")
@@ -85,6 +87,7 @@ def _decides(context: Context, births: pl.DataFrame) -> bool:
 
 
 def _finding(domain: str, name: str, rows: list[dict[str, Any]], severity: Severity, topic: Topic) -> Finding:
+    rows = [{**r, "VALUE": recorded(r, "VALUE")} if "VALUE_OP" in r else r for r in rows]
     values = [r["VALUE"] for r in rows]
     rows = sorted(reversed(rows), key=lambda r: values.count(r["VALUE"]))  # minority first, else the later one
     label = variables()[domain][name].label

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact, known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test, likely_slips, unit_factors, value_cells
 from chartline.checks.model import Finding, Group, Rule, Scope
@@ -43,8 +44,8 @@ def find(context: Context, *, within: float, others: float, agree: float) -> lis
     )
     day = pl.col("LO")
     edge = (day == day.min().over(_TEST)) ^ (day == day.max().over(_TEST))
-    usual = value.median().over("CENTRE", "LBTESTCD")
-    rows = run(rows.with_columns(edge.alias("EDGE"), usual.alias("CENTRE_USUAL"))).lazy()
+    usual, exact = known_median("VALUE").over("CENTRE", "LBTESTCD"), is_exact("VALUE").all().over(_TEST)
+    rows = run(rows.with_columns(edge.alias("EDGE"), usual.alias("CENTRE_USUAL")).filter(exact)).lazy()
     rest = (
         rows.filter(~pl.col("EDGE"))
         .group_by(_TEST)

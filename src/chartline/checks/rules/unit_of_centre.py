@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope
@@ -37,7 +38,7 @@ def find(context: Context, *, within: float, patients: float, centres: float) ->
     value = pl.col("VALUE")
     believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
     by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
-        value.median().alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "BLOCK", "ROW"))
+        known_median("VALUE").alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "BLOCK", "ROW"))
     )
     tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
         pl.len().alias("N"), pl.col("MIDDLE").median(), *(pl.col(c).head(_SHOWN) for c in ("VALUE", "BLOCK", "ROW"))

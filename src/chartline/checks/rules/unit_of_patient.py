@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope
@@ -42,7 +43,8 @@ def find(context: Context, *, within: float, apart: float, values: float, patien
     value, centre = pl.col("VALUE"), ["CENTRE", "LBTESTCD"]
     believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
     by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
-        value.median().alias("MIDDLE"), pl.len().alias("N"), value.min().alias("LEAST"), value.max().alias("MOST"),
+        known_median("VALUE").alias("MIDDLE"), pl.len().alias("N"),
+        value.min().alias("LEAST"), value.max().alias("MOST"),
         *(pl.col(c).head(_SHOWN) for c in ("VALUE", "BLOCK", "ROW")),
     )  # fmt: skip
     level = pl.col("MIDDLE").log()

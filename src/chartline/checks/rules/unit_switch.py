@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
 from chartline.checks.model import Cell, Finding, Group, Rule
@@ -36,6 +37,7 @@ def find(context: Context, *, within: float, agree: float, values: float) -> lis
     series = (
         context.laboratory.lazy()
         .filter(pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")))
+        .filter(is_exact("VALUE").all().over(_TEST))
         .sort(*_TEST, "LO", maintain_order=True)
         .unique([*_TEST, "LO", "VALUE"], keep="first", maintain_order=True)
         .with_columns(

@@ -91,7 +91,7 @@ def _complete(source: Source, analysis: Any, table: EventTable) -> Iterator[Resu
 
 def _shared(analysis: Any, episodes: Episodes, known: EventTable, table: EventTable, what: str) -> dict[str, Any]:
     """What the rows of a model share; `known` are those of the table that are in it."""
-    n, missing = known.n_at_start, table.missing + table.n_at_start - known.n_at_start
+    n, missing = known.n_subjects, table.missing + table.n_subjects - known.n_subjects
     events = int(episodes.count[episodes.events_of(str(analysis.cause) if analysis.cause else None)].sum())
     return standing(n, missing, table.withheld, what) | {"n": events}
 

@@ -1,0 +1,5 @@
+"""python -m chartline: the same as the command `chartline`."""
+
+from chartline.cli import entry
+
+entry()

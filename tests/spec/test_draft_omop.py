@@ -1,0 +1,128 @@
+"""Drafting an OMOP source: what its `concept` and `concept_ancestor` tables say of standard concepts is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from chartline.draft.draft import draft_centre
+from chartline.draft.model import Draft
+from chartline.draft.write import yaml_text
+from chartline.mapping.apply import map_centre
+from chartline.mapping.load import load_mapping
+from chartline.protocol.load import load_protocol
+from chartline.sources.read import read_centre
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
+# Ids and names as OHDSI's vocabularies have them; what the source wrote beside them are codes of its own.
+TABLES = {
+    "person": """
+        person_id | gender_concept_id | birth_datetime
+        1 | 8532 | 1980-04-13
+        2 | 8507 | 1975-11-27
+    """,
+    "concept": """
+        concept_id | concept_name | vocabulary_id | concept_code
+        501 | inotuzumab ozogamicin | RxNorm | 1942950
+        502 | Besponsa 0.9 MG Injection | RxNorm | 1942956
+        503 | fludarabine phosphate 50 MG Injection | RxNorm | 105623
+        504 | Hemoglobin [Mass/volume] in Blood | LOINC | 718-7
+        505 | Creatinine [Mass/volume] in Urine | LOINC | 2161-8
+        506 | Precursor B-cell acute lymphoblastic leukemia | SNOMED | 277571004
+        507 | Allogeneic bone marrow transplantation | SNOMED | 58390007
+        508 | Transfusion of packed red blood cells | SNOMED | 71493000
+        8713 | gram per deciliter | UCUM | g/dL
+    """,
+    "concept_ancestor": """
+        ancestor_concept_id | descendant_concept_id
+        501 | 501
+        501 | 502
+    """,
+    "drug_exposure": """
+        drug_exposure_id | person_id | drug_concept_id | drug_exposure_start_date | drug_source_value
+        1 | 1 | 502 | 2020-04-13 | 00008-0100
+        2 | 1 | 503 | 2019-04-13 | 00703-4852
+        3 | 2 | 502 | 2020-05-13 | 00008-0100
+    """,
+    "measurement": """
+        measurement_id|person_id|measurement_concept_id|measurement_date|value_as_number|unit_concept_id|measurement_source_value
+        1 | 1 | 504 | 2020-04-12 | 9.1 | 8713 | L1001
+        2 | 2 | 504 | 2020-05-12 | 8.2 | 8713 | L1001
+        3 | 2 | 505 | 2020-05-12 | 40 | 8713 | L2002
+    """,
+    "condition_occurrence": """
+        condition_occurrence_id|person_id|condition_concept_id|condition_start_date|condition_source_value
+        1 | 1 | 506 | 2018-01-02 | 204.00
+        2 | 2 | 506 | 2019-02-03 | 204.00
+    """,
+    "procedure_occurrence": """
+        procedure_occurrence_id|person_id|procedure_concept_id|procedure_date|procedure_source_value
+        1 | 1 | 507 | 2020-08-01 | 41.03
+        2 | 2 | 508 | 2020-08-01 | 99.04
+    """,
+}
+
+
+def frame_of(text: str) -> pl.DataFrame:
+    heads, *rows = [[c.strip() for c in line.split("|")] for line in text.strip().splitlines()]
+    return pl.DataFrame(rows, schema=heads, orient="row")
+
+
+@pytest.fixture(scope="module", params=["one file a table", "parts as Spark writes them"])
+def centre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Draft]:
+    folder = tmp_path_factory.mktemp("cdm")
+    for name, text in TABLES.items():
+        if request.param == "one file a table":
+            frame_of(text).write_csv(folder / f"{name}.csv")
+        else:
+            (folder / name).mkdir()
+            frame = frame_of(text)
+            for i, part in enumerate((frame[:1], frame[1:])):
+                part.write_parquet(folder / name / f"part-0000{i}.parquet")
+    return folder, draft_centre(folder, None, load_protocol(EXAMPLE), "K")
+
+
+@pytest.fixture(scope="module")
+def records(centre: tuple[Path, Draft], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder, draft = centre
+    file = tmp_path_factory.mktemp("draft") / "draft.yaml"
+    file.write_text(yaml_text(draft), encoding="utf-8")
+    mapping = load_mapping(file)
+    return map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)[0]
+
+
+def test_a_product_is_the_index_drug_by_its_ingredient(records: Any) -> None:
+    """`Besponsa` is a word we know; that 502 descends from the ingredient 501 holds for a name in any language too."""
+    assert records["EX"].select("USUBJID", "EXSTDTC").rows() == [("1", "2020-04-13"), ("2", "2020-05-13")]
+
+
+def test_a_drug_has_the_name_of_its_concept_where_the_source_wrote_a_code(records: Any) -> None:
+    assert records["CM"].filter(pl.col("CMCAT").is_null()).select("USUBJID", "CMTRT").rows() == [
+        ("1", "fludarabine phosphate 50 MG Injection")
+    ]
+
+
+def test_a_transfusion_and_a_transplantation_are_known_by_their_names(records: Any) -> None:
+    assert records["CM"].filter(pl.col("CMCAT").is_not_null()).select("USUBJID", "CMCAT", "CMTRT").rows() == [
+        ("2", "RBC TRANSFUSION", "Transfusion of packed red blood cells")
+    ]
+    assert records["PR"].select("USUBJID", "PRSTDTC").rows() == [("1", "2020-08-01")]
+
+
+def test_a_laboratory_test_is_known_by_loinc_and_its_unit_by_ucum(records: Any) -> None:
+    assert records["LB"].select("USUBJID", "LBTESTCD", "LBORRES", "LBORRESU").rows() == [
+        ("1", "HB", "9.1", "g/dL"),
+        ("2", "HB", "8.2", "g/dL"),
+    ]
+
+
+def test_creatinine_in_urine_is_not_the_creatinine_in_serum(centre: tuple[Path, Draft]) -> None:
+    assert any("Creatinine [Mass/volume] in Urine" in q.text for q in centre[1].questions)
+
+
+def test_the_diagnosis_has_the_name_of_its_concept(records: Any) -> None:
+    name = "Precursor B-cell acute lymphoblastic leukemia"
+    assert records["MH"].select("USUBJID", "MHTERM").rows() == [("1", name), ("2", name)]
