@@ -457,7 +457,7 @@ def test_a_code_needs_a_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     with (
         opened(tmp_path / "b", tables | {"concept": tables["concept"].clear()}) as database,
-        pytest.raises(SourceError, match="concept of b is empty, so no code can be looked up"),
+        pytest.raises(SourceError, match="concept of the centre's folder is empty, so no code can be looked up"),
     ):
         choose_persons(database, what)
     del tables["concept"]

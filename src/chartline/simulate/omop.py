@@ -57,7 +57,7 @@ def simulate_omop(number: int, seed: int, folder: Path, *, truth: Truth, process
 
 @dataclass(frozen=True)
 class Drawn:
-    """How many persons were drawn, of them with a first dose, of these with it in the study's period, of these adults."""
+    """How many persons were drawn, of them with a first dose, of these in the study's period, of these adults."""
 
     persons: int
     treated: int

@@ -69,7 +69,12 @@ def _selection_rows(selected: AttritionTable) -> list[tuple[str, ...]]:
 
 def excluded_by(step: AttritionStep) -> str:
     """Return how the diagram names those whom a step of the selection rules out."""
-    return step.label.removeprefix("Not: ") if step.id.startswith("exclude") else f"Not: {step.label}"
+    kind = step.id.rstrip("0123456789")
+    if kind == "exclude":
+        return step.label.removeprefix("Not: ")
+    if kind in ("index", "require"):
+        return f"No record: {step.label}"
+    return f"Not {step.label[:1].lower()}{step.label[1:]}"
 
 
 def _reason(step: AttritionStep, named: dict[str, str]) -> str:
