@@ -155,7 +155,7 @@ class CdmFolder(_DuckDb):
 
     def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
         if is_parquet(file):
-            return _parquet_rows(file, keys, table.columns[column])
+            return _parquet_rows(file, keys, table.columns.get(column, ""))
         records = read_records(file, self.delimiter, self.encoding)
         frame, notes = whole_ids(file, records.frame)
         labels: Sequence[str] = records.labels
