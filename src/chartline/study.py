@@ -52,6 +52,16 @@ class StudyData:
         """Of every centre file, mapping and answer; the protocol has its own."""
         return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
 
+    @property
+    def selected_counts(self) -> Counts:
+        """How the databases of all centres selected, added up, as the counts of `selection`; empty where none did."""
+        from chartline.counts.model import AttritionTable, CountKey
+
+        key = CountKey(analysis="selection", protocol_digest=self.protocol_digest)
+        found = [s.selected for s in self.sources.values() if s.selected is not None]
+        tables = [AttritionTable(key=key, screened=s.screened, steps=s.steps) for s in found]
+        return {"selection": sum(tables[1:], start=tables[0])} if tables else {}
+
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
         n = len(self.queries)

@@ -102,12 +102,14 @@ class DuckDbFile(_DuckDb):
 class CdmFolder(_DuckDb):
     """A folder of files, one a table, or a folder of Parquet parts a table; Parquet and CSV may stand side by side."""
 
-    def __init__(self, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str) -> None:
+    def __init__(
+        self, name: str, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str
+    ) -> None:
         import duckdb
 
         folders = sorted({str(file.path.resolve().parent) for copies in files.values() for file in copies})
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": ""})
-        super().__init__(root.name, str(root), connection)
+        super().__init__(name, str(root), connection)
         self.files, self.delimiter, self.encoding = files, delimiter, encoding
         self.tables = {name: self._view(name, list(copies)) for name, copies in files.items()}
         listed = ", ".join(_quoted(folder) for folder in folders)
@@ -153,7 +155,7 @@ class CdmFolder(_DuckDb):
 
     def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
         if is_parquet(file):
-            return _parquet_rows(file, keys, table.columns[column])
+            return _parquet_rows(file, keys, table.columns.get(column, ""))
         records = read_records(file, self.delimiter, self.encoding)
         frame, notes = whole_ids(file, records.frame)
         labels: Sequence[str] = records.labels

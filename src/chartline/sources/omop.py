@@ -100,7 +100,8 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
         return database
     chosen = _choose(centre, files, spec)
     centre.read_in_part |= {file.name for copies in chosen.values() for file in copies}
-    return CdmFolder(centre.root, chosen, spec.delimiter, spec.encoding)
+    name = "the centre's folder" if spec.path in (None, ".") else str(spec.path)
+    return CdmFolder(name, centre.root, chosen, spec.delimiter, spec.encoding)
 
 
 def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, list[SourceFile]]:

@@ -163,7 +163,7 @@ class _Compiler:
         else:
             yield _Step("index", label, "1")
             if bounds:
-                yield _Step("index_days", f"First {bounds}", _flag(" AND ".join(self._between("i.index_date"))))
+                yield _Step("index_days", f"First record {bounds}", _flag(" AND ".join(self._between("i.index_date"))))
         if s.age is not None:
             yield _Step("age", _age_label(s.age), _age_flag(s.age))
         if s.observed_days is not None:
