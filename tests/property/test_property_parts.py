@@ -15,23 +15,11 @@ from chartline.errors import SourceError
 from chartline.pipeline import run_study, simulate_database
 from parted import numbers_of, run_inline
 
-SELECTION = """
-concept_sets:
-  ino:
-    label: Inotuzumab ozogamicin
-    concepts: [{id: 2000000201, name: inotuzumab ozogamicin, descendants: true}, {id: 2000000202, name: injection}]
-selection:
-  index: {table: drug_exposure, concepts: ino}
-"""
-
-
 @cache
 def database(seed: int) -> Path:
     """A study of a simulated database of 400 persons, of whom about 40 are treated and selected."""
     folder = Path(mkdtemp()) / "db"
     simulate_database(400, seed, folder, treated=0.1, processes=1)
-    protocol = folder / "protocol.yaml"
-    protocol.write_text(protocol.read_text("utf-8") + SELECTION, encoding="utf-8")
     return folder
 
 
@@ -58,9 +46,6 @@ def test_a_corrupt_part_of_the_database_is_refused_by_name(tmp_path: Path) -> No
     simulate_database(400, 9, tmp_path / "db", treated=0.1, processes=1)
     part = next((tmp_path / "db" / "cdm" / "measurement").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
-    for protocol in ("", SELECTION):
-        file = tmp_path / "db" / "protocol.yaml"
-        file.write_text(file.read_text("utf-8") + protocol, encoding="utf-8")
-        with pytest.raises(SourceError, match="measurement"):
-            run_inline(tmp_path / "db", tmp_path / "out", 3)
-        assert not (tmp_path / "out").exists()
+    with pytest.raises(SourceError, match="measurement"):
+        run_inline(tmp_path / "db", tmp_path / "out", 3)
+    assert not (tmp_path / "out").exists()
