@@ -71,7 +71,16 @@ class StudyData:
             if of:
                 by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
-        return [*out, *([self.entered] if self.entered else [])]
+        return [*out, *self._selected(), *([self.entered] if self.entered else [])]
+
+    def _selected(self) -> list[str]:
+        """Who was selected in databases, and which concepts their vocabularies do not know."""
+        table: Any = self.selected_counts.get("selection")
+        if table is None:
+            return []
+        told = {c: s.selected.unknown_concepts for c, s in self.sources.items() if s.selected is not None}
+        unknown = [f"  Centre {centre}: {sentence}" for centre, sentences in told.items() for sentence in sentences]
+        return [f"  Selected in the database: {table.eligible:,} of {table.screened:,} persons", *unknown]
 
     def listing(self) -> list[str]:
         """Return a line a query that asks something, the blocking ones first."""

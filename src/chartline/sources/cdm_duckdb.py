@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ import polars as pl
 
 from chartline.errors import SourceError
 from chartline.sources.base import SourceNote
-from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
+from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows, check_tables
 from chartline.sources.cdm_text import as_text
-from chartline.sources.csvtext import read_records
+from chartline.sources.csvtext import Only, read_records
 from chartline.sources.folder import SourceFile, seems
 from chartline.sources.limits import TABLE_CELLS, too_many_cells
 
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 
 DATABASE = "a DuckDB database"
 # A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
-SHUT: dict[str, str | bool | int | float | list[str]] = {
+_SHUT: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
-    "memory_limit": "4GB",
     "temp_directory": "",  # nothing of a patient is written beside the database
 }
 _MEMORY = "1GB"  # of a selection: DuckDB's own share of the 2 GB in which a run stays
+WHOLE_MEMORY = "4GB"  # where tables are read as a whole: as much as a table may have
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "latin1": "latin-1", "iso-8859-1": "latin-1"}
 
 
@@ -49,7 +50,7 @@ class _DuckDb(CdmDatabase):
             cursor = self.connection.execute(sql)
             kinds = {one[0]: str(one[1]) for one in cursor.description or ()}
             columns = cursor.fetchnumpy()
-        return pl.DataFrame([series_of(name, array, kinds.get(name, "")) for name, array in columns.items()])
+        return pl.DataFrame([_series(name, array, kinds.get(name, "")) for name, array in columns.items()])
 
     def close(self) -> None:
         self.connection.close()
@@ -68,9 +69,9 @@ class DuckDbFile(_DuckDb):
     def __init__(self, file: SourceFile) -> None:
         import duckdb  # loads in 0.1 s: only where a centre has such a file
 
-        check_is_database(file)
+        _check_is_database(file)
         with told(file.name, str(file.path)):
-            connection = duckdb.connect(str(file.path), read_only=True, config={**SHUT, "memory_limit": _MEMORY})
+            connection = duckdb.connect(str(file.path), read_only=True, config=_SHUT | {"memory_limit": _MEMORY})
         super().__init__(file.name, str(file.path), connection)
         with told(file.name, str(file.path)):
             self.tables = dict(self._found())
@@ -96,7 +97,61 @@ class DuckDbFile(_DuckDb):
         where = f" WHERE {one_of(self.part_of(table, [column], self.name), column, table, self, keys)}"
         by = f" ORDER BY {self.quoted(order)}" if order else ""
         frame = as_text(self.query(f"SELECT * FROM {table.place}{where if keys is not None else ''}{by}"))
-        return Rows(frame, [f"row {number}" for number in range(1, frame.height + 1)])
+        return Rows(frame, _numbered(frame))
+
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """A table (or view) of a DuckDB file. `types` are its columns' types in DuckDB's words; in `frame` a date is a
+    time stamp at midnight."""
+
+    schema: str
+    name: str
+    types: tuple[str, ...]
+    frame: pl.DataFrame
+
+
+def read_database(file: SourceFile, tables: Sequence[str] = ()) -> Iterator[DatabaseTable]:
+    """Yield the tables of a DuckDB file (`tables`: only these, in small letters).
+
+    Raises SourceError where it is none or a table has too many cells, MappingError where one is not there.
+    """
+    import duckdb  # loads in 0.1 s: only where a centre has such a file
+
+    _check_is_database(file)
+    try:
+        with duckdb.connect(
+            str(file.path), read_only=True, config=_SHUT | {"memory_limit": WHOLE_MEMORY}
+        ) as connection:
+            yield from _database_tables(file, connection, tables)
+    except duckdb.Error as error:
+        raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
+
+
+def _database_tables(
+    file: SourceFile, connection: DuckDBPyConnection, wanted: Sequence[str]
+) -> Iterator[DatabaseTable]:
+    names = connection.execute(
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+        "ORDER BY table_schema, table_name"
+    ).fetchall()
+    check_tables({name.lower() for *_, name in names}, wanted, file.name)
+    for catalog, schema, name in names:
+        if wanted and name.lower() not in wanted:
+            continue
+        place = ".".join(quoted(part) for part in (catalog, schema, name))
+        described = connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
+        enough = TABLE_CELLS // max(len(described), 1) + 1  # a view may have more rows than anybody can count
+        found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
+        check_cells(file.name, str(file.path), name, found[0] if found else 0, len(described))
+        columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
+        frame = pl.DataFrame([_series(key, array) for key, array in columns.items()])
+        yield DatabaseTable(schema, name, tuple(str(column[1]) for column in described), frame)
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 class CdmFolder(_DuckDb):
@@ -156,15 +211,10 @@ class CdmFolder(_DuckDb):
     def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
         if is_parquet(file):
             return _parquet_rows(file, keys, table.columns.get(column, ""))
-        records = read_records(file, self.delimiter, self.encoding)
+        only = Only(column, keys) if keys is not None else None
+        records = read_records(file, self.delimiter, self.encoding, only=only)
         frame, notes = whole_ids(file, records.frame)
-        labels: Sequence[str] = records.labels
-        if keys is not None:
-            own = next(name for name in frame.columns if name.lower() == column)
-            kept = frame[own].cast(pl.Int64, strict=False).is_in(keys.implode())
-            numbers = kept.fill_null(value=False).arg_true().to_list()
-            frame, labels = frame[numbers], [records.label(number) for number in numbers]
-        return Rows(frame, labels, (*records.notes, *notes))
+        return Rows(frame, records.labels, (*records.notes, *notes))
 
 
 def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
@@ -173,9 +223,7 @@ def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows
         if keys is not None:
             lazy = lazy.filter(pl.col(column).cast(pl.Int64).is_in(keys.implode()))
         frame = lazy.collect(engine="streaming").sort("row number")
-    if frame.height * frame.width > TABLE_CELLS:
-        do = "select fewer persons, or run in parts"
-        raise too_many_cells(file.name, str(file.path), frame.height * frame.width, TABLE_CELLS, do)
+    check_cells(file.name, str(file.path), PurePosixPath(file.name).stem, frame.height, frame.width)
     labels = [f"row {number + 1}" for number in frame["row number"]]
     return Rows(as_text(frame.drop("row number")), labels)
 
@@ -189,6 +237,17 @@ def one_of(place: str, column: str, table: CdmTable, database: CdmDatabase, keys
     return f"{name} IN (SELECT unnest([{', '.join(map(str, keys))}]::BIGINT[]))"
 
 
+def check_cells(name: str, where: str, table: str, rows: int, columns: int) -> None:
+    """Raise SourceError for a table with more cells than are held."""
+    if rows * columns > TABLE_CELLS:
+        do = "ask for the rows of the study's patients alone, or declare a `selection`"
+        raise too_many_cells(f"{name}, table {table}", where, rows * columns, TABLE_CELLS, do)
+
+
+def _numbered(frame: pl.DataFrame) -> list[str]:
+    return [f"row {number}" for number in range(1, frame.height + 1)]
+
+
 def is_parquet(file: SourceFile) -> bool:
     return file.name.lower().endswith(".parquet")
 
@@ -198,7 +257,7 @@ def _quoted(text: str) -> str:
     return f"'{doubled}'"
 
 
-def check_is_database(file: SourceFile) -> None:
+def _check_is_database(file: SourceFile) -> None:
     """Raise SourceError where a file is no DuckDB database."""
     looks = seems(file.read(4096))
     if looks != DATABASE:
@@ -263,7 +322,7 @@ def _kind(kind: str) -> Kind:
     return "text" if name.startswith("VARCHAR") else "other"
 
 
-def series_of(name: str, array: np.ndarray, kind: str = "") -> pl.Series:
+def _series(name: str, array: np.ndarray, kind: str = "") -> pl.Series:
     """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
 
     Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,

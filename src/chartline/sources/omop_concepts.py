@@ -210,9 +210,23 @@ def _lines(
         yield ConceptLine(name, pattern, None, "source value", "", 0)
 
 
-def concept_frame(lines: Iterable[ConceptLine]) -> pl.DataFrame:
-    """Return the lines as a table, for `concepts.csv`."""
+def told_lines(lines: Iterable[ConceptLine]) -> Iterator[str]:
+    """Return the lines as a person reads them on a terminal."""
+    for line in lines:
+        what = f"{line.concept_set}: {line.declared}{f' ({line.name})' if line.name else ''}"
+        more = f", {line.concepts:,} concepts" if line.concepts > 1 else ""
+        seen = (
+            "not looked for"
+            if line.records is None
+            else (f"{line.records:,} records of {line.persons:,} persons in {line.table}")
+        )
+        yield f"{what}{more}: {seen}{f' [{line.note}]' if line.note else ''}"
+
+
+def concept_frame(found: Mapping[str, Iterable[ConceptLine]]) -> pl.DataFrame:
+    """Return the lines of all centres as a table, for `concepts.csv`."""
     names = ("concept_set", "declared", "concept_id", "name", "concepts", "table", "records", "persons", "note")
     types = {"concept_id": pl.Int64, "concepts": pl.Int64, "records": pl.Int64, "persons": pl.Int64}
-    rows = [[getattr(line, name) for name in names] for line in lines]
-    return pl.DataFrame(rows, schema={n: types.get(n, pl.String) for n in names}, orient="row")
+    rows = [[centre, *(getattr(line, name) for name in names)] for centre, lines in found.items() for line in lines]
+    schema = {"centre": pl.String, **{n: types.get(n, pl.String) for n in names}}
+    return pl.DataFrame(rows, schema=schema, orient="row")
