@@ -7,13 +7,18 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chartline.engines.charts import read_charts
+from chartline.engines.told import Read, pool_read, read_told
 from chartline.errors import SourceError
 from chartline.pipeline import run_study, simulate_database
+from chartline.pipeline.parted import Job, chart
 from parted import numbers_of, run_inline
+
 
 @cache
 def database(seed: int) -> Path:
@@ -31,14 +36,33 @@ def whole(seed: int) -> dict[str, bytes]:
     return numbers_of(out)
 
 
-@settings(max_examples=3, suppress_health_check=list(HealthCheck))
-@given(st.integers(1, 3), st.sampled_from([1, 2, 7, 64]) | st.integers(2, 100))
-def test_the_pooled_answer_is_the_single_answer(seed: int, parts: int) -> None:
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@given(st.integers(1, 3), st.sampled_from([1, 2, 7, 64]) | st.integers(2, 100), st.sampled_from([1, 1, 2, 5]))
+def test_the_pooled_answer_is_the_single_answer(seed: int, parts: int, reads: int) -> None:
+    """Whatever the number of parts, and of the times that the database is asked for a part of its persons."""
     out = Path(mkdtemp()) / "out"
-    run_inline(database(seed), out, parts)
+    run_inline(database(seed), out, parts, reads=reads)
     assert numbers_of(out) == whole(seed)
     n = json.loads(whole(seed)["headline.json"])["headline"]["eligible"]["n"]
     assert n > 10  # or there would be nothing to pool
+
+
+def test_the_rows_of_parts_of_the_persons_are_those_of_all(tmp_path: Path) -> None:
+    """Asked three times, each time for one remainder of person_id, the database gives every row once."""
+    job = Job(database(1), tmp_path, reads=3)
+    (tmp_path / "charts").mkdir()
+    for number in range(3):
+        chart(job, "SIM", number)
+    whole = Job(database(1), tmp_path)
+    chart(whole, "SIM")
+    assert len(job.units) == 3 and len(whole.units) == 1
+    parts, one = pool_read([read_told(Read, unit) for unit in job.units]), read_told(Read, whole.units[0])
+    assert parts.inputs == one.inputs and parts.selected == one.selected
+    for domain, rows in read_charts(whole.units).domains.items():
+        if rows.height:
+            values = pl.all().exclude("SEQ", "ROW", "BLOCK")
+            said = [frame.select(values).sort(pl.all()) for frame in (read_charts(job.units)[domain], rows)]
+            assert said[0].equals(said[1]), domain
 
 
 def test_a_corrupt_part_of_the_database_is_refused_by_name(tmp_path: Path) -> None:

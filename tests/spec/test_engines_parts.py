@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chartline.engines.memory import GB, GROWTH, MB, PARENT, WORKER, parse_size, parts_for
+from chartline.engines.memory import GB, GROWTH, MB, PARENT, READ, WORKER, parse_size, parts_for, reads_for
 from chartline.engines.parts import hash_of, part_of, range_of
 from chartline.errors import MemoryShort, StudyError
+from chartline.sources.omop_persons import add_digests
 
 
 def test_a_hash_is_the_first_eight_bytes_of_the_sha256() -> None:
@@ -69,6 +70,21 @@ def test_parts_grow_with_the_charts_and_shrink_with_the_memory() -> None:
     assert parts_for(fits + 1, 2 * GB, 2) == 2
     assert parts_for(10 * fits, 2 * GB, 2) == 10
     assert parts_for(10 * fits, 4 * GB, 2) < 5
+
+
+def test_a_database_is_asked_once_more_where_its_rows_do_not_fit() -> None:
+    share = (2 * GB - PARENT - 2 * WORKER) // 2
+    assert [reads_for(rows, 2 * GB, 2) for rows in (0, share // READ, share // READ + 1, 3 * (share // READ))] == [
+        1,
+        1,
+        2,
+        3,
+    ]
+
+
+def test_digests_of_parts_add_up() -> None:
+    digits = add_digests(["f" * 64, "0" * 63 + "3"])  # 2^256 - 1 + 3 = 2 modulo 2^256
+    assert digits == "0" * 63 + "2"
 
 
 def test_memory_that_libraries_alone_take_is_refused() -> None:

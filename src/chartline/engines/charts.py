@@ -204,9 +204,14 @@ def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
 
 
-def read_source(unit: Path) -> SourceData:
-    """Return the source tables of a unit, whole: to say where a query's cell stands."""
+def read_source(units: Sequence[Path]) -> SourceData:
+    """Return the source tables of a centre, whole: to say where a query's cell stands. None of a database that was
+    read in several parts: it may not fit."""
+    tables = [_whole_tables(unit) for unit in units] if len(units) == 1 else []
+    return SourceData({t.name: t for of in tables for t in of})
+
+
+def _whole_tables(unit: Path) -> list[SourceTable]:
     said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
     none = pl.Series([], dtype=pl.UInt32)
-    tables = [StoredTable(unit / "tables" / f"{i}.parquet", t, none).whole for i, t in enumerate(said["tables"])]
-    return SourceData({t.name: t for t in tables})
+    return [StoredTable(unit / "tables" / f"{i}.parquet", t, none).whole for i, t in enumerate(said["tables"])]

@@ -17,6 +17,7 @@ MB, GB = 1_000_000, 1_000_000_000
 PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
 GROWTH = 24  # what one byte of mapped charts becomes at most while a part is derived and listed (20 was measured)
+READ = 1000  # bytes that one row of a database takes at most while it is read and mapped (900 was measured)
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 
@@ -49,7 +50,16 @@ def parts_for(charts: int, memory: int, workers: int) -> int:
 
     Raises `MemoryShort` where the libraries alone leave no room.
     """
-    share = (memory - PARENT - workers * WORKER) // workers
+    return max(1, math.ceil(charts * GROWTH / _share(memory, workers)))
+
+
+def reads_for(rows: int, memory: int, workers: int) -> int:
+    """Return how many times a database is asked for so many rows. Raises `MemoryShort`, as `parts_for`."""
+    return max(1, math.ceil(rows * READ / _share(memory, workers)))
+
+
+def _share(memory: int, workers: int) -> int:
+    """What a worker may take for its work, libraries aside."""
     least = PARENT + workers * (WORKER + 100 * MB)
     if memory < least:
         raise MemoryShort(
@@ -57,4 +67,4 @@ def parts_for(charts: int, memory: int, workers: int) -> int:
             expected=f"at least {least / MB:,.0f} MB, most of which libraries take",
             do="allow more --memory, or use fewer --workers",
         )
-    return max(1, math.ceil(charts * GROWTH / share))
+    return (memory - PARENT - workers * WORKER) // workers

@@ -5,16 +5,18 @@ In: one of the three records below and the folder of the step. Out: the same rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chartline.assertions.model import Verdict
 from chartline.core.query import Query
+from chartline.counts.model import AttritionTable, CountKey
 from chartline.errors import StudyError
 from chartline.mapping.amendments import Applied, Outdated
 from chartline.sources.base import Selected
+from chartline.sources.omop_persons import ROWS, add_digests
 from chartline.trace.patient_lines import PatientLines
 
 _FILE = "told.json"
@@ -49,6 +51,32 @@ class Derived:
     asserted: tuple[Verdict, ...]
     lines: PatientLines
     reviewed: tuple[Query, ...]
+
+
+def pool_read(parts: Sequence[Read]) -> Read:
+    """Return what was said of a centre that was read in several parts of its persons."""
+    first, *more = parts
+    if not more:
+        return first
+    rows = {name for name in first.inputs if f"/{ROWS}" in name}  # after the centre's folder
+    inputs = dict(first.inputs) | {name: add_digests(p.inputs[name] for p in parts) for name in rows}
+    return replace(
+        first,
+        found=tuple(q for p in parts for q in p.found),
+        asked=tuple(q for p in parts for q in p.asked),
+        inputs=inputs,
+        size=sum(p.size for p in parts),
+        selected=_pool_selected([p.selected for p in parts if p.selected is not None]),
+    )
+
+
+def _pool_selected(parts: Sequence[Selected]) -> Selected | None:
+    if not parts:
+        return None
+    key = CountKey(analysis="selection", protocol_digest="")
+    first, *more = (AttritionTable(key=key, screened=p.screened, steps=p.steps) for p in parts)
+    pooled = sum(more, start=first)
+    return replace(parts[0], screened=pooled.screened, steps=pooled.steps)
 
 
 Told = TypeVar("Told", Read, Gathered, Derived)

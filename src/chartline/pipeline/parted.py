@@ -47,12 +47,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """What every process of a run must know. `parts` is 0 until it is settled how many there are."""
+    """What every process of a run must know.
+
+    `reads` is how many times a database that selects persons is asked, each time for a part of them; `parts` into how
+    many parts the subjects go, 0 until it is settled.
+    """
 
     study: Path
     work: Path
     answers: Path | None = None
     use_answers: bool = True
+    reads: int = 1
     parts: int = 0
 
     @property
@@ -60,14 +65,28 @@ class Job:
         """What the study declares, read once a process."""
         return _declared(self.study, self.answers, self.use_answers)
 
-    def unit(self, centre: str) -> Path:
-        """Where the charts of a centre are kept."""
-        return self.work / "charts" / f"centre-{[c.id for c in self.declared.protocol.data.centres].index(centre):03}"
+    def read_in_parts(self, centre: str) -> bool:
+        """Whether a centre is a database of which persons are selected and none of whose rows was answered about: an
+        answer must find its row, wherever it is."""
+        from chartline.sources.spec import SourceKind
+
+        said = self.declared
+        (first, *more), answered = said.mappings[centre].sources, said.amendments_of(centre)
+        selects = said.protocol.selection is not None or first.database is not None
+        return not more and first.kind is SourceKind.OMOP and selects and not answered
+
+    def units_of(self, centre: str) -> list[Path]:
+        """Where the charts of a centre are kept: one folder each time it is read."""
+        number = [c.id for c in self.declared.protocol.data.centres].index(centre)
+        whole = self.work / "charts" / f"centre-{number:03}"
+        if self.reads == 1 or not self.read_in_parts(centre):
+            return [whole]
+        return [whole.with_name(f"{whole.name}-{k:04}-of-{self.reads:04}") for k in range(self.reads)]
 
     @property
     def units(self) -> list[Path]:
         """The charts of all centres, in the order of the protocol."""
-        return [self.unit(c.id) for c in self.declared.protocol.data.centres]
+        return [unit for c in self.declared.protocol.data.centres for unit in self.units_of(c.id)]
 
     @property
     def gathered(self) -> Path:
@@ -90,6 +109,7 @@ def run_parted(
     parts: int | None = None,
     memory: int | None = None,
     workers: int = 1,
+    reads: int | None = None,
     answers: Path | None = None,
     use_answers: bool = True,
     strict: bool = False,
@@ -97,8 +117,9 @@ def run_parted(
 ) -> Outcome:
     """Run the whole study in parts and put its outputs at `out`, all or none of them.
 
-    `parts` is how many; without it, as many as `memory` (bytes, of all processes together) asks for. Raises what
-    `run_study` raises, `WorkerLost` and `MemoryShort`.
+    `parts` is how many, and `reads` how many times a database is asked, each time for a part of its persons; without
+    them as many as `memory` (bytes, of all processes together) asks for. Raises what `run_study` raises, `WorkerLost`
+    and `MemoryShort`.
     """
     from chartline.engines.local import Crew
     from chartline.outputs import claimed, staged
@@ -108,6 +129,7 @@ def run_parted(
         tell("Reading the protocol")
         job = _job(study, out, answers, use_answers)
         with Crew(workers, memory) as crew:
+            job = replace(job, reads=reads or _how_many_reads(job, crew, memory, workers))
             _chart_all(job, crew, tell)
             job = replace(job, parts=parts or _how_many(job, memory, workers))
             _derive_all(job, crew, tell)
@@ -134,14 +156,53 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
     """Read every centre that has not been read, then look at what needs all of them."""
     from chartline.engines.local import Task, watched
 
-    centres = job.declared.protocol.data.centres
     todo = [
-        Task(f"the charts of {c.label or c.id}", chart, (job, c.id)) for c in centres if not job.unit(c.id).exists()
+        Task(f"the charts of {c.label or c.id}", chart, (job, c.id, k))
+        for c in job.declared.protocol.data.centres
+        for k, unit in enumerate(job.units_of(c.id))
+        if not unit.exists()
     ]
-    crew.work(todo, watched("Reading and mapping, centres", tell))
+    crew.work(todo, watched("Reading and mapping", tell))
     if not job.gathered.exists():
         tell("Checking the study as a whole")
         crew.work([Task("the checks of the whole study", gather, (job,))])
+
+
+def _how_many_reads(job: Job, crew: Crew, memory: int | None, workers: int) -> int:
+    """Return how many times a database is asked, so that the rows of one time fit into a worker's share."""
+    from chartline.engines.local import Task
+    from chartline.engines.memory import reads_for
+
+    if memory is None or not any(job.read_in_parts(c.id) for c in job.declared.protocol.data.centres):
+        return 1
+    told = job.work / "rows.txt"
+    if not told.exists():
+        crew.work([Task("the size of the database", estimate_rows, (job, told))])
+    return reads_for(int(told.read_text("utf-8")), memory, workers)
+
+
+def estimate_rows(job: Job, told: Path) -> None:
+    """Write about how many rows the selected persons have in the database that has most of them: their share of all
+    persons, twice, because who is ill has more records than others."""
+    from chartline.sources.folder import CentreFolder
+    from chartline.sources.omop import open_cdm
+    from chartline.sources.selected import choose_persons
+
+    said, most = job.declared, 0
+    for centre in (c for c in said.protocol.data.centres if job.read_in_parts(c.id)):
+        mapping = said.mappings[centre.id]
+        folder, asked = CentreFolder(said.home / centre.folder, mapping.ignore_files), asked_of(said.protocol, mapping)
+        with open_cdm(folder, mapping.sources[0]) as database:
+            read = [t for n, t in database.tables.items() if n in mapping.tables and t.person_column is not None]
+            rows = sum(int(database.query(f"SELECT COUNT(*) AS n FROM {t.place}")["n"][0]) for t in read)
+            share = 1.0
+            if asked.selection is not None:
+                chosen, _ = choose_persons(database, asked)
+                share = 2 * chosen.persons.height / max(chosen.screened, 1)
+        most = max(most, round(rows * min(share, 1)))
+    new = told.with_name(f".{told.name}.new-{os.getpid()}")
+    new.write_text(str(most), encoding="utf-8")
+    new.replace(told)
 
 
 def _how_many(job: Job, memory: int | None, workers: int) -> int:
@@ -161,8 +222,9 @@ def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
     crew.work(todo, watched("Deriving and counting, parts", tell))
 
 
-def chart(job: Job, centre: str) -> None:
-    """Read, amend, map and check one centre, and leave its charts in the work folder."""
+def chart(job: Job, centre: str, number: int = 0) -> None:
+    """Read, amend, map and check one centre, or a part of the persons of its database, and leave the charts in the
+    work folder."""
     import polars as pl
 
     from chartline.checks.engine import check_data
@@ -179,9 +241,10 @@ def chart(job: Job, centre: str) -> None:
 
     said = job.declared
     of = next(c for c in said.protocol.data.centres if c.id == centre)
-    mapping, protocol = said.mappings[centre], said.protocol
+    mapping, protocol, units = said.mappings[centre], said.protocol, job.units_of(centre)
+    part = (number, len(units)) if len(units) > 1 else None
     data, found, source, applied, outdated = read_centre_data(
-        said.home / of.folder, mapping, said.amendments_of(centre), asked_of(protocol, mapping)
+        said.home / of.folder, mapping, said.amendments_of(centre), asked_of(protocol, mapping, part)
     )
     data = replace(data, study_days=_study_days(said))
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
@@ -192,7 +255,7 @@ def chart(job: Job, centre: str) -> None:
     inputs |= {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
     facts = subject_facts(data, protocol).frame
     names = dict.fromkeys(["CENTRE", "USUBJID", "CENTRE_ORDER", *protocol.duplicates.match, "TRTSDT", "TRTEDT"])
-    with finished_whole(job.unit(centre)) as folder:
+    with finished_whole(units[number]) as folder:
         size = write_charts(folder, data, source)
         facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
         write_told(
@@ -312,7 +375,7 @@ def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcom
     from chartline.counts.model import add_counts
     from chartline.counts.serialise import counts_from_json
     from chartline.engines.charts import read_source
-    from chartline.engines.told import Derived, Gathered, Read, read_told
+    from chartline.engines.told import Derived, Gathered, Read, pool_read, read_told
     from chartline.publish import write_cut, write_lock, write_numbers
     from chartline.report.worker import ReportWorker
     from chartline.results.headline import build_headline
@@ -321,19 +384,17 @@ def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcom
 
     tell("Adding the counts and estimating")
     said, parts = job.declared, [job.part(n) for n in parts_with_subjects(job)]
-    units, all_said = [read_told(Read, unit) for unit in job.units], read_told(Gathered, job.gathered)
+    centres, all_said = said.protocol.data.centres, read_told(Gathered, job.gathered)
+    read = {c.id: pool_read([read_told(Read, unit) for unit in job.units_of(c.id)]) for c in centres}
     derived = [read_told(Derived, part) for part in parts]
-    inputs = dict(said.inputs) | {name: sha for u in units for name, sha in u.inputs.items()}
+    inputs = dict(said.inputs) | {name: sha for r in read.values() for name, sha in r.inputs.items()}
     check_inputs(said.standing.lock, inputs, said.home)
-    centres = said.protocol.data.centres
-    sources = {
-        c.id: replace(read_source(job.unit(c.id)), selected=u.selected) for c, u in zip(centres, units, strict=True)
-    }
+    sources = {c: replace(read_source(job.units_of(c)), selected=r.selected) for c, r in read.items()}
     data = StudyData(
         said.protocol, protocol_digest(said.protocol), replace(clinical_data({}), study_days=_study_days(said)),
-        all_said.queries, tuple(a for u in units for a in u.applied), inputs,
+        all_said.queries, tuple(a for r in read.values() for a in r.applied), inputs,
         {c.mapping: said.mappings[c.id].signature for c in centres}, all_said.found, said.centre_checks,
-        sources, tuple(o for u in units for o in u.outdated),
+        sources, tuple(o for r in read.values() for o in r.outdated),
         said.standing, own_answers=said.own_answers,
     )  # fmt: skip
     data = entered(data, job.study)

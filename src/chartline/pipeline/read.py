@@ -240,11 +240,12 @@ def read_centre_data(
     return data, found, source, applied, outdated
 
 
-def asked_of(protocol: Protocol, mapping: CentreMapping) -> Asked:
-    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped."""
+def asked_of(protocol: Protocol, mapping: CentreMapping, part: tuple[int, int] | None = None) -> Asked:
+    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped; of
+    one part of the persons if given."""
     from chartline.sources.asked import Asked
 
-    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables))
+    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables), part)
 
 
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:

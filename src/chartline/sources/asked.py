@@ -11,8 +11,10 @@ from chartline.protocol.selection import AnySelection, ConceptSet
 @dataclass(frozen=True)
 class Asked:
     """The protocol's selection (None: everybody) with its concept sets, and the tables that the mapping reads (None:
-    all); of the others the headings alone are wanted."""
+    all); of the others the headings alone are wanted. `part` (which of how many) asks for the persons of one remainder
+    of `person_id` alone."""
 
     selection: AnySelection | None = None
     concept_sets: Mapping[str, ConceptSet] = field(default_factory=dict)
     tables: frozenset[str] | None = None
+    part: tuple[int, int] | None = None

@@ -9,7 +9,7 @@ sites and providers that are named.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from chartline.errors import SourceError
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, CdmTable, Rows
 
+ROWS = "rows of "  # and the name of a database: what a digest of rows is called among the files
 # table -> (its column, the columns of other tables whose values lead to it; `*` is every column of that ending)
 _LED_TO: dict[str, tuple[str, str]] = {
     "episode_event": ("episode_id", "episode_id"),
@@ -41,8 +42,8 @@ def read_persons(
     """Return the tables of the database with the rows of these persons (`person_id`, Int64).
 
     `tables`: those whose rows are wanted, all if None; of the others the headings. `listed`: those that are tables of
-    the centre at all, all if empty. Memory is that of the rows. `files` of the answer holds one
-    digest, of the rows that travelled: a database has no bytes of its own to be compared with. Raises SourceError.
+    the centre at all, all if empty. Memory is that of the rows. `files` of the answer holds one digest, of the
+    persons' rows that travelled: a database has no bytes of its own to be compared with. Raises SourceError.
     """
     read: dict[str, Rows] = {}
     own = {name: table for name, table in database.tables.items() if not listed or name in listed}
@@ -61,7 +62,7 @@ def read_persons(
     for name, table in own.items():
         notes += read[name].notes
         add_table(found, source_table(table.file, name, read[name], notes, inside=table.inside))
-    return SourceData(found, tuple(notes), {f"rows of {database.name}": _digest(found)})
+    return SourceData(found, tuple(notes), {f"{ROWS}{database.name}": _digest(database, found)})
 
 
 _VOCABULARY = ("concept", "concept_synonym", "concept_ancestor", "concept_relationship", "drug_strength")
@@ -115,11 +116,23 @@ def _labels(
     ]
 
 
-def _digest(tables: Mapping[str, SourceTable]) -> str:
-    """Return the sha256 of all cells, table by table, in the order of their rows."""
-    sha = hashlib.sha256()
-    for name in sorted(tables):
-        frame = tables[name].frame
-        sha.update(f"\n{name} {frame.height}\n".encode())
-        sha.update(frame.write_csv(quote_style="non_numeric").encode())
-    return sha.hexdigest()
+def _digest(database: CdmDatabase, tables: Mapping[str, SourceTable]) -> str:
+    """Return the sum of the sha256 of every row of a person: digests of parts of the persons add up to that of all.
+
+    Rows of no person (concepts, care sites) are led to by these and are not in it, or each part would count them again.
+    """
+    total = 0
+    for name, table in tables.items():
+        if database.tables[name].person_column is not None and table.frame.height:
+            cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
+            for row in table.frame.select(pl.concat_str(cells, separator="\x1f")).to_series():
+                total += int.from_bytes(hashlib.sha256(f"{name}\x1e{row}".encode()).digest(), "big")
+    return f"{total % _ALL:064x}"
+
+
+def add_digests(digests: Iterable[str]) -> str:
+    """Return the digest of all persons from those of parts of them."""
+    return f"{sum(int(d, 16) for d in digests) % _ALL:064x}"
+
+
+_ALL = 1 << 256

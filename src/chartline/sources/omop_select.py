@@ -62,6 +62,21 @@ def select_persons(
     return Candidates(persons.sort("person_id"), screened, tuple(_attrition(compiler.steps, counted, screened)))
 
 
+def persons_of(database: CdmDatabase, part: Part) -> pl.Series:
+    """Return the person_id of everybody in one part, in order."""
+    person = database.part_of(database.table("person", "the parts of a run"), ["person_id"], "the parts of a run")
+    found = database.query(f"SELECT person_id FROM {person} p WHERE {in_part('person_id', part)}")
+    return found["person_id"].cast(pl.Int64).sort()
+
+
+def in_part(column: str, part: Part) -> str:
+    """Return the SQL that a person is in a part: the remainder is never negative, whatever the database's `%` does."""
+    number, parts = part
+    if not 0 <= number < parts:
+        raise SourceError(f"There is no part {number} of {parts}")
+    return f"(({column} % {parts}) + {parts}) % {parts} = {number}"
+
+
 def selection_sql(
     database: CdmDatabase,
     selection: Selection,
