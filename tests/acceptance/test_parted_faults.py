@@ -161,7 +161,7 @@ def test_a_finished_part_that_was_damaged_is_refused_and_named(tmp_path: Path) -
     with pytest.MonkeyPatch.context() as patch:
         from chartline.pipeline import parted
 
-        patch.setattr(parted, "_pool", lambda *a: 1 / 0)  # all parts are finished, the rest is not
+        patch.setattr(parted, "pool", lambda *a: 1 / 0)  # all parts are finished, the rest is not
         with pytest.raises(ZeroDivisionError):
             run_inline(EXAMPLE, out, PARTS)
     told = finished(out)[3] / "told.json"

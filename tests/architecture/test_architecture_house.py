@@ -55,6 +55,8 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
     "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks", "engines/told.py"),
+    "pyarrow": ("engines/spark.py",),
+    "pyspark": ("engines/spark.py",),
     "python_calamine": ("sources/grid.py",),
     "rich": ("cli",),
     "ruamel": ("core/declared.py",),

@@ -31,19 +31,33 @@ def run(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="K", min=1, help="How many parts are worked on side by side.")
     ] = None,
+    spark: Annotated[
+        str | None,
+        typer.Option("--spark", metavar="URL", help="Run an OMOP database on Spark: local[2], or a cluster's address."),
+    ] = None,
+    catalog: Annotated[
+        str | None,
+        typer.Option("--catalog", metavar="SCHEMA", help="With --spark: the schema that holds the tables."),
+    ] = None,
 ) -> None:
     """Run the whole study: charts and protocol in; report, results, queries and trace out.
 
     With --parts, --memory or --workers the patients are worked on in parts by several processes, and a run that was
-    killed goes on from the parts that it had finished.
+    killed goes on from the parts that it had finished. With --spark they are worked on by Spark.
 
     Example: chartline run examples/inotuzumab-india --out out
     """
-    from chartline.pipeline import run_parted, run_study
+    from chartline.pipeline import run_on_spark, run_parted, run_study
     from chartline.study import Outcome
 
     done: Outcome
-    if parts is None and memory is None and workers is None:
+    if spark is not None:
+        _not_in_parts(multiverse)
+        done = run_on_spark(
+            study, out, spark, parts=parts or 64, catalog=catalog, answers=answers, use_answers=not no_answers,
+            strict=strict, tell=progress(),
+        )  # fmt: skip
+    elif parts is None and memory is None and workers is None:
         done = run_study(
             study, out, answers=answers, use_answers=not no_answers, strict=strict, multiverse=multiverse,
             tell=progress(),

@@ -5,6 +5,7 @@
     estimate_study   Counts -> Results                                                 (no person exists)
     run_study        all of it, written to an out folder as a whole
     run_parted       the same over parts of the subjects, in worker processes
+    run_on_spark     the same with the database of a centre read and derived on Spark
     multiverse_study every specification of the protocol's open choices, written likewise
 
 `read.py` is the first line, `run.py` the others with what is made of runs (quality, cuts), `loop.py` the queries and
@@ -39,6 +40,7 @@ from chartline.pipeline.run import (
     quality_study,
     run_study,
 )
+from chartline.pipeline.sparked import run_on_spark
 
 __all__ = [
     "check_lock",
@@ -60,6 +62,7 @@ __all__ = [
     "quality_study",
     "read_study",
     "redcap_study",
+    "run_on_spark",
     "run_parted",
     "run_study",
     "simulate_centres",

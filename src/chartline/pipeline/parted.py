@@ -37,11 +37,14 @@ from chartline.study import Outcome, StudyData
 
 if TYPE_CHECKING:
     from chartline.assertions.model import Verdict
+    from chartline.core.clinical import ClinicalData
     from chartline.core.query import Query
     from chartline.core.study_days import StudyDays
     from chartline.counts.model import Counts
     from chartline.derive.model import Adam
     from chartline.engines.local import Crew
+    from chartline.mapping.amendments import Applied, Outdated
+    from chartline.sources.base import SourceData
     from chartline.trace.patient_lines import PatientLines
 
 
@@ -97,6 +100,10 @@ class Job:
         return self.work / f"parts-{self.parts}" / f"part-{number:04}"
 
 
+# What `read_centre_data` gives: the data, queries, the source as amended, what was applied, what was outdated.
+ReadCentre = tuple["ClinicalData", "Sequence[Query]", "SourceData", "Sequence[Applied]", "Sequence[Outdated]"]
+
+
 @cache
 def _declared(study: Path, answers: Path | None, use_answers: bool) -> Declaration:
     return declare_study(study, answers=answers, use_answers=use_answers)
@@ -127,19 +134,20 @@ def run_parted(
     study, out = study.absolute(), out.absolute()
     with claimed(out), staged(out) as folder:
         tell("Reading the protocol")
-        job = _job(study, out, answers, use_answers)
+        job = job_of(study, out, answers, use_answers)
         with Crew(workers, memory) as crew:
             job = replace(job, reads=reads or _how_many_reads(job, crew, memory, workers))
             _chart_all(job, crew, tell)
             job = replace(job, parts=parts or _how_many(job, memory, workers))
             _derive_all(job, crew, tell)
-        done = _pool(job, out, folder, strict, tell)
-    _clear(job)
+        done = pool(job, [job.part(n) for n in parts_with_subjects(job)], out, folder, strict, tell)
+    clear(job)
     tell("")
     return done
 
 
-def _job(study: Path, out: Path, answers: Path | None, use: bool) -> Job:
+def job_of(study: Path, out: Path, answers: Path | None, use: bool) -> Job:
+    """Return the job of a run, with its work folder."""
     from chartline.core.digest import digest_value
     from chartline.engines.work import own_stamp, stamp, work_folder
 
@@ -225,42 +233,45 @@ def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
 def chart(job: Job, centre: str, number: int = 0) -> None:
     """Read, amend, map and check one centre, or a part of the persons of its database, and leave the charts in the
     work folder."""
+    from chartline.engines.work import finished_whole
+
+    said, units = job.declared, job.units_of(centre)
+    part = (number, len(units)) if len(units) > 1 else None
+    read = read_centre_data(
+        said.home / said.centre(centre).folder, said.mappings[centre], said.amendments_of(centre),
+        asked_of(said.protocol, said.mappings[centre], part),
+    )  # fmt: skip
+    with finished_whole(units[number]) as folder:
+        write_unit(said, centre, read, folder)
+
+
+def write_unit(said: Declaration, centre: str, read: ReadCentre, folder: Path) -> None:
+    """Check what is about single subjects, and write what was read and mapped of a centre."""
     import polars as pl
 
     from chartline.checks.engine import check_data
     from chartline.checks.model import Scope
     from chartline.checks.outdated import outdated_queries
     from chartline.cohort.facts import subject_facts
-    from chartline.core.digest import digest_file
     from chartline.derive.graded_values import grade_by
     from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import write_charts
     from chartline.engines.told import Read, write_told
-    from chartline.engines.work import finished_whole
     from chartline.mapping.signed import unsigned_queries
 
-    said = job.declared
-    of = next(c for c in said.protocol.data.centres if c.id == centre)
-    mapping, protocol, units = said.mappings[centre], said.protocol, job.units_of(centre)
-    part = (number, len(units)) if len(units) > 1 else None
-    data, found, source, applied, outdated = read_centre_data(
-        said.home / of.folder, mapping, said.amendments_of(centre), asked_of(protocol, mapping, part)
-    )
+    protocol, mapping, of = said.protocol, said.mappings[centre], said.centre(centre)
+    data, found, source, applied, outdated = read
     data = replace(data, study_days=_study_days(said))
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
     own = {centre: mapping.own_checks} if mapping.own_checks else {}
     asked = check_data(data, protocol, window, grade, own, Scope.SUBJECT)
-    found += [*outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
-    inputs = {of.mapping: digest_file(said.home / of.mapping)}
-    inputs |= {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
+    found = [*found, *outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
+    inputs = {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
     facts = subject_facts(data, protocol).frame
     names = dict.fromkeys(["CENTRE", "USUBJID", "CENTRE_ORDER", *protocol.duplicates.match, "TRTSDT", "TRTEDT"])
-    with finished_whole(units[number]) as folder:
-        size = write_charts(folder, data, source)
-        facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
-        write_told(
-            Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, size, source.selected), folder
-        )
+    size = write_charts(folder, data, source)
+    facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
+    write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, size, source.selected), folder)
 
 
 def _study_days(said: Declaration) -> StudyDays:
@@ -331,6 +342,16 @@ def parts_with_subjects(job: Job) -> list[int]:
 
 def derive_part(job: Job, number: int) -> None:
     """Run the patient side on one part of the subjects, and leave counts, listings and what it found."""
+    from chartline.engines.work import finished_whole
+
+    with finished_whole(job.part(number)) as folder:
+        write_part(job.declared, job.units, job.gathered, (number, job.parts), folder)
+
+
+def write_part(
+    said: Declaration, units: Sequence[Path], gathered: Path, part: tuple[int, int] | None, folder: Path
+) -> None:
+    """Derive, count, assert and list the subjects of a part of these units (None: all of them)."""
     import polars as pl
 
     from chartline.assertions.engine import assert_study
@@ -343,35 +364,32 @@ def derive_part(job: Job, number: int) -> None:
     from chartline.engines.charts import read_charts, read_subjects
     from chartline.engines.parts import part_of
     from chartline.engines.told import Derived, Gathered, Read, read_told, write_told
-    from chartline.engines.work import finished_whole
     from chartline.publish import write_listings
     from chartline.trace.patient_lines import patient_lines
     from chartline.trace.told_days import told_adam, told_cohort, told_verdicts
 
-    said, days = job.declared, _study_days(job.declared)
-    protocol, digest = said.protocol, protocol_digest(said.protocol)
-    data = replace(read_charts(job.units, part=(number, job.parts)), study_days=days)
-    own = {s for s in read_subjects(job.units)["USUBJID"] if part_of(s, job.parts) == number}
+    days, protocol, digest = _study_days(said), said.protocol, protocol_digest(said.protocol)
+    data = replace(read_charts(units, part=part), study_days=days)
+    own = {s for s in read_subjects(units)["USUBJID"] if part is None or part_of(s, part[1]) == part[0]}
     overrides = dated_overrides(tuple(o for o in said.overrides if o.subject in own), data)
     data = replace(data, overrides=overrides)
-    queries = [q for q in read_told(Gathered, job.gathered).queries if q.subject in own]
-    twins = pl.read_parquet(job.gathered / "twins.parquet")
-    cohort = select_cohort(data, protocol, queries, digest, twins)
+    queries = [q for q in read_told(Gathered, gathered).queries if q.subject in own]
+    cohort = select_cohort(data, protocol, queries, digest, pl.read_parquet(gathered / "twins.parquet"))
     adam = derive_all(data, cohort, protocol, queries)
     counts = count_analyses(adam, cohort.attrition, protocol, digest)
     asserted = told_verdicts(assert_study(adam, counts, protocol, "subject"), adam, days)
     cohort, adam = told_cohort(cohort, days), told_adam(adam, days)
     reviewed = tuple(override_queries(adam[DOMAIN])) if DOMAIN in adam.tables else ()
-    applied = tuple(a for unit in job.units for a in read_told(Read, unit).applied)
-    with finished_whole(job.part(number)) as folder:
-        (folder / "counts.json").write_text(counts_to_json(counts), encoding="utf-8")
-        write_told(Derived(asserted, patient_lines(adam, counts, protocol, days), reviewed), folder)
-        write_listings(data, cohort, adam, protocol, applied, folder)
+    applied = tuple(a for unit in units for a in read_told(Read, unit).applied)
+    (folder / "counts.json").write_text(counts_to_json(counts), encoding="utf-8")
+    write_told(Derived(asserted, patient_lines(adam, counts, protocol, days), reviewed), folder)
+    write_listings(data, cohort, adam, protocol, applied, folder)
 
 
-def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcome:
+def pool(job: Job, parts: Sequence[Path], out: Path, folder: Path, strict: bool, tell: Tell) -> Outcome:
     """Add the counts of all parts, estimate, and write the out folder."""
     from chartline.core.clinical import clinical_data
+    from chartline.core.digest import digest_file
     from chartline.counts.model import add_counts
     from chartline.counts.serialise import counts_from_json
     from chartline.engines.charts import read_source
@@ -383,11 +401,12 @@ def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcom
     from chartline.stats.estimate import estimate_curves
 
     tell("Adding the counts and estimating")
-    said, parts = job.declared, [job.part(n) for n in parts_with_subjects(job)]
+    said = job.declared
     centres, all_said = said.protocol.data.centres, read_told(Gathered, job.gathered)
     read = {c.id: pool_read([read_told(Read, unit) for unit in job.units_of(c.id)]) for c in centres}
     derived = [read_told(Derived, part) for part in parts]
-    inputs = dict(said.inputs) | {name: sha for r in read.values() for name, sha in r.inputs.items()}
+    inputs = dict(said.inputs) | {c.mapping: digest_file(said.home / c.mapping) for c in centres}
+    inputs |= {name: sha for r in read.values() for name, sha in r.inputs.items()}
     check_inputs(said.standing.lock, inputs, said.home)
     sources = {c: replace(read_source(job.units_of(c)), selected=r.selected) for c, r in read.items()}
     data = StudyData(
@@ -484,7 +503,8 @@ def _put(file: Path, target: Path) -> None:
         shutil.copyfile(file, target)
 
 
-def _clear(job: Job) -> None:
+def clear(job: Job) -> None:
+    """Remove the work folder of a run that has ended."""
     import shutil
 
     shutil.rmtree(job.work, ignore_errors=True)

@@ -95,6 +95,10 @@ class Declaration:
         """Return the amendments that speak about a centre."""
         return [a for a in self.amendments if a.centre == centre]
 
+    def centre(self, name: str) -> Centre:
+        """Return what the protocol says of a centre."""
+        return next(c for c in self.protocol.data.centres if c.id == name)
+
     @property
     def centre_checks(self) -> dict[str, tuple[OwnCheck, ...]]:
         """The checks that centres wrote in their mappings, by centre."""
@@ -216,15 +220,23 @@ def _combined(charts: _Charts, overrides: tuple[Override, ...]) -> ClinicalData:
 
 
 def read_centre_data(
-    folder: Path, mapping: CentreMapping, amendments: Sequence[Amendment], asked: Asked
+    folder: Path,
+    mapping: CentreMapping,
+    amendments: Sequence[Amendment],
+    asked: Asked,
+    unamended: SourceData | None = None,
 ) -> tuple[ClinicalData, list[Query], SourceData, list[Applied], list[Outdated]]:
-    """Read, amend and map one centre; what is outdated is left out, and the rest read again without it."""
+    """Read, amend and map one centre; what is outdated is left out, and the rest read again without it.
+
+    `unamended` is what somebody else has read of it.
+    """
     from chartline.mapping.amendments import apply_amendments
     from chartline.mapping.answered_subjects import check_subjects
     from chartline.mapping.apply import check_fit, map_centre
     from chartline.sources.read import read_centre
 
-    unamended = read_centre(folder, mapping.sources, mapping.ignore_files, asked)
+    if unamended is None:
+        unamended = read_centre(folder, mapping.sources, mapping.ignore_files, asked)
     try:
         source, applied, outdated = apply_amendments(unamended, amendments)
     except AmendmentError:

@@ -50,19 +50,25 @@ def read_persons(
     order = sorted(own.values(), key=lambda t: (t.person_column is None, t.name in _VOCABULARY))
     for table in order:
         if tables is not None and table.name not in tables:
-            read[table.name] = _headings(table)
-        elif persons is None:
+            continue
+        if persons is None:
             read[table.name] = database.rows(table, None, "")
         elif table.person_column is not None:
             read[table.name] = database.rows(table, persons, table.person_column)
         else:
             read[table.name] = database.rows(table, *_led_to(table, read))
+    return source_data(database.name, own, read)
+
+
+def source_data(database: str, tables: Mapping[str, CdmTable], read: Mapping[str, Rows]) -> SourceData:
+    """Return what was read of a database of this name; of a table without rows here the headings."""
     found: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
-    for name, table in own.items():
-        notes += read[name].notes
-        add_table(found, source_table(table.file, name, read[name], notes, inside=table.inside))
-    return SourceData(found, tuple(notes), {f"{ROWS}{database.name}": _digest(database, found)})
+    for name, table in tables.items():
+        rows = read[name] if name in read else _headings(table)
+        notes += rows.notes
+        add_table(found, source_table(table.file, name, rows, notes, inside=table.inside))
+    return SourceData(found, tuple(notes), {f"{ROWS}{database}": _digest(tables, found)})
 
 
 _VOCABULARY = ("concept", "concept_synonym", "concept_ancestor", "concept_relationship", "drug_strength")
@@ -116,14 +122,14 @@ def _labels(
     ]
 
 
-def _digest(database: CdmDatabase, tables: Mapping[str, SourceTable]) -> str:
+def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
     """Return the sum of the sha256 of every row of a person: digests of parts of the persons add up to that of all.
 
     Rows of no person (concepts, care sites) are led to by these and are not in it, or each part would count them again.
     """
     total = 0
     for name, table in tables.items():
-        if database.tables[name].person_column is not None and table.frame.height:
+        if described[name].person_column is not None and table.frame.height:
             cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
             for row in table.frame.select(pl.concat_str(cells, separator="\x1f")).to_series():
                 total += int.from_bytes(hashlib.sha256(f"{name}\x1e{row}".encode()).digest(), "big")
