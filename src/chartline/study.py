@@ -52,6 +52,16 @@ class StudyData:
         """Of every centre file, mapping and answer; the protocol has its own."""
         return digest_value({name: sha for name, sha in self.inputs.items() if name != "protocol"})
 
+    @property
+    def selected_counts(self) -> Counts:
+        """How the databases of all centres selected, added up, as the counts of `selection`; empty where none did."""
+        from chartline.counts.model import AttritionTable, CountKey
+
+        key = CountKey(analysis="selection", protocol_digest=self.protocol_digest)
+        found = [s.selected for s in self.sources.values() if s.selected is not None]
+        tables = [AttritionTable(key=key, screened=s.screened, steps=s.steps) for s in found]
+        return {"selection": sum(tables[1:], start=tables[0])} if tables else {}
+
     def summary(self) -> list[str]:
         """Return a few lines for a person: how many queries of which weight, by centre."""
         n = len(self.queries)
@@ -61,7 +71,16 @@ class StudyData:
             if of:
                 by = ", ".join(f"{c} {n}" for c, n in sorted(of.items()))
                 out.append(f"  {severity.value:<6} {sum(of.values()):>4}   ({by})")
-        return [*out, *([self.entered] if self.entered else [])]
+        return [*out, *self._selected(), *([self.entered] if self.entered else [])]
+
+    def _selected(self) -> list[str]:
+        """Who was selected in databases, and which concepts their vocabularies do not know."""
+        table: Any = self.selected_counts.get("selection")
+        if table is None:
+            return []
+        told = {c: s.selected.unknown_concepts for c, s in self.sources.items() if s.selected is not None}
+        unknown = [f"  Centre {centre}: {sentence}" for centre, sentences in told.items() for sentence in sentences]
+        return [f"  Selected in the database: {table.eligible:,} of {table.screened:,} persons", *unknown]
 
     def listing(self) -> list[str]:
         """Return a line a query that asks something, the blocking ones first."""

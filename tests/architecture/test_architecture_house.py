@@ -25,7 +25,7 @@ SOURCE = ROOT / "src" / "chartline"
 # Third-party library -> the only places (files or folders below src/chartline) that import it.
 ADDRESSES: dict[str, tuple[str, ...]] = {
     "docx": ("report/docx.py",),
-    "duckdb": ("sources/omop.py", "sources/cdm_duckdb.py", "sources/fhir.py", "deidentify/columns.py"),
+    "duckdb": ("sources/cdm_duckdb.py", "sources/fhir.py", "deidentify/columns.py"),
     "psycopg": ("sources/cdm_postgres.py",),
     "font_source_sans_pro": ("report",),
     "jinja2": ("report/html.py",),

@@ -293,7 +293,7 @@ def test_a_number_that_no_computer_holds_stays_as_it_is_written(tmp_path: Path) 
 
 
 def test_a_parquet_table_of_a_thousand_million_equal_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chartline.sources.omop.TABLE_CELLS", 2_000_000)
+    monkeypatch.setattr("chartline.sources.cdm_duckdb.TABLE_CELLS", 2_000_000)
     pl.DataFrame({"person_id": pl.repeat(1, 2_000_001, eager=True)}).write_parquet(tmp_path / "person.parquet")
     assert (tmp_path / "person.parquet").stat().st_size < 50_000
     with pytest.raises(SourceError, match="2,000,001 cells"):

@@ -22,6 +22,7 @@ from chartline.cli import redcap as _redcap  # isort: skip
 from chartline.cli import cuts as _cuts  # isort: skip
 from chartline.cli import exchange as _exchange  # isort: skip
 from chartline.cli import quality as _quality  # isort: skip
+from chartline.cli import concepts as _concepts  # isort: skip
 from chartline.cli import deidentify as _deidentify  # isort: skip
 from chartline.cli import verify as _verify  # isort: skip
 from chartline.cli import simulate as _simulate  # isort: skip
@@ -29,7 +30,7 @@ from chartline.cli import schema as _schema  # isort: skip
 from chartline.errors import StudyError
 
 VERBS = (
-    *(_run, _draft, _explain, _queries, _capture, _redcap, _cuts, _exchange, _quality, _deidentify),
+    *(_run, _draft, _explain, _queries, _capture, _redcap, _cuts, _exchange, _quality, _concepts, _deidentify),
     *(_verify, _simulate, _schema),
 )
 

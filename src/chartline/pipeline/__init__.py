@@ -8,9 +8,9 @@
     multiverse_study every specification of the protocol's open choices, written likewise
 
 `read.py` is the first line, `run.py` the others with what is made of runs (quality, cuts), `loop.py` the queries and
-their answers, `centre.py` what is done with one centre's files, `out.py` what is made of a finished run, `parted.py` a
-run in parts. Federated and partitioned runs cut the order at the wall: `derive_study` anywhere, `add_counts`,
-`estimate_study`.
+their answers, `centre.py` what is done with one centre's files, `concepts.py` the concepts of a selection, `out.py`
+what is made of a finished run, `parted.py` a run in parts. Federated and partitioned runs cut the order at the wall:
+`derive_study` anywhere, `add_counts`, `estimate_study`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from chartline.pipeline.centre import (
     simulate_database,
     template_study,
 )
+from chartline.pipeline.concepts import look_up_study
 from chartline.pipeline.loop import check_lock, decide_query, export_queries, import_answers, lock_study, unlock_study
 from chartline.pipeline.out import export_run
 from chartline.pipeline.parted import run_parted
@@ -53,6 +54,7 @@ __all__ = [
     "export_run",
     "import_answers",
     "lock_study",
+    "look_up_study",
     "multiverse_study",
     "pull_redcap",
     "quality_study",

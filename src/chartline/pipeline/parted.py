@@ -341,6 +341,7 @@ def _pool(job: Job, out: Path, folder: Path, strict: bool, tell: Tell) -> Outcom
     if reviewed := [q for d in derived for q in d.reviewed]:
         data = replace(data, queries=tuple(in_order([*data.queries, *reviewed])))
     counts = add_counts(counts_from_json((p / "counts.json").read_text("utf-8"), str(p)) for p in parts)
+    counts |= data.selected_counts
     results = estimate_study(counts, said.protocol, data.data_digest)
     done = Outcome(
         study=data, counts=counts, results=results, curves=estimate_curves(counts, said.protocol),

@@ -58,7 +58,7 @@ def derive_study(study: StudyData) -> tuple[Cohort, Adam, Counts]:
     cohort = select_cohort(study.data, study.protocol, study.queries, study.protocol_digest)
     adam = derive_all(study.data, cohort, study.protocol, study.queries)
     counts = count_analyses(adam, cohort.attrition, study.protocol, study.protocol_digest)
-    return cohort, adam, counts
+    return cohort, adam, counts | study.selected_counts
 
 
 def estimate_study(counts: Counts, protocol: Protocol, data_digest: str) -> Results:

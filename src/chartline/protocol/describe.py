@@ -14,6 +14,7 @@ from chartline.protocol.base import Milestone
 from chartline.protocol.events import Endpoint
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, mrd_compared, shipped_labels
+from chartline.protocol.selection import Requirement, Selection
 from chartline.protocol.toxicity import AeComponent, LabComponent
 
 MethodsText = list[tuple[str, list[str]]]
@@ -147,6 +148,44 @@ def _design(p: Protocol, study_days: StudyDays) -> list[str]:
 
 
 def _patients(p: Protocol) -> list[str]:
+    return [*(_selected(p.selection, p) if p.selection else []), *_eligible(p)]
+
+
+def _selected(s: Selection, p: Protocol) -> list[str]:
+    """What a database decided by codes, in the order of its steps."""
+    labels = {name: one.label for name, one in p.concept_sets.items()}
+    days = [f"from {s.index.start}" if s.index.start else "", f"to {s.index.end}" if s.index.end else ""]
+    index = f"{labels[s.index.concepts]} ({' '.join(['first record', *filter(None, days)])})"
+    ages = (("at least", s.age.min), ("at most", s.age.max)) if s.age else ()
+    age = [f"{word} {n} years" for word, n in ages if n is not None]
+    sides = (s.observed_days.before, s.observed_days.after) if s.observed_days else None
+    steps = [index, *([f"aged {_join(age)}"] if age else [])]
+    steps += [f"observed from {sides[0]} days before to {sides[1]} days after it"] if sides else []
+    steps += [f"{_lower(r.label)} ({_around(r)})" for r in s.require]
+    steps += [f"without {_lower(r.label)} ({_around(r)})" for r in s.exclude]
+    lines = s.prior_lines
+    if lines is not None:
+        most = f" and at most {lines.at_most}" if lines.at_most is not None else ""
+        steps.append(f"at least {lines.at_least}{most} {lines.count} of {labels[lines.concepts]} before it")
+    listed = "; ".join(f"({i}) {step}" for i, step in enumerate(steps, 1))
+    return [
+        f"Patients were selected in the database by codes, in this order: {listed}. Whoever a step ruled out was "
+        "counted there and not read; what codes could not decide was left to the eligibility criteria."
+    ]
+
+
+def _around(r: Requirement) -> str:
+    """How many records, in which days from the index date."""
+    many = f"at least {r.at_least} {'days with a record' if r.distinct_days else 'records'}, " if r.at_least > 1 else ""
+    if r.from_day is None and r.to_day is None:
+        return f"{many}at any time"
+    if r.from_day is None or r.to_day is None:
+        word, day = ("until", r.to_day) if r.from_day is None else ("from", r.from_day)
+        return f"{many}{word} day {day}"
+    return f"{many}days {r.from_day} to {r.to_day}"
+
+
+def _eligible(p: Protocol) -> list[str]:
     if p.eligibility:
         criteria = "; ".join(f"({i}) {_lower(c.label)}" for i, c in enumerate(p.eligibility, 1))
         out = [

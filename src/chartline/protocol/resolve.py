@@ -51,7 +51,7 @@ _PRINTS: dict[str, tuple[type, ...]] = {
     "safety": (Proportion,),
 }
 _OWN = re.compile(
-    r"attrition|lab_grades|ae_grades|safety_components|syndromes|syndrome_severities|(set|table1|cycles)\..*"
+    r"attrition|selection|lab_grades|ae_grades|safety_components|syndromes|syndrome_severities|(set|table1|cycles)\..*"
     r"|.*\.(ever|lost_days|earliest|latest|partial|landmark_[^.]*(\.\d+)?)"
 )
 _DOMAIN_TYPES = {"number": "number", "integer": "number", "date": "text", "flag": "flag"}

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, astuple, dataclass
+from datetime import date
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +27,7 @@ from chartline.simulate.leukaemia import Chart, draw_chart, rows_by_table
 from chartline.simulate.people import People, background, persons
 from chartline.simulate.truth import Truth
 
+PERIOD_END = date(2022, 10, 31)  # of the study that comes with the database; it begins with the first dose of all
 BLOCK = 10_000  # persons in one part
 MOST = 2**53 // 1000  # so that every id is a whole number that any program reads exactly
 Told = Callable[[int], None]
@@ -44,15 +47,28 @@ def simulate_omop(number: int, seed: int, folder: Path, *, truth: Truth, process
     cdm = folder / "cdm"
     for table, frame in vocabulary().items():
         _write(frame, cdm, table, 0)
-    _write_study(folder, truth, number, seed)
     blocks = range(-(-number // BLOCK))
-    done = 0
-    for persons_done in _drawn(cdm, blocks, number, seed, truth, min(processes, len(blocks))):
-        done += persons_done
-        tell(done)
+    done = Drawn(0, 0, 0, 0)
+    for block in _drawn(cdm, blocks, number, seed, truth, min(processes, len(blocks))):
+        done += block
+        tell(done.persons)
+    _write_study(folder, truth, done, seed)
 
 
-def _drawn(cdm: Path, blocks: range, number: int, seed: int, truth: Truth, processes: int) -> Iterator[int]:
+@dataclass(frozen=True)
+class Drawn:
+    """How many persons were drawn, of them with a first dose, of these in the study's period, of these adults."""
+
+    persons: int
+    treated: int
+    in_period: int
+    adults: int
+
+    def __add__(self, other: Drawn) -> Drawn:
+        return Drawn(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def _drawn(cdm: Path, blocks: range, number: int, seed: int, truth: Truth, processes: int) -> Iterator[Drawn]:
     if processes <= 1:
         yield from (write_block(cdm, block, number, seed, truth) for block in blocks)
         return
@@ -65,29 +81,43 @@ def _drawn(cdm: Path, blocks: range, number: int, seed: int, truth: Truth, proce
             raise
 
 
-def write_block(cdm: Path, block: int, number: int, seed: int, truth: Truth) -> int:
+def write_block(cdm: Path, block: int, number: int, seed: int, truth: Truth) -> Drawn:
     """Draw and write the persons of one block; return how many they are."""
     ids = np.arange(block * BLOCK + 1, min((block + 1) * BLOCK, number) + 1)
-    for table, frame in draw_block(ids, seed, block, truth).items():
+    tables, starts = _block(ids, seed, block, truth)
+    for table, frame in tables.items():
         if frame.height:
             _write(frame, cdm, table, block)
-    return len(ids)
+    inside = [(birth, dose) for birth, dose in starts if dose <= PERIOD_END]
+    adults = sum(
+        (dose.year - 18, dose.month, dose.day) >= (birth.year, birth.month, birth.day) for birth, dose in inside
+    )
+    return Drawn(len(ids), len(starts), len(inside), adults)
 
 
 def draw_block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> dict[str, pl.DataFrame]:
     """Return the tables of one block of persons."""
+    return _block(ids, seed, block, truth)[0]
+
+
+def _block(
+    ids: np.ndarray, seed: int, block: int, truth: Truth
+) -> tuple[dict[str, pl.DataFrame], list[tuple[date, date]]]:
+    """Return the tables, and the birth and first dose of each treated person."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
     people = People(ids, rng.random(len(ids)) < truth.treated, rng)
     charts: list[Chart] = []
+    starts: list[tuple[date, date]] = []
     for at in np.flatnonzero(people.treated):
         birth, chart, _ = draw_chart(int(ids[at]), bool(people.male[at]), truth, rng)
         people.birth[at] = np.datetime64(birth)
         charts.append(chart)
+        starts.append((birth, chart.first_dose))
     tables = {"person": persons(people)} | background(people, rng)
     for table, rows in rows_by_table(charts):
         mine = cdm_rows(table, rows)
         tables[table] = pl.concat([tables[table], mine]).sort("person_id") if table in tables else mine
-    return tables
+    return tables, starts
 
 
 def _write(frame: pl.DataFrame, cdm: Path, table: str, block: int) -> None:
@@ -96,10 +126,10 @@ def _write(frame: pl.DataFrame, cdm: Path, table: str, block: int) -> None:
     frame.write_parquet(home / f"part-{block:05}.parquet", compression="zstd", compression_level=1, statistics=True)
 
 
-def _write_study(folder: Path, truth: Truth, number: int, seed: int) -> None:
+def _write_study(folder: Path, truth: Truth, drawn: Drawn, seed: int) -> None:
     """The protocol and the mapping that ask this database, and what is true of it."""
     shipped = files("chartline") / "simulate" / "study"
     for name in ("protocol.yaml", "mapping.yaml"):
         (folder / name).write_text((shipped / name).read_text(encoding="utf-8"), encoding="utf-8")
-    told = {"persons": number, "seed": seed, **truth.describe()}
+    told = {"persons": drawn.persons, "seed": seed, "drawn": asdict(drawn), **truth.describe()}
     (folder / "truth.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

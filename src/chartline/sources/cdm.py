@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 import polars as pl
 
@@ -81,7 +81,7 @@ class CdmDatabase(ABC):
         """Return a name as SQL writes it where it must be taken as it is."""
         return '"' + name.replace('"', '""') + '"'
 
-    def __enter__(self) -> CdmDatabase:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

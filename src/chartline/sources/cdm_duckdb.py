@@ -18,7 +18,7 @@ from chartline.errors import SourceError
 from chartline.sources.base import SourceNote
 from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
 from chartline.sources.cdm_text import as_text
-from chartline.sources.csvtext import read_records
+from chartline.sources.csvtext import Only, read_records
 from chartline.sources.folder import SourceFile, seems
 from chartline.sources.limits import TABLE_CELLS, too_many_cells
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 DATABASE = "a DuckDB database"
 # A view inside the file must not be able to read other files, nor DuckDB fetch an extension.
-SHUT: dict[str, str | bool | int | float | list[str]] = {
+_SHUT: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
-    "memory_limit": "4GB",
     "temp_directory": "",  # nothing of a patient is written beside the database
 }
 _MEMORY = "1GB"  # of a selection: DuckDB's own share of the 2 GB in which a run stays
+WHOLE_MEMORY = "4GB"  # where tables are read as a whole: as much as a table may have
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "latin1": "latin-1", "iso-8859-1": "latin-1"}
 
 
@@ -49,7 +49,7 @@ class _DuckDb(CdmDatabase):
             cursor = self.connection.execute(sql)
             kinds = {one[0]: str(one[1]) for one in cursor.description or ()}
             columns = cursor.fetchnumpy()
-        return pl.DataFrame([series_of(name, array, kinds.get(name, "")) for name, array in columns.items()])
+        return pl.DataFrame([_series(name, array, kinds.get(name, "")) for name, array in columns.items()])
 
     def close(self) -> None:
         self.connection.close()
@@ -65,12 +65,12 @@ class _DuckDb(CdmDatabase):
 class DuckDbFile(_DuckDb):
     """One DuckDB file, opened for reading."""
 
-    def __init__(self, file: SourceFile) -> None:
+    def __init__(self, file: SourceFile, memory: str = _MEMORY) -> None:
         import duckdb  # loads in 0.1 s: only where a centre has such a file
 
-        check_is_database(file)
+        _check_is_database(file)
         with told(file.name, str(file.path)):
-            connection = duckdb.connect(str(file.path), read_only=True, config={**SHUT, "memory_limit": _MEMORY})
+            connection = duckdb.connect(str(file.path), read_only=True, config=_SHUT | {"memory_limit": memory})
         super().__init__(file.name, str(file.path), connection)
         with told(file.name, str(file.path)):
             self.tables = dict(self._found())
@@ -96,18 +96,28 @@ class DuckDbFile(_DuckDb):
         where = f" WHERE {one_of(self.part_of(table, [column], self.name), column, table, self, keys)}"
         by = f" ORDER BY {self.quoted(order)}" if order else ""
         frame = as_text(self.query(f"SELECT * FROM {table.place}{where if keys is not None else ''}{by}"))
-        return Rows(frame, [f"row {number}" for number in range(1, frame.height + 1)])
+        return Rows(frame, _numbered(frame))
+
+    def whole(self, table: CdmTable) -> Rows:
+        """Return a whole table in the order of the file. Raises SourceError where it is larger than what is held."""
+        enough = TABLE_CELLS // max(len(table.columns), 1) + 1  # a view may have more rows than anybody can count
+        number = self.query(f"SELECT count(*) AS n FROM (SELECT 1 FROM {table.place} LIMIT {enough})")["n"][0]
+        check_cells(self.name, self.where, table.name, number, len(table.columns))
+        frame = as_text(self.query(f"SELECT * FROM {table.place}"))
+        return Rows(frame, _numbered(frame))
 
 
 class CdmFolder(_DuckDb):
     """A folder of files, one a table, or a folder of Parquet parts a table; Parquet and CSV may stand side by side."""
 
-    def __init__(self, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str) -> None:
+    def __init__(
+        self, name: str, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str
+    ) -> None:
         import duckdb
 
         folders = sorted({str(file.path.resolve().parent) for copies in files.values() for file in copies})
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": ""})
-        super().__init__(root.name, str(root), connection)
+        super().__init__(name, str(root), connection)
         self.files, self.delimiter, self.encoding = files, delimiter, encoding
         self.tables = {name: self._view(name, list(copies)) for name, copies in files.items()}
         listed = ", ".join(_quoted(folder) for folder in folders)
@@ -153,16 +163,11 @@ class CdmFolder(_DuckDb):
 
     def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
         if is_parquet(file):
-            return _parquet_rows(file, keys, table.columns[column])
-        records = read_records(file, self.delimiter, self.encoding)
+            return _parquet_rows(file, keys, table.columns.get(column, ""))
+        only = Only(column, keys) if keys is not None else None
+        records = read_records(file, self.delimiter, self.encoding, only=only)
         frame, notes = whole_ids(file, records.frame)
-        labels: Sequence[str] = records.labels
-        if keys is not None:
-            own = next(name for name in frame.columns if name.lower() == column)
-            kept = frame[own].cast(pl.Int64, strict=False).is_in(keys.implode())
-            numbers = kept.fill_null(value=False).arg_true().to_list()
-            frame, labels = frame[numbers], [records.label(number) for number in numbers]
-        return Rows(frame, labels, (*records.notes, *notes))
+        return Rows(frame, records.labels, (*records.notes, *notes))
 
 
 def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
@@ -171,9 +176,7 @@ def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows
         if keys is not None:
             lazy = lazy.filter(pl.col(column).cast(pl.Int64).is_in(keys.implode()))
         frame = lazy.collect(engine="streaming").sort("row number")
-    if frame.height * frame.width > TABLE_CELLS:
-        do = "select fewer persons, or run in parts"
-        raise too_many_cells(file.name, str(file.path), frame.height * frame.width, TABLE_CELLS, do)
+    check_cells(file.name, str(file.path), PurePosixPath(file.name).stem, frame.height, frame.width)
     labels = [f"row {number + 1}" for number in frame["row number"]]
     return Rows(as_text(frame.drop("row number")), labels)
 
@@ -187,6 +190,17 @@ def one_of(place: str, column: str, table: CdmTable, database: CdmDatabase, keys
     return f"{name} IN (SELECT unnest([{', '.join(map(str, keys))}]::BIGINT[]))"
 
 
+def check_cells(name: str, where: str, table: str, rows: int, columns: int) -> None:
+    """Raise SourceError for a table with more cells than are held."""
+    if rows * columns > TABLE_CELLS:
+        do = "ask for the rows of the study's patients alone, or declare a `selection`"
+        raise too_many_cells(f"{name}, table {table}", where, rows * columns, TABLE_CELLS, do)
+
+
+def _numbered(frame: pl.DataFrame) -> list[str]:
+    return [f"row {number}" for number in range(1, frame.height + 1)]
+
+
 def is_parquet(file: SourceFile) -> bool:
     return file.name.lower().endswith(".parquet")
 
@@ -196,7 +210,7 @@ def _quoted(text: str) -> str:
     return f"'{doubled}'"
 
 
-def check_is_database(file: SourceFile) -> None:
+def _check_is_database(file: SourceFile) -> None:
     """Raise SourceError where a file is no DuckDB database."""
     looks = seems(file.read(4096))
     if looks != DATABASE:
@@ -261,7 +275,7 @@ def _kind(kind: str) -> Kind:
     return "text" if name.startswith("VARCHAR") else "other"
 
 
-def series_of(name: str, array: np.ndarray, kind: str = "") -> pl.Series:
+def _series(name: str, array: np.ndarray, kind: str = "") -> pl.Series:
     """A DuckDB column (numpy, masked where null) as a Series; dates arrive as time stamps at midnight.
 
     Through numpy because DuckDB's own way to Polars needs pyarrow, and its Arrow stream, read by Polars,

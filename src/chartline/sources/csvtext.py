@@ -36,28 +36,42 @@ class Records:
     frame: pl.DataFrame
     first: int
     notes: tuple[SourceNote, ...]
+    numbers: Sequence[int] | None = None  # of each record, where some were left out
 
     @property
-    def labels(self) -> RowLabels:
+    def labels(self) -> Sequence[str]:
         """The places of all records."""
+        if self.numbers is not None:
+            return [f"row {number}" for number in self.numbers]
         return RowLabels("row ", range(self.first, self.first + self.frame.height))
 
     def label(self, row: int) -> str:
         """The place of one record: 'row 258'."""
-        return f"row {self.first + row}"
+        return f"row {self.first + row if self.numbers is None else self.numbers[row]}"
 
 
-def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8", header_row: int = 1) -> Records:
-    """Read one delimited file.
+@dataclass(frozen=True)
+class Only:
+    """Which records are wanted: those with one of these ids (Int64) in a column, whose heading stands here in small
+    letters. An id may be written as a decimal ('8507.0')."""
+
+    column: str
+    ids: pl.Series
+
+
+def read_records(
+    file: SourceFile, delimiter: str = ",", encoding: str = "utf-8", header_row: int = 1, only: Only | None = None
+) -> Records:
+    """Read one delimited file; with `only`, of its records those that are wanted, in the memory that these need.
 
     Blank records inside are kept (all null), those at the end are dropped. Raises SourceError where the
     file is not text in the declared encoding, has no heading record, a record with another number of values
     than there are headings, a quotation mark that is never closed, or more than `limits` allow.
     """
-    layout = _Layout(file, delimiter, header_row)
+    layout = _Layout(file, delimiter, header_row, only)
     rows = _parse(text_blocks(file, encoding), layout)
     if rows is None:
-        layout = _Layout(file, delimiter, header_row)
+        layout = _Layout(file, delimiter, header_row, only)
         rows = _parse_slowly(text_blocks(file, encoding), layout)
     layout.check()
     _check_delimiter(file, rows, delimiter)
@@ -71,7 +85,7 @@ def read_records(file: SourceFile, delimiter: str = ",", encoding: str = "utf-8"
         if head.problem
     )
     frame = pl.DataFrame([body.to_series(head.index).alias(head.name) for head in heads])
-    return Records(frame, header_row + 1, notes)
+    return Records(frame, header_row + 1, notes, layout.numbers[: frame.height] if only is not None else None)
 
 
 def _to_last_filled(body: pl.DataFrame) -> int:
@@ -85,8 +99,10 @@ def _to_last_filled(body: pl.DataFrame) -> int:
 class _Layout:
     """How many values each record of a file has, held against its heading record, block after block."""
 
-    def __init__(self, file: SourceFile, delimiter: str, header_row: int) -> None:
-        self.file, self.delimiter, self.header_row = file, delimiter, header_row
+    def __init__(self, file: SourceFile, delimiter: str, header_row: int, only: Only | None = None) -> None:
+        self.file, self.delimiter, self.header_row, self.only = file, delimiter, header_row, only
+        self.numbers: list[int] = []  # of the records that were wanted
+        self._ids: str | None = None  # the column that says whether one is
         self.seen = 0  # records so far
         self.width = 0  # values of the heading record
         self.ragged = 0
@@ -102,9 +118,31 @@ class _Layout:
                 self.ragged += 1
                 self._first = self._first if self.ragged > 1 else (number, width)
         self.seen += len(widths)
-        if (self.seen - self.header_row) * self.width > TABLE_CELLS:
+        if self.only is None and (self.seen - self.header_row) * self.width > TABLE_CELLS:
             raise self._too_large()
         return before
+
+    def wanted(self, frame: pl.DataFrame, first: int) -> pl.DataFrame:
+        """Return of some records those that are wanted; `first` is the number of the first. The headings are."""
+        if self.only is None:
+            return frame
+        if self._ids is None:
+            names = [name for name in frame.columns if (frame[name][0] or "").strip().lower() == self.only.column]
+            if not names:
+                raise SourceError(f"{self.file.name} has no column {self.only.column}", where=str(self.file.path))
+            self._ids = names[0]
+            rest = self._picked(frame.slice(1), first + 1)
+            return pl.concat([frame.slice(0, 1), rest])
+        return self._picked(frame, first)
+
+    def _picked(self, frame: pl.DataFrame, first: int) -> pl.DataFrame:
+        assert self.only is not None and self._ids is not None
+        ids = frame[self._ids].str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+        rows = ids.is_in(self.only.ids.implode()).fill_null(value=False).arg_true()
+        self.numbers += (rows.cast(pl.Int64) + first).to_list()
+        if len(self.numbers) * self.width > TABLE_CELLS:
+            raise self._too_large()
+        return frame[rows]
 
     def check(self) -> None:
         """Raise SourceError where the file has no heading record, or a record does not fit it."""
@@ -161,7 +199,8 @@ def _parse(blocks: Iterator[bytes], layout: _Layout) -> pl.DataFrame | None:
         frame = _frame(heading + records, layout.delimiter)
         if frame.height != len(widths) - before + bool(heading):  # never seen; a shifted row would be worse than slow
             return None
-        frames.append(frame.slice(1) if heading else frame)
+        first = layout.seen - (len(widths) - before) + 1
+        frames.append(layout.wanted(frame.slice(1) if heading else frame, first))
         heading = heading or records[: _record_start(records, 1)]  # before each block: its first line may be blank
     return pl.concat(frames, rechunk=False) if frames else pl.DataFrame()
 
@@ -239,7 +278,8 @@ def _slow_frame(records: list[list[str]], layout: _Layout) -> pl.DataFrame:
     if layout.ragged or not layout.width:
         return pl.DataFrame()
     padded = [[cell or None for cell in record] or [None] * layout.width for record in records[before:]]
-    return pl.DataFrame(padded, schema={str(i): pl.String for i in range(layout.width)}, orient="row")
+    frame = pl.DataFrame(padded, schema={str(i): pl.String for i in range(layout.width)}, orient="row")
+    return layout.wanted(frame, layout.seen - len(padded) + 1)
 
 
 def _misquoted(layout: _Layout, number: int, line: int, error: csv.Error) -> SourceError:

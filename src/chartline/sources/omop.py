@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -24,24 +23,20 @@ from chartline.sources.asked import Asked
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, Rows
 from chartline.sources.cdm_duckdb import (
-    SHUT,
+    WHOLE_MEMORY,
     CdmFolder,
     DuckDbFile,
-    check_is_database,
-    series_of,
+    check_cells,
     unreadable,
     whole_ids,
 )
 from chartline.sources.cdm_text import as_text
 from chartline.sources.csvtext import read_records
 from chartline.sources.folder import CentreFolder, SourceFile
-from chartline.sources.limits import TABLE_CELLS, named, too_many_cells
+from chartline.sources.limits import named
 from chartline.sources.omop_persons import read_persons, source_table
 from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec, TableFormat
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _ENDINGS = (".csv", ".parquet")
 
@@ -89,6 +84,7 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
     if spec.database is not None:
         from chartline.sources.cdm_postgres import Postgres
 
+<<<<<<< HEAD
         database: CdmDatabase = Postgres(spec.database, spec.schemas, spec.password)
         _check_tables(set(database.tables), spec.tables, spec.database)
         return database
@@ -98,9 +94,26 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
         database = DuckDbFile(files[0])
         _check_tables(set(database.tables), spec.tables, files[0].name)
         return database
+=======
+        return _with_tables(Postgres(spec.database, spec.schemas, spec.password), spec, spec.database)
+    files = centre.find(spec.path or ".", _ENDINGS)
+    if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
+        centre.read_in_part.add(files[0].name)
+        return _with_tables(DuckDbFile(files[0]), spec, files[0].name)
+>>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)
     chosen = _choose(centre, files, spec)
     centre.read_in_part |= {file.name for copies in chosen.values() for file in copies}
-    return CdmFolder(centre.root, chosen, spec.delimiter, spec.encoding)
+    name = "the centre's folder" if spec.path in (None, ".") else str(spec.path)
+    return CdmFolder(name, centre.root, chosen, spec.delimiter, spec.encoding)
+
+
+def _with_tables(database: CdmDatabase, spec: SourceSpec, where: str) -> CdmDatabase:
+    try:
+        _check_tables(set(database.tables), spec, where)
+    except MappingError:
+        database.close()
+        raise
+    return database
 
 
 def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> dict[str, list[SourceFile]]:
@@ -176,14 +189,14 @@ def read_parquet(file: SourceFile, name: str) -> pl.DataFrame:
     data = file.read()
     with unreadable(file):
         lazy = pl.scan_parquet(BytesIO(data))
+<<<<<<< HEAD
         _check_cells(file, name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
         return pl.read_parquet(BytesIO(data))
-
-
-def _check_cells(file: SourceFile, name: str, rows: int, columns: int) -> None:
-    if rows * columns > TABLE_CELLS:
-        do = "ask for the rows of the study's patients alone"
-        raise too_many_cells(f"{file.name}, table {name}", str(file.path), rows * columns, TABLE_CELLS, do)
+=======
+        check_cells(file.name, str(file.path), name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
+        frame = as_text(pl.read_parquet(BytesIO(data)))
+    return _Raw(file.name, name, frame, _rows(frame))
+>>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)
 
 
 def _rows(frame: pl.DataFrame) -> list[str]:
@@ -191,6 +204,7 @@ def _rows(frame: pl.DataFrame) -> list[str]:
 
 
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
+<<<<<<< HEAD
     for table in read_database(file, spec.tables):
         frame = as_text(table.frame)
         yield _Raw(file.name, table.name.lower(), frame, _rows(frame), inside=True)
@@ -246,3 +260,11 @@ def _database_tables(
 def quoted(name: str) -> str:
     """Return a name as SQL takes it, whatever it holds."""
     return '"' + name.replace('"', '""') + '"'
+=======
+    with DuckDbFile(file, WHOLE_MEMORY) as database:
+        _check_tables(set(database.tables), spec, file.name)
+        for name, table in database.tables.items():
+            if not spec.tables or name in spec.tables:
+                rows = database.whole(table)
+                yield _Raw(file.name, name, rows.frame, rows.labels, inside=True)
+>>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)

@@ -125,22 +125,21 @@ def like(column: str, pattern: str) -> str:
 
 
 Codes = dict[tuple[str, str], list[int]]
+Known = dict[int, tuple[str, bool]]  # concept id -> its name, and whether it is standard
 
 
-def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[dict[int, tuple[str, bool]], Codes]:
-    """Return concept id -> (name, whether it is standard) of what is known, and (vocabulary, code) -> ids."""
+def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | None, Codes]:
+    """Return what is known of concepts by id, None where there is no vocabulary, and (vocabulary, code) -> ids."""
     coded = [c for c in concepts if c.id is None]
     if "concept" not in database.tables and not coded:
-        return {}, {}
-    if not concepts:
-        return {}, {}
+        return None, {}
     table = database.table("concept", f"{coded[0].vocabulary} {coded[0].code}" if coded else "concepts")
     tests = [in_list("c.concept_id", [c.id for c in concepts if c.id is not None])]
     tests += [f"(c.vocabulary_id = {_text(c.vocabulary)} AND c.concept_code = {_text(c.code)})" for c in coded]
     columns = ("concept_id", "concept_name", "vocabulary_id", "concept_code", "standard_concept")
     place = database.part_of(table, columns, "concept sets")
     found = database.query(f"SELECT {', '.join(f'c.{c}' for c in columns)} FROM {place} c WHERE {' OR '.join(tests)}")
-    known: dict[int, tuple[str, bool]] = {}
+    known: Known = {}
     codes: Codes = {}
     for concept_id, name, vocabulary, code, standard in found.sort("concept_id").iter_rows():
         known[int(concept_id)] = (name or "", standard == "S")
@@ -190,17 +189,17 @@ def _members(concept_id: int, concept: Concept, family: dict[int, set[int]] | No
 
 def _lines(
     name: str, one: ConceptSet, members: list[tuple[Concept, frozenset[int]]],
-    known: Mapping[int, tuple[str, bool]], codes: Codes, family: dict[int, set[int]] | None,
+    known: Known | None, codes: Codes, family: dict[int, set[int]] | None,
 ) -> Iterator[ConceptLine]:  # fmt: skip
     for concept, ids in members:
         declared = str(concept.id) if concept.id is not None else f"{concept.vocabulary} {concept.code}"
         own = _ids_of(concept, codes)
         concept_id = own[0] if own else None
-        label, standard = known.get(own[0], (concept.name, True)) if own else (concept.name, True)
+        label, standard = (known or {}).get(own[0], (concept.name, True)) if own else (concept.name, True)
         notes = ["excluded"] if concept.exclude else []
         if not own:
             notes.append("not in the vocabulary: it stands for nothing")
-        elif known and own[0] not in known:
+        elif known is not None and own[0] not in known:
             notes.append("not in the vocabulary: taken as it is written")
         elif not standard:
             notes.append("not a standard concept")
@@ -211,9 +210,23 @@ def _lines(
         yield ConceptLine(name, pattern, None, "source value", "", 0)
 
 
-def concept_frame(lines: Iterable[ConceptLine]) -> pl.DataFrame:
-    """Return the lines as a table, for `concepts.csv`."""
+def told_lines(lines: Iterable[ConceptLine]) -> Iterator[str]:
+    """Return the lines as a person reads them on a terminal."""
+    for line in lines:
+        what = f"{line.concept_set}: {line.declared}{f' ({line.name})' if line.name else ''}"
+        more = f", {line.concepts:,} concepts" if line.concepts > 1 else ""
+        seen = (
+            "not looked for"
+            if line.records is None
+            else (f"{line.records:,} records of {line.persons:,} persons in {line.table}")
+        )
+        yield f"{what}{more}: {seen}{f' [{line.note}]' if line.note else ''}"
+
+
+def concept_frame(found: Mapping[str, Iterable[ConceptLine]]) -> pl.DataFrame:
+    """Return the lines of all centres as a table, for `concepts.csv`."""
     names = ("concept_set", "declared", "concept_id", "name", "concepts", "table", "records", "persons", "note")
     types = {"concept_id": pl.Int64, "concepts": pl.Int64, "records": pl.Int64, "persons": pl.Int64}
-    rows = [[getattr(line, name) for name in names] for line in lines]
-    return pl.DataFrame(rows, schema={n: types.get(n, pl.String) for n in names}, orient="row")
+    rows = [[centre, *(getattr(line, name) for name in names)] for centre, lines in found.items() for line in lines]
+    schema = {"centre": pl.String, **{n: types.get(n, pl.String) for n in names}}
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -1,8 +1,8 @@
 """The protocol's selection as one SELECT: who is read from an OMOP database, and how many each step ruled out.
 
 In: the concept sets resolved in the database's vocabulary, the selection, and perhaps a part of the persons. Out: SQL
-that DuckDB, PostgreSQL and Spark understand alike (days are added as whole numbers to dates, no INTERVAL, no function
-that one of them lacks), and from its rows the candidates with their index date, and additive counts of every step.
+that DuckDB, PostgreSQL and Spark understand alike (days are added as whole numbers to dates; no function that one of
+them lacks), and from its rows the candidates with their index date, and additive counts of every step.
 
 A step is passed (1), not passed (0), or cannot be decided (null); what cannot be decided rules nobody out. Each step
 counts those who came through the steps before it.
@@ -163,7 +163,7 @@ class _Compiler:
         else:
             yield _Step("index", label, "1")
             if bounds:
-                yield _Step("index_days", f"First {bounds}", _flag(" AND ".join(self._between("i.index_date"))))
+                yield _Step("index_days", f"First record {bounds}", _flag(" AND ".join(self._between("i.index_date"))))
         if s.age is not None:
             yield _Step("age", _age_label(s.age), _age_flag(s.age))
         if s.observed_days is not None:

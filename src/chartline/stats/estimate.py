@@ -39,6 +39,7 @@ def estimate_all(counts: Counts, protocol: Protocol) -> list[Result]:
     for analysis in (*protocol.analyses, *set_tallies(protocol)):
         rows[analysis.id] = list(_kind(analysis).estimate(source, analysis))
     out = [r for of in rows.values() for r in of]
+    out += _attrition(counts.get("selection"), "Persons in the database", "Selected")
     out += _attrition(counts.get("attrition"))
     out += _table1(counts, protocol)
     out += estimate_cycles(counts)
@@ -70,16 +71,17 @@ def _kind(analysis: Any) -> Any:
     return import_module(f"chartline.stats.kinds.{analysis.kind}")
 
 
-def _attrition(table: Any) -> Iterator[Result]:
+def _attrition(table: Any, first: str = "Screened", last: str = "Eligible") -> Iterator[Result]:
     """Screened, each step in and out, eligible."""
     if not isinstance(table, AttritionTable):
         return
-    yield count("attrition", "screened", table.screened, "Screened")
+    name = table.key.analysis
+    yield count(name, "screened", table.screened, first)
     for step in table.steps:
         group = f"STEP={step.id}"
         for statistic in ("n_in", "n_no", "n_unknown", "n_out"):
-            yield count("attrition", statistic, getattr(step, statistic), step.label, group)
-    yield count("attrition", "eligible", table.eligible, "Eligible")
+            yield count(name, statistic, getattr(step, statistic), step.label, group)
+    yield count(name, "eligible", table.eligible, last)
 
 
 def _table1(counts: Counts, protocol: Protocol) -> Iterator[Result]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chartline.counts.model import AttritionStep
+from chartline.counts.model import AttritionStep, AttritionTable
 from chartline.protocol.model import set_tallies
 from chartline.report import format as fmt
 from chartline.report.document import Block, Figure, Heading
@@ -23,13 +23,16 @@ def build(source: ReportSource) -> list[Block]:
         {"reason": _reason(s, named), "criterion": s.label, "n_no": s.n_no, "n_unknown": s.n_unknown} for s in done
     ]
     sets = [{"label": label, "n": n} for label, n in _sets(source)]
-    data: dict[str, Any] = {
+    selected = source.counts.get("selection")
+    before = _before(selected) if isinstance(selected, AttritionTable) else {}
+    data: dict[str, Any] = before | {
         "start": {"label": f"Screened at {fmt.plural(centres, 'centre')}", "n": table.screened},
         "steps": steps,
         "end": {"label": "Eligible", "n": table.eligible},
         "sets": sets,
     }
-    rows = [("Screened", "", "", str(table.screened))]
+    rows = _selection_rows(selected) if isinstance(selected, AttritionTable) else []
+    rows += [("Screened", "", "", str(table.screened))]
     rows += [(str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, done, strict=True)]
     rows += [(str(d["label"]), "", "", str(d["n"])) for d in sets]
     unknown = sum(s.n_unknown for s in table.steps)
@@ -48,6 +51,30 @@ def build(source: ReportSource) -> list[Block]:
             rows=tuple(rows),
         ),
     ]
+
+
+def _before(selected: AttritionTable) -> dict[str, Any]:
+    """The stage in front: what the databases decided, before anybody was screened."""
+    steps = [{"reason": excluded_by(s), "criterion": s.label, "n_no": s.n_no, "n_unknown": 0} for s in selected.steps]
+    return {"before": {"start": {"label": _DATABASE, "n": selected.screened}, "steps": steps}}
+
+
+_DATABASE = "Persons in the database"
+
+
+def _selection_rows(selected: AttritionTable) -> list[tuple[str, ...]]:
+    rows = [(excluded_by(s), str(s.n_no), "", str(s.n_out)) for s in selected.steps]
+    return [(_DATABASE, "", "", str(selected.screened)), *rows]
+
+
+def excluded_by(step: AttritionStep) -> str:
+    """Return how the diagram names those whom a step of the selection rules out."""
+    kind = step.id.rstrip("0123456789")
+    if kind == "exclude":
+        return step.label.removeprefix("Not: ")
+    if kind in ("index", "require"):
+        return f"No record: {step.label}"
+    return f"Not {step.label[:1].lower()}{step.label[1:]}"
 
 
 def _reason(step: AttritionStep, named: dict[str, str]) -> str:

@@ -1,0 +1,125 @@
+"""A study that selects in its database: the numbers of every step are those of the truth, of a published count, or of
+the same question asked by hand, and they stand in the report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chartline.pipeline import run_study, simulate_database
+from chartline.protocol.selection import EVENT_COLUMNS, ConceptSet, Selection
+from chartline.sources.asked import Asked
+from chartline.sources.folder import CentreFolder
+from chartline.sources.omop import open_cdm
+from chartline.sources.selected import look_up_concepts, read_selected
+from chartline.sources.spec import SourceSpec
+
+
+def test_the_attrition_in_a_simulated_database_is_that_of_its_truth(tmp_path: Path) -> None:
+    simulate_database(20_000, 3, tmp_path / "sim", treated=0.004, processes=2)
+    drawn = json.loads((tmp_path / "sim" / "truth.json").read_text())["drawn"]
+    assert 20_000 == drawn["persons"] > drawn["treated"] > drawn["in_period"] > drawn["adults"] > 30
+    done = run_study(tmp_path / "sim", tmp_path / "out")
+    table = done.counts["selection"]
+    assert table is not None
+    assert table.screened == 20_000
+    # Whoever is drawn as treated has B-cell ALL before the first dose.
+    assert [(s.id, s.n_in, s.n_out) for s in table.steps] == [
+        ("index", 20_000, drawn["treated"]),
+        ("index_days", drawn["treated"], drawn["in_period"]),
+        ("age", drawn["in_period"], drawn["adults"]),
+        ("require1", drawn["adults"], drawn["adults"]),
+    ]
+    assert done.cohort.attrition.screened == done.cohort.attrition.eligible == drawn["adults"]
+    assert done.counts["selection"] == table
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Persons in the database" in report and "Patients were selected in the database by codes" in report
+
+
+GIBLEED = Path(__file__).parents[1] / "data" / "gibleed"
+
+
+@pytest.mark.shared
+def test_gibleed_gives_the_published_counts_and_what_r_gave(shared: Path, tmp_path: Path) -> None:
+    """Eunomia's GiBleed: 2,694 persons, 1,844 with celecoxib; the survival is R's, from `reference.json`."""
+    cdm = shared / "data" / "omop_gibleed_partial_5.3"
+    expected = json.loads((cdm / "reference.json").read_text())
+    celecoxib = next(s for s in expected["time_to_gi_bleed"]["km"]["strata"] if s["stratum"] == "drug=celecoxib")
+    a_year = next(at for at in celecoxib["surv_at_log-log"] if at["time"] == 365)
+    study = tmp_path / "study"
+    shutil.copytree(GIBLEED, study)
+    (study / "cdm").symlink_to(cdm, target_is_directory=True)
+    done = run_study(study, tmp_path / "out")
+    table = done.study.selection
+    assert table is not None
+    users = expected["persons_with_celecoxib_era"]
+    assert (table.screened, users) == (expected["persons"], 1844)
+    both, before = (expected["time_to_gi_bleed"][key] for key in ("n_both_excluded", "n_prior_excluded"))
+    assert [(s.n_in, s.n_out) for s in table.steps] == [
+        (2694, users), (users, users - both), (users - both, users - both - before),
+    ]  # fmt: skip
+    value = {(r.statistic, r.at): r for r in done.results if r.analysis == "bleeding"}
+    assert (value["n", None].value, value["events", None].value) == (celecoxib["n"], celecoxib["events"])
+    assert value["n_risk", 12].value == a_year["n_risk"]
+    survival = value["survival", 12]
+    assert survival.value == pytest.approx(a_year["surv"], rel=1e-10)
+    assert (survival.lower, survival.upper) == pytest.approx((a_year["lower"], a_year["upper"]), rel=1e-8)
+
+
+LOINC = {"ALT": "1742-6", "AST": "1920-8", "BILI": "1975-2", "HGB": "718-7", "PLT": "777-3"}
+
+
+def _asked(index: dict[str, Any], sets: dict[str, Any], **selection: Any) -> Asked:
+    named = {name: ConceptSet.model_validate({"label": name, **one}) for name, one in sets.items()}
+    return Asked(Selection.model_validate({"index": index} | selection), named)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("archive", ["Synthea27Nj_5.4.zip", "Synthea27NjParquet_5.4.zip"])
+def test_synthea_has_the_records_that_r_counted(shared: Path, tmp_path: Path, archive: str) -> None:
+    """CSV in capitals and Parquet; `concept_ancestor` is there and empty."""
+    data = shared / "data" / "omop_synthea27nj_5.4"
+    expected = json.loads((data / "reference.json").read_text())
+    with zipfile.ZipFile(data / archive) as packed:
+        packed.extractall(tmp_path, [n for n in packed.namelist() if not n.startswith("__MACOSX")])
+    home = next(path for path in (tmp_path, *tmp_path.iterdir()) if any(path.glob("*.[cp]*")) and path.is_dir())
+    sets = {n: {"concepts": [{"vocabulary": "LOINC", "code": c, "descendants": True}]} for n, c in LOINC.items()}
+    for name in LOINC:
+        what = _asked({"table": "measurement", "concepts": name}, sets)
+        with open_cdm(CentreFolder(home), SourceSpec(kind="omop", path=".")) as database:
+            (line,) = look_up_concepts(database, what)
+            source = read_selected(database, what)
+        counted = expected["measurements_by_lab"][name]
+        assert (line.records, line.persons) == (counted["rows"], counted["persons"])
+        assert line.note == "no concept_ancestor: without descendants"
+        assert source.selected is not None
+        assert (source.selected.screened, source.selected.steps[-1].n_out) == (expected["persons"], counted["persons"])
+        assert source.tables["person"].frame.height == counted["persons"]
+
+
+@pytest.mark.shared
+def test_the_hand_made_toys_are_counted_by_hand(shared: Path) -> None:
+    """Read with the csv module: who has the record, and that the rows of nobody else come."""
+    toys = shared / "data" / "omop_ehrdata_toy"
+    for toy, table, concept in (
+        ("vanilla", "drug_exposure", 19073183),
+        ("capital_letters", "measurement", 3031147),
+        ("multiple_visit_occurrences", "visit_occurrence", 8870),
+    ):
+        file = next(path for path in (toys / toy).iterdir() if path.stem.lower() == table)
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = [{k.lower(): v for k, v in row.items()} for row in csv.DictReader(stream)]
+        column = EVENT_COLUMNS[table].concept
+        mine = {row["person_id"] for row in rows if row[column] == str(concept)}
+        assert mine, toy
+        what = _asked({"table": table, "concepts": "it"}, {"it": {"concepts": [{"id": concept}]}})
+        with open_cdm(CentreFolder(toys / toy), SourceSpec(kind="omop", path=".")) as database:
+            source = read_selected(database, what)
+        assert set(source.tables["person"].frame["person_id"]) == mine, toy
+        assert source.tables[table].frame.height == sum(row["person_id"] in mine for row in rows), toy
