@@ -26,6 +26,8 @@ CODES = Codes(STUDY)
         ("DOB", "DM BRTHDTC"),
         ("Geburtsdatum", "DM BRTHDTC"),
         ("Date of birth", "DM BRTHDTC"),
+        ("ICF date", "DM RFICDTC"),
+        ("Date of informed consent", "DM RFICDTC"),
         ("TLC", "LB WBC LBORRES"),
         ("Total leucocyte count", "LB WBC LBORRES"),
         ("SGPT", "LB ALT LBORRES"),

@@ -61,7 +61,7 @@ def _derives_response(p: Protocol) -> bool:
 
 
 def ask_patient(study: Asked) -> None:
-    """Date of birth (or age) and sex, where anything reads them."""
+    """Date of birth (or age) and sex, where anything reads them; the consent where the study has it checked."""
     form = study.form("patient")
     age = (*study.why("BRTHDT"), *study.why("AGE"))
     if age:
@@ -72,6 +72,9 @@ def ask_patient(study: Asked) -> None:
     limits = ("Limits of normal differ by sex",) if any(uses.graded_tests(study.p)) else ()
     why = (*study.why("SEX"), *limits) or ("To describe the patients",)
     form.record("DM", {}, {"SEX": form.ask(study.question("SEX", why, required=bool(study.why("SEX"))))})
+    if study.p.checks.get("drug_before_consent", False) is not False:
+        consent = study.question("RFICDTC", ("The treatment is not given before the consent to it",))
+        form.record("DM", {}, {"RFICDTC": form.ask(consent)})
 
 
 def ask_doses(study: Asked) -> None:
