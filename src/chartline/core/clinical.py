@@ -117,6 +117,7 @@ class SourceRows(Interface):
     """What `Origins` needs of a source table (see `sources/base.py`)."""
 
     def address(self, row: int, column: str) -> str: ...
+    def addresses(self, rows: Sequence[int], column: str) -> list[str]: ...
     def raw(self, row: int, column: str) -> str | None: ...
     def raws(self, rows: Sequence[int], column: str) -> list[str | None]: ...
 
@@ -151,9 +152,9 @@ class Origins:
             rows = [row for _, _, row in group]
             table, columns = self.blocks[block]
             named = columns.get(variable, ())
-            places = [[table.address(row, c) for row in rows] for c in named or ("",)]
+            places = [table.addresses(rows, c) for c in named or ("",)]
             texts = [[text or "(blank)" for text in table.raws(rows, c)] for c in named]
-            addresses += map(" + ".join, zip(*places, strict=True))
+            addresses += places[0] if len(places) == 1 else map(" + ".join, zip(*places, strict=True))
             contents += map(" + ".join, zip(*texts, strict=True)) if texts else [""] * len(rows)
         return addresses, contents
 

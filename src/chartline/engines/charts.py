@@ -98,6 +98,12 @@ class StoredTable:
         table, at = self._found(row)
         return table.address(at, column)
 
+    def addresses(self, rows: Sequence[int], column: str) -> list[str]:
+        """Return `address` of many rows of one column, in their order."""
+        if all(row in self._index for row in rows):
+            return self._table.addresses([self._index[row] for row in rows], column)
+        return [self.address(row, column) for row in rows]
+
     def raw(self, row: int, column: str) -> str | None:
         """Return what stands in a cell."""
         table, at = self._found(row)

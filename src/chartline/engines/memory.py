@@ -16,7 +16,7 @@ from chartline.errors import MemoryShort, StudyError
 MB, GB = 1_000_000, 1_000_000_000
 PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
-GROWTH = 12  # what one byte of mapped charts becomes at most while a part is derived and listed
+GROWTH = 24  # what one byte of mapped charts becomes at most while a part is derived and listed (20 was measured)
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 

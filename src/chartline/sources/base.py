@@ -87,11 +87,16 @@ class SourceTable:
         """Return the canonical address: `book.xlsx!Sheet!C13`, `data.csv!row 258!dth_date`,
         `Observation.ndjson!line 525!valueQuantity.value`,
         `measurement.csv!measurement_id=619!unit_concept_id`; without a column, that of the row."""
-        label = self.row_labels[row]
+        return self.addresses([row], column)[0]
+
+    def addresses(self, rows: Sequence[int], column: str = "") -> list[str]:
+        """Return `address` of many rows of one column, in their order."""
+        labels, sheet = self.row_labels, self.sheet
         if self.grid:
-            return f"{self.sheet}!{self.places[column]}{label}" if column else f"{self.sheet}!row {label}"
-        place = f"{self.sheet}!{label}" if self.file else label
-        return f"{place}!{self.places[column]}" if column else place
+            before = f"{sheet}!{self.places[column]}" if column else f"{sheet}!row "
+            return [f"{before}{labels[row]}" for row in rows]
+        before, after = f"{sheet}!" if self.file else "", f"!{self.places[column]}" if column else ""
+        return [f"{before}{labels[row]}{after}" for row in rows]
 
     def raw(self, row: int, column: str) -> str | None:
         value: str | None = self.frame[column][row]
@@ -99,8 +104,7 @@ class SourceTable:
 
     def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
         """Return `raw` of many rows of one column, in their order."""
-        cells = self.frame[column]
-        return [cells[row] for row in rows]
+        return self.frame[column].gather(list(rows)).to_list()
 
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)

@@ -13,28 +13,38 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.core.clinical import ClinicalData, ranged, variables
+from chartline.core.plans import run
 
 CHARTED_SCHEMA: dict[str, pl.DataType] = {
     **dict.fromkeys(("DOMAIN", "CENTRE", "USUBJID"), pl.String()),
     "SEQ": pl.Int64(),
     **dict.fromkeys(("VARIABLE", "VALUE", "ADDRESS", "RAW"), pl.String()),
 }
+_AT_ONCE = 100_000  # values: their cells are told by Python, where texts take much more memory than in a frame
 _ROW = ("CENTRE", "USUBJID", "SEQ", "BLOCK", "ROW")
 
 
 def charted_values(data: ClinicalData) -> pl.DataFrame:
     """Return every value of every domain (columns above)."""
-    parts = [_values(domain, frame) for domain, frame in data.domains.items() if frame.height]
-    if not parts:
-        return pl.DataFrame(schema=CHARTED_SCHEMA)
-    values = _located(pl.concat(parts).with_row_index("AT"), data)
-    return data.study_days.texts(values, "VALUE").select(*CHARTED_SCHEMA)
+    pieces = [
+        data.study_days.texts(_located(piece, data), "VALUE").select(*CHARTED_SCHEMA)
+        for domain, frame in data.domains.items()
+        if frame.height
+        for piece in _values(domain, frame).iter_slices(_AT_ONCE)
+    ]
+    return pl.concat([pl.DataFrame(schema=CHARTED_SCHEMA), *pieces])
 
 
 def _values(domain: str, frame: pl.DataFrame) -> pl.DataFrame:
-    shown = frame.select(*_ROW, *(_text(name, frame.columns).alias(name) for name in variables()[domain]))
-    long = shown.unpivot(index=list(_ROW), variable_name="VARIABLE", value_name="VALUE")
-    return long.drop_nulls("VALUE").select(pl.lit(domain).alias("DOMAIN"), pl.all())
+    """One variable after the other: most are empty, and all at once would be many times the domain."""
+    filled = [name for name in variables()[domain] if frame[name].null_count() < frame.height]
+    said = frame.lazy().select(pl.lit(domain).alias("DOMAIN"), *_ROW, pl.all().exclude(_ROW))
+    plans = [
+        said.select("DOMAIN", *_ROW, pl.lit(name).alias("VARIABLE"), _text(name, frame.columns).alias("VALUE"))
+        for name in filled
+    ]
+    none = said.head(0).select("DOMAIN", *_ROW, VARIABLE=pl.lit(""), VALUE=pl.lit(""))
+    return run(pl.concat([none, *(plan.drop_nulls("VALUE") for plan in plans)]))
 
 
 def _text(name: str, columns: list[str]) -> pl.Expr:
@@ -50,9 +60,10 @@ def _text(name: str, columns: list[str]) -> pl.Expr:
 
 
 def _located(values: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
-    mapped = values.filter(pl.col("BLOCK") < len(data.origins.blocks)).sort("BLOCK", "VARIABLE", "AT")
+    at = values.with_row_index("AT")
+    mapped = at.filter(pl.col("BLOCK") < len(data.origins.blocks)).sort("BLOCK", "VARIABLE", "AT")
     addresses, raw = data.origins.cells(mapped.select("BLOCK", "VARIABLE", "ROW").rows())
     cells = mapped.select(
         "AT", pl.Series("ADDRESS", addresses, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String)
     )
-    return values.join(cells, on="AT", how="left", maintain_order="left")
+    return at.join(cells, on="AT", how="left", maintain_order="left")
