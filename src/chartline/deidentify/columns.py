@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from chartline.deidentify.grid import Grid, Row
+from chartline.sources.cdm_duckdb import DatabaseTable, quoted, read_database
 from chartline.sources.folder import SourceFile
-from chartline.sources.omop import DatabaseTable, quoted, read_database, read_parquet
+from chartline.sources.omop import read_parquet
 
 Scrub = Callable[[Grid, int, Row], Row]
 

@@ -14,7 +14,7 @@ from chartline.protocol.base import Milestone
 from chartline.protocol.events import Endpoint
 from chartline.protocol.model import Protocol
 from chartline.protocol.names import ADJUSTMENTS, event_words, in_sentence, mrd_compared, shipped_labels
-from chartline.protocol.selection import Requirement, Selection
+from chartline.protocol.selection import AtlasSelection, Requirement, Selection
 from chartline.protocol.toxicity import AeComponent, LabComponent
 
 MethodsText = list[tuple[str, list[str]]]
@@ -151,8 +151,13 @@ def _patients(p: Protocol) -> list[str]:
     return [*(_selected(p.selection, p) if p.selection else []), *_eligible(p)]
 
 
-def _selected(s: Selection, p: Protocol) -> list[str]:
+def _selected(s: Selection | AtlasSelection, p: Protocol) -> list[str]:
     """What a database decided by codes, in the order of its steps."""
+    if isinstance(s, AtlasSelection):
+        return [
+            f"Patients were selected in the database by the cohort definition {s.circe}, exported from ATLAS. Whoever "
+            "it ruled out was counted there and not read."
+        ]
     labels = {name: one.label for name, one in p.concept_sets.items()}
     days = [f"from {s.index.start}" if s.index.start else "", f"to {s.index.end}" if s.index.end else ""]
     index = f"{labels[s.index.concepts]} ({' '.join(['first record', *filter(None, days)])})"

@@ -16,7 +16,7 @@ from typing import Literal, Self
 
 import polars as pl
 
-from chartline.errors import SourceError
+from chartline.errors import MappingError, SourceError
 from chartline.sources.base import SourceNote
 from chartline.sources.limits import named
 
@@ -135,3 +135,15 @@ def in_list(column: str, numbers: Iterable[int]) -> str:
     """Return the SQL that a column is one of these numbers; false where there are none."""
     listed = ", ".join(map(str, sorted(set(numbers))))
     return f"{column} IN ({listed})" if listed else "1 = 0"
+
+
+def check_tables(found: set[str], wanted: Sequence[str], where: str) -> None:
+    """Raise MappingError where tables that a mapping lists are not there."""
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise MappingError(
+            f"These OMOP tables are declared but not there: {named(missing)}",
+            where=where,
+            expected=f"among: {named(sorted(found)) or 'nothing'}",
+            do="correct `tables` (in lower case) or add the files",
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from chartline.errors import SourceError
 from chartline.sources.base import SourceNote
-from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
+from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows, check_tables
 from chartline.sources.cdm_text import as_text
 from chartline.sources.csvtext import Only, read_records
 from chartline.sources.folder import SourceFile, seems
@@ -65,12 +66,12 @@ class _DuckDb(CdmDatabase):
 class DuckDbFile(_DuckDb):
     """One DuckDB file, opened for reading."""
 
-    def __init__(self, file: SourceFile, memory: str = _MEMORY) -> None:
+    def __init__(self, file: SourceFile) -> None:
         import duckdb  # loads in 0.1 s: only where a centre has such a file
 
         _check_is_database(file)
         with told(file.name, str(file.path)):
-            connection = duckdb.connect(str(file.path), read_only=True, config=_SHUT | {"memory_limit": memory})
+            connection = duckdb.connect(str(file.path), read_only=True, config=_SHUT | {"memory_limit": _MEMORY})
         super().__init__(file.name, str(file.path), connection)
         with told(file.name, str(file.path)):
             self.tables = dict(self._found())
@@ -98,13 +99,59 @@ class DuckDbFile(_DuckDb):
         frame = as_text(self.query(f"SELECT * FROM {table.place}{where if keys is not None else ''}{by}"))
         return Rows(frame, _numbered(frame))
 
-    def whole(self, table: CdmTable) -> Rows:
-        """Return a whole table in the order of the file. Raises SourceError where it is larger than what is held."""
-        enough = TABLE_CELLS // max(len(table.columns), 1) + 1  # a view may have more rows than anybody can count
-        number = self.query(f"SELECT count(*) AS n FROM (SELECT 1 FROM {table.place} LIMIT {enough})")["n"][0]
-        check_cells(self.name, self.where, table.name, number, len(table.columns))
-        frame = as_text(self.query(f"SELECT * FROM {table.place}"))
-        return Rows(frame, _numbered(frame))
+
+@dataclass(frozen=True)
+class DatabaseTable:
+    """A table (or view) of a DuckDB file. `types` are its columns' types in DuckDB's words; in `frame` a date is a
+    time stamp at midnight."""
+
+    schema: str
+    name: str
+    types: tuple[str, ...]
+    frame: pl.DataFrame
+
+
+def read_database(file: SourceFile, tables: Sequence[str] = ()) -> Iterator[DatabaseTable]:
+    """Yield the tables of a DuckDB file (`tables`: only these, in small letters).
+
+    Raises SourceError where it is none or a table has too many cells, MappingError where one is not there.
+    """
+    import duckdb  # loads in 0.1 s: only where a centre has such a file
+
+    _check_is_database(file)
+    try:
+        with duckdb.connect(
+            str(file.path), read_only=True, config=_SHUT | {"memory_limit": WHOLE_MEMORY}
+        ) as connection:
+            yield from _database_tables(file, connection, tables)
+    except duckdb.Error as error:
+        raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
+
+
+def _database_tables(
+    file: SourceFile, connection: DuckDBPyConnection, wanted: Sequence[str]
+) -> Iterator[DatabaseTable]:
+    names = connection.execute(
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
+        "ORDER BY table_schema, table_name"
+    ).fetchall()
+    check_tables({name.lower() for *_, name in names}, wanted, file.name)
+    for catalog, schema, name in names:
+        if wanted and name.lower() not in wanted:
+            continue
+        place = ".".join(quoted(part) for part in (catalog, schema, name))
+        described = connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
+        enough = TABLE_CELLS // max(len(described), 1) + 1  # a view may have more rows than anybody can count
+        found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
+        check_cells(file.name, str(file.path), name, found[0] if found else 0, len(described))
+        columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
+        frame = pl.DataFrame([_series(key, array) for key, array in columns.items()])
+        yield DatabaseTable(schema, name, tuple(str(column[1]) for column in described), frame)
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 class CdmFolder(_DuckDb):

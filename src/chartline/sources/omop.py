@@ -21,19 +21,18 @@ import polars as pl
 from chartline.errors import MappingError, SourceError
 from chartline.sources.asked import Asked
 from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
-from chartline.sources.cdm import CdmDatabase, Rows
+from chartline.sources.cdm import CdmDatabase, Rows, check_tables
 from chartline.sources.cdm_duckdb import (
-    WHOLE_MEMORY,
     CdmFolder,
     DuckDbFile,
     check_cells,
+    read_database,
     unreadable,
     whole_ids,
 )
 from chartline.sources.cdm_text import as_text
 from chartline.sources.csvtext import read_records
 from chartline.sources.folder import CentreFolder, SourceFile
-from chartline.sources.limits import named
 from chartline.sources.omop_persons import read_persons, source_table
 from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec, TableFormat
@@ -84,23 +83,11 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
     if spec.database is not None:
         from chartline.sources.cdm_postgres import Postgres
 
-<<<<<<< HEAD
-        database: CdmDatabase = Postgres(spec.database, spec.schemas, spec.password)
-        _check_tables(set(database.tables), spec.tables, spec.database)
-        return database
-    files = centre.find(spec.path or ".", _ENDINGS)
-    if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
-        centre.read_in_part.add(files[0].name)
-        database = DuckDbFile(files[0])
-        _check_tables(set(database.tables), spec.tables, files[0].name)
-        return database
-=======
         return _with_tables(Postgres(spec.database, spec.schemas, spec.password), spec, spec.database)
     files = centre.find(spec.path or ".", _ENDINGS)
     if len(files) == 1 and not files[0].name.lower().endswith(_ENDINGS):
         centre.read_in_part.add(files[0].name)
         return _with_tables(DuckDbFile(files[0]), spec, files[0].name)
->>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)
     chosen = _choose(centre, files, spec)
     centre.read_in_part |= {file.name for copies in chosen.values() for file in copies}
     name = "the centre's folder" if spec.path in (None, ".") else str(spec.path)
@@ -109,7 +96,7 @@ def open_cdm(centre: CentreFolder, spec: SourceSpec) -> CdmDatabase:
 
 def _with_tables(database: CdmDatabase, spec: SourceSpec, where: str) -> CdmDatabase:
     try:
-        _check_tables(set(database.tables), spec, where)
+        check_tables(set(database.tables), spec.tables, where)
     except MappingError:
         database.close()
         raise
@@ -127,22 +114,11 @@ def _choose(centre: CentreFolder, files: list[SourceFile], spec: SourceSpec) -> 
         name = path.parent.name if part else path.stem
         if not spec.tables or name in spec.tables:
             (parts if part else found).setdefault(name, []).append(file)
-    _check_tables({*found, *parts}, spec.tables, str(centre.root))
+    check_tables({*found, *parts}, spec.tables, str(centre.root))
     chosen = {name: [_one_of(name, [*copies, *parts.pop(name, ())], spec.format)] for name, copies in found.items()}
     chosen |= {name: sorted(files, key=lambda f: f.name) for name, files in parts.items()}
     centre.used -= {file.name for file in files} - {file.name for copies in chosen.values() for file in copies}
     return chosen
-
-
-def _check_tables(found: set[str], wanted: Sequence[str], where: str) -> None:
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise MappingError(
-            f"These OMOP tables are declared but not there: {named(missing)}",
-            where=where,
-            expected=f"among: {named(sorted(found)) or 'nothing'}",
-            do="correct `tables` (in lower case) or add the files",
-        )
 
 
 def _one_of(name: str, copies: list[SourceFile], wanted: TableFormat | None) -> SourceFile:
@@ -189,14 +165,8 @@ def read_parquet(file: SourceFile, name: str) -> pl.DataFrame:
     data = file.read()
     with unreadable(file):
         lazy = pl.scan_parquet(BytesIO(data))
-<<<<<<< HEAD
-        _check_cells(file, name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
-        return pl.read_parquet(BytesIO(data))
-=======
         check_cells(file.name, str(file.path), name, lazy.select(pl.len()).collect().item(), len(lazy.collect_schema()))
-        frame = as_text(pl.read_parquet(BytesIO(data)))
-    return _Raw(file.name, name, frame, _rows(frame))
->>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)
+        return pl.read_parquet(BytesIO(data))
 
 
 def _rows(frame: pl.DataFrame) -> list[str]:
@@ -204,67 +174,6 @@ def _rows(frame: pl.DataFrame) -> list[str]:
 
 
 def _from_database(file: SourceFile, spec: SourceSpec) -> Iterator[_Raw]:
-<<<<<<< HEAD
     for table in read_database(file, spec.tables):
         frame = as_text(table.frame)
         yield _Raw(file.name, table.name.lower(), frame, _rows(frame), inside=True)
-
-
-@dataclass(frozen=True)
-class DatabaseTable:
-    """A table (or view) of a DuckDB file. `types` are its columns' types in DuckDB's words; in `frame` a date is a
-    time stamp at midnight."""
-
-    schema: str
-    name: str
-    types: tuple[str, ...]
-    frame: pl.DataFrame
-
-
-def read_database(file: SourceFile, tables: Sequence[str] = ()) -> Iterator[DatabaseTable]:
-    """Yield the tables of a DuckDB file (`tables`: only these, in small letters).
-
-    Raises SourceError where it is none or a table has too many cells, MappingError where one is not there.
-    """
-    import duckdb  # loads in 0.1 s: only where a centre has such a file
-
-    check_is_database(file)
-    try:
-        with duckdb.connect(str(file.path), read_only=True, config=SHUT) as connection:
-            yield from _database_tables(file, connection, tables)
-    except duckdb.Error as error:
-        raise SourceError(f"{file.name} cannot be read as a DuckDB database", where=f"{file.path} ({error})") from error
-
-
-def _database_tables(
-    file: SourceFile, connection: DuckDBPyConnection, wanted: Sequence[str]
-) -> Iterator[DatabaseTable]:
-    names = connection.execute(
-        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables "
-        "ORDER BY table_schema, table_name"
-    ).fetchall()
-    _check_tables({name.lower() for *_, name in names}, wanted, file.name)
-    for catalog, schema, name in names:
-        if wanted and name.lower() not in wanted:
-            continue
-        place = ".".join(quoted(part) for part in (catalog, schema, name))
-        described = connection.execute(f"SELECT * FROM {place} LIMIT 0").description or ()
-        enough = TABLE_CELLS // max(len(described), 1) + 1  # a view may have more rows than anybody can count
-        found = connection.execute(f"SELECT count(*) FROM (SELECT 1 FROM {place} LIMIT {enough})").fetchone()
-        _check_cells(file, name, found[0] if found else 0, len(described))
-        columns = connection.execute(f"SELECT * FROM {place}").fetchnumpy()
-        frame = pl.DataFrame([series_of(key, array) for key, array in columns.items()])
-        yield DatabaseTable(schema, name, tuple(str(column[1]) for column in described), frame)
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL takes it, whatever it holds."""
-    return '"' + name.replace('"', '""') + '"'
-=======
-    with DuckDbFile(file, WHOLE_MEMORY) as database:
-        _check_tables(set(database.tables), spec, file.name)
-        for name, table in database.tables.items():
-            if not spec.tables or name in spec.tables:
-                rows = database.whole(table)
-                yield _Raw(file.name, name, rows.frame, rows.labels, inside=True)
->>>>>>> 6488949 (chartline concepts tells what each concept is in a database; a CSV table of any size is read as far as it is selected; servers that go away are told)
