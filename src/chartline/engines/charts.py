@@ -21,6 +21,7 @@ import polars as pl
 
 from chartline.core.clinical import ClinicalData, Origins, empty_domain, variables
 from chartline.engines.parts import hashes, range_of
+from chartline.errors import StudyError
 from chartline.sources.base import SourceData, SourceTable
 
 _ROWS = 50_000  # of one row group: what is read at least
@@ -133,6 +134,19 @@ def read_charts(
 
     SEQ is unique within domain and centre again where several units are of one centre.
     """
+    try:
+        return _read(units, part, subjects, cells)
+    except (pl.exceptions.PolarsError, ValueError) as e:
+        raise StudyError(
+            f"The charts that this run has kept cannot be read: {str(e).splitlines()[0]}",
+            where=str(units[0].parents[1]),
+            do="remove the folder and run again; look at the disk, for what was written there is not what is there",
+        ) from e
+
+
+def _read(
+    units: Sequence[Path], part: tuple[int, int] | None, subjects: Sequence[str] | None, cells: bool
+) -> ClinicalData:
     frames: dict[str, list[pl.DataFrame]] = {domain: [] for domain in variables()}
     blocks: list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]] = []
     highest: dict[tuple[str, str], int] = {}

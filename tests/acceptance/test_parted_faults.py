@@ -1,0 +1,174 @@
+"""What happens to a run in parts when something breaks: no wrong number, nothing half-written, a clear message, and a
+rerun that ends right. The run is the real command in a process of its own; the study is the example.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chartline.errors import OutputError, StudyError
+from parted import numbers_of, run_inline
+
+if TYPE_CHECKING:
+    from chartline.study import StudyRun
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
+PARTS = 6
+
+
+@contextmanager
+def started(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The command, running; it is ended with the test."""
+    command = [sys.executable, "-m", "chartline.cli", "run", str(EXAMPLE), "--out", str(out), "--parts", str(PARTS)]
+    process = subprocess.Popen([*command, *options], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(what: Callable[[], object], process: subprocess.Popen[str]) -> object:
+    """Wait until something is so, while the process runs."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if found := what():
+            return found
+        time.sleep(0.01)
+    pytest.fail(f"it never came: {process.communicate()}")
+
+
+def finished(out: Path) -> list[Path]:
+    """The parts that a run has finished."""
+    return sorted(out.parent.glob(f".{out.name}.parts-*/parts-{PARTS}/part-*"))
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The worker processes of a run: its children that multiprocessing has spawned."""
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+    except OSError:
+        return []
+
+
+def test_a_worker_that_is_killed_costs_time_and_nothing_else(answered: StudyRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started(out) as process:
+        until(lambda: len(finished(out)) >= 2, process)
+        (worker,) = workers_of(process)
+        os.kill(worker, signal.SIGKILL)
+        assert process.wait(180) == 0, process.communicate()
+    assert numbers_of(out) == numbers_of(answered.out)
+
+
+def test_a_run_that_is_killed_leaves_no_output_and_goes_on_from_its_parts(answered: StudyRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started(out, "--workers", "2") as process:
+        until(lambda: len(finished(out)) >= 3, process)
+        workers = workers_of(process)
+        process.kill()
+    assert not out.exists()
+    kept = {part: part.stat().st_ino for part in finished(out)}
+    assert len(kept) >= 3
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{w}").exists() for w in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{w}").exists() for w in workers)
+    with started(out, "--workers", "2") as process:
+        until(lambda: len(finished(out)) > len(kept), process)
+        assert {part: part.stat().st_ino for part in kept} == kept  # not made again
+        assert process.wait(180) == 0, process.communicate()
+    assert numbers_of(out) == numbers_of(answered.out)
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_second_run_on_the_same_out_folder_is_refused(answered: StudyRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started(out) as first:
+        until(lambda: (tmp_path / ".out.busy").exists() and (tmp_path / ".out.busy").read_text(), first)
+        with started(out) as second:
+            _, said = second.communicate(timeout=60)
+            assert second.returncode == OutputError.exit_code
+            assert f"Another run is writing to this out folder (process {first.pid})" in said
+        assert first.wait(180) == 0, first.communicate()
+    assert numbers_of(out) == numbers_of(answered.out)
+
+
+def test_a_full_disk_in_a_worker_says_so_and_keeps_the_last_output(
+    answered: StudyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at the third part, as the system says it; there is room again for the rerun."""
+    from chartline import publish
+
+    out = tmp_path / "out"
+    run_inline(EXAMPLE, out, 1)
+    before = numbers_of(out)
+    write, calls = publish.write_listings, []
+
+    def full(*arguments: object) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError(28, os.strerror(28), str(out))
+        write(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publish, "write_listings", full)
+    with pytest.raises(OutputError, match="The disk is full"):
+        run_inline(EXAMPLE, out, PARTS)
+    assert numbers_of(out) == before
+    assert len(finished(out)) == 2
+    monkeypatch.setattr(publish, "write_listings", write)
+    run_inline(EXAMPLE, out, PARTS)
+    assert numbers_of(out) == numbers_of(answered.out)
+
+
+def test_a_changed_file_makes_every_part_anew(answered: StudyRun, study: Path, tmp_path: Path) -> None:
+    """A run stops at its second part; then a file of a centre changes. Nothing of the first run may be taken."""
+    from chartline.pipeline import run_study
+
+    out = tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        from chartline import publish
+
+        calls: list[int] = []
+        write = publish.write_listings
+        patch.setattr(publish, "write_listings", lambda *a: calls.append(1) or (write(*a) if len(calls) < 2 else 1 / 0))
+        with pytest.raises(ZeroDivisionError):
+            run_inline(study, out, PARTS)
+    assert len(finished(out)) == 1
+    files = [p for p in study.rglob("*.csv") if "2021-12-03" in p.read_text("utf-8")]
+    assert files
+    for file in files:
+        file.write_text(file.read_text("utf-8").replace("2021-12-03", "2021-12-04"), encoding="utf-8")
+    run_inline(study, out, PARTS)
+    run_study(study, tmp_path / "whole")
+    assert numbers_of(out) == numbers_of(tmp_path / "whole") != numbers_of(answered.out)
+
+
+def test_a_finished_part_that_was_damaged_is_refused_and_named(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        from chartline.pipeline import parted
+
+        patch.setattr(parted, "_pool", lambda *a: 1 / 0)  # all parts are finished, the rest is not
+        with pytest.raises(ZeroDivisionError):
+            run_inline(EXAMPLE, out, PARTS)
+    told = finished(out)[3] / "told.json"
+    told.write_bytes(told.read_bytes()[:100])
+    with pytest.raises(StudyError, match="A finished part of an earlier run cannot be read") as raised:
+        run_inline(EXAMPLE, out, PARTS)
+    assert str(told.parent) in str(raised.value) and not out.exists()
+    shutil.rmtree(told.parent)
+    run_inline(EXAMPLE, out, PARTS)
+    assert (out / "headline.json").exists()
