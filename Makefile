@@ -48,7 +48,8 @@ bench-scale: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas lifelines
 	$(BIN)/python benchmarks/scale.py --persons $(PERSONS) --table benchmarks/README.md $(BENCH)
 
-# 10,000 changed files of each kind (and at the door of de-identification), for a night (some hours): only queries and StudyErrors may come out.
+# 10,000 changed files of each kind, and at the door of de-identification, for a night (some hours): only queries and
+# StudyErrors may come out.
 FUZZ_RUNS ?= 10000
 fuzz: $(VENV)/.ready-test
 	CHARTLINE_FUZZ_RUNS=$(FUZZ_RUNS) $(BIN)/python -m pytest tests/fuzz
