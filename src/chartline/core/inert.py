@@ -25,3 +25,11 @@ def inert(text: str) -> str:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return f"'{text}" if text.startswith(tuple(BEGINNINGS)) and not _NUMBER.fullmatch(text) else text
+
+
+def as_written(text: str) -> str:
+    """Return what stood there before `inert`, for files of ours that are read back: without an apostrophe that it put.
+
+    A text that began with the apostrophe by itself, and would else be a formula, comes back without it.
+    """
+    return text[1:] if text.startswith("'") and inert(text[1:]) == text else text

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from chartline.core.inert import inert
 from chartline.cuts.document import build_document
 from chartline.cuts.lines import is_mapping
 from chartline.cuts.model import Cut, Difference
@@ -28,7 +29,7 @@ def write_difference(difference: Difference, folder: Path) -> None:
     with (folder / "diff.csv").open("w", encoding="utf-8", newline="") as f:
         writer = csv.DictWriter(f, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows({k: _text(v) for k, v in row.items()} for row in _rows(difference))
+        writer.writerows({k: inert("" if v is None else str(v)) for k, v in row.items()} for row in _rows(difference))
     text = json.dumps(_plain(difference), indent=2, ensure_ascii=False)
     (folder / MARK).write_text(text + "\n", encoding="utf-8")
 
@@ -60,20 +61,6 @@ def _rows(difference: Difference) -> Iterator[dict[str, Any]]:
     for q in difference.queries:
         of = {"part": "query", "centre": q.centre, "subject": q.subject, "what": q.what}
         yield of | {"name": q.id, "why": q.message}
-
-
-def _text(value: Any) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _plain(difference: Difference) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import csv
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from io import StringIO
@@ -26,6 +26,7 @@ from typing import NamedTuple
 import polars as pl
 
 from chartline.core.decisions import is_day, read_decisions
+from chartline.core.inert import as_written
 from chartline.errors import AmendmentError
 from chartline.sources.base import Kind, SourceData, SourceTable
 
@@ -115,12 +116,15 @@ class Overlaid(NamedTuple):
     outdated: list[Outdated]
 
 
-def format_amendments(amendments: Iterable[Amendment]) -> str:
-    """Return amendments as the text of an answers.csv, a line each in their order; `read_amendments` reads it back."""
+def format_amendments(amendments: Iterable[Amendment], cell: Callable[[str], str] = str) -> str:
+    """Return amendments as the text of an answers.csv, a line each in their order; `read_amendments` reads it back.
+
+    `cell` is what becomes of each text: `inert` where people will open the file.
+    """
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([getattr(a, name) for name in COLUMNS] for a in amendments)
+    writer.writerows([cell(getattr(a, name)) for name in COLUMNS] for a in amendments)
     return out.getvalue()
 
 
@@ -132,7 +136,7 @@ def digest_amendments(amendments: Iterable[Amendment]) -> str:
 def read_amendments(path: Path) -> tuple[Amendment, ...]:
     """Read answers.csv; raise AmendmentError with the line of the first fault."""
     rows = read_decisions(path, COLUMNS, AmendmentError, "answers")
-    out = tuple(_amendment(fields, path, line) for line, fields in rows)
+    out = tuple(_amendment({k: as_written(v) for k, v in fields.items()}, path, line) for line, fields in rows)
     seen: dict[str, int] = {}
     for a in out:
         if a.amendment_id in seen:

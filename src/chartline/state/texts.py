@@ -37,7 +37,7 @@ def queries_text(standing: Standing) -> str:
 
 def amendments_text(standing: Standing) -> str:
     """Return the amendments in force as an answers.csv."""
-    return format_amendments(standing.amendments.values())
+    return format_amendments(standing.amendments.values(), inert)
 
 
 def lock_text(standing: Standing) -> str:
