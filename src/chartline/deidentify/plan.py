@@ -90,7 +90,9 @@ def labelled(grid: Grid, row: Row, c: int) -> Decision | None:
     """Return what is done with a cell whose left neighbour says that it is an identifier: "Mobile | 98765 43210", as in
     forms that have their headings in a column, and in tables of names and values."""
     label = row[c - 1] if c else None
-    kind = heading_kind(label) if isinstance(label, str) else None
+    # A value that begins and ends with a digit is no heading; most cells of a large file are such.
+    value = not isinstance(label, str) or (label[:1].isdigit() and label[-1:].isdigit())
+    kind = None if value else heading_kind(str(label))
     if kind in (None, Kind.SUBJECT) or heading_words(str(label)) in _VAGUE_LABELS:
         return None
     return Decision(grid.file, grid.table, str(label), kind, _ACTIONS.get(kind, Action.DROP), "the cell before says so")

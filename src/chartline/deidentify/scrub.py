@@ -194,7 +194,7 @@ class Scrubber:
 
     def _number(self, cell: Cell, where: Where) -> None:
         """A number that equals an identifier is not changed, for it may be a finding; it is told."""
-        if _words(as_text(cell)) in self._numbers:
+        if self._numbers and _words(as_text(cell)) in self._numbers:
             self._done.remains(*where[:3], "equals a hospital number", where[3])
 
     def _day(self, day: dt.date, patient: str | None, where: Where) -> Cell:
