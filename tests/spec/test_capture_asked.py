@@ -304,3 +304,9 @@ def test_every_unit_that_is_offered_is_read_and_no_two_mean_the_same() -> None:
         assert offered[0] == standard
         by = [factor(u, standard, test) for u in offered]
         assert None not in by and len(set(by)) == len(by)
+
+
+def test_observation_is_asked_for_where_patients_enter_late() -> None:
+    late = {"id": "OSOBS", "use": "overall_survival", "enter_at": "observed_from", "censor_at": ["observed_until"]}
+    assert {"obsstdtc", "obsendtc"} <= set(asked(capture_of(protocol(endpoints=[late])))["follow_up"])
+    assert not {"obsstdtc", "obsendtc"} & set(asked(capture_of(protocol()))["follow_up"])

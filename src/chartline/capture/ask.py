@@ -280,6 +280,11 @@ def ask_follow_up(study: Asked) -> None:
         form.record("SS", {}, {"RELAPSE": happened, "RELDTC": day})
     why = ("Survival and follow-up", *study.why("DTHFL"))
     form.record("SS", {}, {"LKADTC": form.ask(study.question("LKADTC", why, required=True))})
+    observed = uses.milestones_read(p) & {Milestone.OBSERVED_FROM, Milestone.OBSERVED_UNTIL}
+    if observed:
+        while_seen = ("Observation",)
+        days = {n: form.ask(study.question(n, while_seen, required=n == "OBSSTDTC")) for n in ("OBSSTDTC", "OBSENDTC")}
+        form.record("SS", {}, days)
     dead = form.ask(study.question("DTHFL", why, required=True))
     day = form.ask(replace(study.question("DTHDTC", why), asked_if=(dead, ("Y",))))
     form.record("SS", {}, {"DTHFL": dead, "DTHDTC": day})
