@@ -15,6 +15,7 @@ from chartline.errors import SourceError
 from chartline.pipeline import run_study, simulate_database
 from parted import numbers_of, run_inline
 
+
 @cache
 def database(seed: int) -> Path:
     """A study of a simulated database of 400 persons, of whom about 40 are treated and selected."""
