@@ -143,7 +143,7 @@ def _whole_run(cell: Cell, database: Path) -> None:
 
 def _by_hand(cell: Cell, database: Path) -> None:
     runs = RUNS.get(cell.tool, 5)
-    command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database), str(runs)]
+    command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database / "cdm"), str(runs)]
     times = []
     for line in _watched(cell, command):
         name, _, rest = line.partition(" ")

@@ -39,11 +39,13 @@ _KINDS = {
     ("FA", "FADTC"): ("finding", "findings"),
     ("SS", "LKADTC"): ("last contact", "last contacts"),
     ("DM", "RFICDTC"): ("consent", "consents"),
+    ("SS", "OBSSTDTC"): ("begin of an observation period", "begins of observation periods"),
+    ("SS", "OBSENDTC"): ("end of an observation period", "ends of observation periods"),
     ("AE", "AEENDTC"): ("end of an adverse event", "ends of adverse events"),
     ("CM", "CMENDTC"): ("end of a treatment", "ends of treatments"),
     ("MH", "MHENDTC"): ("end of a history item", "ends of history items"),
 }
-_PAPERS = ("AEENDTC", "CMENDTC", "MHENDTC", "RFICDTC")  # what a clerk or relatives may date later
+_PAPERS = ("AEENDTC", "CMENDTC", "MHENDTC", "RFICDTC", "OBSSTDTC", "OBSENDTC")  # what a clerk or relatives may date later
 
 
 def find(context: Context) -> list[Finding]:
