@@ -168,9 +168,9 @@ def test_a_nul_character(charts: Path) -> None:
 def test_a_parquet_table_of_more_cells_than_are_read(charts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import polars as pl
 
-    from chartline.sources import omop
+    from chartline.sources import cdm_duckdb
 
-    monkeypatch.setattr(omop, "TABLE_CELLS", 3)
+    monkeypatch.setattr(cdm_duckdb, "TABLE_CELLS", 3)
     pl.DataFrame({"a": [1, 2], "b": [1, 2]}).write_parquet(charts / "t.parquet")
     refused(charts, "4 cells")
 
