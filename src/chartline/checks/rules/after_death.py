@@ -45,7 +45,14 @@ _KINDS = {
     ("CM", "CMENDTC"): ("end of a treatment", "ends of treatments"),
     ("MH", "MHENDTC"): ("end of a history item", "ends of history items"),
 }
-_PAPERS = ("AEENDTC", "CMENDTC", "MHENDTC", "RFICDTC", "OBSSTDTC", "OBSENDTC")  # what a clerk or relatives may date later
+_PAPERS = (
+    "AEENDTC",
+    "CMENDTC",
+    "MHENDTC",
+    "RFICDTC",
+    "OBSSTDTC",
+    "OBSENDTC",
+)  # what a clerk or relatives may date later
 
 
 def find(context: Context) -> list[Finding]:
