@@ -122,6 +122,9 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "chartline"
 UNGUARDED = {
     "capture/redcap.py": "a REDCap dictionary, whose texts get a blank in front: REDCap trims it",
     "deidentify/delimited.py": "the copy of a centre's own file, value for value: it is read by its mapping",
+    "simulate/charts/forms.py": "invented charts, made of words of ours",
+    "simulate/charts/omop.py": "invented charts, made of words of ours",
+    "sources/omop_persons.py": "the text of which a digest is taken; no file",
 }
 CSV = re.compile(r"csv\.(?:Dict)?[wW]riter\(|\.write_csv\(")
 
