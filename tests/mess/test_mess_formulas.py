@@ -125,9 +125,6 @@ UNGUARDED = {
     "simulate/charts/omop.py": "a synthetic database, drawn from our own words",
     "sources/omop_persons.py": "no file: the rows of a database as text, for their digest",
     "deidentify/delimited.py": "the copy of a centre's own file, value for value: it is read by its mapping",
-    "simulate/charts/forms.py": "invented charts, made of words of ours",
-    "simulate/charts/omop.py": "invented charts, made of words of ours",
-    "sources/omop_persons.py": "the text of which a digest is taken; no file",
 }
 CSV = re.compile(r"csv\.(?:Dict)?[wW]riter\(|\.write_csv\(")
 
