@@ -76,7 +76,7 @@ def _missing(quality: Quality, centre: str) -> list[Block]:
 
 
 def _listing(
-    caption: str, header: tuple[str, ...], rows: list[tuple[Cell, ...]], widths: tuple[float, ...], note: str
+    caption: str, header: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], widths: tuple[float, ...], note: str
 ) -> Table:
     """A table of the first `_ROWS`, with a note of how many more there are."""
     notes = (note,) if note else ()
