@@ -56,8 +56,7 @@ class Cell:
 
 def main() -> None:
     options = _options()
-    facts = machine({}) | {"spark": _spark_version()}
-    facts["libraries"] = {name: facts["libraries"][name] for name in ("polars", "numpy", "lifelines")}  # type: ignore[index]
+    facts = machine({}, ("polars", "duckdb", "lifelines")) | {"spark": _spark_version()}
     cells, databases = [], []
     with tempfile.TemporaryDirectory() if options.scratch is None else nullcontext(options.scratch) as scratch:
         for persons in options.sizes:
@@ -138,12 +137,12 @@ def _whole_run(cell: Cell, database: Path) -> None:
         if not (out / "report.html").is_file():
             raise RuntimeError(f"there is no report: {lines[-3:]}")
         headline = json.loads((out / "headline.json").read_text(encoding="utf-8"))["headline"]
-        cell.values = [float(headline["eligible"]["value"])]
+        cell.values = [float(headline["eligible"]["n"])]
 
 
 def _by_hand(cell: Cell, database: Path) -> None:
     runs = RUNS.get(cell.tool, 5)
-    command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database), str(runs)]
+    command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database / "cdm"), str(runs)]
     times = []
     for line in _watched(cell, command):
         name, _, rest = line.partition(" ")

@@ -224,9 +224,11 @@ def compare(cells: list[Cell]) -> None:
             cell.difference = max(abs(a - b) / abs(b) for a, b in zip(cell.values, ours, strict=True))
 
 
-def machine(tools: dict[str, tuple[str, ...]]) -> dict[str, object]:
+LIBRARIES = ("chartline", "numpy", "polars", "scipy", "statsmodels", "lifelines", "survival")
+
+
+def machine(tools: dict[str, tuple[str, ...]], libraries: tuple[str, ...] = LIBRARIES) -> dict[str, object]:
     """Return what a reader needs to judge the times, and nothing that names the machine."""
-    libraries = ("chartline", "numpy", "polars", "scipy", "statsmodels", "lifelines", "survival")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "date": time.strftime("%Y-%m-%d"),

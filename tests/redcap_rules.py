@@ -140,5 +140,6 @@ def _of_branching(text: str, rows: Sequence[Row]) -> Iterator[str]:
             known = {c.partition(",")[0].strip() for c in offered.split("|")}
             if code not in known:
                 yield f"branching compares [{name}] with {code!r}, which it does not offer"
-    if text.count("(") != text.count(")") or text.count("'") % 2 or text.count('"') % 2:
+    open_, shut = (sum(text.count(sign) for sign in signs) for signs in ("([", ")]"))
+    if open_ != shut or text.count("'") % 2 or text.count('"') % 2:
         yield "brackets or quotation marks do not match"

@@ -75,6 +75,22 @@ _END = "coalesce(e.death_date, e.last_contact)"
 Query = tuple[Callable[[], Any], Callable[[Any], list[float]]]
 
 
+def selection(cdm: Path) -> Query:
+    """What chartline asks of the database: who is selected by the study's protocol, and all their rows as text."""
+    from chartline.mapping.load import load_mapping
+    from chartline.pipeline.read import asked_of
+    from chartline.protocol.load import load_protocol
+    from chartline.sources.read import read_centre
+
+    protocol, mapping = load_protocol(cdm.parent), load_mapping(cdm.parent / "mapping.yaml")
+    asked = asked_of(protocol, mapping)
+
+    def run() -> Any:
+        return read_centre(cdm.parent, mapping.sources, mapping.ignore_files, asked)
+
+    return run, lambda data: [data.tables["person"].frame.height]
+
+
 def bare_scan(cdm: Path) -> Query:
     """The sum of every column that the question reads, of the rows that its concepts leave: nothing is joined."""
     connection = _duckdb(cdm)
@@ -199,6 +215,7 @@ def _numbers(row: Any) -> list[float]:
 
 
 TOOLS: dict[str, Callable[[Path], Query]] = {
+    "selection": selection,
     "bare_scan": bare_scan,
     "duckdb": duckdb_query,
     "polars": polars_query,

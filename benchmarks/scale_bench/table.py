@@ -12,7 +12,7 @@ from survival_bench.table import between_markers
 
 TOOLS = {
     "chartline": "`chartline run`, to report.html",
-    "selection": "chartline, selection alone",
+    "selection": "chartline, selection and the rows of the selected",
     "bare_scan": "bare scan of the question's columns (DuckDB)",
     "duckdb": "the question by hand, DuckDB",
     "polars": "the question by hand, Polars",

@@ -151,15 +151,19 @@ def write_lock(study: StudyData, folder: Path) -> None:
     (folder / "study.lock").write_text(json.dumps(lock, indent=2) + "\n", encoding="utf-8")
 
 
-def _write_csv(table: pl.DataFrame, file: Path) -> None:
-    """A file that people open in a spreadsheet program: no text of a chart or protocol may become a formula."""
+def csv_text(table: pl.DataFrame) -> str:
+    """Return a table for people who open it in a spreadsheet program: no text in it becomes a formula."""
     import polars as pl
 
     from chartline.core.inert import BEGINNINGS, NUMBER
 
     text = pl.col(pl.String)
     computed = text.str.slice(0, 1).is_in(list(BEGINNINGS)) & ~text.str.contains(f"^{NUMBER}$")
-    table.with_columns(pl.when(computed).then("'" + text).otherwise(text).name.keep()).write_csv(file)
+    return table.with_columns(pl.when(computed).then("'" + text).otherwise(text).name.keep()).write_csv()
+
+
+def _write_csv(table: pl.DataFrame, file: Path) -> None:
+    file.write_text(csv_text(table), encoding="utf-8", newline="")
 
 
 def _write_parquet(table: pl.DataFrame, file: Path, metadata: dict[str, str] | None = None) -> None:

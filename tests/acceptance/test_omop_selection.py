@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from chartline.cli.app import app
 from chartline.counts.model import AttritionTable
+from chartline.errors import ProtocolError
 from chartline.pipeline import run_study, simulate_database
 from chartline.protocol.selection import EVENT_COLUMNS, ConceptSet, Selection
 from chartline.sources.asked import Asked
@@ -38,6 +41,17 @@ def test_the_attrition_in_a_simulated_database_is_that_of_its_truth(tmp_path: Pa
         ("require1", drawn["adults"], drawn["adults"]),
     ]
     assert done.cohort.attrition.screened == done.cohort.attrition.eligible == drawn["adults"]
+    with (tmp_path / "out" / "figures" / "flow.csv").open(encoding="utf-8", newline="") as stream:
+        flow = [row[:2] + row[3:] for row in csv.reader(stream)]
+    assert flow[1:7] == [
+        ["Persons in the database", "", "20000"],
+        ["No record: Inotuzumab ozogamicin", str(20_000 - drawn["treated"]), str(drawn["treated"])],
+        ["Not first record from 2017-02-01 to 2022-10-31", str(drawn["treated"] - drawn["in_period"]),
+         str(drawn["in_period"])],
+        ["Not aged 18 years or over", str(drawn["in_period"] - drawn["adults"]), str(drawn["adults"])],
+        ["No record: B-cell acute lymphoblastic leukaemia", "0", str(drawn["adults"])],
+        ["Screened", "", str(drawn["adults"])],
+    ]  # fmt: skip
     report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Persons in the database" in report and "Patients were selected in the database by codes" in report
 
@@ -123,3 +137,26 @@ def test_the_hand_made_toys_are_counted_by_hand(shared: Path) -> None:
             source = read_selected(database, what)
         assert set(source.tables["person"].frame["person_id"]) == mine, toy
         assert source.tables[table].frame.height == sum(row["person_id"] in mine for row in rows), toy
+
+
+@pytest.mark.shared
+def test_chartline_concepts_tells_the_published_counts(shared: Path, tmp_path: Path) -> None:
+    """Eunomia's own cohorts: celecoxib 1,844, diclofenac 850, gastrointestinal haemorrhage 479 persons."""
+    study = tmp_path / "study"
+    shutil.copytree(GIBLEED, study)
+    (study / "cdm").symlink_to(shared / "data" / "omop_gibleed_partial_5.3", target_is_directory=True)
+    done = CliRunner().invoke(app, ["concepts", str(study), "--out", str(tmp_path / "concepts.csv")])
+    assert done.exit_code == 0, done.output
+    assert "  celecoxib: RxNorm 140587 (celecoxib): 1,844 records of 1,844 persons in drug_era" in done.output
+    with (tmp_path / "concepts.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [(row["concept_set"], row["concept_id"], row["persons"], row["note"]) for row in csv.DictReader(stream)]
+    assert rows == [
+        ("celecoxib", "1118084", "1844", ""), ("diclofenac", "1124300", "850", ""), ("gi_bleed", "192671", "479", ""),
+    ]  # fmt: skip
+
+
+def test_chartline_concepts_of_a_study_without_a_selection(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "inotuzumab-india"
+    done = CliRunner().invoke(app, ["concepts", str(example), "--out", str(tmp_path / "concepts.csv")])
+    assert isinstance(done.exception, ProtocolError) and "has no selection" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import zipfile
@@ -11,6 +12,7 @@ import openpyxl
 import pytest
 
 from chartline.deidentify import delimited
+from chartline.deidentify.key import Key
 from chartline.errors import SourceError
 from chartline.pipeline import deidentify_centre
 from chartline.sources import folder as folders
@@ -205,3 +207,61 @@ def test_a_name_of_a_file_that_leads_out_is_none_of_ours(charts: Path) -> None:
     assert [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()] == ["a/x..csv"]
     assert {p.name for p in charts.parent.iterdir()} == {"charts", "key", "out"}
     assert folders.CentreFolder(charts).all_files()[0].name == "a/x..csv"  # a name with a dot before it: the system's
+
+
+def book(charts: Path, rows: list[list[object]], name: str = "b.xlsx", merged: tuple[str, ...] = ()) -> None:
+    made = openpyxl.Workbook()
+    for row in rows:
+        made.active.append(row)
+    for cells in merged:
+        made.active.merged_cells.ranges.add(cells)
+    made.save(charts / name)
+
+
+def test_a_number_beyond_all_numbers_is_text_in_the_copy(charts: Path) -> None:
+    """Found by the fuzzer: 1e400 is infinity, which xlsxwriter does not write."""
+    (charts / "b.xlsx").write_bytes(workbook(b'<row r="3"><c r="B3"><v>1e400</v></c></row></sheetData>'))
+    door(charts)
+    copy = openpyxl.load_workbook(charts.parent / "out" / "files" / "b.xlsx")
+    assert (copy.active["B3"].value, copy.active["B3"].data_type) == ("inf", "s")
+
+
+def shifted(charts: Path) -> list[str]:
+    """The report of a copy under a known key, with dates shifted by up to 3,000 days."""
+    key = charts.parent / "key"
+    key.write_text("00" * 32 + "\n")
+    key.chmod(0o600)
+    return deidentify_centre(charts, key, charts.parent / "out", shift_days=3_000)[0]
+
+
+def days_of(patient: str) -> int:
+    return Key(bytes(32)).shift(patient, 3_000)
+
+
+def test_a_date_without_end_is_not_shifted_and_told(charts: Path) -> None:
+    late = next(p for p in (f"A-{n:02d}" for n in range(1, 99)) if days_of(p) > 0)
+    book(charts, [["Patient ID", "Until"], [late, dt.date(9999, 12, 31)], [late, dt.date(2020, 1, 1)]])
+    told = [line for line in shifted(charts) if "not shifted" in line]
+    assert told == ["  b.xlsx!Sheet Until: a date that was not shifted, 1 cell (B2)"]
+
+
+def test_a_date_before_the_first_of_a_spreadsheet_is_text_in_the_copy(charts: Path) -> None:
+    book(charts, [["Patient ID", "DOB"], ["A-01", dt.date(1900, 3, 2)], ["A-02", dt.date(1900, 3, 2)]])
+    shifted(charts)
+    found = openpyxl.load_workbook(charts.parent / "out" / "files" / "b.xlsx").active
+    for row, patient in ((2, "A-01"), (3, "A-02")):
+        day = dt.date(1900, 3, 2) + dt.timedelta(days=days_of(patient))
+        value = found.cell(row, 2).value
+        assert (value if isinstance(value, str) else value.date().isoformat()) == day.isoformat()
+        assert isinstance(value, str) == (day.year < 1900)
+
+
+def test_a_text_that_no_cell_holds_is_refused_with_its_place(charts: Path) -> None:
+    long = b'<row r="3"><c r="B3" t="inlineStr"><is><t>' + b"x" * 32_768 + b"</t></is></c></row></sheetData>"
+    (charts / "b.xlsx").write_bytes(workbook(long))
+    refused(charts, "Sheet!B3")
+
+
+def test_ranges_merged_twice_over_are_refused(charts: Path) -> None:
+    book(charts, [["MRN", "Hb"], [1, 2]], merged=("A1:B1", "B1:B2"))
+    refused(charts, "holds what an xlsx file cannot")

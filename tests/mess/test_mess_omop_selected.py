@@ -236,3 +236,63 @@ def test_a_connection_that_drops_while_rows_come_gives_no_data(server: str) -> N
                 database.query("SELECT n FROM generate_series(1, 100000000) AS n")
         finally:
             timer.join()
+
+
+# Parquet in parts -----------------------------------------------------------------------------------------------
+
+
+def _parts(folder: Path, frames: list[pl.DataFrame]) -> None:
+    for table, parts in (("person", [pl.DataFrame({"person_id": [1, 2, 3]})]), ("drug_exposure", frames)):
+        (folder / table).mkdir()
+        for number, frame in enumerate(parts):
+            frame.write_parquet(folder / table / f"part-{number:05}.parquet")
+
+
+def _drugs(keys: list[int | None], persons: list[int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"drug_exposure_id": keys, "person_id": persons, "drug_concept_id": [7] * len(keys)},
+        schema=dict.fromkeys(("drug_exposure_id", "person_id", "drug_concept_id"), pl.Int64),
+    ).with_columns(pl.lit("2020-01-01").str.to_date().alias("drug_exposure_start_date"))
+
+
+SEVEN = Asked(
+    Selection.model_validate(
+        {
+            "index": {"table": "drug_exposure", "concepts": "it"},
+            "exclude": [{"label": "Twice", "table": "drug_exposure", "concepts": "it", "at_least": 3}],
+        }
+    ),
+    ASKED.concept_sets,
+)
+
+
+def test_a_row_of_a_part_without_a_key_is_named_by_its_part(tmp_path: Path) -> None:
+    _parts(tmp_path, [_drugs([5, 6, None], [1, 1, 1]), _drugs([7, 5], [1, 2]), _drugs([None, 8], [2, 3])])
+    data = read_centre(tmp_path, [SourceSpec(kind="omop", path="*/*.parquet")], {}, SEVEN)
+    table = data.tables["drug_exposure"]
+    assert table.frame["person_id"].to_list() == ["2", "2", "3"]
+    assert table.row_labels == ["drug_exposure_id=5", "part-00002.parquet row 1", "drug_exposure_id=8"]
+    assert table.address(1, "person_id") == "drug_exposure!part-00002.parquet row 1!person_id"
+
+
+def test_parts_with_other_columns_and_a_corrupt_part_are_refused_by_name(tmp_path: Path) -> None:
+    spec = SourceSpec(kind="omop", path="*/*.parquet")
+    _parts(tmp_path, [_drugs([5], [1]), _drugs([6], [2]).rename({"drug_concept_id": "drug"})])
+    with pytest.raises(SourceError, match=r"parts of drug_exposure do not have the same columns(.|\n)*part-00001"):
+        read_centre(tmp_path, [spec], {}, ASKED)
+    file = tmp_path / "drug_exposure" / "part-00001.parquet"
+    _drugs([6], [2]).write_parquet(file)
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(SourceError, match=r"part-00001\.parquet is not a readable Parquet file"):
+        read_centre(tmp_path, [spec], {}, ASKED)
+
+
+def test_a_part_that_is_corrupt_inside_gives_no_data(tmp_path: Path) -> None:
+    """Its end, where Parquet keeps what stands where, is whole; a page of the rows is not."""
+    _parts(tmp_path, [_drugs(list(range(5000)), [1] * 5000)])
+    file = tmp_path / "drug_exposure" / "part-00000.parquet"
+    data = bytearray(file.read_bytes())
+    data[4:200] = bytes(196)
+    file.write_bytes(bytes(data))
+    with pytest.raises(SourceError, match=r"drug_exposure"):
+        read_centre(tmp_path, [SourceSpec(kind="omop", path="*/*.parquet")], {}, ASKED)

@@ -53,6 +53,15 @@ def test_a_study_that_asks_nothing_asks_for_who_was_treated_and_how_they_are() -
     }
 
 
+@pytest.mark.parametrize(
+    ("checks", "is_asked"),
+    [({}, False), ({"drug_before_consent": False}, False), ({"drug_before_consent": True}, True),
+     ({"drug_before_consent": {"days": 28}}, True)],
+)  # fmt: skip
+def test_consent_is_asked_where_the_study_has_it_checked(checks: dict[str, Any], is_asked: bool) -> None:
+    assert ("rficdtc" in asked(capture_of(protocol(checks=checks)))["patient"]) is is_asked
+
+
 def test_every_item_says_why_it_is_asked() -> None:
     for study in ("inotuzumab-india", "aml-amlsg-0704", "all-aall0232"):
         for form in capture_of(load_protocol(EXAMPLES / study)).forms:
@@ -295,3 +304,9 @@ def test_every_unit_that_is_offered_is_read_and_no_two_mean_the_same() -> None:
         assert offered[0] == standard
         by = [factor(u, standard, test) for u in offered]
         assert None not in by and len(set(by)) == len(by)
+
+
+def test_observation_is_asked_for_where_patients_enter_late() -> None:
+    late = {"id": "OSOBS", "use": "overall_survival", "enter_at": "observed_from", "censor_at": ["observed_until"]}
+    assert {"obsstdtc", "obsendtc"} <= set(asked(capture_of(protocol(endpoints=[late])))["follow_up"])
+    assert not {"obsstdtc", "obsendtc"} & set(asked(capture_of(protocol()))["follow_up"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,41 @@ def test_a_large_real_dictionary_keeps_them_but_for_branching_on_boxes_that_are_
         ("Required Field?", "yes", "are y or blank"),
         ("Branching Logic (Show field only if...)", "[nothing] = '1'", "which is no field"),
         ("Branching Logic (Show field only if...)", "[sex] = '7'", "which it does not offer"),
+        ("Branching Logic (Show field only if...)", "[sex(1)] = '1'", "reads a box of [sex], which is none"),
+        ("Branching Logic (Show field only if...)", "([sex] = '1'", "do not match"),
+        ("Branching Logic (Show field only if...)", "[sex <> ''", "do not match"),
+        ("Variable / Field Name", "s" * 101, "at most 100 characters"),
+        ("Form Name", "follow_up", "its fields do not stand together"),
+        ("Field Type", "yesno", "the choices of yesno are fixed"),
+        ("Field Type", "notes", "a notes field has no validation"),
+        ("Text Validation Max", "tall", "the limit 'tall' is no number"),
     ],
 )
 def test_a_broken_rule_would_be_found(column: str, value: str, said: str) -> None:
     header, rows = rows_of(dictionary_text(capture_of(STUDIES[0])))
     sex = next(r for r in rows if r[COLUMNS[0]] == "sex")
+    if value in ("notes", "tall"):
+        sex[COLUMNS[7]] = "number"  # what has a validation at all
     sex[column] = value
     assert any(said in fault for fault in faults(header, rows)), faults(header, rows)
+
+
+def test_a_project_whose_first_field_is_no_text_or_whose_limits_are_crossed_would_be_found() -> None:
+    header, rows = rows_of(dictionary_text(capture_of(STUDIES[0])))
+    rows[0][COLUMNS[3]] = "dropdown"
+    dose = next(r for r in rows if r[COLUMNS[0]] == "exdosm2")
+    dose[COLUMNS[8]], dose[COLUMNS[9]] = "2", "1"
+    found = " ".join(faults(header, rows))
+    assert "the first field is the record id and must be a text field" in found
+    assert "exdosm2: the lowest value is above the highest" in found
+    assert "the columns are" in " ".join(faults(header[1:], rows))
+
+
+def test_other_words_are_asked_for_only_where_other_was_chosen() -> None:
+    rows = [r for p in STUDIES for r in rows_of(dictionary_text(capture_of(p)))[1]]
+    own_words = [r for r in rows if r[COLUMNS[4]].endswith(": in your own words")]
+    assert own_words
+    assert [r for r in own_words if not re.fullmatch(r"\[[a-z0-9_]+\] = '[^']+'", r[COLUMNS[11]])] == []
 
 
 def test_forms_repeat_but_for_those_with_one_entry_a_patient() -> None:
@@ -97,6 +126,7 @@ def test_dates_that_must_be_whole_are_dates_and_others_are_text_with_a_hint() ->
     assert (dose[COLUMNS[7]], dose[COLUMNS[8]], dose[COLUMNS[9]]) == ("date_ymd", "1900-01-01", "2023-12-31")
     assert relapse[COLUMNS[7]] == "" and "yyyy-mm" in relapse[COLUMNS[6]]
     assert relapse[COLUMNS[11]] == "[relapse] = '1'"  # asked after a yes
+    assert by_name["relapse"][COLUMNS[3]] == "yesno"
     assert by_name["brthdtc"][COLUMNS[10]] == "y"  # could tell who it is
     assert (by_name["exdosm2"][COLUMNS[7]], by_name["exdosm2"][COLUMNS[8]]) == ("number", "0")
     assert by_name["bmblast"][COLUMNS[7]] == by_name["plt"][COLUMNS[7]] == ""  # "<5" is an answer

@@ -344,3 +344,44 @@ def test_a_first_dose_in_doubt_is_not_asked_for_its_baseline(reference_protocol:
     lb = rows(LB, "P2|PLT|2020-01-07|50|50", "P2|PLT|2020-01-20|20|20")
     assert asked(reference_protocol, "baseline_laboratory_absent", EX=ex, LB=lb) == []
     assert len(asked(reference_protocol, "dose_gap", EX=ex, LB=lb)) == 1
+
+
+# --- cycle_unassessed
+
+
+def cycles(of_p2: str, *marrows: str) -> dict[str, str]:
+    """P1 had six cycles a month apart, each with its marrow; P2 `of_p2` cycles ("1 2 3") and the marrows given."""
+    doses = [f"{who}|2020-0{n}-01|{n}|1|0.5" for who, numbers in (("P1", "1 2 3 4 5 6"), ("P2", of_p2))
+             for n in numbers.split()]  # fmt: skip
+    own = [f"P1|2020-0{n}-25|{n}|1" for n in range(1, 7)]
+    return {
+        "EX": rows("USUBJID|EXSTDTC|EXCYCLE|EXCYDAY|EXDOSM2", *doses),
+        "RS": rows("USUBJID|RSDTC|RSCYCLE|BMBLAST", *own, *(f"P2|{m}" for m in marrows)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "marrows", "n"),
+    [
+        ("1 2", ["2020-01-25|1|1"], 0),
+        ("1 2", [], 1),
+        ("1", [], 0),  # no other followed
+        ("1 2", ["2020-01-25||1"], 0),  # no number, but dated in the cycle
+        ("1 2", ["2020-02-01||1"], 0),  # on the day of the next
+        ("1 2", ["2020-02-02||1"], 1),
+        ("1 2", ["2020-01-01||1"], 1),  # before it was given
+        ("1 2", ["2020-01||1"], 0),  # may be in the cycle
+        ("1 2", ["|1|1"], 0),
+        ("1 2", ["2020-02-20|2|1"], 1),
+    ],
+)
+def test_a_cycle_that_nobody_looked_at(reference_protocol: Protocol, given: str, marrows: list[str], n: int) -> None:
+    queries = asked(reference_protocol, "cycle_unassessed", **cycles(given, *marrows))
+    assert [(q.subject, q.message) for q in queries] == [
+        ("P2", "Cycle 1, begun on 2020-01-01, was followed by another, but no assessment lies between.")
+    ] * n
+
+
+def test_a_centre_that_looks_after_some_cycles_only(reference_protocol: Protocol) -> None:
+    tables = cycles("1 2 3 4", "2020-01-25|1|1")  # 6 of 8 cycles of the centre have one
+    assert asked(reference_protocol, "cycle_unassessed", **tables) == []

@@ -436,3 +436,42 @@ def test_a_date_out_of_order_names_the_slip_that_would_explain_it(
     reference_protocol: Protocol, rule: str, tables: dict[str, str], said: str
 ) -> None:
     assert one(asked(reference_protocol, rule, **tables)).message == said
+
+
+# --- date_in_future
+
+
+def without_cut_off(protocol: Protocol) -> Protocol:
+    return protocol.model_copy(update={"data": protocol.data.model_copy(update={"cut_off": None})})
+
+
+def last_seen(*days: str) -> dict[str, str]:
+    """Five patients, the last of them P2, and the days on which they were last known alive."""
+    numbers = ("P1", "P3", "P4", "P5", "P2")
+    return {
+        "DM": rows("USUBJID|BRTHDTC|SEX", *(f"{n}|19{60 + i}-06-01|F" for i, n in enumerate(numbers))),
+        "EX": rows("USUBJID|EXSTDTC|EXDOSM2", *(f"{n}|2020-01-01|0.8" for n in numbers)),
+        "SS": rows("USUBJID|LKADTC|DTHFL", *(f"{n}|{d}|N" for n, d in zip(numbers, days, strict=True))),
+    }
+
+
+OTHERS = ("2021-01-01", "2021-02-01", "2021-03-01", "2021-05-01")
+
+
+@pytest.mark.parametrize(("seen", "n"), [("2022-04-30", 0), ("2022-05-01", 1), ("2022-05", 1), ("2022", 0)])
+def test_a_date_long_after_everybody_else(reference_protocol: Protocol, seen: str, n: int) -> None:
+    queries = asked(without_cut_off(reference_protocol), "date_in_future", **last_seen(*OTHERS, seen))
+    assert [(q.subject, q.severity, q.topics) for q in queries] == [("P2", BLOCK, {Topic.FOLLOW_UP})] * n
+    for q in queries:
+        assert q.message == (
+            f"The date {seen} lies long after the last date of every other patient of the study, 2021-05-01."
+        )
+
+
+def test_two_patients_in_the_future_are_the_study(reference_protocol: Protocol) -> None:
+    protocol = without_cut_off(reference_protocol)
+    assert asked(protocol, "date_in_future", **last_seen(*OTHERS[:3], "2024-01-01", "2024-06-01")) == []
+
+
+def test_a_study_with_a_cut_off_knows_the_future(reference_protocol: Protocol) -> None:
+    assert asked(reference_protocol, "date_in_future", **last_seen(*OTHERS, "2031-01-01")) == []

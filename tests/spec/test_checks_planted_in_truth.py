@@ -23,6 +23,8 @@ Change = Callable[[ClinicalData], ClinicalData]
 EXPLAINED = {("B-03", "response_discordant", WARN), ("D-01", "response_discordant", WARN)}
 # The truth has living patients who were last seen more than a year before the cut-off: told, nothing is asked.
 EXPLAINED |= {(s, "follow_up_short", Severity.NOTE) for s in ("A-07", "D-02", "E-02", "E-04")}
+# D-06 is C-05 after the transfer for transplantation: the marrow after the first cycle is in the other centre's chart.
+EXPLAINED |= {("D-06", "cycle_unassessed", Severity.NOTE)}
 
 
 def key(q: Query) -> tuple[str, str, Severity]:

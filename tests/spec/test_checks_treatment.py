@@ -9,6 +9,7 @@ import pytest
 
 from chartline.core.query import Query, Severity, Topic
 from chartline.protocol.model import Protocol
+from chartline.protocol.treatment import IndexEvent
 from checks_cases import PEOPLE, asked, rows
 
 BLOCK, WARN = Severity.BLOCK, Severity.WARN
@@ -211,3 +212,67 @@ def test_two_transplantations_a_few_days_apart(reference_protocol: Protocol, sec
 def test_a_transplantation_that_was_not_done_is_none(reference_protocol: Protocol) -> None:
     pr = "USUBJID|PRTRT|PROCCUR|PRSTDTC\nP2|ALLOGENEIC HSCT|Y|2020-03-01\nP2|ALLOGENEIC HSCT|N|2020-03-05"
     assert given(reference_protocol, "procedure_twice", "2020-01-01|1|1", PR=pr) == []
+
+
+# --- drug_before_consent
+
+CONSENT = "USUBJID | BRTHDTC | SEX | AGE | BSA | RFICDTC"
+
+
+def consented(protocol: Protocol, on: str, **tables: str) -> list[Query]:
+    """P1 consented on the day of the first dose, 2020-01-01; P2 on another day."""
+    people = rows(CONSENT, "P1 | 1980-06-01 | F | 39 | 2 | 2020-01-01", f"P2 | 1979-08-11 | M | 40 | 2 | {on}")
+    return asked(protocol, "drug_before_consent", DM=people, **tables)
+
+
+@pytest.mark.parametrize(
+    ("on", "said"),
+    [
+        ("2019-12-20", None),
+        ("2020-01-01", None),
+        ("", None),  # consent was waived
+        ("2020-01", None),  # may be the first of January
+        ("2020", None),
+        ("2020-01-02", "The first dose was given on 2020-01-01, 1 day before the consent of 2020-01-02."),
+        ("2020-02", "The first dose was given on 2020-01-01, at least 31 days before the consent of 2020-02."),
+        (
+            "2020-12-20",
+            "The first dose was given on 2020-01-01, 354 days before the consent of 2020-12-20. It would fit if the "
+            "year was typed one year too late (2019-12-20).",
+        ),
+    ],
+)
+def test_a_dose_before_the_consent(reference_protocol: Protocol, on: str, said: str | None) -> None:
+    queries = consented(reference_protocol, on)
+    assert [q.message for q in queries] == ([said] if said else [])
+    assert all((q.severity, q.topics) == (WARN, {Topic.ELIGIBILITY}) for q in queries)
+    assert all(q.addresses == ("dm.csv!row 3!RFICDTC", "ex.csv!row 3!EXSTDTC") for q in queries)
+
+
+@pytest.mark.parametrize(("on", "n"), [("2020-01-29", 0), ("2020-01-30", 1)])
+def test_the_window_in_which_consent_may_follow(reference_protocol: Protocol, on: str, n: int) -> None:
+    protocol = reference_protocol.model_copy(update={"checks": {"drug_before_consent": {"days": 28}}})
+    assert len(consented(protocol, on)) == n
+
+
+def test_a_study_without_a_drug_asks_no_consent_to_it(reference_protocol: Protocol) -> None:
+    event = IndexEvent.model_validate({"label": "diagnosis", "from": "MH", "where": "MHCAT == 'DIAGNOSIS'"})
+    protocol = reference_protocol.model_copy(update={"treatment": None, "index": event})
+    mh = "USUBJID|MHCAT|MHTERM|MHSTDTC\nP1|DIAGNOSIS|B-ALL|2019-06-01\nP2|DIAGNOSIS|B-ALL|2019-06-01"
+    assert consented(protocol, "2020-06-01", MH=mh) == []
+
+
+def test_two_dates_of_consent_differ(reference_protocol: Protocol) -> None:
+    people = rows(CONSENT, "P1 | 1980-06-01 | F | 39 | 2 | 2019-12-20", *(
+        f"P2 | 1979-08-11 | M | 40 | 2 | {on}" for on in ("2019-12-20", "2019-12-21")
+    ))  # fmt: skip
+    [query] = asked(reference_protocol, "statements_differ", DM=people)
+    assert query.message == "Date of informed consent is stated in different ways: 2019-12-20, 2019-12-21."
+
+
+def test_consent_after_death_is_asked_and_consent_after_the_cut_off_is_not(reference_protocol: Protocol) -> None:
+    people = rows(CONSENT, "P1 | 1980-06-01 | F | 39 | 2 | 2031-01-01", "P2 | 1979-08-11 | M | 40 | 2 | 2021-06-01")
+    ss = "USUBJID | LKADTC | DTHFL | DTHDTC\nP1 | 2021-01-01 | N |\nP2 | 2021-03-01 | Y | 2021-03-01"
+    [query] = asked(reference_protocol, "after_death", DM=people, SS=ss)
+    assert query.severity is WARN and "consent on 2021-06-01" in query.message
+    assert asked(reference_protocol, "after_cut_off", DM=people) == []

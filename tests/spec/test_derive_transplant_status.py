@@ -14,7 +14,7 @@ from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
 from chartline.protocol.resolve import resolve
-from chartline.trace.response_lines import response_lines
+from chartline.trace.response_lines import discordant_lines
 from derive_cases import because, derive, protocol, row
 from truth_data import tiny
 
@@ -148,14 +148,14 @@ def test_the_recorded_status_is_set_beside_the_derived_one(recorded: str, blasts
 def test_a_status_that_differs_is_listed_with_both_sentences() -> None:
     pr = "USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC|PRSTATUS\nP1|ALLOGENEIC HSCT|Y|AFTER|2020-03-01|ACTIVE DISEASE"
     adam = transplanted(PR=pr)
-    (line,) = response_lines(adam, protocol())["discordant"]["HSCTSTAT"]
+    (line,) = discordant_lines(adam)["HSCTSTAT"]
     assert (line.subject, line.derived, line.recorded) == ("P1", "CRi", "ACTIVE DISEASE")
     assert line.why_derived.startswith("transplanted on 2020-03-01; last assessment before: CRi (marrow 2020-01-28")
     assert line.why_recorded == "transplanted on 2020-03-01; recorded status ACTIVE DISEASE"
     (beside,) = because(adam, "ADSL.HSCTDIS")
     assert beside == f"{line.why_derived}; recorded status ACTIVE DISEASE, no remission"
     agreed = transplanted(PR=pr.replace("ACTIVE DISEASE", "CRi"))
-    assert response_lines(agreed, protocol())["discordant"]["HSCTSTAT"] == ()
+    assert discordant_lines(agreed)["HSCTSTAT"] == ()
 
 
 def test_a_partial_remission_that_the_study_counts_as_a_response_is_one_in_the_record_too() -> None:

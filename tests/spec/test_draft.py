@@ -180,6 +180,14 @@ def test_two_columns_of_one_meaning_are_asked_about(protocol: Protocol, tmp_path
     assert sorted((found["DOB"], found["Date of birth"])) == ["DM BRTHDTC", "open"]
 
 
+def test_a_date_of_which_nothing_says_what_it_dates_is_a_question(protocol: Protocol, tmp_path: Path) -> None:
+    draft = draft_centre(
+        csv_centre(tmp_path / "k", x="ID | Date\nK01 | 13/04/2020\nK02 | 14/04/2020"), None, protocol, "K"
+    )
+    assert meaning(draft, "x")["Date"] == "open"
+    assert any("is called so too" in q.text for q in draft.questions)
+
+
 # other centres ------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +205,35 @@ def test_what_is_signed_is_reused_and_cited(protocol: Protocol, tmp_path: Path) 
     unsigned = signed.model_copy(update={"signed_by": ""})
     alone = draft_centre(folder, None, protocol, "K", [unsigned])
     assert "as in" not in next(c.reason for c in alone.columns if c.name == "BM date")
+
+
+def test_what_two_centres_decided_otherwise_is_not_reused(protocol: Protocol, tmp_path: Path) -> None:
+    """One centre calls a partial remission `good`, the other a complete one; a third is asked."""
+    text = """
+chartline: mapping/1
+centre: {centre}
+label: Centre {centre}
+signed_by: a data manager
+signed_on: 2026-11-26
+sources: [{{kind: delimited, path: x.csv}}]
+tables:
+  x:
+    subject: ID
+    records:
+      - {{domain: RS, variables: {{RSDTC: "BM date", INVRESP: {{column: Response, codes: {{{term}: good, NR: bad}}}}}}}}
+"""
+    signed = []
+    for centre, term in (("P", "PR"), ("Q", "CR")):
+        file = tmp_path / f"{centre}.yaml"
+        file.write_text(text.format(centre=centre, term=term), encoding="utf-8")
+        signed.append(load_mapping(file))
+    marrows = csv_centre(
+        tmp_path / "k",
+        marrow="ID | BM date | Response\nK1 | 13/04/2020 | good\nK2 | 14/04/2020 | bad\nK3 | 15/04/2020 | CR",
+    )
+    draft = draft_centre(marrows, None, protocol, "K", signed)
+    (coded,) = [c for c in draft.coded if c.column == "Response"]
+    assert {w.word: (w.term if w.sure else "open") for w in coded.words} == {"good": "open", "bad": "NR", "CR": "CR"}
 
 
 def study_of(tmp_path: Path) -> Path:

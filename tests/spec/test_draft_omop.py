@@ -34,6 +34,7 @@ TABLES = {
         506 | Precursor B-cell acute lymphoblastic leukemia | SNOMED | 277571004
         507 | Allogeneic bone marrow transplantation | SNOMED | 58390007
         508 | Transfusion of packed red blood cells | SNOMED | 71493000
+        509 | Family history of leukemia | SNOMED | 429006005
         8713 | gram per deciliter | UCUM | g/dL
     """,
     "concept_ancestor": """
@@ -52,11 +53,14 @@ TABLES = {
         1 | 1 | 504 | 2020-04-12 | 9.1 | 8713 | L1001
         2 | 2 | 504 | 2020-05-12 | 8.2 | 8713 | L1001
         3 | 2 | 505 | 2020-05-12 | 40 | 8713 | L2002
+        4 | 1 | 0 | 2020-05-12 | 4.1 | 8713 | Haemoglobin
+        5 | 1 | 0 | 2020-05-12 | 3.9 | 8713 | Albumin
     """,
     "condition_occurrence": """
         condition_occurrence_id|person_id|condition_concept_id|condition_start_date|condition_source_value
         1 | 1 | 506 | 2018-01-02 | 204.00
         2 | 2 | 506 | 2019-02-03 | 204.00
+        3 | 2 | 509 | 2019-02-03 | V16.6
     """,
     "procedure_occurrence": """
         procedure_occurrence_id|person_id|procedure_concept_id|procedure_date|procedure_source_value
@@ -121,6 +125,16 @@ def test_a_laboratory_test_is_known_by_loinc_and_its_unit_by_ucum(records: Any) 
 
 def test_creatinine_in_urine_is_not_the_creatinine_in_serum(centre: tuple[Path, Draft]) -> None:
     assert any("Creatinine [Mass/volume] in Urine" in q.text for q in centre[1].questions)
+
+
+def test_rows_without_a_concept_are_of_many_kinds_and_are_asked_about(centre: tuple[Path, Draft], records: Any) -> None:
+    assert "4.1" not in records["LB"]["LBORRES"].to_list()
+    assert any(q.column == "measurement_concept_id" and "0 (2)" in q.text for q in centre[1].questions)
+
+
+def test_a_family_history_is_no_diagnosis(centre: tuple[Path, Draft], records: Any) -> None:
+    assert records["MH"].height == 2
+    assert any("Family history of leukemia (1)" in q.text for q in centre[1].questions)
 
 
 def test_the_diagnosis_has_the_name_of_its_concept(records: Any) -> None:

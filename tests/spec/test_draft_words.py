@@ -9,6 +9,7 @@ from chartline.draft.codes import Codes
 from chartline.draft.dates import Verdict, judge
 from chartline.draft.find.layout import Layout, find_layout
 from chartline.draft.flat.headings import find_unit, take_apart
+from chartline.draft.lists import put_list
 from chartline.draft.model import Target
 from chartline.draft.profile import profile_cells
 from chartline.draft.study import Study
@@ -26,6 +27,8 @@ CODES = Codes(STUDY)
         ("DOB", "DM BRTHDTC"),
         ("Geburtsdatum", "DM BRTHDTC"),
         ("Date of birth", "DM BRTHDTC"),
+        ("ICF date", "DM RFICDTC"),
+        ("Date of informed consent", "DM RFICDTC"),
         ("TLC", "LB WBC LBORRES"),
         ("Total leucocyte count", "LB WBC LBORRES"),
         ("SGPT", "LB ALT LBORRES"),
@@ -155,6 +158,21 @@ def test_a_number_without_a_dictionary_is_a_question_and_with_one_is_not() -> No
     assert [w.sure for w in CODES.translate(sex, {"1": 3, "2": 4})] == [False, False]
     labelled = CODES.translate(sex, {"1": 3, "7": 1}, {"1": "Male", "2": "Female"})
     assert [(w.word, w.term, w.sure) for w in labelled] == [("1", "M", True), ("7", "", False), ("2", "F", True)]
+
+
+def test_one_word_in_other_letters_cannot_mean_two_things() -> None:
+    """A mapping reads words in any letters: of `m` for male and `M` for Mädchen only one can stand in a code list."""
+    first, second = CODES.translate(Target("DM", "", "SEX"), {"m": 3, "M": 4}, {"m": "Male", "M": "Female"})
+    assert (first.term, first.sure) == ("M", True)
+    assert (second.term, second.sure) == ("", False)
+
+
+def test_a_code_list_holds_a_word_with_one_meaning() -> None:
+    lists: dict[str, dict[str, list[str]]] = {}
+    assert put_list("yes_no", {"Y": ["1"], "N": ["2"]}, lists) == "yes_no"
+    assert put_list("yes_no", {"Y": ["1", "yes"]}, lists) == "yes_no"  # nothing it contradicts
+    assert put_list("yes_no", {"Y": ["2"], "N": ["1"]}, lists) == "yes_no_2"
+    assert lists == {"yes_no": {"Y": ["1", "yes"], "N": ["2"]}, "yes_no_2": {"Y": ["2"], "N": ["1"]}}
 
 
 # dates --------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from chartline.trace.explain import ExplainError, explain_result, explain_subjec
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    rows = {"USUBJID": ["A-03", "B-11"], "ITEM": ["ADTTE.RFS", "ADTTE.RFS"]}
+    rows = {"CENTRE": ["A", "B"], "USUBJID": ["A-03", "B-11"], "ITEM": ["ADTTE.RFS", "ADTTE.RFS"]}
     pl.DataFrame(rows).write_parquet(tmp_path / "trace.parquet")
     (tmp_path / "headline.json").write_text('{"headline": {"os_12m": {}}}', encoding="utf-8")
     results = {"result_id": ["os/survival@12"], "analysis": ["os"], "statistic": ["survival"], "group": [""]}

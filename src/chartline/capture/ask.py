@@ -61,7 +61,7 @@ def _derives_response(p: Protocol) -> bool:
 
 
 def ask_patient(study: Asked) -> None:
-    """Date of birth (or age) and sex, where anything reads them."""
+    """Date of birth (or age) and sex, where anything reads them; the consent where the study has it checked."""
     form = study.form("patient")
     age = (*study.why("BRTHDT"), *study.why("AGE"))
     if age:
@@ -72,6 +72,9 @@ def ask_patient(study: Asked) -> None:
     limits = ("Limits of normal differ by sex",) if any(uses.graded_tests(study.p)) else ()
     why = (*study.why("SEX"), *limits) or ("To describe the patients",)
     form.record("DM", {}, {"SEX": form.ask(study.question("SEX", why, required=bool(study.why("SEX"))))})
+    if study.p.checks.get("drug_before_consent", False) is not False:
+        consent = study.question("RFICDTC", ("The treatment is not given before the consent to it",))
+        form.record("DM", {}, {"RFICDTC": form.ask(consent)})
 
 
 def ask_doses(study: Asked) -> None:
@@ -277,6 +280,11 @@ def ask_follow_up(study: Asked) -> None:
         form.record("SS", {}, {"RELAPSE": happened, "RELDTC": day})
     why = ("Survival and follow-up", *study.why("DTHFL"))
     form.record("SS", {}, {"LKADTC": form.ask(study.question("LKADTC", why, required=True))})
+    observed = uses.milestones_read(p) & {Milestone.OBSERVED_FROM, Milestone.OBSERVED_UNTIL}
+    if observed:
+        while_seen = ("Observation",)
+        days = {n: form.ask(study.question(n, while_seen, required=n == "OBSSTDTC")) for n in ("OBSSTDTC", "OBSENDTC")}
+        form.record("SS", {}, days)
     dead = form.ask(study.question("DTHFL", why, required=True))
     day = form.ask(replace(study.question("DTHDTC", why), asked_if=(dead, ("Y",))))
     form.record("SS", {}, {"DTHFL": dead, "DTHDTC": day})

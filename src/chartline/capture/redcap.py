@@ -1,7 +1,7 @@
 """The REDCap data dictionary: the 18 columns that REDCap takes, in its order; and which instruments repeat.
 
 In: a `Capture`. Out: rows and files. The rules of a dictionary (names, types, choices, validation, branching) are
-written down, and tried on real dictionaries, in `tests/spec/test_capture_redcap.py`. REDCap does not keep in a
+written down in `tests/redcap_rules.py`, and tried on real dictionaries. REDCap does not keep in a
 dictionary which instruments repeat: that is a second file, as its API imports it, and one line for a person to follow.
 
 A date that may be a month or a year alone, and a number that may be "<0.01", are text fields: REDCap's date and number

@@ -47,10 +47,15 @@ def known_median(name: str) -> pl.Expr:
 
 def recorded(r: Mapping[str, Any], name: str, suffix: str = "") -> object:
     """Return a value of a record as it is quoted: itself, or "<5", or "5-10"."""
-    value, sign, high = r[f"{name}{suffix}"], r.get(f"{name}_OP{suffix}"), r.get(f"{name}_HI{suffix}")
-    if sign is None:
-        return value
-    return f"{sign}{value_words(value)}" if high is None else f"{value_words(value)}-{value_words(high)}"
+    value, high = r[f"{name}{suffix}"], r.get(f"{name}_HI{suffix}")
+    if high is None:
+        return quoted(value, r.get(f"{name}_OP{suffix}"))
+    return f"{value_words(value)}-{value_words(high)}"
+
+
+def quoted(value: object, sign: str | None) -> object:
+    """Return a value, with its sign where it is a bound: "<5"."""
+    return value if sign is None else f"{sign}{value_words(value)}"
 
 
 def _is_below(name: str) -> pl.Expr:

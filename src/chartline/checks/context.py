@@ -10,6 +10,7 @@ HI of the other, so that a partial date is in conflict only when no day it can m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from chartline.checks.adverse_events import adverse_events
 from chartline.checks.bounds import least, most
-from chartline.checks.laboratory import laboratory_tests
+from chartline.checks.laboratory import laboratory_test, laboratory_tests
 from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
 from chartline.core.condition import parse_condition
@@ -27,6 +28,7 @@ from chartline.core.plans import run
 from chartline.protocol.model import Protocol
 
 SUBJECT = ["CENTRE", "USUBJID"]
+_SHOWN = 3
 _REMISSIONS = ("CR", "CRh", "CRi")
 _CELL = ["CENTRE", "USUBJID", "VALUE", "BLOCK", "ROW"]
 _LINE = {"MH": ("MHTERM", "MHENDTC", "MHSEQN"), "CM": ("CMTRT", "CMENDTC", None)}  # name, end and number of a line
@@ -41,6 +43,17 @@ def _bounds() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def _numbered(data: ClinicalData) -> ClinicalData:
+    """Return the data with CENTRE and USUBJID as enumerations in alphabetical order: joined, grouped and sorted as
+    numbers, which is twice as fast, and read as the same texts."""
+    enums = {}
+    for key in SUBJECT:
+        names = pl.concat([f.lazy().select(key) for f in data.domains.values()]).drop_nulls()
+        enums[key] = pl.Enum(run(names.unique().sort(key))[key])
+    frames = {d: f.with_columns(pl.col(k).cast(e) for k, e in enums.items()) for d, f in data.domains.items()}
+    return replace(data, domains=frames)
+
+
 def days(frame: Frame) -> Frame:
     """Add LO and HI, the first and last day that VALUE can mean."""
     return frame.with_columns(first_day("VALUE").alias("LO"), last_day("VALUE").alias("HI"))
@@ -52,7 +65,7 @@ class Context:
     def __init__(
         self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None, grade: Grade | None = None
     ) -> None:
-        self.data, self.protocol, self.counts_window, self.grade = data, protocol, counts_window, grade
+        self.data, self.protocol, self.counts_window, self.grade = _numbered(data), protocol, counts_window, grade
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 
@@ -282,6 +295,40 @@ class Context:
         below = (most("VALUE") < pl.col("LOW")).fill_null(False)
         above = (least("VALUE") > pl.col("HIGH")).fill_null(False)
         return run(bounded.with_columns((~below & ~above).alias("BELIEVABLE")))
+
+    def first_results(self, centre: str, test: str) -> tuple[Cell, ...]:
+        """Return the cells of a centre's first results of a test, to show where they stand."""
+        own = self.laboratory.lazy().filter((pl.col("CENTRE") == centre) & (pl.col("LBTESTCD") == test))
+        return laboratory_test(test).cells(run(own.head(_SHOWN)).to_dict(as_series=False))
+
+    @cached_property
+    def series(self) -> pl.DataFrame:
+        """The believable `laboratory` values of known days in the order of subject, test and day.
+
+        SERIES numbers subject and test, so that the values of one stand together under one number; SPAN is how many
+        times the lowest of its values (above 0) its highest is.
+        """
+        known = self.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")))
+        ordered = known.sort(*SUBJECT, "LBTESTCD", "LO", maintain_order=True)
+        numbered = ordered.with_columns(pl.struct(*SUBJECT, "LBTESTCD").rle_id().alias("SERIES"))
+        value = pl.col("VALUE").filter(pl.col("VALUE") > 0)
+        return run(numbered.with_columns((value.max() / value.min()).over("SERIES").alias("SPAN")))
+
+    @cached_property
+    def panels(self) -> pl.DataFrame:
+        """One row a subject and known day: TESTS, how many; PANEL, all results as one text; SOUND, whether all can be
+        believed; and lists of LBTESTCD, VALUE, VALUE_OP, BLOCK and ROW in the order of the tests."""
+        result = ["LBTESTCD", "VALUE", "VALUE_OP"]
+        known = self.laboratory.lazy().filter(pl.col("LO") == pl.col("HI"))
+        once = known.unique([*SUBJECT, "LO", *result], keep="first", maintain_order=True)
+        written = pl.format("{}={}{}", "LBTESTCD", pl.col("VALUE_OP").fill_null(""), "VALUE")
+        days = once.sort(*SUBJECT, "LO", *result, maintain_order=True).group_by(*SUBJECT, "LO", maintain_order=True)
+        return run(
+            days.agg(
+                pl.col("LBTESTCD").n_unique().alias("TESTS"), written.str.join(" ").alias("PANEL"),
+                pl.col("BELIEVABLE").all().alias("SOUND"), *result, "BLOCK", "ROW",
+            )
+        )  # fmt: skip
 
     @cached_property
     def adverse_events(self) -> pl.DataFrame:

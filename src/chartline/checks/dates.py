@@ -31,9 +31,11 @@ _ASKED = {
     "CM": Topic.NEW_THERAPY,
     "MH": Topic.BASELINE,
     "FA": Topic.ADVERSE_EVENTS,
+    "DM": Topic.ELIGIBILITY,
 }
 _COLUMNS = {
     ("DM", "BRTHDTC"): "dates of birth",
+    ("DM", "RFICDTC"): "dates of consent",
     ("EX", "EXSTDTC"): "dates of doses",
     ("SS", "DTHDTC"): "dates of death",
     ("SS", "LKADTC"): "dates last known alive",

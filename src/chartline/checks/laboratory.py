@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.bounds import recorded
+from chartline.checks.bounds import quoted, recorded
 from chartline.checks.model import Cell
 from chartline.checks.wording import unit_words, value_words
 from chartline.core.query import Topic
@@ -39,7 +39,7 @@ _SLIPS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 _ANY = ((10.0, _POINT), (100.0, _POINT), (0.1, _POINT), (0.01, _POINT))
 _UNITS_SAID = ("/ul", "lakh/ul", "g/dl")  # of several spellings the one that is shown
-_TELLING = 3
+TELLING = 3  # by so many times two units differ at the least, to be told apart by the numbers
 _NEAR = log(2.5)  # how far from the patient's usual value the explained one may lie
 _ALIKE = log(1.7)  # a second explanation is named only if it fits nearly as well as the first
 
@@ -53,6 +53,15 @@ class LaboratoryTest:
     unit: str
     low: float = -inf
     high: float = inf
+
+    def cell(self, block: int, row: int, value: object) -> Cell:
+        """Return the cell of a result of this test."""
+        return Cell("LB", "LBSTRESN", block, row, value, label=self.label, unit=self.unit)
+
+    def cells(self, r: Mapping[str, Any]) -> tuple[Cell, ...]:
+        """Return the cells of results, from a record with the lists BLOCK, ROW, VALUE and VALUE_OP."""
+        at = zip(r["BLOCK"], r["ROW"], r["VALUE"], r["VALUE_OP"], strict=True)
+        return tuple(self.cell(block, row, quoted(value, sign)) for block, row, value, sign in at)
 
 
 @cache
@@ -98,7 +107,7 @@ def other_units(code: str) -> tuple[tuple[float, str], ...]:
 
     `factor` is by how much the mistake multiplies the value in the standard unit: 1/17.1 where mg/dL of bilirubin were
     carried as umol/L, 17.1 where umol/L were taken for mg/dL. Units and factors are those of `mapping/units.py`; one
-    below `_TELLING` is less than what people differ by.
+    below `TELLING` is less than what people differ by.
     """
     test = laboratory_test(code)
     if test.unit in ("", "1"):
@@ -106,7 +115,7 @@ def other_units(code: str) -> tuple[tuple[float, str], ...]:
     named: dict[float, str] = {}
     for unit in sorted(known_units(test.unit, code), key=lambda u: (u not in _UNITS_SAID, u)):
         by = factor(unit, test.unit, code)
-        if by is not None and not 1 / _TELLING < by < _TELLING:
+        if by is not None and not 1 / TELLING < by < TELLING:
             named.setdefault(by, unit)
     own, out = unit_words(test.unit), []
     for by, unit in named.items():
@@ -143,7 +152,7 @@ def value_cells(r: Mapping[str, Any]) -> tuple[Cell, ...]:
     test = laboratory_test(r["LBTESTCD"])
     cells: list[Cell] = []
     for block, row, unit in zip(r["BLOCK"], r["ROW"], r["LBORRESU"], strict=True):
-        cells.append(Cell("LB", "LBSTRESN", block, row, recorded(r, "VALUE"), label=test.label, unit=test.unit))
+        cells.append(test.cell(block, row, recorded(r, "VALUE")))
         if unit is not None:
             cells.append(Cell("LB", "LBORRESU", block, row, unit))
     return tuple(cells)

@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Charts": ("template", "redcap-dictionary", "redcap", "deidentify", "draft", "check"),
+    "Charts": ("template", "redcap-dictionary", "redcap", "deidentify", "concepts", "draft", "check"),
     "Questions to the centres": ("queries", "log", "lock", "unlock"),
     "Results": ("run", "multiverse", "explain", "timeline", "quality", "diff", "export"),
     "Tools": ("verify", "simulate", "schema"),

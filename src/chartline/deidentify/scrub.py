@@ -206,8 +206,13 @@ class Scrubber:
         if not patient:
             self._done.undated += 1
             return None
+        try:
+            shifted = shift_day(day, self.shift_of(patient), self._options.is_swapped(where[1], where[2]))
+        except OverflowError:  # 9999-12-31, which programs write for "no end"
+            self._done.remains(*where[:3], _NOT_SHIFTED, where[3])
+            return day
         self._done.shifted += 1
-        return shift_day(day, self.shift_of(patient), self._options.is_swapped(where[1], where[2]))
+        return shifted
 
     def _date(self, text: str, patient: str, order: Order) -> str | None:
         """A date as text, shifted; "" where the row names no patient; None where the text is no date."""

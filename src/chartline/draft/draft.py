@@ -30,15 +30,22 @@ from chartline.protocol.model import Protocol
 
 
 def draft_centre(
-    root: Path, names: Sequence[str] | None, protocol: Protocol, centre_id: str, signed: Iterable[Mapping] = ()
+    root: Path,
+    names: Sequence[str] | None,
+    protocol: Protocol,
+    centre_id: str,
+    signed: Iterable[Mapping] = (),
+    called: dict[str, str] | None = None,
 ) -> Draft:
     """Draft the mapping of one centre. `names` are the files of `root` it is about, all if None.
+
+    `signed` are the mappings whose decisions are reused; `called` are the names of tables, see `discover`.
 
     Raises SourceError where the folder is not there or nothing in it can be read.
     """
     study = Study.of(protocol)
     known = Known.of(signed, study.words)
-    found = discover(root, names)
+    found = discover(root, names, called)
     if not found.tables:
         raise _nothing(found)
     draft = Draft(centre_id, {})

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -45,7 +45,7 @@ class Difference:
 
 def differences_of(draft: Draft, mapping: Mapping, root: Path, names: list[str] | None) -> list[Difference]:
     """Return how the files differ from what the mapping says of them, in the order of the mapping."""
-    found = discover(root, names)
+    found = discover(root, names, table_names(mapping))
     made = plan(mapping)
     columns = {(c.table, c.name): c for c in draft.columns}
     out = [*_files(root, names, mapping), *_tables(found, mapping), *_layout(found, mapping)]
@@ -59,6 +59,11 @@ def differences_of(draft: Draft, mapping: Mapping, root: Path, names: list[str] 
             out += _words(block, view, draft, seen)
             out += _kinds(block, columns, seen)
     return out
+
+
+def table_names(mapping: Mapping) -> dict[str, str]:
+    """Return the names that the mapping gives the tables of delimited files: path -> table."""
+    return {s.path: s.table for s in mapping.sources if s.path and s.table}
 
 
 def _kept(view: TableView, mapping: Mapping, name: str) -> TableView:
@@ -91,7 +96,7 @@ def _tables(found: Found, mapping: Mapping) -> Iterator[Difference]:
     for name in found.tables:
         if name not in mapping.tables and not passed.fullmatch(name) and not _left_sheet(name, mapping):
             n = found.tables[name].frame.height
-            yield Difference("new table", name, "", f"{n} rows; the whole of it is proposed below")
+            yield Difference("new table", name, "", f"{n} row{'s' * (n != 1)}; the whole of it is proposed below")
     for pattern, reason in mapping.ignore_tables.items():
         for name in found.tables if reason == EMPTY else ():
             if wild([pattern]).fullmatch(name) and found.tables[name].frame.height:
@@ -111,10 +116,17 @@ def _left_sheet(name: str, mapping: Mapping) -> bool:
 def _layout(found: Found, mapping: Mapping) -> Iterator[Difference]:
     for source in mapping.sources:
         for sheet, spec in source.sheets.items():
-            now = found.layouts.get(sheet)
-            if now is not None and now.header_row != spec.header_row:
-                text = f"headings stand in row {now.header_row}, the mapping says row {spec.header_row}"
-                yield Difference("changed layout", sheet, "", text, f"header_row: {now.header_row}")
+            yield from _heading(sheet, spec.header_row, found)
+        if source.kind == "delimited":
+            for file in (s["path"] for s in found.sources if fnmatchcase(s.get("path", ""), source.path or "")):
+                yield from _heading(source.table or PurePosixPath(file).stem, source.header_row, found)
+
+
+def _heading(table: str, row: int, found: Found) -> Iterator[Difference]:
+    now = found.layouts.get(table)
+    if now is not None and now.header_row != row:
+        text = f"headings stand in row {now.header_row}, the mapping says row {row}"
+        yield Difference("changed layout", table, "", text, f"header_row: {now.header_row}")
 
 
 def _columns(

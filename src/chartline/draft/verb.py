@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chartline.draft.draft import draft_centre
 from chartline.draft.model import IDENTIFIER, Draft
-from chartline.draft.replay import differences_of
+from chartline.draft.replay import differences_of, table_names
 from chartline.draft.review import review_workbook
 from chartline.draft.write import difference_text, yaml_text
 from chartline.errors import MappingError, OutputError, SourceError, StudyError
@@ -193,7 +193,7 @@ def _differences(
     if mapping.centre != who:
         raise MappingError(f"The mapping is for centre {mapping.centre}, not {who}", where=str(existing))
     own = [mapping] if mapping.signed_by else []
-    draft = draft_centre(root, names, protocol, who, [*signed, *own])
+    draft = draft_centre(root, names, protocol, who, [*signed, *own], table_names(mapping))
     found = differences_of(draft, mapping, root, names)
     if not found:
         return Drafted({}, [f"Nothing differs from {existing}: it fits these files as it stands."])

@@ -19,6 +19,8 @@ def look_up_study(study: Path, out: Path, *, tell: Tell = silent) -> dict[str, t
     Raises `ProtocolError` where the protocol selects nothing, `SourceError` for a database that cannot be asked.
     """
     from chartline.mapping.load import load_mapping
+    from chartline.outputs import write_whole
+    from chartline.publish import csv_text
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
     from chartline.sources.omop_concepts import concept_frame
@@ -43,6 +45,6 @@ def look_up_study(study: Path, out: Path, *, tell: Tell = silent) -> dict[str, t
                 with open_cdm(folder, spec) as database:
                     found[centre.id] = look_up_concepts(database, asked_of(protocol, mapping))
     out.parent.mkdir(parents=True, exist_ok=True)
-    concept_frame(found).write_csv(out)
+    write_whole(out, csv_text(concept_frame(found)))
     tell("")
     return found

@@ -52,13 +52,18 @@ def measure_quality(study: StudyData, raw: StudyData, adam: Adam) -> Quality:
         screened=_patients(everyone, centres),
         eligible=_patients(eligible, centres),
         needs=find_needs(adam, protocol, centres),
-        queries=count_queries(raw.queries, study.queries, centres),
+        queries=count_queries(raw.queries, study.queries, centres, _own_checks(study)),
         dates={c: Share.sum(d.shares[c] for d in dates) for c in centres},
         dates_by_variable=dates,
         follow_up=_follow_up(adam, calendar, protocol, endpoint, centres),
         followed=adam.labels.get(endpoint, endpoint),
         delay=_delay(calendar, protocol, centres),
     )
+
+
+def _own_checks(study: StudyData) -> frozenset[str]:
+    declared = (study.protocol.own_checks, *study.centre_checks.values())
+    return frozenset(own.id for checks in declared for own in checks)
 
 
 def _patients(rows: pl.DataFrame, centres: Iterable[str]) -> dict[str, int]:

@@ -69,18 +69,18 @@ def _missing(quality: Quality, centre: str) -> list[Block]:
     rows = [
         (Cell(n.label), Cell(ratio(n.shares[centre])), Cell(_others(quality, n, centre, cells))) for n in gaps[:_ROWS]
     ]
-    more = len(gaps) - _ROWS
-    return [
-        Table(
-            number="",
-            caption="What the protocol needs and the centre has least of.",
-            header=("Value", "There", "Other centres"),
-            rows=tuple(rows),
-            align="lrr",
-            widths=(5, 1.2, 1.6),
-            notes=(f"{fmt.plural(more, 'further value is', 'further values are')} incomplete.",) if more > 0 else (),
-        )
-    ]
+    caption = "What the protocol needs and the centre has least of."
+    header, more = ("Value", "There", "Other centres"), len(gaps) - _ROWS
+    note = f"{fmt.plural(more, 'further value is', 'further values are')} incomplete." if more > 0 else ""
+    return [_listing(caption, header, rows, (5, 1.2, 1.6), note)]
+
+
+def _listing(
+    caption: str, header: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], widths: tuple[float, ...], note: str
+) -> Table:
+    """A table of the first `_ROWS`, with a note of how many more there are."""
+    notes = (note,) if note else ()
+    return Table("", caption, header, tuple(rows), align="lrr", widths=widths, notes=notes)
 
 
 def _others(quality: Quality, need: Need, centre: str, cells: Cells) -> str:
@@ -99,15 +99,7 @@ def _asked(quality: Quality, centre: str) -> list[Block]:
         (Cell(q.sentence), Cell(fmt.whole(q.raised[centre])), Cell(fmt.whole(q.open[centre]), bold=q.open[centre] > 0))
         for q in mine[:_ROWS]
     ]
-    more = len(mine) - _ROWS
-    return [
-        Table(
-            number="",
-            caption="What must hold in sound data, and how often it did not.",
-            header=("What must hold", "Raised", "Open"),
-            rows=tuple(rows),
-            align="lrr",
-            widths=(6, 0.9, 0.9),
-            notes=(f"{fmt.plural(more, 'further rule', 'further rules')} raised queries too.",) if more > 0 else (),
-        )
-    ]
+    caption = "What must hold in sound data, and how often it did not."
+    header, more = ("What must hold", "Raised", "Open"), len(mine) - _ROWS
+    note = f"{fmt.plural(more, 'further rule', 'further rules')} raised queries too." if more > 0 else ""
+    return [_listing(caption, header, rows, (6, 0.9, 0.9), note)]

@@ -7,11 +7,14 @@ in CSV, so that a value, its row and its address are what they are without a sel
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import polars as pl
 
@@ -173,8 +176,7 @@ class CdmFolder(_DuckDb):
 
     def _view(self, name: str, files: list[SourceFile]) -> CdmTable:
         place, first = self.quoted(name), files[0]
-        for file in files:
-            _check_parquet(file) if is_parquet(file) else None
+        _check_parts(name, [file for file in files if is_parquet(file)])
         with told(first.name, str(first.path)):
             self.connection.execute(f"CREATE VIEW {place} AS SELECT * FROM {self._scan(files)}")
             columns, kinds = self._columns(place)
@@ -200,32 +202,57 @@ class CdmFolder(_DuckDb):
 
     def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
         files = self.files[table.name]
-        parts = [self._rows_of(table, file, keys, column) for file in files]
-        if len(parts) == 1:
-            return parts[0]
-        labels = [
-            f"{PurePosixPath(f.name).name} {label}" for f, p in zip(files, parts, strict=True) for label in p.labels
-        ]
-        return Rows(pl.concat(part.frame for part in parts), labels, tuple(n for part in parts for n in part.notes))
-
-    def _rows_of(self, table: CdmTable, file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
-        if is_parquet(file):
-            return _parquet_rows(file, keys, table.columns.get(column, ""))
+        if is_parquet(files[0]):
+            return _parquet_rows(files, table, keys, column)
+        (file,) = files
         only = Only(column, keys) if keys is not None else None
         records = read_records(file, self.delimiter, self.encoding, only=only)
         frame, notes = whole_ids(file, records.frame)
         return Rows(frame, records.labels, (*records.notes, *notes))
 
 
-def _parquet_rows(file: SourceFile, keys: pl.Series | None, column: str) -> Rows:
-    with unreadable(file):
-        lazy = pl.scan_parquet(file.path, row_index_name="row number")
+def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    """One scan over all parts: the column of the keys first, the others only where one is found."""
+    where = str(files[0].path.parent)
+    with unreadable(files[0]):
+        lazy = pl.scan_parquet([file.path for file in files], row_index_name=_NUMBER)
         if keys is not None:
-            lazy = lazy.filter(pl.col(column).cast(pl.Int64).is_in(keys.implode()))
-        frame = lazy.collect(engine="streaming").sort("row number")
-    check_cells(file.name, str(file.path), PurePosixPath(file.name).stem, frame.height, frame.width)
-    labels = [f"row {number + 1}" for number in frame["row number"]]
-    return Rows(as_text(frame.drop("row number")), labels)
+            lazy = lazy.filter(pl.col(table.columns[column]).cast(pl.Int64).is_in(keys.implode()))
+        frame = lazy.collect(engine="streaming").sort(_NUMBER)
+    check_cells(table.file, where, table.name, frame.height, frame.width)
+    return Rows(as_text(frame.drop(_NUMBER)), _PartLabels(files, frame[_NUMBER].to_list()))
+
+
+_NUMBER = "\0number"  # a name that no column has
+
+
+@dataclass(frozen=True, eq=False)
+class _PartLabels(Sequence[str]):
+    """The labels of rows of Parquet files, numbered over all parts; made where one is asked for: few have no key."""
+
+    files: Sequence[SourceFile]
+    numbers: list[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return _PartLabels(self.files, self.numbers[index])
+        number = self.numbers[index]
+        part = bisect_right(self._starts, number) - 1
+        label = f"row {number - self._starts[part] + 1}"
+        return label if len(self.files) == 1 else f"{PurePosixPath(self.files[part].name).name} {label}"
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """How many rows there are before each part."""
+        rows = [pl.scan_parquet(file.path).select(pl.len()).collect().item() for file in self.files]
+        return [0, *accumulate(rows)][:-1]
 
 
 def one_of(place: str, column: str, table: CdmTable, database: CdmDatabase, keys: pl.Series | None) -> str:
@@ -268,9 +295,20 @@ def _check_is_database(file: SourceFile) -> None:
         )
 
 
-def _check_parquet(file: SourceFile) -> None:
-    with unreadable(file):
-        pl.read_parquet_schema(file.path)
+def _check_parts(table: str, files: list[SourceFile]) -> None:
+    """Raise SourceError where a part is no Parquet file, or other columns or types stand in it than in the first."""
+    first: object = None
+    for file in files:
+        with unreadable(file):
+            schema = pl.read_parquet_schema(file.path)
+        first = schema if first is None else first
+        if schema != first:
+            raise SourceError(
+                f"The parts of {table} do not have the same columns",
+                where=f"{files[0].name} and {file.name}",
+                expected="the same columns of the same types in every part",
+                do="export the table again",
+            )
 
 
 @contextmanager

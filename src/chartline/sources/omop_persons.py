@@ -109,17 +109,16 @@ def _labels(
 ) -> list[str]:
     key = "person_id" if name == "death" else f"{name}_id"
     prefix = f"{name}!" if inside else ""
-    rows = [f"{prefix}{row}" for row in plain]
     if key not in frame.columns:
-        return rows
-    usable = frame[key].is_not_null() & frame[key].is_first_distinct()
-    if not usable.all():
-        first = (~usable).arg_true()[0]
-        message = f"{(~usable).sum()} row(s) repeat a {key} or have none; they are named by their row."
-        notes.append(SourceNote("repeated_key", f"{file}!{rows[first]}!{key}", message))
-    return [
-        f"{prefix}{key}={value}" if good else row for value, good, row in zip(frame[key], usable, rows, strict=True)
-    ]
+        return [f"{prefix}{row}" for row in plain]
+    labels: list[str] = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series().to_list()
+    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true().to_list()
+    for row in unusable:  # the plain labels are made where they are asked for
+        labels[row] = f"{prefix}{plain[row]}"
+    if unusable:
+        message = f"{len(unusable)} row(s) repeat a {key} or have none; they are named by their row."
+        notes.append(SourceNote("repeated_key", f"{file}!{labels[unusable[0]]}!{key}", message))
+    return labels
 
 
 def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:

@@ -34,7 +34,8 @@ def find(context: Context) -> list[Finding]:
         return []
     births = context.statements("DM", "BRTHDTC").lazy()
     births = births.with_columns(DOMAIN=pl.lit("DM"), VARIABLE=pl.lit("BRTHDTC"))
-    every = pl.concat([context.dated.lazy(), births])
+    dated = context.dated.lazy().filter(pl.col("VARIABLE") != "RFICDTC")  # consent to the use of data comes any time
+    every = pl.concat([dated, births])
     late = run(every.filter(pl.col("LO") > cut_off))
     rows = late.group_by(*SUBJECT, "VALUE", maintain_order=True).agg("DOMAIN", "VARIABLE", "BLOCK", "ROW")
     return [_finding(r, str(cut_off)) for r in rows.iter_rows(named=True)]

@@ -2,8 +2,8 @@
 
 A dose, a relapse, a transplantation, a marrow, a laboratory sample or the onset of anything that is dated after the
 death means that the date of death (or that of the record) is wrong; survival is in doubt. An *end* date after death
-alone (an adverse event closed by the clerk) is asked and does not block. Only the last record of each kind is
-named, and ends only where nothing began. A last contact on the day of death is the usual way to record it; one
+alone (an adverse event closed by the clerk), or a consent, is asked and does not block. Only the last record of each
+kind is named, and these only where nothing began. A last contact on the day of death is the usual way to record it; one
 after it is in conflict.
 """
 
@@ -38,11 +38,21 @@ _KINDS = {
     ("MH", "MHSTDTC"): ("history item", "history items"),
     ("FA", "FADTC"): ("finding", "findings"),
     ("SS", "LKADTC"): ("last contact", "last contacts"),
+    ("DM", "RFICDTC"): ("consent", "consents"),
+    ("SS", "OBSSTDTC"): ("begin of an observation period", "begins of observation periods"),
+    ("SS", "OBSENDTC"): ("end of an observation period", "ends of observation periods"),
     ("AE", "AEENDTC"): ("end of an adverse event", "ends of adverse events"),
     ("CM", "CMENDTC"): ("end of a treatment", "ends of treatments"),
     ("MH", "MHENDTC"): ("end of a history item", "ends of history items"),
 }
-_ENDS = ("AEENDTC", "CMENDTC", "MHENDTC")
+_PAPERS = (
+    "AEENDTC",
+    "CMENDTC",
+    "MHENDTC",
+    "RFICDTC",
+    "OBSSTDTC",
+    "OBSENDTC",
+)  # what a clerk or relatives may date later
 
 
 def find(context: Context) -> list[Finding]:
@@ -67,7 +77,7 @@ def find(context: Context) -> list[Finding]:
 
 def _finding(death: dict[str, Any], records: list[dict[str, Any]], cut_off: dt.date | None) -> Finding:
     order = list(_KINDS)
-    begun = [r for r in records if r["VARIABLE"] not in _ENDS]
+    begun = [r for r in records if r["VARIABLE"] not in _PAPERS]
     records = sorted(begun or records, key=lambda r: order.index((r["DOMAIN"], r["VARIABLE"])))
     cells = [cell(death, "SS", "DTHDTC")]
     if death["VALUE_ALIVE"] == death["VALUE"]:  # the same slip in the last contact

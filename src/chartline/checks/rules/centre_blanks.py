@@ -42,9 +42,9 @@ _SHOWN = 3
 
 def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre and variable that is blank far more often than elsewhere."""
-    shares = pl.concat([_shares(context, domain, name) for domain, names in _JUDGED.items() for name in names])
-    odd = [c for c in apart(shares, patients=patients, chance=chance, higher=higher) if c.higher > 0.5]
-    return [_finding(context, c, run(shares)) for c in odd]
+    shares = run(pl.concat([_shares(context, domain, name) for domain, names in _JUDGED.items() for name in names]))
+    odd = [c for c in apart(shares.lazy(), patients=patients, chance=chance, higher=higher) if c.higher > 0.5]
+    return [_finding(context, c, shares) for c in odd]
 
 
 def _shares(context: Context, domain: str, name: str) -> pl.LazyFrame:

@@ -18,8 +18,7 @@ from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
-from chartline.core.plans import run
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -32,7 +31,6 @@ RULE = Rule(
     asks="Please check some of these results against the laboratory reports.",
     parameters={"chance": 0.01, "higher": 0.8, "patients": 10},
 )
-_SHOWN = 3
 
 
 def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
@@ -46,17 +44,12 @@ def find(context: Context, *, chance: float, higher: float, patients: float) -> 
 
 def _finding(context: Context, c: Compared) -> Finding:
     test = laboratory_test(c.name)
-    own = context.laboratory.lazy().filter((pl.col("CENTRE") == c.centre) & (pl.col("LBTESTCD") == c.name))
-    cells = tuple(
-        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], r["VALUE"], label=test.label, unit=test.unit)
-        for r in run(own.head(_SHOWN)).iter_rows(named=True)
-    )
     message = (
         f"{test.label} of the {c.patients} patients of this centre is unusually alike: the middle patient is "
         f"{_percent(c.middle)} away from the centre's median, elsewhere {_percent(c.middle_others)} "
         f"({c.others} patients)."
     )
-    return Finding(c.centre, "", cells, message, topics=at_stake(test.code))
+    return Finding(c.centre, "", context.first_results(c.centre, c.name), message, topics=at_stake(test.code))
 
 
 def _percent(distance: float) -> str:

@@ -15,9 +15,8 @@ from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
-from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -30,7 +29,6 @@ RULE = Rule(
     asks="Please check the unit and the method of this test at your laboratory.",
     parameters={"chance": 0.01, "higher": 0.8, "patients": 10},
 )
-_SHOWN = 3
 
 
 def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
@@ -43,15 +41,10 @@ def find(context: Context, *, chance: float, higher: float, patients: float) -> 
 
 def _finding(context: Context, c: Compared) -> Finding:
     test = laboratory_test(c.name)
-    own = context.laboratory.lazy().filter((pl.col("CENTRE") == c.centre) & (pl.col("LBTESTCD") == c.name))
-    cells = tuple(
-        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], r["VALUE"], label=test.label, unit=test.unit)
-        for r in run(own.head(_SHOWN)).iter_rows(named=True)
-    )
     side = "higher" if c.higher > 0.5 else "lower"
     here, there = (float(f"{v:.3g}") for v in (c.middle, c.middle_others))
     message = (
         f"{test.label} is {side} at this centre than elsewhere: a median of {value_words(here, test.unit)} in "
         f"{c.patients} patients, against {value_words(there)} in {c.others}."
     )
-    return Finding(c.centre, "", cells, message, topics=at_stake(test.code))
+    return Finding(c.centre, "", context.first_results(c.centre, c.name), message, topics=at_stake(test.code))

@@ -86,10 +86,7 @@ def _finding(rows: list[dict[str, Any]], limits: dict[str, float], window: tuple
         for test, one in zip(tests, rows, strict=True)
     ]
     days = f"from {window[0]} to {window[1]} days after the marrow" if window[0] else f"within {window[1]} days"
-    cells = [
-        Cell("LB", "LBSTRESN", one["BLOCK"], one["ROW"], recorded(one, "VALUE"), label=test.label, unit=test.unit)
-        for test, one in zip(tests, rows, strict=True)
-    ]
+    cells = [test.cell(one["BLOCK"], one["ROW"], recorded(one, "VALUE")) for test, one in zip(tests, rows, strict=True)]
     return Finding(
         r["CENTRE"],
         r["USUBJID"],

@@ -65,9 +65,7 @@ def _finding(r: dict[str, Any]) -> Finding:
     said = []
     for code in _SUPPORT:
         test, value = laboratory_test(code), recorded(r, "VALUE", f"_{code}")
-        cells.append(
-            Cell("LB", "LBSTRESN", r[f"BLOCK_{code}"], r[f"ROW_{code}"], value, label=test.label, unit=test.unit)
-        )
+        cells.append(test.cell(r[f"BLOCK_{code}"], r[f"ROW_{code}"], value))
         said.append(f"{test.label.lower()} {value_words(value, test.unit)}")
     message = f"{r['INVRESP']} was recorded on {r['RSDTC']}, but the counts of that day are those of CR: "
     return Finding(r["CENTRE"], r["USUBJID"], tuple(cells), f"{message}{' and '.join(said)}.")

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.bounds import least, most, recorded
+from chartline.checks.bounds import least, most, quoted, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -56,11 +56,11 @@ def find(context: Context, *, tolerance: float) -> list[Finding]:
 
 def _finding(r: dict[str, Any]) -> Finding:
     parts, white = [laboratory_test(code) for code in r["LBTESTCD"]], laboratory_test("WBC")
-    values = [recorded({"VALUE": v, "VALUE_OP": op}, "VALUE") for v, op in zip(r["VALUE"], r["VALUE_OP"], strict=True)]
+    values = [quoted(value, sign) for value, sign in zip(r["VALUE"], r["VALUE_OP"], strict=True)]
     at = zip(parts, values, r["BLOCK"], r["ROW"], strict=True)
-    cells = [Cell("LB", "LBSTRESN", b, row, v, label=test.label, unit=test.unit) for test, v, b, row in at]
+    cells = [test.cell(b, row, v) for test, v, b, row in at]
     of_white = recorded(r, "VALUE", "_WBC")
-    cells.append(Cell("LB", "LBSTRESN", r["BLOCK_WBC"], r["ROW_WBC"], of_white, label=white.label, unit=white.unit))
+    cells.append(white.cell(r["BLOCK_WBC"], r["ROW_WBC"], of_white))
     named = joined([f"{t.label.lower()} {value_words(v)}" for t, v in zip(parts, values, strict=True)])
     total = float(f"{sum(r['VALUE']):.4g}")
     message = (

@@ -55,7 +55,7 @@ def _finding(r: dict[str, Any], days: float) -> Finding:
     test = laboratory_test("ANC")
     cells = (
         Cell("AE", "AETERM", r["BLOCK"], r["ROW"], r["AETERM"]),
-        Cell("LB", "LBSTRESN", r["BLOCK_ANC"], r["ROW_ANC"], recorded(r, "VALUE"), label=test.label, unit=test.unit),
+        test.cell(r["BLOCK_ANC"], r["ROW_ANC"], recorded(r, "VALUE")),
     )
     message = (
         f"{r['AETERM']} began on {r['AESTDTC']}, but the lowest of {counted(r['N'], 'neutrophil count')} within "

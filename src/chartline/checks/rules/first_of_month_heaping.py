@@ -36,12 +36,12 @@ _DAYS = {1: "first", 15: "15th"}
 
 def find(context: Context, *, chance: float, dates: float) -> list[Finding]:
     """Return one finding a centre, kind of date and day of the month."""
-    different = context.calendar.lazy().unique(
-        [*SUBJECT, "DOMAIN", "VARIABLE", "LO"], keep="first", maintain_order=True
-    )
+    different = context.calendar.unique([*SUBJECT, "DOMAIN", "VARIABLE", "LO"], keep="first", maintain_order=True)
     day = pl.col("LO").dt.day()
-    counts = different.group_by(DATE, maintain_order=True).agg(
-        pl.len().alias("N"), *((day == d).sum().alias(f"ON{d}") for d in _DAYS)
+    counts = (
+        different.lazy()
+        .group_by(DATE, maintain_order=True)
+        .agg(pl.len().alias("N"), *((day == d).sum().alias(f"ON{d}") for d in _DAYS))
     )
     odd = [
         (r, d, chance_of_at_least(r[f"ON{d}"], r["N"], _SHARE))
@@ -52,9 +52,9 @@ def find(context: Context, *, chance: float, dates: float) -> list[Finding]:
     return [_finding(different, r, d, p) for r, d, p in odd if p < chance]
 
 
-def _finding(different: pl.LazyFrame, r: dict[str, Any], day: int, p: float) -> Finding:
+def _finding(different: pl.DataFrame, r: dict[str, Any], day: int, p: float) -> Finding:
     mine = pl.all_horizontal(pl.col(c) == r[c] for c in DATE) & (pl.col("LO").dt.day() == day)
-    at = run(different.filter(mine).select("BLOCK", "ROW", DAY="LO")).to_dict(as_series=False)
+    at = different.filter(mine).select("BLOCK", "ROW", DAY="LO").to_dict(as_series=False)
     message = (
         f"{r[f'ON{day}']} of {dates_of(r, r['N'])} are on the {_DAYS[day]} of a month; about "
         f"{max(1, round(r['N'] * _SHARE))} would be by chance, and so many {chance_words(p)}."

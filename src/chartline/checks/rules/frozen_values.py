@@ -16,7 +16,7 @@ import polars as pl
 from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run as collect
 from chartline.core.query import Severity, Topic
@@ -37,28 +37,25 @@ _TEST = [*SUBJECT, "LBTESTCD"]
 def find(context: Context, *, run: float, expected: float) -> list[Finding]:
     """Return one finding a subject, test and run of equal values that chance does not give."""
     value = pl.col("VALUE")
-    series = (
-        context.laboratory.lazy()
-        .filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")) & is_exact("VALUE"))
-        .sort(*_TEST, "LO", maintain_order=True)
-        .unique([*_TEST, "LO"], keep="first", maintain_order=True)
-        .with_columns((value == value.shift(1).over(_TEST)).alias("SAME"))
-        .with_columns(
-            pl.col("SAME").cast(pl.Int64).fill_null(0).alias("EQUAL"), pl.col("SAME").is_not_null().alias("PAIR")
-        )
+    exact = context.series.lazy().filter(is_exact("VALUE"))
+    one_a_day = exact.unique(["SERIES", "LO"], keep="first", maintain_order=True)
+    series = one_a_day.with_columns((value == value.shift(1).over("SERIES")).alias("SAME")).with_columns(
+        pl.col("SAME").cast(pl.Int64).fill_null(0).alias("EQUAL"), pl.col("SAME").is_not_null().alias("PAIR")
     )
-    own = [pl.col(c).sum().over(_TEST).alias(f"{c}_OWN") for c in ("EQUAL", "PAIR")]
+    own = [pl.col(c).sum().over("SERIES").alias(f"{c}_OWN") for c in ("EQUAL", "PAIR")]
     every = [pl.col(c).sum().over("LBTESTCD").alias(f"{c}_ALL") for c in ("EQUAL", "PAIR")]
     chance = (pl.col("EQUAL_ALL") - pl.col("EQUAL_OWN") + 1) / (pl.col("PAIR_ALL") - pl.col("PAIR_OWN") + 2)
-    runs = series.with_columns(*own, *every, (~pl.col("SAME")).fill_null(True).cum_sum().over(_TEST).alias("RUN"))
+    begins = (~pl.col("SAME")).fill_null(True)  # the first value of a series has none before it
+    runs = series.with_columns(*own, *every, begins.cum_sum().alias("RUN"))
+    long = runs.with_columns(pl.len().over("RUN").alias("N"), chance.alias("CHANCE")).filter(pl.col("N") >= run)
+    first = (*_TEST, "N", "CHANCE", "PAIR_ALL", "LBORRES")
     rows = (
-        runs.with_columns(chance.alias("CHANCE"))
-        .group_by(*_TEST, "RUN", maintain_order=True)
+        long.group_by("RUN", maintain_order=True)
         .agg(
-            pl.len().alias("N"), *(pl.col(c).first() for c in ("CHANCE", "PAIR_ALL", "LBORRES")),
-            pl.col("LO").first().alias("FROM"), pl.col("LO").last().alias("TO"), "VALUE", "BLOCK", "ROW",
+            *(pl.col(c).first() for c in first),
+            pl.col("LO").first().alias("FROM"), pl.col("LO").last().alias("TO"), "VALUE", "VALUE_OP", "BLOCK", "ROW",
         )
-        .filter((pl.col("N") >= run) & (_digits() >= 2))
+        .filter(_digits() >= 2)
         .filter(pl.col("PAIR_ALL") * pl.col("CHANCE").pow(pl.col("N").cast(pl.Float64) - 1) < expected)
     )  # fmt: skip
     return [_finding(r) for r in collect(rows).iter_rows(named=True)]
@@ -72,10 +69,7 @@ def _digits() -> pl.Expr:
 
 def _finding(r: dict[str, Any]) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
-    cells = tuple(
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
-    )
+    cells = test.cells(r)
     message = (
         f"{test.label} is {value_words(r['VALUE'][0], test.unit)} in {r['N']} consecutive results, from {r['FROM']} to "
         f"{r['TO']}."

@@ -106,6 +106,6 @@ def _finding(r: dict[str, Any], message: str) -> Finding:
     test = laboratory_test(r["TEST"])
     cells = (
         Cell("AE", "AETOXGR", r["BLOCK"], r["ROW"], r["AETOXGR"]),
-        Cell("LB", "LBSTRESN", r["BLOCK_LAB"], r["ROW_LAB"], recorded(r, "VALUE"), label=test.label, unit=test.unit),
+        test.cell(r["BLOCK_LAB"], r["ROW_LAB"], recorded(r, "VALUE")),
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message)

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import is_exact, least, most, recorded
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.context import Context
 from chartline.checks.laboratory import LIVER_TESTS, at_stake, laboratory_test, likely_slips, middle, value_cells
 from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
@@ -35,7 +35,6 @@ RULE = Rule(
     asks="Please give the result, its unit and its date as the laboratory report shows them.",
     parameters={"ratio": 6, "ratio_by_test": _RATIOS, "agree": 3, "days": 60},
 )
-_TEST = [*SUBJECT, "LBTESTCD"]
 
 
 def find(
@@ -47,26 +46,31 @@ def find(
     high = least("VALUE") / pl.max_horizontal(before, after)
     low = pl.min_horizontal(before, after) / most("VALUE")
     together = pl.max_horizontal(before / after, after / before) <= agree
-    rows = _beside_neighbours(context, days).filter(
-        before.is_not_null() & after.is_not_null() & together & (pl.max_horizontal(high, low) >= needed)
-    )
+    values = _values(context, pl.col("SPAN") >= needed)
+    odd = run(
+        _beside_neighbours(values, days).filter(
+            before.is_not_null() & after.is_not_null() & together & (pl.max_horizontal(high, low) >= needed)
+        )
+    ).lazy()
+    places = values.join(odd.select("ONE"), on="ONE", how="semi", maintain_order="left")
+    listed = places.group_by("ONE", maintain_order=True).agg("BLOCK", "ROW", "LBORRESU")
+    rows = odd.drop("BLOCK", "ROW", "LBORRESU").join(listed, on="ONE", maintain_order="left")
     return [_finding(r) for r in run(rows).iter_rows(named=True)]
 
 
-def _beside_neighbours(context: Context, days: float) -> pl.LazyFrame:
-    """Return one row a subject, test, day and value, with the value BEFORE and AFTER it in time, null where
-    that is only a bound."""
-    value, day = pl.col("VALUE"), pl.col("LO")
-    believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0) & (day == pl.col("HI")))
-    series = believed.sort(*_TEST, "LO", "VALUE", "VALUE_OP", maintain_order=True)
-    # The same value of one day in two places is one value.
-    first = pl.struct(*_TEST, "LO", "VALUE", "VALUE_OP").rle_id()
-    series = series.group_by(first.alias("ONE"), maintain_order=True).agg(
-        *(pl.col(c).first() for c in (*_TEST, "LO", "VALUE", "VALUE_OP")), "BLOCK", "ROW", "LBORRESU"
-    )
-    return series.with_columns(
-        pl.when((day - day.shift(step).over(_TEST)).abs().dt.total_days() <= days)
-        .then(pl.when(is_exact("VALUE")).then(value).shift(step).over(_TEST))
+def _values(context: Context, which: pl.Expr) -> pl.LazyFrame:
+    """The values of each test in order of time; ONE numbers a value of a day, which may stand in two places."""
+    one = ["SERIES", "LO", "VALUE", "VALUE_OP"]
+    ordered = context.series.lazy().filter((pl.col("VALUE") > 0) & which).sort(one, maintain_order=True)
+    return run(ordered.with_columns(pl.struct(one).rle_id().alias("ONE"))).lazy()
+
+
+def _beside_neighbours(values: pl.LazyFrame, days: float) -> pl.LazyFrame:
+    """Return one row a value of a day, with the one BEFORE and AFTER it in time, null where that is only a bound."""
+    value, day = pl.when(is_exact("VALUE")).then(pl.col("VALUE")), pl.col("LO")
+    return values.unique("ONE", keep="first", maintain_order=True).with_columns(
+        pl.when((day - day.shift(step).over("SERIES")).abs().dt.total_days() <= days)
+        .then(value.shift(step).over("SERIES"))
         .alias(name)
         for step, name in ((1, "BEFORE"), (-1, "AFTER"))
     )

@@ -13,7 +13,7 @@ import polars as pl
 
 from chartline.checks.context import Context
 from chartline.checks.laboratory import LIVER_TESTS, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.query import Severity, Topic
 
 _SHOWN = 3
@@ -32,7 +32,8 @@ RULE = Rule(
 def find(context: Context) -> list[Finding]:
     """Return one finding a centre and liver test of which no value has an upper limit."""
     rows = context.data["LB"].filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_in(LIVER_TESTS))
-    first = (pl.col(c).head(_SHOWN) for c in ("LBSTRESN", "BLOCK", "ROW"))
+    shown = {"VALUE": "LBSTRESN", "VALUE_OP": "LBSTRESN_OP", "BLOCK": "BLOCK", "ROW": "ROW"}
+    first = (pl.col(c).head(_SHOWN).alias(name) for name, c in shown.items())
     tests = rows.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
         pl.len().alias("VALUES"),
         pl.col("USUBJID").n_unique().alias("PATIENTS"),
@@ -47,13 +48,9 @@ def _finding(r: dict[str, Any]) -> Finding:
     values = "1 value" if r["VALUES"] == 1 else f"{r['VALUES']} values"
     patients = "1 patient" if r["PATIENTS"] == 1 else f"{r['PATIENTS']} patients"
     have, they = ("has", "it") if r["VALUES"] == 1 else ("have", "they")
-    cells = tuple(
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for value, block, row in zip(r["LBSTRESN"], r["BLOCK"], r["ROW"], strict=True)
-    )
     return Finding(
         r["CENTRE"],
         "",
-        cells,
+        test.cells(r),
         f"{test.code}: {values} of {patients} {have} no upper limit of normal, so {they} cannot be graded.",
     )

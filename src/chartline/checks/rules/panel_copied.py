@@ -31,26 +31,9 @@ RULE = Rule(
 
 def find(context: Context, *, tests: float) -> list[Finding]:
     """Return one finding a pair of patients."""
-    whole = (pl.col("LO") == pl.col("HI")) & pl.col("VALUE").is_not_null()
-    results = (
-        context.laboratory.lazy()
-        .filter(whole)
-        .sort("CENTRE", "USUBJID", "LO", "LBTESTCD", "VALUE", "VALUE_OP", maintain_order=True)
-    )
-    written = (
-        pl.format("{}={}{}", "LBTESTCD", pl.col("VALUE_OP").fill_null(""), "VALUE")
-        .unique(maintain_order=True)
-        .str.join(";")
-    )
-    panels = results.group_by("CENTRE", "USUBJID", "LO", maintain_order=True).agg(
-        written.alias("PANEL"),
-        pl.col("LBTESTCD").n_unique().alias("TESTS"),
-        pl.col("BLOCK", "ROW").sort_by("BLOCK", "ROW").first(),
-    )
     key = ["CENTRE", "LO", "PANEL"]
-    shared = panels.filter(pl.col("TESTS") >= tests).with_columns(
-        pl.col(c).first().over(key).alias(f"{c}_OLD") for c in ("USUBJID", "BLOCK", "ROW")
-    )
+    panels = context.panels.lazy().filter(pl.col("TESTS") >= tests)
+    shared = panels.with_columns(pl.col(c).first().over(key).alias(f"{c}_OLD") for c in ("USUBJID", "BLOCK", "ROW"))
     pairs = shared.filter(pl.col("USUBJID") != pl.col("USUBJID_OLD")).group_by(
         "CENTRE", "USUBJID", "USUBJID_OLD", maintain_order=True
     )
@@ -67,10 +50,8 @@ def find(context: Context, *, tests: float) -> list[Finding]:
 
 
 def _finding(r: dict[str, Any]) -> Finding:
-    cells = tuple(
-        Cell("LB", "LBDTC", r["BLOCK" + s], r["ROW" + s], str(r["LO"]), label=f"Date of sample of {r['USUBJID' + s]}")
-        for s in ("", "_OLD")
-    )
+    at = {s: min(zip(r["BLOCK" + s], r["ROW" + s], strict=True)) for s in ("", "_OLD")}
+    cells = tuple(Cell("LB", "LBDTC", *at[s], str(r["LO"]), label=f"Date of sample of {r['USUBJID' + s]}") for s in at)
     days = "" if r["DAYS"] == 1 else f" The same holds of {r['DAYS']} days in all."
     message = f"On {r['LO']} all {r['TESTS']} results of {r['USUBJID']} are those of {r['USUBJID_OLD']}.{days}"
     return Finding(str(r["CENTRE"]), str(r["USUBJID"]), cells, message)

@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.bounds import quoted
+from chartline.checks.context import Context
 from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -33,36 +34,25 @@ RULE = Rule(
 
 def find(context: Context, *, tests: float) -> list[Finding]:
     """Return one finding a panel that repeats an earlier one of the centre."""
-    rows = context.laboratory.lazy().filter((pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_not_null())
-    written = pl.format("{}={}{}", "LBTESTCD", pl.col("VALUE_OP").fill_null(""), "VALUE")
-    rows = rows.with_columns(pl.col("BELIEVABLE").all().over(*SUBJECT, "LO").alias("SOUND"))
     panels = (
-        rows.filter("SOUND")
-        .unique([*SUBJECT, "LO", "LBTESTCD", "VALUE", "VALUE_OP"], keep="first", maintain_order=True)
-        .sort(*SUBJECT, "LO", "LBTESTCD", "VALUE", "VALUE_OP", maintain_order=True)
-        .group_by(*SUBJECT, "LO", maintain_order=True)
-        .agg(
-            pl.col("LBTESTCD").n_unique().alias("TESTS"), pl.col("LBTESTCD"),
-            written.str.join(" ").alias("PANEL"), "VALUE", "VALUE_OP", "BLOCK", "ROW",
-        )
-        .filter(pl.col("TESTS") >= tests)
+        context.panels.lazy()
+        .filter(pl.col("SOUND") & (pl.col("TESTS") >= tests))
         .sort("CENTRE", "LO", "USUBJID", maintain_order=True)
         .with_columns(
             *(pl.col(c).shift(1).over("CENTRE", "PANEL").alias(f"{c}_WAS") for c in ("USUBJID", "LO", "BLOCK", "ROW"))
         )
         .filter(pl.col("LO_WAS") != pl.col("LO"))
-    )  # fmt: skip
+    )
     return [_finding(r) for r in run(panels).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
     names = [laboratory_test(code) for code in r["LBTESTCD"]]
-    now = zip(names, r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
-    was = zip(names, r["VALUE"], r["BLOCK_WAS"], r["ROW_WAS"], strict=True)
+    values = [quoted(value, sign) for value, sign in zip(r["VALUE"], r["VALUE_OP"], strict=True)]
     cells = [
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for part in (now, was)
-        for test, value, block, row in part
+        test.cell(block, row, value)
+        for day in ("", "_WAS")
+        for test, value, block, row in zip(names, values, r["BLOCK" + day], r["ROW" + day], strict=True)
     ]
     whose = "" if r["USUBJID"] == r["USUBJID_WAS"] else f" of patient {r['USUBJID_WAS']}"
     message = f"All {len(names)} laboratory values of {r['LO']} are those{whose} of {r['LO_WAS']}."

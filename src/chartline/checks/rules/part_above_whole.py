@@ -14,7 +14,7 @@ import polars as pl
 from chartline.checks.bounds import least, most, recorded
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -36,7 +36,8 @@ _DIFFERENTIAL = ("ANC", "LYM", "EOS")
 def find(context: Context, *, tolerance: float) -> list[Finding]:
     """Return one finding a subject, day and part that exceeds every value of its whole."""
     day = [*SUBJECT, "LO"]
-    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("LO") == pl.col("HI")))
+    tests = [*_WHOLE, *_WHOLE.values()]
+    rows = run(context.series.lazy().filter(pl.col("LBTESTCD").is_in(tests))).lazy()
     part = rows.filter(least("VALUE").is_not_null())
     part = part.with_columns(pl.col("LBTESTCD").replace_strict(_WHOLE, default=None).alias("WHOLE"))
     part = part.filter(pl.col("WHOLE").is_not_null()).sort("VALUE", maintain_order=True)
@@ -62,7 +63,7 @@ def _finding(r: dict[str, Any]) -> Finding:
         of = float(f"{r['VALUE'] * r['VALUE_WHOLE'] / 100:.3g}")
         message += f" It would fit if the number is a percentage of them ({value_words(of, part.unit)})."
     cells = (
-        Cell("LB", "LBSTRESN", r["BLOCK"], r["ROW"], value, label=part.label, unit=part.unit),
-        Cell("LB", "LBSTRESN", r["BLOCK_WHOLE"], r["ROW_WHOLE"], of_whole, label=whole.label, unit=whole.unit),
+        part.cell(r["BLOCK"], r["ROW"], value),
+        whole.cell(r["BLOCK_WHOLE"], r["ROW_WHOLE"], of_whole),
     )
     return Finding(r["CENTRE"], r["USUBJID"], cells, message, topics=at_stake(part.code))

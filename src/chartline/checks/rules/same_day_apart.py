@@ -13,7 +13,7 @@ import polars as pl
 from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import unit_words, value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -32,23 +32,24 @@ RULE = Rule(
 
 def find(context: Context, *, ratio: float) -> list[Finding]:
     """Return one finding a subject, test and day whose highest value is `ratio` times the lowest or more."""
-    value = pl.col("VALUE")
-    rows = context.laboratory.lazy().filter(
-        pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & is_exact("VALUE")
+    value, day = pl.col("VALUE"), ["SERIES", "LO"]
+    rows = context.series.lazy().filter((value > 0) & is_exact("VALUE"))
+    apart = rows.group_by(day).agg(value.max().alias("MOST"), value.min().alias("LEAST"))
+    apart = apart.filter(pl.col("MOST") >= ratio * pl.col("LEAST"))
+    found = rows.join(apart, on=day, how="semi", maintain_order="left")
+    days = found.group_by(day, maintain_order=True).agg(
+        pl.col(*SUBJECT, "LBTESTCD").first(), "VALUE", "VALUE_OP", "BLOCK", "ROW"
     )
-    days = rows.group_by(*SUBJECT, "LBTESTCD", "LO", maintain_order=True).agg("VALUE", "BLOCK", "ROW")
-    apart = pl.col("VALUE").list.max() >= ratio * pl.col("VALUE").list.min()
-    return [_finding(r) for r in run(days.filter(apart)).iter_rows(named=True)]
+    return [_finding(r) for r in run(days).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
-    at = zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
     values = joined([value_words(v) for v in sorted(set(r["VALUE"]))])
     return Finding(
         r["CENTRE"],
         r["USUBJID"],
-        tuple(Cell("LB", "LBSTRESN", block, row, v, label=test.label, unit=test.unit) for v, block, row in at),
+        test.cells(r),
         f"{test.label} on {r['LO']}: the results {f'{values} {unit_words(test.unit)}'.rstrip()} are far apart.",
         topics=at_stake(test.code),
     )

@@ -35,6 +35,7 @@ _STAKES: dict[tuple[str, str], tuple[Severity, Topic]] = {
     ("DM", "SEX"): (Severity.WARN, Topic.BASELINE),
     ("DM", "COUNTRY"): (Severity.WARN, Topic.BASELINE),
     ("DM", "BSA"): (Severity.WARN, Topic.EXPOSURE),
+    ("DM", "RFICDTC"): (Severity.WARN, Topic.ELIGIBILITY),
     ("SS", "RELAPSE"): (Severity.BLOCK, Topic.RELAPSE),
     ("SS", "RELDTC"): (Severity.BLOCK, Topic.RELAPSE),
     ("SS", "RELTYPE"): (Severity.WARN, Topic.RELAPSE),

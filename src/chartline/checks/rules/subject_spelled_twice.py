@@ -28,7 +28,9 @@ RULE = Rule(
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a later number that reads as an earlier one does."""
-    plain = pl.col("USUBJID").str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    plain = (
+        pl.col("USUBJID").cast(pl.String).str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    )
     plain = (
         plain.str.replace_all(r"(\p{L})(\p{N})", "$1 $2").str.replace_all(r"\b0+(\p{N})", "$1").str.replace_all(" ", "")
     )

@@ -19,7 +19,7 @@ import polars as pl
 from chartline.checks.comparisons import uneven_digits
 from chartline.checks.context import Context
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -57,7 +57,8 @@ def find(context: Context, *, chance: float, share: float, values: float, distin
     rows = rows.with_columns(pl.col("TOLD").str.tail(1).cast(pl.Int64).alias("LAST"))
     each = rows.group_by(_KEY, maintain_order=True).agg(
         *((pl.col("LAST") == d).sum().alias(str(d)) for d in range(10)),
-        pl.len().alias("N"), pl.col("TOLD").n_unique().alias("DISTINCT"), pl.col("VALUE", "BLOCK", "ROW").head(_SHOWN),
+        pl.len().alias("N"), pl.col("TOLD").n_unique().alias("DISTINCT"),
+        pl.col("VALUE", "VALUE_OP", "BLOCK", "ROW").head(_SHOWN),
     )  # fmt: skip
     judged = run(each.filter((pl.col("N") >= values) & (pl.col("DISTINCT") >= distinct)))
     findings = []
@@ -79,9 +80,6 @@ def _preferred(counts: list[int], share: float) -> str:
 
 def _finding(r: dict[str, Any], preferred: str) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
-    cells = tuple(
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
-    )
+    cells = test.cells(r)
     message = f"{test.label}: the last digit is {preferred} results of this centre."
     return Finding(r["CENTRE"], "", cells, message, topics=at_stake(test.code))

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import is_exact, known_median
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.context import Context
 from chartline.checks.laboratory import at_stake, laboratory_test, likely_slips, unit_factors, value_cells
 from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
@@ -31,17 +31,13 @@ RULE = Rule(
     parameters={"within": 1.25, "others": 4, "agree": 3},
 )
 _TESTS = ("BILI", "CREA", "HB")
-_TEST = [*SUBJECT, "LBTESTCD"]
+_TEST = "SERIES"
 
 
 def find(context: Context, *, within: float, others: float, agree: float) -> list[Finding]:
     """Return one finding a first or last value of a test that is another unit's distance from all others."""
     value = pl.col("VALUE")
-    rows = (
-        context.laboratory.lazy()
-        .filter(pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")) & pl.col("LBTESTCD").is_in(_TESTS))
-        .sort(*_TEST, "LO", maintain_order=True)
-    )
+    rows = context.series.lazy().filter((value > 0) & pl.col("LBTESTCD").is_in(_TESTS))
     day = pl.col("LO")
     edge = (day == day.min().over(_TEST)) ^ (day == day.max().over(_TEST))
     usual, exact = known_median("VALUE").over("CENTRE", "LBTESTCD"), is_exact("VALUE").all().over(_TEST)

@@ -15,7 +15,7 @@ import polars as pl
 from chartline.checks.bounds import known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -38,10 +38,12 @@ def find(context: Context, *, within: float, patients: float, centres: float) ->
     value = pl.col("VALUE")
     believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
     by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
-        known_median("VALUE").alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "BLOCK", "ROW"))
+        known_median("VALUE").alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW"))
     )
     tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
-        pl.len().alias("N"), pl.col("MIDDLE").median(), *(pl.col(c).head(_SHOWN) for c in ("VALUE", "BLOCK", "ROW"))
+        pl.len().alias("N"),
+        pl.col("MIDDLE").median(),
+        *(pl.col(c).head(_SHOWN) for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW")),
     )
     rows = tests.filter(pl.col("N") >= patients).with_columns(
         pl.col("MIDDLE").log().median().over("LBTESTCD").exp().alias("USUAL"),
@@ -53,10 +55,7 @@ def find(context: Context, *, within: float, patients: float, centres: float) ->
 
 def _finding(r: dict[str, Any]) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
-    cells = tuple(
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
-    )
+    cells = test.cells(r)
     _, sentence = nearest_unit(test.code, r["MIDDLE"] / r["USUAL"])
     here, there = (float(f"{v:.3g}") for v in (r["MIDDLE"], r["USUAL"]))
     message = (

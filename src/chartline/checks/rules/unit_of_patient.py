@@ -19,7 +19,7 @@ import polars as pl
 from chartline.checks.bounds import known_median
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -45,7 +45,7 @@ def find(context: Context, *, within: float, apart: float, values: float, patien
     by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
         known_median("VALUE").alias("MIDDLE"), pl.len().alias("N"),
         value.min().alias("LEAST"), value.max().alias("MOST"),
-        *(pl.col(c).head(_SHOWN) for c in ("VALUE", "BLOCK", "ROW")),
+        *(pl.col(c).head(_SHOWN) for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW")),
     )  # fmt: skip
     level = pl.col("MIDDLE").log()
     usual = level.median().over(centre)
@@ -64,10 +64,7 @@ def find(context: Context, *, within: float, apart: float, values: float, patien
 def _finding(r: dict[str, Any]) -> Finding:
     test = laboratory_test(r["LBTESTCD"])
     times, sentence = nearest_unit(test.code, r["MIDDLE"] / r["USUAL"])
-    cells = tuple(
-        Cell("LB", "LBSTRESN", block, row, value, label=test.label, unit=test.unit)
-        for value, block, row in zip(r["VALUE"], r["BLOCK"], r["ROW"], strict=True)
-    )
+    cells = test.cells(r)
     usual = float(f"{r['USUAL']:.2g}")
     would = float(f"{r['MIDDLE'] / times:.3g}")
     message = (

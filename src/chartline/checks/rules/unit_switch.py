@@ -13,8 +13,8 @@ import polars as pl
 
 from chartline.checks.bounds import is_exact
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Cell, Finding, Group, Rule
+from chartline.checks.laboratory import TELLING, at_stake, is_unit_ratio, laboratory_test, nearest_unit
+from chartline.checks.model import Finding, Group, Rule
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -28,25 +28,23 @@ RULE = Rule(
     asks="Please give the unit of the results before and after this day, as the laboratory reports show it.",
     parameters={"within": 1.25, "agree": 3, "values": 3},
 )
-_TEST = [*SUBJECT, "LBTESTCD"]
+_TEST = [*SUBJECT, "LBTESTCD", "SERIES"]
 
 
 def find(context: Context, *, within: float, agree: float, values: float) -> list[Finding]:
     """Return at most one finding a subject and test: the first day on which the unit seems to change."""
     value = pl.col("VALUE")
-    series = (
-        context.laboratory.lazy()
-        .filter(pl.col("BELIEVABLE") & (value > 0) & (pl.col("LO") == pl.col("HI")))
-        .filter(is_exact("VALUE").all().over(_TEST))
-        .sort(*_TEST, "LO", maintain_order=True)
-        .unique([*_TEST, "LO", "VALUE"], keep="first", maintain_order=True)
-        .with_columns(
-            pl.int_range(pl.len()).over(_TEST).alias("NTH"), pl.len().over(_TEST).alias("N"),
-            value.shift(1).over(_TEST).alias("BEFORE"),
-        )
+    of = "SERIES"
+    telling = pl.col("SPAN") >= TELLING / within
+    series = context.series.lazy().filter((value > 0) & telling).filter(is_exact("VALUE").all().over(of))
+    series = series.unique([of, "LO", "VALUE"], keep="first", maintain_order=True)
+    nth = series.with_columns(
+        pl.int_range(pl.len()).over(of).alias("NTH"), pl.len().over(of).alias("N"),
+        value.shift(1).over(of).alias("BEFORE"),
     )  # fmt: skip
-    jump = is_unit_ratio(value / pl.col("BEFORE"), within * agree)
-    turns = series.filter(jump & (pl.col("NTH") >= values) & (pl.col("N") - pl.col("NTH") >= values))
+    series = run(nth).lazy()
+    turns = series.filter((pl.col("NTH") >= values) & (pl.col("N") - pl.col("NTH") >= values))
+    turns = turns.filter(is_unit_ratio(value / pl.col("BEFORE"), within * agree))
     turns = run(turns.select(*_TEST, pl.col("NTH").alias("TURN"))).lazy()
     sides = turns.join(series, on=_TEST, maintain_order="left").with_columns(
         (pl.col("NTH") >= pl.col("TURN")).alias("LATER")
@@ -69,8 +67,8 @@ def _finding(r: dict[str, Any]) -> Finding:
     ratio = r["MIDDLE_THEN"] / r["MIDDLE"]
     _, sentence = nearest_unit(test.code, ratio)
     cells = (
-        Cell("LB", "LBSTRESN", r["BLOCK_THEN"], r["ROW_THEN"], r["VALUE_THEN"], label=test.label, unit=test.unit),
-        Cell("LB", "LBSTRESN", r["BLOCK_LAST"], r["ROW_LAST"], r["VALUE_LAST"], label=test.label, unit=test.unit),
+        test.cell(r["BLOCK_THEN"], r["ROW_THEN"], r["VALUE_THEN"]),
+        test.cell(r["BLOCK_LAST"], r["ROW_LAST"], r["VALUE_LAST"]),
     )
     message = (
         f"{test.label} is {value_words(r['LEAST'])} to {value_words(r['MOST'], test.unit)} up to {r['LO_LAST']} and "

@@ -37,9 +37,9 @@ _PLANNED = ("EXSTDTC", "RSDTC", "LBDTC", "PRSTDTC", "LKADTC")
 
 def find(context: Context, *, chance: float, patients: float) -> list[Finding]:
     """Return one finding a centre and kind of date."""
-    first = _first_dates(context)
+    first = run(_first_dates(context))
     weekend = pl.col("LO").dt.weekday() >= 6
-    counts = first.group_by(DATE, maintain_order=True).agg(pl.len().alias("N"), weekend.sum().alias("K"))
+    counts = first.lazy().group_by(DATE, maintain_order=True).agg(pl.len().alias("N"), weekend.sum().alias("K"))
     out = []
     for r in run(counts.filter(pl.col("N") >= patients)).to_dicts():
         if r["K"] > r["N"] * _SHARE and (p := chance_of_at_least(r["K"], r["N"], _SHARE)) < chance:
@@ -60,9 +60,9 @@ def _first_dates(context: Context) -> pl.LazyFrame:
     )
 
 
-def _finding(first: pl.LazyFrame, r: dict[str, Any], when: str, which: pl.Expr, n: int, p: float) -> Finding:
+def _finding(first: pl.DataFrame, r: dict[str, Any], when: str, which: pl.Expr, n: int, p: float) -> Finding:
     mine = pl.all_horizontal(pl.col(c) == r[c] for c in DATE) & which
-    at = run(first.filter(mine).select("BLOCK", "ROW", DAY="LO")).to_dict(as_series=False)
+    at = first.filter(mine).select("BLOCK", "ROW", DAY="LO").to_dict(as_series=False)
     usual = round(r["N"] * (_SHARE if when == "at weekends" else 1 - _SHARE))
     message = (
         f"{n} of {dates_of(r, r['N'])} (the first of each patient) are {when}; about {usual} would be by chance, and "

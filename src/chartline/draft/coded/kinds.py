@@ -160,10 +160,11 @@ def _of_code(means: str) -> Target:
 
 
 def is_leukaemia(kind: Kind) -> bool:
-    """Whether a condition is the disease, by SNOMED CT, ICD-10 or its words."""
+    """Whether a condition is the disease, and no family history of it, by SNOMED CT, ICD-10 or its words."""
     said = " ".join(kind.texts)
     by_code = kind.snomed in _snomed("B-ALL") or bool(_ICD.search(said.upper()))
-    return by_code or any(w in said.lower() for w in _LEUKAEMIA)
+    by_words = any(w in said.lower() for w in _LEUKAEMIA) and "family" not in said.lower()
+    return by_code or by_words
 
 
 def is_index_drug(kind: Kind, centre: Centre) -> bool:

@@ -7,7 +7,7 @@ read, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chartline.draft.find.fhir import take_fhir
@@ -20,14 +20,16 @@ from chartline.sources.folder import CentreFolder, SourceFile, seems
 _PEOPLE = (".md", ".pdf", ".docx", ".doc", ".rtf", ".html", ".htm", ".png", ".jpg", ".jpeg", ".pptx")
 
 
-def discover(root: Path, names: Sequence[str] | None) -> Found:
+def discover(root: Path, names: Sequence[str] | None, called: Mapping[str, str] | None = None) -> Found:
     """Find and read the sources in `root`; `names` are the files the draft is about, all if None.
+
+    `called` are names that tables of delimited files have already: path (with wild cards) -> table.
 
     Raises SourceError where the folder is not there. A file that cannot be read is told in `unread`, not raised.
     """
     folder = CentreFolder(root)
     files = list(folder.all_files())
-    found = Found(root)
+    found = Found(root, called or {})
     for file in files:
         if names is not None and file.name not in names:
             found.leave(file.name, "not part of this draft")

@@ -5,7 +5,7 @@ Every file of the folder is a source or is listed as not read, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,6 +27,7 @@ class Found:
     """What was found. `kind_of` says which dialect a table speaks."""
 
     root: Path
+    called: Mapping[str, str] = field(default_factory=dict)  # path of a delimited file -> the name its table has
     sources: list[dict[str, Any]] = field(default_factory=list)
     ignore_files: dict[str, str] = field(default_factory=dict)
     tables: dict[str, SourceTable] = field(default_factory=dict)

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -89,6 +90,9 @@ def take_delimited(files: list[SourceFile], found: Found) -> list[SourceFile]:
                 found.fail(file.name, layout)
             continue
         spec: dict[str, Any] = {"kind": "delimited", "path": file.name}
+        name = next((t for path, t in found.called.items() if fnmatchcase(file.name, path)), "")
+        if name:
+            spec["table"] = name
         if delimiter != ",":
             spec["delimiter"] = delimiter
         if encoding != "utf-8":
@@ -96,7 +100,7 @@ def take_delimited(files: list[SourceFile], found: Found) -> list[SourceFile]:
         if layout.header_row != 1:
             spec["header_row"] = layout.header_row
         if found.read(spec, "delimited", [file.name]):
-            found.layouts[PurePosixPath(file.name).stem] = layout
+            found.layouts[name or PurePosixPath(file.name).stem] = layout
     return rest
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from chartline.core.identifiers import Kind, find_identifier
 from chartline.draft.codes import Codes, type_of
-from chartline.draft.flat.confidence import EMPTY, SIGNED, Candidate, by_words
+from chartline.draft.flat.confidence import NO_VALUE, SIGNED, Candidate, by_words
 from chartline.draft.flat.headings import Head, take_apart, without_modifiers
 from chartline.draft.flat.model import FlatTable
 from chartline.draft.flat.values import kind_fit, unit_fit
@@ -239,7 +239,7 @@ class _Proposer:
             confidence, why = max(confidence, SIGNED), f"as {signed[1]}"
         taken[best.target, best.modifiers, head.stem] = group[0].heading
         for c in group:
-            sure = min(confidence, EMPTY) if c.profile.kind == "empty" else confidence
+            sure = min(confidence, NO_VALUE) if c.profile.kind == "empty" else confidence
             targets = [best.target, *([self.words.also[best.target]] if best.target in self.words.also else [])]
             c.role, c.reason, c.confidence = "value", why, sure
             c.proposals = [Proposal(t, sure, why) for t in targets]

@@ -20,7 +20,7 @@ from chartline.draft.model import WORDS_ALONE, Column, Target
 from chartline.mapping import units
 
 UNDATED = 0.8
-EMPTY = 0.8  # of a column without any value
+NO_VALUE = 0.8  # of a column without any value
 SIGNED = 0.93  # what a signed mapping of the study says of the same heading
 _MOST = 0.97
 _RECOGNISED = 0.5  # share of the words that the vocabulary knows for a target
