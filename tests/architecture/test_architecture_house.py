@@ -132,6 +132,7 @@ def test_a_library_away_from_home_would_be_found() -> None:
 def test_every_library_that_a_run_may_need_has_an_address() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    needed += project["optional-dependencies"]["spark"]
     names = [re.split(r"[\[<>=]", d)[0].strip() for d in needed]
     imports = {DISTRIBUTIONS.get(n, n.replace("-", "_")) for n in names}
     assert imports == set(ADDRESSES)

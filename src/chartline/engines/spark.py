@@ -29,7 +29,8 @@ from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
+    from pyspark.sql import SparkSession as SparkSession
 
 Files = Mapping[str, bytes]  # path below a folder -> content
 _FILES = "array<struct<name: string, content: binary>>"
@@ -172,6 +173,7 @@ def _keep(frame: DataFrame, parts: int, function: Callable[[int, pa.Table], File
 
     import pyarrow as pa
     from pyspark.sql import functions as f
+    from pyspark.sql.pandas.functions import arrow_udf
 
     names = frame.columns
 
@@ -181,7 +183,7 @@ def _keep(frame: DataFrame, parts: int, function: Callable[[int, pa.Table], File
         return [{"name": name, "content": content} for name, content in files.items()]
 
     apply.__annotations__ = {"columns": pa.Array, "return": Any}  # by which Spark knows what kind of function it is
-    made = f.arrow_udf(apply, _FILES)
+    made = arrow_udf(apply, _FILES)  # type: ignore[call-overload]
     grouped = frame.repartition(parts, "part").groupBy("part").agg(made(*names).alias("files"))
     done = grouped.select("part", f.inline("files"))
     done.write.mode("overwrite").parquet(str(out))

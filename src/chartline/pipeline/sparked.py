@@ -21,9 +21,7 @@ from chartline.pipeline.read import Declaration, Tell, asked_of, read_centre_dat
 from chartline.study import Outcome
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-    from chartline.engines.spark import Files, SparkCdm
+    from chartline.engines.spark import Files, SparkCdm, SparkSession
     from chartline.sources.base import Selected
     from chartline.sources.cdm import CdmTable
 
