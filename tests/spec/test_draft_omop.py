@@ -13,6 +13,7 @@ from chartline.draft.model import Draft
 from chartline.draft.write import yaml_text
 from chartline.mapping.apply import map_centre
 from chartline.mapping.load import load_mapping
+from chartline.protocol.events import Endpoint
 from chartline.protocol.load import load_protocol
 from chartline.sources.read import read_centre
 
@@ -140,3 +141,23 @@ def test_a_family_history_is_no_diagnosis(centre: tuple[Path, Draft], records: A
 def test_the_diagnosis_has_the_name_of_its_concept(records: Any) -> None:
     name = "Precursor B-cell acute lymphoblastic leukemia"
     assert records["MH"].select("USUBJID", "MHTERM").rows() == [("1", name), ("2", name)]
+
+
+def test_observation_periods_are_read_where_follow_up_begins_with_one(tmp_path: Path) -> None:
+    names = ("id", "start_date", "end_date")
+    heads = ",".join(f"observation_period_{n}" for n in names)
+    periods = f"{heads},person_id\n1,2019-01-01,2021-01-01,1\n"
+    frame_of(TABLES["person"]).write_csv(tmp_path / "person.csv")
+    (tmp_path / "observation_period.csv").write_text(periods, encoding="utf-8")
+    plain = load_protocol(EXAMPLE)
+    assert "observation_period" in draft_centre(tmp_path, None, plain, "K").unused
+    late = Endpoint.model_validate(
+        {"id": "OSOBS", "use": "overall_survival", "enter_at": "observed_from", "censor_at": ["observed_until"]}
+    )
+    entered = plain.model_copy(update={"endpoints": (*plain.endpoints, late)})
+    draft = draft_centre(tmp_path, None, entered, "K")
+    (record,) = draft.mapping["tables"]["observation_period"]["records"]
+    assert record["variables"] == {
+        "OBSSTDTC": "observation_period_start_date",
+        "OBSENDTC": "observation_period_end_date",
+    }
