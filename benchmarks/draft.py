@@ -151,7 +151,8 @@ def compare_centre(study: Path, protocol: Protocol, centre: str, with_help: bool
     columns, data = _columns(truth, mine, draft, again)
     codes = _codes(truth, mine, draft)
     values = _values(truth, mine)
-    wrong = [w for w in (*columns.wrong, *codes.wrong) if w["proposed"]]
+    not_right = sorted((*columns.wrong, *codes.wrong), key=lambda w: json.dumps(w, sort_keys=True))
+    wrong = [w for w in not_right if w["proposed"]]
     return {
         **{
             name: {"right": s.right, "of": s.of, "share": round(s.share, 4)}
@@ -161,7 +162,7 @@ def compare_centre(study: Path, protocol: Protocol, centre: str, with_help: bool
         "questions": len(draft.questions),
         "wrong_proposals": len(wrong),
         "wrong_above_limit": [w for w in wrong if w["confidence"] > LIMIT],
-        "not_right": [*columns.wrong, *codes.wrong],
+        "not_right": not_right,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,45 @@ def test_a_date_of_which_nothing_says_what_it_dates_is_a_question(protocol: Prot
     assert any("is called so too" in q.text for q in draft.questions)
 
 
+def test_a_unit_that_only_the_values_tell_is_asked_about(protocol: Protocol, tmp_path: Path) -> None:
+    rows = "\n".join(f"K0{i} | 1{i}/04/2020 | {n}" for i, n in enumerate((12.4, 13.1, 11.9, 14.0, 12.7, 15.2), 3))
+    draft = draft_centre(csv_centre(tmp_path / "k", labs=f"ID | Date | HB\n{rows}"), None, protocol, "K")
+    assert meaning(draft, "labs")["HB"] == "LB HB LBORRES"
+    (asked,) = [q for q in draft.questions if q.column == "HB"]
+    assert (asked.text.partition("?")[0], asked.proposal) == ("is the unit of Haemoglobin g/dL", "g/dL")
+
+
+def test_of_a_table_that_does_not_say_whose_its_rows_are_nothing_is_read(protocol: Protocol, tmp_path: Path) -> None:
+    draft = draft_centre(csv_centre(tmp_path / "k", x="Sex | DOB\nF | 13/04/1980\nM | 14/04/1980"), None, protocol, "K")
+    assert meaning(draft, "x") == {"Sex": "open", "DOB": "open"}
+    assert any(q.text.startswith("no column holds the patient's id") for q in draft.questions)
+
+
+def test_ids_that_begin_like_a_note_are_ids_where_all_have_one_shape(protocol: Protocol, tmp_path: Path) -> None:
+    rows = "\n".join(f"KEY-00{i} | F" for i in range(1, 6))
+    draft = draft_centre(csv_centre(tmp_path / "k", x=f"Pat ID | Sex\n{rows}\nKey: F is female |"), None, protocol, "K")
+    assert draft.mapping["subject_pattern"] == "^KEY-[0-9]{3}$"
+    assert [text for _, text in draft.layout] == ["note under the table, left out: 1, first at x.csv!row 7"]
+
+
+def test_days_and_months_that_another_locale_swapped_are_read_swapped_and_asked_about(
+    protocol: Protocol, tmp_path: Path
+) -> None:
+    """Five true dates with days up to 12 beside texts with days above 12: by chance 1 in 450 (0.4^5 x 0.6^3)."""
+    (tmp_path / "k").mkdir()
+    book = openpyxl.Workbook()
+    book.active.append(["ID", "Date of birth"])
+    for i in range(1, 6):
+        book.active.append([f"K{i}", dt.datetime(1980, i, 4)])
+    for i, text in enumerate(("20/11/1977", "22/11/1982", "24/04/1978"), 6):
+        book.active.append([f"K{i}", text])
+    book.save(tmp_path / "k" / "patients.xlsx")
+    draft = draft_centre(tmp_path / "k", None, protocol, "K")
+    (record,) = draft.mapping["tables"]["Sheet"]["records"]
+    assert record["variables"]["BRTHDTC"]["dates"]["true_dates"] == "swap_day_month"
+    assert any("by chance 1 in 452" in q.text for q in draft.questions)  # 1 / 0.002212
+
+
 # other centres ------------------------------------------------------------------------------------------------------
 
 
@@ -267,6 +307,7 @@ def test_a_new_version_of_the_files_is_told_by_its_differences(tmp_path: Path) -
     assert len([line for line in done.lines if line.startswith("  ")]) == 5  # and nothing else
     written = str(done.files[tmp_path / "A.yaml"])
     assert 'signed_by: ""  # was: data manager, Centre A' in written
+    assert "\nsigned_on:" not in written
     assert "# True date cells; month-only dates are text yyyy-mm." in written  # comments of the old one stay
 
 

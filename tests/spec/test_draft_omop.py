@@ -13,6 +13,7 @@ from chartline.draft.model import Draft
 from chartline.draft.write import yaml_text
 from chartline.mapping.apply import map_centre
 from chartline.mapping.load import load_mapping
+from chartline.protocol.events import Endpoint
 from chartline.protocol.load import load_protocol
 from chartline.sources.read import read_centre
 
@@ -27,9 +28,11 @@ TABLES = {
     "concept": """
         concept_id | concept_name | vocabulary_id | concept_code
         501 | inotuzumab ozogamicin | RxNorm | 1942950
-        502 | Besponsa 0.9 MG Injection | RxNorm | 1942956
+        502 | 注射用 0.9 MG | RxNorm | 1942956
         503 | fludarabine phosphate 50 MG Injection | RxNorm | 105623
         504 | Hemoglobin [Mass/volume] in Blood | LOINC | 718-7
+        510 | Platelets [#/volume] in Blood by Impedance | LOCAL | 17
+        9444 | billion per liter | UCUM | 10*9/L
         505 | Creatinine [Mass/volume] in Urine | LOINC | 2161-8
         506 | Precursor B-cell acute lymphoblastic leukemia | SNOMED | 277571004
         507 | Allogeneic bone marrow transplantation | SNOMED | 58390007
@@ -53,6 +56,7 @@ TABLES = {
         1 | 1 | 504 | 2020-04-12 | 9.1 | 8713 | L1001
         2 | 2 | 504 | 2020-05-12 | 8.2 | 8713 | L1001
         3 | 2 | 505 | 2020-05-12 | 40 | 8713 | L2002
+        6 | 2 | 510 | 2020-05-12 | 81 | 9444 | L3003
         4 | 1 | 0 | 2020-05-12 | 4.1 | 8713 | Haemoglobin
         5 | 1 | 0 | 2020-05-12 | 3.9 | 8713 | Albumin
     """,
@@ -99,7 +103,7 @@ def records(centre: tuple[Path, Draft], tmp_path_factory: pytest.TempPathFactory
 
 
 def test_a_product_is_the_index_drug_by_its_ingredient(records: Any) -> None:
-    """`Besponsa` is a word we know; that 502 descends from the ingredient 501 holds for a name in any language too."""
+    """No word of 502 is known; that it descends from the ingredient 501 says what it is."""
     assert records["EX"].select("USUBJID", "EXSTDTC").rows() == [("1", "2020-04-13"), ("2", "2020-05-13")]
 
 
@@ -116,10 +120,11 @@ def test_a_transfusion_and_a_transplantation_are_known_by_their_names(records: A
     assert records["PR"].select("USUBJID", "PRSTDTC").rows() == [("1", "2020-08-01")]
 
 
-def test_a_laboratory_test_is_known_by_loinc_and_its_unit_by_ucum(records: Any) -> None:
+def test_a_laboratory_test_is_known_by_loinc_or_its_name_and_its_unit_by_ucum(records: Any) -> None:
     assert records["LB"].select("USUBJID", "LBTESTCD", "LBORRES", "LBORRESU").rows() == [
         ("1", "HB", "9.1", "g/dL"),
         ("2", "HB", "8.2", "g/dL"),
+        ("2", "PLT", "81", "10*9/L"),
     ]
 
 
@@ -140,3 +145,23 @@ def test_a_family_history_is_no_diagnosis(centre: tuple[Path, Draft], records: A
 def test_the_diagnosis_has_the_name_of_its_concept(records: Any) -> None:
     name = "Precursor B-cell acute lymphoblastic leukemia"
     assert records["MH"].select("USUBJID", "MHTERM").rows() == [("1", name), ("2", name)]
+
+
+def test_observation_periods_are_read_where_follow_up_begins_with_one(tmp_path: Path) -> None:
+    names = ("id", "start_date", "end_date")
+    heads = ",".join(f"observation_period_{n}" for n in names)
+    periods = f"{heads},person_id\n1,2019-01-01,2021-01-01,1\n"
+    frame_of(TABLES["person"]).write_csv(tmp_path / "person.csv")
+    (tmp_path / "observation_period.csv").write_text(periods, encoding="utf-8")
+    plain = load_protocol(EXAMPLE)
+    assert "observation_period" in draft_centre(tmp_path, None, plain, "K").unused
+    late = Endpoint.model_validate(
+        {"id": "OSOBS", "use": "overall_survival", "enter_at": "observed_from", "censor_at": ["observed_until"]}
+    )
+    entered = plain.model_copy(update={"endpoints": (*plain.endpoints, late)})
+    draft = draft_centre(tmp_path, None, entered, "K")
+    (record,) = draft.mapping["tables"]["observation_period"]["records"]
+    assert record["variables"] == {
+        "OBSSTDTC": "observation_period_start_date",
+        "OBSENDTC": "observation_period_end_date",
+    }

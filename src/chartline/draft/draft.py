@@ -39,7 +39,8 @@ def draft_centre(
 ) -> Draft:
     """Draft the mapping of one centre. `names` are the files of `root` it is about, all if None.
 
-    `signed` are the mappings whose decisions are reused; `called` are the names of tables, see `discover`.
+    `signed` are mappings whose decisions are reused where somebody signed them; `called` are the names of tables, see
+    `discover`.
 
     Raises SourceError where the folder is not there or nothing in it can be read.
     """

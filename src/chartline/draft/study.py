@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from chartline.draft.model import Target
 from chartline.draft.words import Words, listed, vocabulary
+from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol
 
 _LITERAL = r"\b{name} == ['\"]([^'\"]+)['\"]"
@@ -28,6 +29,7 @@ class Study:
 
     drug: str = ""
     hsct: str = HSCT
+    observed: bool = False  # whether follow-up begins or ends with an observation period
     rxnorm: str = ""
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -37,7 +39,8 @@ class Study:
     @classmethod
     def of(cls, protocol: Protocol) -> Study:
         """Take the names of a protocol."""
-        out = cls()
+        declared = protocol.model_dump_json()
+        out = cls(observed=any(f'"{m.value}"' in declared for m in (Milestone.OBSERVED_FROM, Milestone.OBSERVED_UNTIL)))
         names: list[str] = []
         if protocol.treatment is not None:
             t = protocol.treatment

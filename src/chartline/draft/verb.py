@@ -46,13 +46,13 @@ def draft_files(
     root, names = _where(files)
     who = centre or _centre_of(root, protocol, home)
     entry = next((c for c in protocol.data.centres if c.id == who), None)
-    signed, told = _signed(protocol, home, who)
+    others, told = _others(protocol, home, who)
     existing = home / entry.mapping if entry is not None else None
     if existing is not None and existing.is_file() and not anew:
-        return _differences(root, names, protocol, who, existing, signed, out)
+        return _differences(root, names, protocol, who, existing, others, out)
     target = out or Path(f"{_plain(who)}.draft.yaml")
     book = _beside(target)
-    draft = draft_centre(root, names, protocol, who, signed)
+    draft = draft_centre(root, names, protocol, who, others)
     lines = [*_summary(draft), *told, f"Draft:  {target}", f"Review: {book}"]
     lines.append("Nobody has signed it: read it with the centre, decide what is open, enter signed_by and signed_on.")
     return Drafted({book: review_workbook(draft), target: yaml_text(draft)}, lines)
@@ -102,8 +102,8 @@ def _centre_of(root: Path, protocol: Protocol, home: Path) -> str:
     return root.resolve().name
 
 
-def _signed(protocol: Protocol, home: Path, who: str) -> tuple[list[Mapping], list[str]]:
-    """Return the signed mappings of the other centres, and what is to be told about those that cannot be read."""
+def _others(protocol: Protocol, home: Path, who: str) -> tuple[list[Mapping], list[str]]:
+    """Return the mappings of the other centres, and what is to be told about those that cannot be read."""
     out: list[Mapping] = []
     told: list[str] = []
     for c in protocol.data.centres:
@@ -115,8 +115,7 @@ def _signed(protocol: Protocol, home: Path, who: str) -> tuple[list[Mapping], li
         except StudyError as e:
             told.append(f"The mapping of {c.label or c.id} cannot be read and teaches nothing: {e.what}")
             continue
-        if mapping.signed_by:
-            out.append(mapping)
+        out.append(mapping)
     return out, told
 
 
@@ -186,14 +185,13 @@ def _differences(
     protocol: Protocol,
     who: str,
     existing: Path,
-    signed: list[Mapping],
+    others: list[Mapping],
     out: Path | None,
 ) -> Drafted:
     mapping = load_mapping(existing)
     if mapping.centre != who:
         raise MappingError(f"The mapping is for centre {mapping.centre}, not {who}", where=str(existing))
-    own = [mapping] if mapping.signed_by else []
-    draft = draft_centre(root, names, protocol, who, [*signed, *own], table_names(mapping))
+    draft = draft_centre(root, names, protocol, who, [*others, mapping], table_names(mapping))
     found = differences_of(draft, mapping, root, names)
     if not found:
         return Drafted({}, [f"Nothing differs from {existing}: it fits these files as it stands."])

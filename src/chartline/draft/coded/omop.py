@@ -31,6 +31,8 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
     out: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         make = _MAKERS.get(name)
+        if name == "observation_period" and not centre.study.observed:
+            make = None
         if make is None or table.frame.height == 0:
             centre.draft.unused[name] = (
                 _UNUSED.get(name, OPEN + "chartline has no use for it") if table.frame.height else EMPTY
@@ -102,6 +104,18 @@ def _death(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
     if len(variables) > 1:
         k.add("SS", variables)
     return {"optional": True} | k.finish(who) | {"one_row_per_subject": True}
+
+
+def _observation_period(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
+    who = cdm.subject(k)
+    variables: dict[str, Any] = {}
+    for name, variable in (("start", "OBSSTDTC"), ("end", "OBSENDTC")):
+        column = f"observation_period_{name}_date"
+        if k.has(column):
+            variables[variable] = use(k, column, Target("SS", "", variable))
+    if variables:
+        k.add("SS", variables)
+    return k.finish(who)
 
 
 # conditions and adverse events ----------------------------------------------------------------------------------------
@@ -178,6 +192,7 @@ def _events(k: KeyedTable, source: str) -> pl.Series:
 _MAKERS: dict[str, Callable[[Cdm, KeyedTable], dict[str, Any]]] = {
     "person": _person,
     "death": _death,
+    "observation_period": _observation_period,
     "condition_occurrence": _condition,
     "drug_exposure": draft_drug,
     "procedure_occurrence": draft_procedure,
