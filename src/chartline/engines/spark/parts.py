@@ -14,6 +14,7 @@ Executors need chartline and Polars installed, and nothing of the study: what it
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -167,7 +168,7 @@ def _keep(
     made = arrow_udf(apply, _FILES)  # type: ignore[call-overload]
     grouped = frame.repartition(tasks, "part").groupBy("part").agg(made(*names).alias("files"))
     done = grouped.select("part", f.inline("files"))
-    new = out.with_name(f".{out.name}.new")
+    new = out.with_name(f".{out.name}.new-{os.getpid()}")  # of this run alone: a killed one may still be at its own
     shutil.rmtree(new, ignore_errors=True)
     # One file a task: a part is in one file, however many rows a file of this cluster may have.
     writer = done.write.option("maxRecordsPerFile", 0)
@@ -182,13 +183,16 @@ def _check(kept: Path, parts: set[int]) -> None:
     faults = table.filter(pl.col("name") == _FAULT).sort("part").select("content").head(1).collect()
     if faults.height:
         raise pickle.loads(faults["content"][0])
-    lacking = parts - set(table.select("part").unique().collect()["part"])
-    if lacking:
+    came = table.select("part", "name").collect()
+    lacking = parts ^ set(came["part"])
+    if lacking or came.is_duplicated().any():
         raise StudyError(
-            f"{len(lacking)} of {len(parts)} parts did not come back from Spark.",
+            f"What came back from Spark is not whole: {len(lacking)} of {len(parts)} parts are lacking."
+            if lacking
+            else "A part came back from Spark twice.",
             where=str(kept),
-            expected="a disk that this machine and all executors share",
-            do="name an --out on such a disk",
+            expected="a disk that this machine and all executors share, and each part once",
+            do="name an --out on such a disk, and run again",
         )
 
 

@@ -227,7 +227,7 @@ def check_executors(session: SparkSession, folder: Path, tell: Callable[[str], N
             raise StudyError(
                 "An executor does not see the work folder.",
                 where=f"{host}: {folder}",
-                expected="a disk that this machine and all executors share",
+                expected="a disk that this machine and all executors share, and executors of the same user",
                 do="name an --out on such a disk",
             )
 
@@ -237,8 +237,10 @@ def _versions(versions: tuple[str, ...] | list[str]) -> str:
 
 
 def look_around(file: Path) -> tuple[str, bool, str, str]:
-    """Return the host where this runs, whether it sees a file, and its versions of chartline and Polars."""
-    return socket.gethostname(), file.exists(), version("chartline"), version("polars")
+    """Return the host where this runs, whether it sees a file and can write beside it, and its versions of chartline
+    and Polars."""
+    sees = os.access(file.parent, os.R_OK | os.W_OK | os.X_OK) and file.exists()
+    return socket.gethostname(), sees, version("chartline"), version("polars")
 
 
 # what is said of a fault ------------------------------------------------------------------------------------------
