@@ -20,10 +20,9 @@ from chartline.pipeline.read import Declaration, Tell, asked_of, read_centre_dat
 from chartline.study import Outcome
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
     from chartline.engines.spark.database import SparkCdm
     from chartline.engines.spark.parts import Files
+    from chartline.engines.spark.session import SparkSession
     from chartline.sources.base import Selected
     from chartline.sources.cdm import CdmTable, Rows
 
