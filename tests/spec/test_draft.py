@@ -15,6 +15,7 @@ from chartline.draft.draft import draft_centre
 from chartline.draft.model import Draft
 from chartline.draft.review import review_workbook
 from chartline.draft.verb import draft_files
+from chartline.draft.words import vocabulary
 from chartline.draft.write import scalar, yaml_text
 from chartline.errors import MappingError, OutputError, SourceError, StudyError
 from chartline.mapping.apply import map_centre
@@ -201,6 +202,34 @@ def test_of_a_table_that_does_not_say_whose_its_rows_are_nothing_is_read(protoco
     draft = draft_centre(csv_centre(tmp_path / "k", x="Sex | DOB\nF | 13/04/1980\nM | 14/04/1980"), None, protocol, "K")
     assert meaning(draft, "x") == {"Sex": "open", "DOB": "open"}
     assert any(q.text.startswith("no column holds the patient's id") for q in draft.questions)
+
+
+def test_a_column_of_which_nothing_says_what_it_belongs_to_is_a_question(protocol: Protocol, tmp_path: Path) -> None:
+    """A start of nothing and a limit of no test could be in no record; a consent is one of a patient by itself."""
+    rows = "K1 | 2020-03-04 | 5 | 2020-01-31\nK2 | 2021-09-14 | 7 | 2021-01-30"
+    folder = csv_centre(tmp_path / "k", x=f"ID | Start | ULN | Consent date\n{rows}")
+    draft = draft_centre(folder, None, protocol, "K")
+    assert meaning(draft, "x") == {"ID": "subject", "Start": "open", "ULN": "open", "Consent date": "DM RFICDTC"}
+    asked = {q.column: q.text for q in draft.questions}
+    assert set(asked) == {"Start", "ULN"}
+    assert "no column of the table says of what" in asked["ULN"]
+    mapping = drafted(draft, tmp_path)
+    data, _ = map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
+    assert data["DM"]["RFICDTC"].to_list() == ["2020-01-31", "2021-01-30"]
+
+
+def test_a_table_of_any_one_column_gives_a_mapping_that_reads_it(protocol: Protocol, tmp_path: Path) -> None:
+    kinds = {(r["domain"], r["name"]): r["type"] for r in vocabulary("variables.csv")}
+    cells = {"date": "2020-01-31 2021-03-13", "number": "5 7", "flag": "Y N"}
+    words = [r for r in vocabulary("synonyms.csv") if (r["domain"], r["variable"]) in kinds]
+    assert len(words) > 100
+    files = {}
+    for n, r in enumerate(words):
+        first, second = cells.get(kinds[r["domain"], r["variable"]], "one two").split()
+        files[f"t{n}"] = f"ID | {r['words'].split(';')[0]}\nK1 | {first}\nK2 | {second}"
+    folder = csv_centre(tmp_path / "k", **files)
+    mapping = drafted(draft_centre(folder, None, protocol, "K"), tmp_path)
+    map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
 
 
 def test_ids_that_begin_like_a_note_are_ids_where_all_have_one_shape(protocol: Protocol, tmp_path: Path) -> None:
