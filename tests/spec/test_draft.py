@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -431,6 +432,15 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path: Path, content: byt
         draft_files([tmp_path / "k"], EXAMPLE, out=tmp_path / "k.yaml")
     assert says in e.value.do
     assert e.value.do.count("data.csv") == 1 + ("row 2" in says)  # its name once, and once with the row
+
+
+def test_an_archive_is_said_to_be_one_and_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
+    with zipfile.ZipFile(tmp_path / "k" / "export.zip", "w") as archive:
+        archive.writestr("Patient.ndjson", "x" * 10_000)
+    with pytest.raises(SourceError) as e:
+        draft_files([tmp_path / "k"], EXAMPLE, out=tmp_path / "k.yaml")
+    assert "a zip archive of something else (Patient.ndjson); unpack it" in e.value.do
 
 
 def test_one_bad_file_beside_a_good_one_is_a_question(protocol: Protocol, tmp_path: Path) -> None:
