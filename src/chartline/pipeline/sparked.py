@@ -45,10 +45,10 @@ def run_on_spark(
     """
     from chartline.engines.local import Crew, Task
     from chartline.engines.spark import spark_session
-    from chartline.outputs import claimed, staged
+    from chartline.outputs import staged
 
     study, out = study.absolute(), out.absolute()
-    with claimed(out), staged(out) as folder:
+    with staged(out) as folder:
         tell("Reading the protocol")
         job = replace(job_of(study, out, answers, use_answers), reads=max(2, parts), parts=max(2, parts))
         centres = [c.id for c in job.declared.protocol.data.centres]
