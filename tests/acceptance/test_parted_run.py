@@ -54,6 +54,17 @@ def test_without_answers_queries_withhold_in_parts_as_in_one(unanswered: StudyRu
     )  # so that there is something to lose
 
 
+def test_checks_that_keep_nothing_for_each_other_ask_the_same(
+    answered: StudyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are run over many rows, where memory is what is short."""
+    from chartline.pipeline import parted
+
+    monkeypatch.setattr(parted, "MANY", 0)
+    run_inline(EXAMPLE, tmp_path / "out", 2)
+    assert (tmp_path / "out" / "queries.csv").read_bytes() == (answered.out / "queries.csv").read_bytes()
+
+
 def test_listings_lie_in_parts_and_hold_the_same_rows(answered: StudyRun, seven: Path) -> None:
     names = sorted(p.relative_to(answered.out) for p in answered.out.rglob("*.parquet") if p.name != "results.parquet")
     assert (

@@ -102,8 +102,12 @@ def test_two_large_tasks_go_one_after_the_other_where_memory_is_short(tmp_path: 
 
 def test_a_task_that_is_too_large_alone_is_refused_with_what_to_do(tmp_path: Path) -> None:
     limit = taken([os.getpid()]) + 200 * MB
-    with Crew(1, limit) as crew, pytest.raises(MemoryShort, match="part 3 takes more than the memory allowed"):
-        crew.work([Task("part 3", take, (400, 5.0, tmp_path / "x"))])
+    with (
+        Crew(1, limit) as crew,
+        pytest.raises(MemoryShort, match="part 3 takes more than the memory allowed") as raised,
+    ):
+        crew.work([Task("part 3", take, (400, 5.0, tmp_path / "x"), "use more --parts")])
+    assert raised.value.do == "use more --parts; what is finished is kept"
     assert not (tmp_path / "x").exists()
 
 

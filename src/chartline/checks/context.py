@@ -49,7 +49,7 @@ def _numbered(data: ClinicalData) -> ClinicalData:
     enums = {}
     for key in SUBJECT:
         names = pl.concat([f.lazy().select(key) for f in data.domains.values()]).drop_nulls()
-        enums[key] = pl.Enum(run(names.unique().sort(key))[key])
+        enums[key] = pl.Enum(run(names.unique())[key].cast(pl.String).sort())
     frames = {d: f.with_columns(pl.col(k).cast(e) for k, e in enums.items()) for d, f in data.domains.items()}
     return replace(data, domains=frames)
 

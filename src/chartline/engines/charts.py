@@ -13,7 +13,7 @@ A part is read with the cells of its own rows and no others.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +128,17 @@ def read_charts(
     part: tuple[int, int] | None = None,
     subjects: Sequence[str] | None = None,
     cells: bool = True,
+    numbered: bool = False,
 ) -> ClinicalData:
     """Return the data of several units: of one part (which of how many), of some subjects, or of all. Without `cells`
-    no row of a source table is kept in memory.
+    no row of a source table is kept in memory; `numbered` has CENTRE and USUBJID as enumerations in the order of the
+    alphabet, as the checks look at them, which is a quarter of the room.
 
     SEQ is unique within domain and centre again where several units are of one centre.
     """
     try:
-        return _read(units, part, subjects, cells)
+        ids = _enumerations(units) if numbered else {}
+        return _read(units, part, subjects, cells, ids)
     except (pl.exceptions.PolarsError, ValueError) as e:
         raise StudyError(
             f"The charts that this run has kept cannot be read: {str(e).splitlines()[0]}",
@@ -145,13 +148,17 @@ def read_charts(
 
 
 def _read(
-    units: Sequence[Path], part: tuple[int, int] | None, subjects: Sequence[str] | None, cells: bool
+    units: Sequence[Path],
+    part: tuple[int, int] | None,
+    subjects: Sequence[str] | None,
+    cells: bool,
+    ids: Mapping[str, pl.Enum],
 ) -> ClinicalData:
     frames: dict[str, list[pl.DataFrame]] = {domain: [] for domain in variables()}
     blocks: list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]] = []
     highest: dict[tuple[str, str], int] = {}
     for unit in units:
-        own = _domains(unit, part, subjects)
+        own = _domains(unit, part, subjects, ids)
         for domain, frame in own.items():
             centre = frame["CENTRE"][0]
             seq = pl.col("SEQ") + highest.get((domain, centre), 0)
@@ -159,11 +166,35 @@ def _read(
             highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
             frames[domain].append(shifted.drop("HASH"))
         blocks += _tables(unit, own, cells)
-    stacked = {d: pl.concat(fs) if fs else empty_domain(d) for d, fs in frames.items()}
+    none = {d: empty_domain(d).with_columns(pl.col(key).cast(kind) for key, kind in ids.items()) for d in frames}
+    stacked = {d: _stacked(fs) if fs else none[d] for d, fs in frames.items()}
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
-def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
+def _stacked(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put the pieces of a domain together; a column in which nobody has anything takes no room."""
+    none = set.intersection(*(set(_unused(piece)) for piece in pieces))
+    return _without_room(pl.concat(piece.drop(none) for piece in pieces), none, pieces[0].schema)
+
+
+def _unused(frame: pl.DataFrame) -> list[str]:
+    return [name for name, n in frame.null_count().row(0, named=True).items() if n == frame.height]
+
+
+def _without_room(frame: pl.DataFrame, none: Collection[str], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return the frame with these columns as nulls, of which Polars keeps one and how often it is there."""
+    kept = frame.drop(none, strict=False)
+    return kept.with_columns(pl.lit(None, schema[n]).alias(n) for n in schema if n in none).select(*schema)
+
+
+def _enumerations(units: Sequence[Path]) -> dict[str, pl.Enum]:
+    subjects = read_subjects(units)
+    return {key: pl.Enum(subjects[key].unique().sort()) for key in ("CENTRE", "USUBJID")}
+
+
+def _domains(
+    unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None, ids: Mapping[str, pl.Enum]
+) -> dict[str, pl.DataFrame]:
     out = {}
     for domain in variables():
         file = unit / "domains" / f"{domain}.parquet"
@@ -175,9 +206,10 @@ def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] |
             plan = plan.filter(pl.col("HASH").is_between(first, last))
         if subjects is not None:
             plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
-        frame = plan.collect()
+        frame = plan.with_columns(pl.col(key).cast(kind) for key, kind in ids.items()).collect()
         if frame.height:
-            out[domain] = frame.sort("SEQ")  # the order of the source
+            used = _without_room(frame, _unused(frame), frame.schema)
+            out[domain] = used.sort("SEQ")  # the order of the source
     return out
 
 

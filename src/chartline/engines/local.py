@@ -30,11 +30,13 @@ Watch = Callable[[int, int], None]  # how many are done, of how many
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work: `name` as people read it, a function of a module, its arguments."""
+    """A piece of work: `name` as people read it, a function of a module, its arguments, and what makes it smaller
+    where it takes too much memory."""
 
     name: str
     function: Callable[..., None]
     arguments: tuple[Any, ...] = ()
+    smaller: str = "allow more --memory"
 
 
 @dataclass
@@ -120,7 +122,7 @@ class Crew:
         if not self._busy:
             raise MemoryShort(
                 f"{task.name} takes more than the memory allowed ({size / MB:,.0f} MB of {self.memory / MB:,.0f}).",
-                do="use more --parts or allow more --memory; what is finished is kept",
+                do=f"{task.smaller}; what is finished is kept",
             )
         self.workers = len(self._busy)
         yield task

@@ -48,6 +48,14 @@ if TYPE_CHECKING:
     from chartline.trace.patient_lines import PatientLines
 
 
+MANY = 500_000  # rows from which on the checks of the whole study keep nothing for each other: memory before time
+
+GATHER_LESS = (
+    "allow more --memory: these checks look at all patients together; or switch some of them off in the protocol, "
+    "as `checks: {frozen_values: false}` (`scope: study` in docs/checks.md)"
+)
+
+
 @dataclass(frozen=True)
 class Job:
     """What every process of a run must know.
@@ -129,10 +137,10 @@ def run_parted(
     and `MemoryShort`.
     """
     from chartline.engines.local import Crew
-    from chartline.outputs import claimed, staged
+    from chartline.outputs import staged
 
     study, out = study.absolute(), out.absolute()
-    with claimed(out), staged(out) as folder:
+    with staged(out) as folder:
         tell("Reading the protocol")
         job = job_of(study, out, answers, use_answers)
         with Crew(workers, memory) as crew:
@@ -173,7 +181,7 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
     crew.work(todo, watched("Reading and mapping", tell))
     if not job.gathered.exists():
         tell("Checking the study as a whole")
-        crew.work([Task("the checks of the whole study", gather, (job,))])
+        crew.work([Task("the checks of the whole study", gather, (job,), GATHER_LESS)])
 
 
 def _how_many_reads(job: Job, crew: Crew, memory: int | None, workers: int) -> int:
@@ -226,7 +234,9 @@ def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
     from chartline.engines.local import Task, watched
 
     job.part(0).parent.mkdir(exist_ok=True)
-    todo = [Task(f"part {n}", derive_part, (job, n)) for n in parts_with_subjects(job) if not job.part(n).exists()]
+    less = "use more --parts or allow more --memory"
+    numbers = [n for n in parts_with_subjects(job) if not job.part(n).exists()]
+    todo = [Task(f"part {n}", derive_part, (job, n), less) for n in numbers]
     crew.work(todo, watched("Deriving and counting, parts", tell))
 
 
@@ -327,9 +337,10 @@ def _study_queries(job: Job) -> list[Query]:
     from chartline.engines.charts import read_charts
 
     said = job.declared
-    data = replace(read_charts(job.units, cells=False), study_days=_study_days(said))
+    data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
     window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
-    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY)
+    few = sum(frame.height for frame in data.domains.values()) < MANY
+    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=few)
 
 
 def parts_with_subjects(job: Job) -> list[int]:

@@ -47,10 +47,10 @@ def run_on_spark(
     """
     from chartline.engines.local import Crew, Task
     from chartline.engines.spark.session import check_executors, spark_session
-    from chartline.outputs import claimed, staged
+    from chartline.outputs import staged
 
     study, out = study.absolute(), out.absolute()
-    with claimed(out), staged(out) as folder:
+    with staged(out) as folder:
         tell("Reading the protocol")
         parts = max(2, parts)
         job = replace(job_of(study, out, answers, use_answers, "spark", catalog, parts), reads=parts, parts=parts)
