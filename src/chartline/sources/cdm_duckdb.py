@@ -215,12 +215,16 @@ def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series 
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
-        lazy = pl.scan_parquet([file.path for file in files], row_index_name=_NUMBER)
-        if keys is not None:
-            lazy = lazy.filter(pl.col(table.columns[column]).cast(pl.Int64).is_in(keys.implode()))
-        frame = lazy.collect(engine="streaming").sort(_NUMBER)
+        lazy = _filtered(pl.scan_parquet([file.path for file in files]), table, keys, column)
+        frame = lazy.collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
-    return Rows(as_text(frame.drop(_NUMBER)), _PartLabels(files, frame[_NUMBER].to_list()))
+    return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
+
+
+def _filtered(plan: pl.LazyFrame, table: CdmTable, keys: pl.Series | None, column: str) -> pl.LazyFrame:
+    if keys is None:
+        return plan
+    return plan.filter(pl.col(table.columns[column]).cast(pl.Int64).is_in(keys.implode()))
 
 
 _NUMBER = "\0number"  # a name that no column has
@@ -228,13 +232,17 @@ _NUMBER = "\0number"  # a name that no column has
 
 @dataclass(frozen=True, eq=False)
 class _PartLabels(Sequence[str]):
-    """The labels of rows of Parquet files, numbered over all parts; made where one is asked for: few have no key."""
+    """The labels of the rows that have one of the keys, numbered over all parts. Few have no key of their own to be
+    named by, so the numbers are sought where one is asked for."""
 
     files: Sequence[SourceFile]
-    numbers: list[int]
+    table: CdmTable
+    keys: pl.Series | None
+    column: str
+    height: int
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self.height
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -242,11 +250,17 @@ class _PartLabels(Sequence[str]):
     def __getitem__(self, index: slice) -> Sequence[str]: ...
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
-            return _PartLabels(self.files, self.numbers[index])
-        number = self.numbers[index]
+            return [self[i] for i in range(*index.indices(self.height))]
+        number = self._numbers[index]
         part = bisect_right(self._starts, number) - 1
         label = f"row {number - self._starts[part] + 1}"
         return label if len(self.files) == 1 else f"{PurePosixPath(self.files[part].name).name} {label}"
+
+    @cached_property
+    def _numbers(self) -> pl.Series:
+        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER)
+        found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
+        return found.collect(engine="streaming").to_series()
 
     @cached_property
     def _starts(self) -> list[int]:

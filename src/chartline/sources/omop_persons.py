@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import polars as pl
 
 from chartline.errors import SourceError
-from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.base import KeyLabels, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, CdmTable, Rows
 
 ROWS = "rows of "  # and the name of a database: what a digest of rows is called among the files
@@ -106,19 +106,18 @@ def source_table(file: str, name: str, rows: Rows, notes: list[SourceNote], *, i
 
 def _labels(
     file: str, name: str, plain: Sequence[str], frame: pl.DataFrame, notes: list[SourceNote], *, inside: bool
-) -> list[str]:
+) -> Sequence[str]:
     key = "person_id" if name == "death" else f"{name}_id"
     prefix = f"{name}!" if inside else ""
     if key not in frame.columns:
         return [f"{prefix}{row}" for row in plain]
-    labels: list[str] = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series().to_list()
-    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true().to_list()
-    for row in unusable:  # the plain labels are made where they are asked for
-        labels[row] = f"{prefix}{plain[row]}"
-    if unusable:
+    labels = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series()
+    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true()
+    if len(unusable):  # the plain labels are made where they are asked for
+        labels = labels.scatter(unusable, [f"{prefix}{plain[row]}" for row in unusable])
         message = f"{len(unusable)} row(s) repeat a {key} or have none; they are named by their row."
         notes.append(SourceNote("repeated_key", f"{file}!{labels[unusable[0]]}!{key}", message))
-    return labels
+    return KeyLabels(labels)
 
 
 def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
