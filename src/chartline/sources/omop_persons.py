@@ -129,8 +129,8 @@ def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]
     for name, table in tables.items():
         if described[name].person_column is not None and table.frame.height:
             cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
-            for row in table.frame.select(pl.concat_str(cells, separator="\x1f")).to_series():
-                total += int.from_bytes(hashlib.sha256(f"{name}\x1e{row}".encode()).digest(), "big")
+            rows = table.frame.select(pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")).to_series()
+            total += sum(int.from_bytes(hashlib.sha256(row).digest(), "big") for row in rows.cast(pl.Binary))
     return f"{total % _ALL:064x}"
 
 
