@@ -40,3 +40,11 @@ def test_a_brace_in_a_label(changed: Write, label: str) -> None:
     """Polars fills braces in: a label `{USUBJID}` would have shown the patient's id in place of its name."""
     with pytest.raises(ProtocolError, match="has a curly bracket"):
         load_protocol(changed("label: ECOG performance status", f'label: "{label}"'))
+
+
+@pytest.mark.parametrize("month", ["-12", "-0.5", ".inf", ".nan", "'inf'"])
+def test_a_month_before_the_origin_or_beyond_all_time(changed: Write, month: str) -> None:
+    """`date_bounds` read its curve at a month before the curve begins, and the run stopped with a traceback."""
+    old = "endpoint: DOR, at_months: [6, 12], sensitivity: true}"
+    with pytest.raises(ProtocolError, match=r"greater than or equal to 0|finite number"):
+        load_protocol(changed(old, f"endpoint: DOR, at_months: [6, {month}], sensitivity: true}}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -304,7 +305,7 @@ def _pair(node: Any, key: Any) -> tuple[Any, Any] | None:
 
 def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:
     """Return the keys allowed at `loc`, found in the JSON Schema of the model."""
-    schema = model.model_json_schema(by_alias=True)
+    schema = _schema(model)
     definitions = schema.get("$defs", {})
     candidates = [schema]
     for part in loc:
@@ -324,6 +325,11 @@ def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:
         candidates = following or tagged or candidates
     keys = {k for s in _alternatives(candidates, definitions) for k in s.get("properties", {})}
     return sorted(keys)
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)
 
 
 def _alternatives(schemas: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:
