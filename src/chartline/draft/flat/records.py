@@ -158,7 +158,8 @@ class _Builder:
         for index, variable in (("cycle", "EXCYCLE"), ("day", "EXCYDAY")):
             if index in names and variable not in cells:
                 variables[variable] = {"constant": f"{{{index}}}"}
-        self._add("EX", {**variables, **cells}, names, mine)
+        if {"EXSTDTC", "EXDOSM2", "EXDOSE"} & set(cells):  # a remark is no dose
+            self._add("EX", {**variables, **cells}, names, mine)
 
     def _cm(self, mine: list[Used], names: dict[str, str], members: list[Used]) -> None:
         cells = self._cells(mine)
