@@ -57,7 +57,7 @@ def started(study: Path, out: Path, master: str, parts: int) -> Iterator[subproc
 
 def ends_well(process: subprocess.Popen[str]) -> None:
     said, complaint = process.communicate(timeout=400)
-    assert (process.returncode, complaint) == (0, ""), said
+    assert (process.returncode, complaint) == (0, ""), said + complaint
 
 
 def work(out: Path, name: str) -> Path | None:

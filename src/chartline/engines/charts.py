@@ -77,7 +77,7 @@ class StoredTable:
 
     def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
         self._file, self._said = file, said
-        plan = pl.scan_parquet(file).with_row_index("AT")
+        plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
         kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
         self._at = kept["AT"]  # rising
         self._table = self._made(kept.drop("AT"))
@@ -94,7 +94,7 @@ class StoredTable:
         at = self._at.search_sorted(rows)
         if len(self._at) and (at < len(self._at)).all() and (self._at.gather(at) == rows).all():
             return self._table, at
-        plan, asked = pl.scan_parquet(self._file), rows.unique().sort()
+        plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
         return self._made(pl.concat(plan.slice(row, 1) for row in asked).collect()), asked.search_sorted(rows)
 
     def address(self, row: int, column: str) -> str:
@@ -120,7 +120,7 @@ class StoredTable:
     @property
     def whole(self) -> SourceTable:
         """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file))
+        return self._made(pl.read_parquet(self._file, glob=False))
 
 
 def read_charts(
@@ -201,7 +201,7 @@ def _domains(
         file = unit / "domains" / f"{domain}.parquet"
         if not file.exists():
             continue
-        plan = pl.scan_parquet(file)
+        plan = pl.scan_parquet(file, glob=False)
         if part is not None:
             first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
             plan = plan.filter(pl.col("HASH").is_between(first, last))
@@ -234,7 +234,7 @@ def _tables(
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
     """Return CENTRE, USUBJID, ROWS and HASH of every subject of several units."""
-    return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
+    return pl.concat([pl.read_parquet(unit / "subjects.parquet", glob=False) for unit in units])
 
 
 def read_source(units: Sequence[Path]) -> SourceData:

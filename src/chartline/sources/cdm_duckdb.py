@@ -217,7 +217,7 @@ def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series 
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
-        lazy = _filtered(pl.scan_parquet([file.path for file in files]), table, keys, column)
+        lazy = _filtered(pl.scan_parquet([file.path for file in files], glob=False), table, keys, column)
         frame = lazy.collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
     return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
@@ -260,14 +260,14 @@ class _PartLabels(Sequence[str]):
 
     @cached_property
     def _numbers(self) -> pl.Series:
-        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER)
+        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER, glob=False)
         found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
         return found.collect(engine="streaming").to_series()
 
     @cached_property
     def _starts(self) -> list[int]:
         """How many rows there are before each part."""
-        rows = [pl.scan_parquet(file.path).select(pl.len()).collect().item() for file in self.files]
+        rows = [pl.scan_parquet(file.path, glob=False).select(pl.len()).collect().item() for file in self.files]
         return [0, *accumulate(rows)][:-1]
 
 
@@ -328,7 +328,7 @@ def _check_parts(table: str, files: Sequence[SourceFile]) -> None:
     first: object = None
     for file in filter(is_parquet, files):
         with unreadable(file):
-            schema = pl.read_parquet_schema(file.path)
+            schema = pl.scan_parquet(file.path, glob=False).collect_schema()
         first = schema if first is None else first
         if schema != first:
             raise SourceError(
