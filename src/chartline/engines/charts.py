@@ -77,7 +77,7 @@ class StoredTable:
 
     def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
         self._file, self._said = file, said
-        plan = pl.scan_parquet(file).with_row_index("AT")
+        plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
         kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
         self._index = {row: i for i, row in enumerate(kept["AT"])}
         self._table = self._made(kept.drop("AT"))
@@ -92,7 +92,7 @@ class StoredTable:
     def _found(self, row: int) -> tuple[SourceTable, int]:
         if row in self._index:
             return self._table, self._index[row]
-        return self._made(pl.scan_parquet(self._file).slice(row, 1).collect()), 0
+        return self._made(pl.scan_parquet(self._file, glob=False).slice(row, 1).collect()), 0
 
     def address(self, row: int, column: str) -> str:
         """Return the canonical address of a cell, as `SourceTable.address`."""
@@ -119,7 +119,7 @@ class StoredTable:
     @property
     def whole(self) -> SourceTable:
         """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file))
+        return self._made(pl.read_parquet(self._file, glob=False))
 
 
 def read_charts(
@@ -169,7 +169,7 @@ def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] |
         file = unit / "domains" / f"{domain}.parquet"
         if not file.exists():
             continue
-        plan = pl.scan_parquet(file)
+        plan = pl.scan_parquet(file, glob=False)
         if part is not None:
             first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
             plan = plan.filter(pl.col("HASH").is_between(first, last))
@@ -201,7 +201,7 @@ def _tables(
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
     """Return CENTRE, USUBJID, ROWS and HASH of every subject of several units."""
-    return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
+    return pl.concat([pl.read_parquet(unit / "subjects.parquet", glob=False) for unit in units])
 
 
 def read_source(units: Sequence[Path]) -> SourceData:
