@@ -111,7 +111,7 @@ def test_killed_again_and_again_at_random_moments_a_run_ends_with_the_same_bytes
     out = tmp_path / "out"
     shutil.copytree(unanswered.out, out)
     whole = (numbers_of(unanswered.out), numbers_of(answered.out))
-    for files in sorted(random.Random(20261126).sample(range(250), 8)):
+    for files in sorted(random.Random(20261126).sample(range(340), 8)):
         with started(out, "--workers", "2") as process:
             while process.poll() is None and sum(len(names) for _, _, names in work_of(out)) < files:
                 time.sleep(0.002)
