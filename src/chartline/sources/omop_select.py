@@ -18,10 +18,19 @@ import polars as pl
 
 from chartline.counts.model import AttritionStep
 from chartline.errors import SourceError
-from chartline.protocol.selection import EVENT_COLUMNS, AgeRule, ConceptSet, PriorLines, Requirement, Selection
+from chartline.protocol.selection import (
+    EVENT_COLUMNS,
+    TREATMENT_REGIMEN,
+    AgeRule,
+    ConceptSet,
+    PriorLines,
+    Requirement,
+    Selection,
+)
 from chartline.sources.cdm import CdmDatabase, in_list
 from chartline.sources.omop_concepts import Resolved, like
 
+_KIND = "episode_concept_id"  # what an episode is: a regimen, a cycle, a phase of the disease
 Part = tuple[int, int]  # which of how many parts of the persons, by person_id modulo parts
 
 
@@ -215,14 +224,18 @@ class _Compiler:
     def _lines(self, lines: PriorLines) -> str:
         table = "drug_exposure" if lines.count == "drugs" else "episode"
         day = f"e.{EVENT_COLUMNS[table].day}"
-        where = [self._concepts(lines.concepts, table, "e"), f"{day} < i.index_date"]
-        counted = f"COUNT(DISTINCT {self._which_concept(lines.concepts, table)})" if table != "episode" else "COUNT(*)"
-        n = f"COALESCE({self._joined(table, lines.concepts, where, counted, 'selection.prior_lines')}.n, 0)"
+        where, more = [self._concepts(lines.concepts, table, "e"), f"{day} < i.index_date"], tuple[str, ...]()
+        counted = f"COUNT(DISTINCT {self._which_concept(lines.concepts, table)})"
+        if table == "episode":
+            where, more, counted = [*where, f"e.{_KIND} = {TREATMENT_REGIMEN}"], (_KIND,), "COUNT(*)"
+        n = f"COALESCE({self._joined(table, lines.concepts, where, counted, 'selection.prior_lines', more)}.n, 0)"
         most = f" AND {n} <= {lines.at_most}" if lines.at_most is not None else ""
         return _flag(f"{n} >= {lines.at_least}{most}")
 
-    def _joined(self, table: str, concepts: str, where: list[str], counted: str, why: str) -> str:
-        events = self._events(table, concepts, why)
+    def _joined(
+        self, table: str, concepts: str, where: list[str], counted: str, why: str, more: tuple[str, ...] = ()
+    ) -> str:
+        events = self._events(table, concepts, why, more)
         return self._join(
             f"SELECT i.person_id AS person_id, {counted} AS n\n  FROM index_event i JOIN {events} e"
             f" ON e.person_id = i.person_id\n  WHERE {' AND '.join(where)}\n  GROUP BY i.person_id"
@@ -235,9 +248,9 @@ class _Compiler:
 
     # records and their concepts --------------------------------------------------------------------------------
 
-    def _events(self, table: str, concepts: str, why: str) -> str:
+    def _events(self, table: str, concepts: str, why: str, more: tuple[str, ...] = ()) -> str:
         columns = EVENT_COLUMNS[table]
-        asked = ["person_id", columns.concept, columns.day]
+        asked = ["person_id", columns.concept, columns.day, *more]
         if self.sets[concepts].source_values and columns.source_value:
             asked.append(columns.source_value)
         return self.db.part_of(self.db.table(table, why), asked, why)
