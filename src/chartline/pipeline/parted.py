@@ -146,15 +146,15 @@ def run_parted(
     return done
 
 
-def job_of(study: Path, out: Path, answers: Path | None, use: bool) -> Job:
-    """Return the job of a run, with its work folder."""
+def job_of(study: Path, out: Path, answers: Path | None, use: bool, *how: str | int | None) -> Job:
+    """Return the job of a run, with its work folder. `how`: what else decides which person is in which part."""
     from chartline.core.digest import digest_value
     from chartline.engines.work import own_stamp, stamp, work_folder
 
     answers = answers.absolute() if answers else None
     said = _declared(study, answers, use)
     charts = [said.home / path for c in said.protocol.data.centres for path in (c.folder, c.mapping)]
-    key = [own_stamp(), dict(said.inputs), stamp(charts), said.standing.head, use]
+    key = [own_stamp(), dict(said.inputs), stamp(charts), said.standing.head, use, *how]
     work = work_folder(out, digest_value(key))
     (work / "charts").mkdir(exist_ok=True)
     return Job(study, work, answers, use)
