@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.errors import SourceError
 from chartline.protocol.selection import EVENT_COLUMNS, Concept, ConceptSet, Selection
-from chartline.sources.cdm import CdmDatabase, in_list
+from chartline.sources.cdm import CdmDatabase
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,22 @@ def _counted_in(
 ) -> Iterator[ConceptLine]:
     columns = EVENT_COLUMNS[table]
     patterns = one.source_values if columns.source_value else ()
-    tests = [in_list(f"e.{columns.concept}", ids) for ids in resolved.by_concept]
-    tests += [like(f"e.{columns.source_value}", pattern) for pattern in patterns]
     asked = ["person_id", columns.concept, *([columns.source_value] if patterns and columns.source_value else [])]
     events = database.part_of(database.table(table, f"concept set {one.label}"), asked, f"concept set {one.label}")
-    whose = [(f"CASE WHEN {test} THEN e.person_id END", i) for i, test in enumerate(tests)]
-    counts = ", ".join(f"COUNT({person}) AS n{i}, COUNT(DISTINCT {person}) AS p{i}" for person, i in whose)
-    found = database.query(f"SELECT {counts} FROM {events} e WHERE {' OR '.join(tests)}").row(0, named=True)
+    pairs = [(i, n) for n, ids in enumerate(resolved.by_concept) for i in sorted(ids)]
+    found = database.query(
+        f"SELECT w.n AS n, COUNT(*) AS records, COUNT(DISTINCT e.person_id) AS persons FROM {events} e "
+        f"JOIN {database.pairs(pairs)} w ON w.id = e.{columns.concept} GROUP BY w.n"
+    )
+    counted = {int(n): (int(records), int(persons)) for n, records, persons in found.iter_rows()}
+    for n, pattern in enumerate(patterns, len(resolved.by_concept)):
+        sql = f"SELECT COUNT(*) AS r, COUNT(DISTINCT e.person_id) AS p FROM {events} e WHERE "
+        records, persons = database.query(sql + like(f"e.{columns.source_value}", pattern)).row(0)
+        counted[n] = (int(records), int(persons))
     kept = [line for line in lines if "excluded" not in line.note]
-    for i, line in enumerate(kept[: len(tests)]):
-        yield replace(line, table=table, records=int(found[f"n{i}"] or 0), persons=int(found[f"p{i}"] or 0))
+    for n, line in enumerate(kept[: len(resolved.by_concept) + len(patterns)]):
+        records, persons = counted.get(n, (0, 0))
+        yield replace(line, table=table, records=records, persons=persons)
     yield from (line for line in lines if "excluded" in line.note)
 
 
@@ -134,12 +140,13 @@ def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | No
     if "concept" not in database.tables and not coded:
         return None, {}
     table = database.table("concept", declared_as(coded[0]) if coded else "concepts")
-    tests = [in_list("c.concept_id", [c.id for c in concepts if c.id is not None])]
-    tests += [
-        f"(c.vocabulary_id = {_text(c.vocabulary)} AND "
-        + (f"c.concept_name = {_text(c.name)})" if c.code is None else f"c.concept_code = {_text(c.code)})")
-        for c in coded
-    ]
+    tests = [database.one_of("c.concept_id", [c.id for c in concepts if c.id is not None])]
+    said: dict[tuple[str | None, str], set[str]] = {}
+    for c in coded:
+        kind, text = ("concept_name", c.name) if c.code is None else ("concept_code", c.code)
+        said.setdefault((c.vocabulary, kind), set()).add(_text(text))
+    for (vocabulary, column), texts in sorted(said.items(), key=str):
+        tests.append(f"(c.vocabulary_id = {_text(vocabulary)} AND c.{column} IN ({', '.join(sorted(texts))}))")
     columns = ("concept_id", "concept_name", "vocabulary_id", "concept_code", "standard_concept")
     place = database.part_of(table, columns, "concept sets")
     found = database.query(f"SELECT {', '.join(f'c.{c}' for c in columns)} FROM {place} c WHERE {' OR '.join(tests)}")
@@ -184,7 +191,7 @@ def _descendants(database: CdmDatabase, ancestors: set[int]) -> dict[int, set[in
     columns = ("ancestor_concept_id", "descendant_concept_id")
     place = database.part_of(database.tables["concept_ancestor"], columns, "concept sets")
     sql = f"SELECT a.ancestor_concept_id, a.descendant_concept_id FROM {place} a"
-    found = database.query(f"{sql} WHERE {in_list('a.ancestor_concept_id', ancestors)}")
+    found = database.query(f"{sql} WHERE {database.one_of('a.ancestor_concept_id', ancestors)}")
     if not found.height and not database.query(f"{sql} LIMIT 1").height:
         return None
     family: dict[int, set[int]] = {}
