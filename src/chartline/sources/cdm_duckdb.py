@@ -55,6 +55,13 @@ class _DuckDb(CdmDatabase):
             columns = cursor.fetchnumpy()
         return pl.DataFrame([_series(name, array, kinds.get(name, "")) for name, array in columns.items()])
 
+    def pairs(self, rows: Sequence[tuple[int, int]]) -> str:
+        ids, numbers = (",".join(str(row[i]) for row in rows) for i in (0, 1))
+        if not rows:
+            return super().pairs(rows)
+        columns = (f"CAST(unnest(string_split('{text}', ',')) AS BIGINT)" for text in (ids, numbers))
+        return "(SELECT {} AS id, {} AS n)".format(*columns)
+
     def close(self) -> None:
         self.connection.close()
 
