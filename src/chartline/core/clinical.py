@@ -144,24 +144,26 @@ class Origins:
 
         All values of one block and variable are taken at once.
         """
-        pieces = [pl.DataFrame(schema={"AT": pl.UInt32, "ADDRESS": pl.String, "RAW": pl.String})]
         at = refs.select("BLOCK", "VARIABLE", "ROW").with_row_index("AT")
+        told = [(pl.Series(dtype=pl.UInt32), pl.Series(dtype=pl.String), pl.Series(dtype=pl.String))]
         for (block, variable), rows in at.partition_by("BLOCK", "VARIABLE", as_dict=True).items():
-            known = block is not None and block < len(self.blocks)
-            address, raw = self._told(block, variable, rows["ROW"]) if known else (None, None)
-            pieces.append(
-                rows.select("AT", pl.lit(address, pl.String).alias("ADDRESS"), pl.lit(raw, pl.String).alias("RAW"))
-            )
-        return pl.concat(pieces).sort("AT").drop("AT")
+            if block is not None and block < len(self.blocks):
+                told.append((rows["AT"], *self._told(block, variable, rows["ROW"])))
+        found = pl.DataFrame(dict(zip(("AT", "ADDRESS", "RAW"), map(pl.concat, zip(*told, strict=True)), strict=True)))
+        return at.select("AT").join(found, on="AT", how="left", maintain_order="left").drop("AT")
 
     def _told(self, block: int, variable: str, rows: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Return the addresses and raw contents of one variable in some rows of its table."""
         table, columns = self.blocks[block]
         named = columns.get(variable, ())
         places = [table.addresses(rows, column) for column in named or ("",)]
-        contents = [table.raws(rows, column).replace("", None).fill_null("(blank)") for column in named]
-        blank = pl.repeat("", len(rows), eager=True)
-        return _joined(places), _joined(contents) if contents else blank
+        contents = [_with_blanks(table.raws(rows, column)) for column in named]
+        return _joined(places), _joined(contents or [pl.Series([""]).new_from_index(0, len(rows))])
+
+
+def _with_blanks(raw: pl.Series) -> pl.Series:
+    blank = raw.null_count() or (raw == "").any()
+    return raw.replace("", None).fill_null("(blank)") if blank else raw
 
 
 def _joined(texts: Sequence[pl.Series]) -> pl.Series:

@@ -117,9 +117,10 @@ class SourceTable:
     def addresses(self, rows: pl.Series, column: str = "") -> pl.Series:
         """Return `address` of many rows of one column, in their order."""
         before, after = self._around(column)
-        labels = self.row_labels
-        one = labels.texts.gather(rows) if isinstance(labels, KeyLabels) else pl.Series([labels[row] for row in rows])
-        return pl.select(pl.concat_str(pl.lit(before), one.cast(pl.String), pl.lit(after))).to_series()
+        if isinstance(self.row_labels, KeyLabels):
+            own = pl.lit(self.row_labels.texts[rows])
+            return pl.select(pl.concat_str(pl.lit(before), own, pl.lit(after))).to_series()
+        return pl.Series([f"{before}{self.row_labels[row]}{after}" for row in rows.to_list()], dtype=pl.String)
 
     def _around(self, column: str) -> tuple[str, str]:
         """What stands before and after a row's label in the address of a cell."""
@@ -133,7 +134,7 @@ class SourceTable:
 
     def raws(self, rows: pl.Series, column: str) -> pl.Series:
         """Return `raw` of many rows of one column, in their order."""
-        return self.frame[column].gather(rows)
+        return self.frame[column][rows]
 
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)
