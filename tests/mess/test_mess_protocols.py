@@ -35,6 +35,12 @@ def test_a_syndrome_named_twice_in_the_report(changed: Write) -> None:
         load_protocol(changed("VODE23, HYLAW,", "VODE23, HYLAW, HYLAW,"))
 
 
+def test_a_variable_named_twice_in_table_1(changed: Write) -> None:
+    """Two results had the id `table1.sex/SEX=F/n`."""
+    with pytest.raises(ProtocolError, match="SEX stands twice in `table1`"):
+        load_protocol(changed("table1: [AGE, SEX, STATUS,", "table1: [AGE, SEX, STATUS, SEX,"))
+
+
 @pytest.mark.parametrize("label", ["ECOG {score}", "ECOG {USUBJID}", "{", "}} {{}"])
 def test_a_brace_in_a_label(changed: Write, label: str) -> None:
     """Polars fills braces in: a label `{USUBJID}` would have shown the patient's id in place of its name."""
