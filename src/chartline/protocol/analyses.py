@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chartline.protocol.base import Declared, Milestone, MilestoneName
+from chartline.protocol.base import Declared, Milestone, MilestoneName, require_once
 
 _LEVEL = "Confidence level."
 Month = Annotated[float, Field(ge=0)]  # since the origin
@@ -36,6 +36,13 @@ class Base(Declared):
         description="A sensitivity analysis (printed in that table, not among the main).",
         examples=[True],
     )
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Base:
+        require_once(
+            self, *(name for name, value in self if isinstance(value, tuple) and name not in ("scores", "covariates"))
+        )
+        return self
 
 
 class _ByLevels(Base):

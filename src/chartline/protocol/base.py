@@ -14,6 +14,15 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
+def require_once(declared: Declared, *names: str) -> None:
+    """Raise ValueError where one of the lists `names` holds a word or number twice: two results would have one id."""
+    for name in names:
+        listed = [one for one in getattr(declared, name) or () if isinstance(one, str | float)]
+        twice = next((one for i, one in enumerate(listed) if one in listed[:i]), None)
+        if twice is not None:
+            raise ValueError(f"{twice if isinstance(twice, str) else f'{twice:g}'} stands twice in `{name}`")
+
+
 class Milestone(StrEnum):
     """The dated events of a subject from which endpoints are built (one ADSL date each)."""
 
