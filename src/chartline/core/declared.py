@@ -296,7 +296,7 @@ class _Node:
 def _composed(text: str) -> _Node:
     """Return the nodes of a document, which know their places; what values stand there is no matter here."""
     top = _Node(0)
-    around, anchors = [top], {}
+    around, anchors = [top], dict[str, _Node]()
     for event in _events(text):
         name = type(event).__name__
         if name in ("MappingEndEvent", "SequenceEndEvent"):
