@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Java compiles in haste and collects in one thread: what runs for seconds is sooner done so.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark_conf"))
 Answer = TypeVar("Answer")
 EXAMPLE = Path(__file__).parents[1] / "examples" / "inotuzumab-india"
 CENTRE_E = EXAMPLE / "centres" / "centre_E"
