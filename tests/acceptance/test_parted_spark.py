@@ -19,12 +19,18 @@ import pytest
 from chartline.errors import StudyError
 from chartline.pipeline import run_on_spark, run_study, simulate_database
 from parted import numbers_of
-from spark_tools import executors_of, has_spark, listening, processes_below, standalone_cluster, until
+from spark_tools import executors_of, has_spark, listening, processes_below, quick_spark, standalone_cluster, until
 
 if not has_spark():
     pytest.skip("needs Spark and Java", allow_module_level=True)
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, as the system writes it
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with quick_spark():
+        yield
 
 
 @pytest.fixture(scope="module")
