@@ -22,8 +22,6 @@ from omop_databases import free_port
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-# Java compiles in haste and collects in one thread: what runs for seconds is sooner done so.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
 Answer = TypeVar("Answer")
 EXAMPLE = Path(__file__).parents[1] / "examples" / "inotuzumab-india"
 CENTRE_E = EXAMPLE / "centres" / "centre_E"
@@ -42,6 +40,14 @@ selection:
   require:
     - {label: B-cell ALL, table: condition_occurrence, concepts: b_all}
 """
+
+
+@contextmanager
+def quick_spark() -> Iterator[None]:
+    """What is started meanwhile: Java compiles in haste and collects in one thread, and Spark has few tasks."""
+    options = {"JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+    with patch.dict(os.environ, options | {"SPARK_CONF_DIR": str(Path(__file__).parent / "spark_conf")}):
+        yield
 
 
 def has_spark() -> bool:

@@ -2,4 +2,5 @@
 
 from chartline.cli import entry
 
-entry()
+if __name__ == "__main__":  # a worker process of a run that `spark-submit` started imports this file again
+    entry()

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from chartline.errors import OutputError
@@ -150,7 +151,7 @@ def recover(out: Path) -> None:
 
 def _left(out: Path) -> list[Path]:
     """Return what runs that are dead have left beside an output."""
-    return [p for p in out.parent.glob(f".{out.name}.new-*") if not _alive(p.name.rsplit("-", 1)[1])]
+    return [p for p in out.parent.glob(f".{escape(out.name)}.new-*") if not _alive(p.name.rsplit("-", 1)[1])]
 
 
 def _clear_left(file: Path) -> None:

@@ -28,7 +28,7 @@ WHOLE = (
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The out folder of the example in seven parts, by two worker processes."""
-    out = tmp_path_factory.mktemp("seven") / "out [7]*"  # a name that reads like a pattern
+    out = tmp_path_factory.mktemp("seven") / "out"
     run_parted(EXAMPLE, out, parts=7, workers=2)
     return out
 
@@ -40,9 +40,10 @@ def test_two_processes_and_seven_parts_write_the_same_bytes(answered: StudyRun, 
 
 @pytest.mark.parametrize("parts", [1, 2, 64])
 def test_any_number_of_parts_writes_the_same_bytes(answered: StudyRun, tmp_path: Path, parts: int) -> None:
-    run_inline(EXAMPLE, tmp_path / "out", parts)
+    out = tmp_path / "out [1]*"  # a name that reads like a pattern
+    run_inline(EXAMPLE, out, parts)
     for name in WHOLE:
-        assert (tmp_path / "out" / name).read_bytes() == (answered.out / name).read_bytes(), name
+        assert (out / name).read_bytes() == (answered.out / name).read_bytes(), name
 
 
 def test_without_answers_queries_withhold_in_parts_as_in_one(unanswered: StudyRun, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec
 from omop_databases import typed_tables, wheel_server, write_duckdb, write_parquet, write_parts, write_postgres
 from parted import numbers_of
-from spark_tools import CENTRE_E, EXAMPLE, has_spark, put_in_catalog, shared_session, study_of_centre_e
+from spark_tools import CENTRE_E, EXAMPLE, has_spark, put_in_catalog, quick_spark, shared_session, study_of_centre_e
 
 if not has_spark():
     pytest.skip("needs Spark and Java", allow_module_level=True)
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 
 MAPPING = load_mapping(EXAMPLE / "mappings" / "centre_E.yaml")
 TABLES = typed_tables(CENTRE_E)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with quick_spark():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +26,7 @@ def work_folder(out: Path, digest: str) -> Path:
     """
     out = out.absolute()
     own = out.parent / f".{out.name}.parts-{digest[:16]}"
-    for left in out.parent.glob(f".{out.name}.parts-*"):
+    for left in out.parent.glob(f".{escape(out.name)}.parts-*"):
         if left != own:
             shutil.rmtree(left, ignore_errors=True)
     own.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds what patients' charts say
