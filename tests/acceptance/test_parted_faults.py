@@ -202,12 +202,12 @@ ls -A "$1"; cp -r "$1/out" "$5/out"
 """
 
 
-@pytest.mark.parametrize("room", [300, 2000, 4000])
+@pytest.mark.parametrize("room", [0, 300, 2000, 4000])
 def test_a_disk_that_is_really_full_says_so_and_with_room_again_the_run_ends_right(
     answered: StudyRun, unanswered: StudyRun, tmp_path: Path, room: int
 ) -> None:
     """A small disk of its own (tmpfs in a namespace, no root needed), on which `room` kB are free beside the last
-    output; it is full while charts are kept, parts are written, or the report is."""
+    output; it is full at once, while charts are kept, parts are written, or the report is."""
     disk = tmp_path / "disk"
     disk.mkdir()
     used = sum(-(-p.stat().st_size // 4096) * 4 for p in unanswered.out.rglob("*"))
