@@ -138,6 +138,7 @@ def standalone_cluster(folder: Path, workers: int = 1) -> Iterator[tuple[str, li
     address = f"spark://127.0.0.1:{port}"
     run = [str(home / "bin" / "spark-class"), "org.apache.spark.deploy.{0}.{1}", "--host", "127.0.0.1"]
     env = os.environ | {"SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"}
+    env["SPARK_MASTER_OPTS"] = "-Dspark.master.rest.enabled=false"  # its port is a fixed one
     with (folder / "cluster.log").open("wb") as log, ExitStack() as stack:
 
         def start(name: str, *options: str) -> int:
@@ -148,7 +149,7 @@ def standalone_cluster(folder: Path, workers: int = 1) -> Iterator[tuple[str, li
             return process.pid
 
         start("Master", "--port", str(port))
-        until(lambda: _answers(port), 60)
+        until(lambda: _answers(port), 300)
         size = ["--cores", "2", "--memory", "1g"]
         yield address, [start("Worker", *size, "--work-dir", str(folder / "work"), address) for _ in range(workers)]
 

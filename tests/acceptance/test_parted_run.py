@@ -28,7 +28,7 @@ WHOLE = (
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The out folder of the example in seven parts, by two worker processes."""
-    out = tmp_path_factory.mktemp("seven") / "out"
+    out = tmp_path_factory.mktemp("seven") / "out [7]*"  # a name that reads like a pattern
     run_parted(EXAMPLE, out, parts=7, workers=2)
     return out
 

@@ -57,7 +57,7 @@ def started(study: Path, out: Path, master: str, parts: int) -> Iterator[subproc
 
 def ends_well(process: subprocess.Popen[str]) -> None:
     said, complaint = process.communicate(timeout=400)
-    assert (process.returncode, complaint) == (0, ""), said
+    assert (process.returncode, complaint) == (0, ""), said + complaint
 
 
 def work(out: Path, name: str) -> Path | None:
@@ -81,8 +81,8 @@ def test_spark_writes_the_same_bytes_in_silence_and_listens_to_this_machine_alon
 def test_a_python_worker_of_spark_that_is_killed_is_counted_once(database: Path) -> None:
     out = database / "killed"
     with started(database / "db", out, "local[2]", 6) as process:
-        until(lambda: work(out, ".spark-charts.new-*/_temporary"), 200, lambda: process.poll() is None)
-        killed = until(lambda: _python_worker(process.pid), 60, lambda: process.poll() is None)
+        until(lambda: work(out, ".spark-charts.new-*/_temporary"), 400, lambda: process.poll() is None)
+        killed = until(lambda: _python_worker(process.pid), 300, lambda: process.poll() is None)
         os.kill(killed, signal.SIGKILL)
         ends_well(process)
     assert numbers_of(out) == numbers_of(database / "one")
@@ -101,8 +101,8 @@ def test_executors_that_are_killed_are_counted_once(database: Path, cluster: tup
     killed = []
     with started(database / "db", out, address, 6) as process:
         for step in (".spark-charts.new-*/_temporary", ".spark-parts.new-*/_temporary"):
-            until(lambda step=step: work(out, step), 200, lambda: process.poll() is None)  # type: ignore[misc]
-            (executor,) = until(lambda: executors_of(worker), 60)
+            until(lambda step=step: work(out, step), 400, lambda: process.poll() is None)  # type: ignore[misc]
+            (executor,) = until(lambda: executors_of(worker), 300)
             os.kill(executor, signal.SIGKILL)
             killed.append(executor)
         ends_well(process)
@@ -115,18 +115,18 @@ def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(
 ) -> None:
     out, (address, (worker,)) = database / "driver", cluster
     with started(database / "db", out, address, 6) as process:
-        until(lambda: work(out, ".spark-parts.new-*/_temporary"), 200, lambda: process.poll() is None)
+        until(lambda: work(out, ".spark-parts.new-*/_temporary"), 400, lambda: process.poll() is None)
         java = [pid for pid, (_, command) in processes_below(process.pid).items() if "java" in command]
         process.kill()
         process.wait()
     assert not out.exists() and java
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in java), 60)
-    until(lambda: not executors_of(worker), 60)  # Spark's processes end with the run
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in java), 300)
+    until(lambda: not executors_of(worker), 300)  # Spark's processes end with the run
     charts = work(out, "spark-charts")
     assert charts is not None
     kept = charts.stat().st_ino
     with started(database / "db", out, address, 6) as process:
-        until(lambda: work(out, ".spark-parts.new-*"), 200, lambda: process.poll() is None)
+        until(lambda: work(out, ".spark-parts.new-*"), 400, lambda: process.poll() is None)
         assert charts.stat().st_ino == kept  # the database was not read again
         ends_well(process)
     assert numbers_of(out) == numbers_of(database / "one")

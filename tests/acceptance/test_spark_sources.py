@@ -6,6 +6,8 @@ Skipped where Spark or Java is not installed. All tests share one session.
 
 from __future__ import annotations
 
+import json
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +20,12 @@ from chartline.errors import MappingError, SourceError
 from chartline.mapping.apply import map_centre
 from chartline.mapping.load import load_mapping
 from chartline.pipeline import run_on_spark, run_study
+from chartline.protocol.atlas import read_definition
 from chartline.protocol.selection import ConceptSet, Selection
 from chartline.sources.asked import Asked
 from chartline.sources.folder import CentreFolder
 from chartline.sources.omop import open_cdm
+from chartline.sources.omop_atlas import select_cohort
 from chartline.sources.read import read_centre
 from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec
@@ -123,7 +127,7 @@ def test_a_row_is_called_as_on_one_machine(spark: SparkSession, tmp_path: Path) 
 def test_the_study_of_centre_e_has_the_same_results_from_every_source(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """headline.json, counts.json and results.csv byte for byte; the folder in which the run is started stays empty."""
+    """headline.json, counts.json and results.csv; the folder in which the run is started stays empty."""
     (tmp_path / "cwd").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
     plain = "{kind: omop, path: .}"
@@ -139,19 +143,21 @@ def test_the_study_of_centre_e_has_the_same_results_from_every_source(
             study_of_centre_e(tmp_path / "postgres", f'{{kind: omop, database: "{server}", schemas: [cdm]}}'),
         ):  # fmt: skip
             run_study(study, study / "out")
-    parts = study_of_centre_e(
-        tmp_path / "parts", '{kind: omop, path: "*/*.parquet"}', lambda folder: write_parts(TABLES, folder)
-    )
     with shared_session(spark):
         run_on_spark(tmp_path / "parquet", tmp_path / "parquet" / "spark", "local[2]", parts=3)
-        run_on_spark(parts, parts / "spark", "local[2]", parts=2)
-        run_on_spark(tmp_path / "postgres", tmp_path / "postgres" / "catalog", "local[2]", parts=3, catalog="cdm_e")
-    expected = numbers_of(tmp_path / "csv" / "out")
-    others = ("parquet/out", "duckdb/out", "postgres/out", "parquet/spark", "parts/spark", "postgres/catalog")
-    for out in others:
-        assert numbers_of(tmp_path / out) == expected, out
-    assert b"20" in expected["headline.json"]  # it is not about nobody
+        run_on_spark(tmp_path / "postgres", tmp_path / "postgres" / "catalog", "local[2]", parts=2, catalog="cdm_e")
+    assert numbers_of(tmp_path / "parquet" / "spark") == numbers_of(tmp_path / "parquet" / "out")
+    expected = undigested(tmp_path / "csv" / "out")
+    for out in ("parquet/out", "duckdb/out", "postgres/out", "parquet/spark", "postgres/catalog"):
+        assert undigested(tmp_path / out) == expected, out
+    assert json.loads(expected["headline.json"])["headline"]["eligible"]["n"] > 0  # it is not about nobody
     assert list((tmp_path / "cwd").iterdir()) == []
+
+
+def undigested(out: Path) -> dict[str, bytes]:
+    """The numbers without the digest of what they were made from, in which the name of the source is."""
+    digest = json.loads((out / "headline.json").read_bytes())["data_digest"].encode()
+    return {name: content.replace(digest, b"") for name, content in numbers_of(out).items()}
 
 
 def _text() -> list[tuple[str, pl.DataFrame]]:
@@ -189,7 +195,7 @@ def test_ids_days_and_numbers_of_any_type_are_the_same_text(spark: SparkSession)
 
 def test_what_leads_to_a_table_without_persons_leads_there_in_every_part(spark: SparkSession, tmp_path: Path) -> None:
     """Of concepts and care sites a part has what its own persons name, as a part that is read on one machine."""
-    from chartline.engines.spark.parts import _by_part, _tables
+    from chartline.engines.spark.parts import _by_part
 
     tables = {
         "person": pl.DataFrame({"person_id": [1, 2, 3], "care_site_id": [10, 11, 12]}),
@@ -202,13 +208,77 @@ def test_what_leads_to_a_table_without_persons_leads_there_in_every_part(spark: 
     }
     write_parquet(tables, tmp_path)
     database = of_parquet(spark, tmp_path)
-    rows = _by_part(database, pl.Series([1, 2]), list(tables), 2).toArrow()
-    for part, site, concepts in ((0, "11", {"6", "8"}), (1, "10", {"5", "7"})):
-        mine = rows.filter([p == part for p in rows["part"].to_pylist()])
-        found = _tables(mine, database.tables, part)
-        assert found["care_site"].frame["care_site_id"].to_list() == [site]
-        assert set(found["concept"].frame["concept_id"]) == concepts
-        assert found["cdm_source"].frame.rows() == [("ours",)]
+    every = _by_part(database, pl.Series([1, 2]), list(tables), 2)
+
+    def found(table: str, column: str) -> set[tuple[int, int]]:
+        rows = every.where(f"{table} IS NOT NULL").select("part", f"{table}.{column}").collect()
+        return {(row[0], row[1]) for row in rows}
+
+    assert found("care_site", "care_site_id") == {(0, 11), (1, 10)}
+    assert found("concept", "concept_id") == {(0, 6), (0, 8), (1, 5), (1, 7)}
+    assert found("cdm_source", "cdm_source_name") == {(0, "ours"), (1, "ours")}
+
+
+def test_nobody_who_is_selected_is_counted_too(spark: SparkSession, tmp_path: Path) -> None:
+    study = study_of_centre_e(tmp_path / "study", "{kind: omop, path: .}", lambda folder: write_parquet(TABLES, folder))
+    protocol = study / "protocol.yaml"
+    protocol.write_text(protocol.read_text("utf-8").replace("age: {min: 18}", "age: {min: 118}"), encoding="utf-8")
+    run_study(study, tmp_path / "one")
+    with shared_session(spark):
+        done = run_on_spark(study, tmp_path / "spark", "local[2]", parts=2)
+    assert done.headline["headline"]["eligible"]["n"] == 0
+    assert numbers_of(tmp_path / "spark") == numbers_of(tmp_path / "one")
+
+
+def test_a_fault_of_the_study_is_told_as_on_one_machine(spark: SparkSession, tmp_path: Path) -> None:
+    """It is found on an executor: a column that the mapping neither maps nor ignores."""
+    tables = TABLES | {"person": TABLES["person"].with_columns(soul=pl.lit("immortal"))}
+    study = study_of_centre_e(tmp_path / "study", "{kind: omop, path: .}", lambda folder: write_parquet(tables, folder))
+    with pytest.raises(MappingError) as on_one:
+        run_study(study, tmp_path / "one")
+    with shared_session(spark), pytest.raises(MappingError) as on_spark:
+        run_on_spark(study, tmp_path / "spark", "local[2]", parts=2)
+    assert "soul" in str(on_spark.value)
+    assert str(on_spark.value) == str(on_one.value)
+    assert not (tmp_path / "spark").exists()
+
+
+def test_a_damaged_file_is_named_and_the_rerun_ends_right(spark: SparkSession, tmp_path: Path) -> None:
+    """The foot of the file is whole, its rows are not: Spark finds it out when it reads them."""
+    study = study_of_centre_e(
+        tmp_path / "study", '{kind: omop, path: "*/*.parquet"}', lambda folder: write_parts(TABLES, folder)
+    )
+    file = study / "centres" / "centre_E" / "measurement" / "part-00001.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:40] + bytes(byte ^ 0xFF for byte in whole[40:2000]) + whole[2000:])
+    with shared_session(spark), pytest.raises(SourceError, match="Spark cannot read a file of the database") as raised:
+        run_on_spark(study, tmp_path / "out", "local[2]", parts=2)
+    assert "measurement/part-00001.parquet" in raised.value.where
+    assert not (tmp_path / "out").exists()
+    file.write_bytes(whole)
+    run_study(study, tmp_path / "one")
+    with shared_session(spark):
+        run_on_spark(study, tmp_path / "out", "local[2]", parts=2)
+    assert numbers_of(tmp_path / "out") == numbers_of(tmp_path / "one")
+
+
+CIRCE = Path(__file__).parents[1] / "reference" / "circe"
+
+
+def test_a_definition_of_atlas_selects_whom_circe_selects(spark: SparkSession, tmp_path: Path) -> None:
+    """Persons and days as two other implementations of Circe recorded them, of the most nested definitions."""
+    definitions = runpy.run_path(str(CIRCE / "definitions.py"))["definitions"]()
+    expected = json.loads((CIRCE / "expected.json").read_text())
+    tables = {file.stem: pl.read_csv(file) for file in (CIRCE / "database").glob("*.csv")}
+    tables["death"] = tables["death"].with_columns(cause_concept_id=pl.lit(None, pl.Int64))
+    write_parquet(tables, tmp_path / "cdm")
+    database = of_parquet(spark, tmp_path / "cdm")
+    for name in ("groups_in_groups", "correlated_inside"):
+        (tmp_path / "cohort.json").write_text(json.dumps(definitions[name]))
+        found = select_cohort(database, read_definition(tmp_path / "cohort.json"))
+        assert found.screened == 150
+        days = {str(person): str(day) for person, day in found.persons.iter_rows()}
+        assert days == expected[name]
 
 
 def test_what_is_not_in_the_catalog_is_named(spark: SparkSession) -> None:

@@ -206,13 +206,14 @@ def test_of_a_table_that_does_not_say_whose_its_rows_are_nothing_is_read(protoco
 
 
 def test_a_column_of_which_nothing_says_what_it_belongs_to_is_a_question(protocol: Protocol, tmp_path: Path) -> None:
-    """A start of nothing and a limit of no test could be in no record; a consent is one of a patient by itself."""
-    rows = "K1 | 2020-03-04 | 5 | 2020-01-31\nK2 | 2021-09-14 | 7 | 2021-01-30"
-    folder = csv_centre(tmp_path / "k", x=f"ID | Start | ULN | Consent date\n{rows}")
+    """A start of nothing, a limit or result of no test could be in no record; a consent stands by itself."""
+    rows = "K1 | 2020-03-04 | 5 | 9 | 2020-01-31\nK2 | 2021-09-14 | 7 | 8 | 2021-01-30"
+    folder = csv_centre(tmp_path / "k", x=f"ID | Start | ULN | Lab result | Consent date\n{rows}")
     draft = draft_centre(folder, None, protocol, "K")
-    assert meaning(draft, "x") == {"ID": "subject", "Start": "open", "ULN": "open", "Consent date": "DM RFICDTC"}
+    opens = dict.fromkeys(("Start", "ULN", "Lab result"), "open")
+    assert meaning(draft, "x") == {"ID": "subject", **opens, "Consent date": "DM RFICDTC"}
     asked = {q.column: q.text for q in draft.questions}
-    assert set(asked) == {"Start", "ULN"}
+    assert set(asked) == set(opens)
     assert "no column of the table says of what" in asked["ULN"]
     mapping = drafted(draft, tmp_path)
     data, _ = map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)

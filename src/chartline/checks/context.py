@@ -190,6 +190,15 @@ class Context:
         here = (pl.lit(source).alias("DOMAIN"), pl.lit(start).alias("START_AT"), pl.col(named).alias("NAME"))
         return run(days(rows.select(*SUBJECT, pl.col(start).alias("VALUE"), *_CELL[3:], *here)))
 
+    @property
+    def lines_go_on(self) -> bool:
+        """Whether one list holds every line of therapy, before and after day 0: earlier lines and new therapy are the
+        same rows, as in OMOP's `episode`, and day 0 alone tells them apart."""
+        prior, new = self.protocol.prior_therapy, self.protocol.new_therapy
+        if prior is None or new is None:
+            return False
+        return (prior.lines.source, prior.lines.where) == (new.source, new.where)
+
     @cached_property
     def calendar(self) -> pl.DataFrame:
         """Every full date of a centre that gives dates, births too: DOMAIN, VARIABLE, LO and the cell.

@@ -22,7 +22,7 @@ import polars as pl
 from chartline.core.clinical import ClinicalData, Origins, empty_domain, variables
 from chartline.engines.parts import hashes, range_of
 from chartline.errors import StudyError
-from chartline.sources.base import SourceData, SourceTable
+from chartline.sources.base import KeyLabels, SourceData, SourceTable
 
 _ROWS = 50_000  # of one row group: what is read at least
 
@@ -77,49 +77,50 @@ class StoredTable:
 
     def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
         self._file, self._said = file, said
-        plan = pl.scan_parquet(file).with_row_index("AT")
+        plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
         kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
-        self._index = {row: i for i, row in enumerate(kept["AT"])}
+        self._at = kept["AT"]  # rising
         self._table = self._made(kept.drop("AT"))
 
     def _made(self, frame: pl.DataFrame) -> SourceTable:
         cells = frame.drop("LABEL").rename(lambda name: name.removeprefix("#"))
         return SourceTable(
-            self._said["file"], self._said["name"], cells, self._said["places"], frame["LABEL"].to_list(),
+            self._said["file"], self._said["name"], cells, self._said["places"], KeyLabels(frame["LABEL"]),
             grid=self._said["grid"],
         )  # fmt: skip
 
-    def _found(self, row: int) -> tuple[SourceTable, int]:
-        if row in self._index:
-            return self._table, self._index[row]
-        return self._made(pl.scan_parquet(self._file).slice(row, 1).collect()), 0
+    def _own(self, rows: pl.Series) -> tuple[SourceTable, pl.Series]:
+        """Return the table that holds these rows, and where they stand in it."""
+        at = self._at.search_sorted(rows)
+        if len(self._at) and (at < len(self._at)).all() and (self._at.gather(at) == rows).all():
+            return self._table, at
+        plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
+        return self._made(pl.concat(plan.slice(row, 1) for row in asked).collect()), asked.search_sorted(rows)
 
     def address(self, row: int, column: str) -> str:
         """Return the canonical address of a cell, as `SourceTable.address`."""
-        table, at = self._found(row)
-        return table.address(at, column)
+        table, at = self._own(pl.Series([row]))
+        return table.address(at[0], column)
 
-    def addresses(self, rows: Sequence[int], column: str) -> list[str]:
+    def addresses(self, rows: pl.Series, column: str) -> pl.Series:
         """Return `address` of many rows of one column, in their order."""
-        if all(row in self._index for row in rows):
-            return self._table.addresses([self._index[row] for row in rows], column)
-        return [self.address(row, column) for row in rows]
+        table, at = self._own(rows)
+        return table.addresses(at, column)
 
     def raw(self, row: int, column: str) -> str | None:
         """Return what stands in a cell."""
-        table, at = self._found(row)
-        return table.raw(at, column)
+        table, at = self._own(pl.Series([row]))
+        return table.raw(at[0], column)
 
-    def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
+    def raws(self, rows: pl.Series, column: str) -> pl.Series:
         """Return `raw` of many rows of one column, in their order."""
-        if all(row in self._index for row in rows):
-            return self._table.raws([self._index[row] for row in rows], column)
-        return [self.raw(row, column) for row in rows]
+        table, at = self._own(rows)
+        return table.raws(at, column)
 
     @property
     def whole(self) -> SourceTable:
         """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file))
+        return self._made(pl.read_parquet(self._file, glob=False))
 
 
 def read_charts(
@@ -200,7 +201,7 @@ def _domains(
         file = unit / "domains" / f"{domain}.parquet"
         if not file.exists():
             continue
-        plan = pl.scan_parquet(file)
+        plan = pl.scan_parquet(file, glob=False)
         if part is not None:
             first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
             plan = plan.filter(pl.col("HASH").is_between(first, last))
@@ -233,7 +234,7 @@ def _tables(
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
     """Return CENTRE, USUBJID, ROWS and HASH of every subject of several units."""
-    return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
+    return pl.concat([pl.read_parquet(unit / "subjects.parquet", glob=False) for unit in units])
 
 
 def read_source(units: Sequence[Path]) -> SourceData:

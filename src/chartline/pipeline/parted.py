@@ -309,7 +309,7 @@ def gather(job: Job) -> None:
 
     said = job.declared
     subjects_are_unique(read_subjects(job.units))
-    facts = pl.concat(pl.read_parquet(unit / "facts.parquet") for unit in job.units)
+    facts = pl.concat(pl.read_parquet(unit / "facts.parquet", glob=False) for unit in job.units)
     twins = find_twins(facts.sort("CENTRE_ORDER", "CENTRE", "USUBJID"), said.protocol.duplicates)
     theirs = read_charts(job.units, subjects=twins["USUBJID"].to_list(), cells=False)
     verdict = judge_twins(twins, theirs, said.protocol.duplicates)
@@ -385,7 +385,8 @@ def write_part(
     overrides = dated_overrides(tuple(o for o in said.overrides if o.subject in own), data)
     data = replace(data, overrides=overrides)
     queries = [q for q in read_told(Gathered, gathered).queries if q.subject in own]
-    cohort = select_cohort(data, protocol, queries, digest, pl.read_parquet(gathered / "twins.parquet"))
+    twins = pl.read_parquet(gathered / "twins.parquet", glob=False)
+    cohort = select_cohort(data, protocol, queries, digest, twins)
     adam = derive_all(data, cohort, protocol, queries)
     counts = count_analyses(adam, cohort.attrition, protocol, digest)
     asserted = told_verdicts(assert_study(adam, counts, protocol, "subject"), adam, days)
@@ -463,7 +464,7 @@ def _imputed(parts: Sequence[Path]) -> Adam:
 
     from chartline.derive.model import Adam
 
-    times = pl.scan_parquet([part / "adam" / "adtte.parquet" for part in parts])
+    times = pl.scan_parquet([part / "adam" / "adtte.parquet" for part in parts], glob=False)
     return Adam({"ADTTE": times.filter(pl.col("ADTF").is_not_null()).collect()}, pl.DataFrame(), pl.DataFrame(), {})
 
 
@@ -497,7 +498,7 @@ def _put_listings(parts: Sequence[Path], folder: Path) -> None:
     _put(parts[0] / "definitions.json", folder / "definitions.json")
     overrides = folder / "adam" / "overrides.parquet"
     if overrides.exists():
-        write_overrides(pl.read_parquet(overrides).sort("LINE", maintain_order=True), folder)
+        write_overrides(pl.read_parquet(overrides, glob=False).sort("LINE", maintain_order=True), folder)
 
 
 def _part_name(file: Path, name: Path) -> str:

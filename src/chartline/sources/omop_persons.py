@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import polars as pl
 
 from chartline.errors import SourceError
-from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.base import KeyLabels, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, CdmTable, Rows
 
 ROWS = "rows of "  # and the name of a database: what a digest of rows is called among the files
@@ -122,19 +122,18 @@ def source_table(file: str, name: str, rows: Rows, notes: list[SourceNote], *, i
 
 def _labels(
     file: str, name: str, plain: Sequence[str], frame: pl.DataFrame, notes: list[SourceNote], *, inside: bool
-) -> list[str]:
+) -> Sequence[str]:
     key = "person_id" if name == "death" else f"{name}_id"
     prefix = f"{name}!" if inside else ""
     if key not in frame.columns:
         return [f"{prefix}{row}" for row in plain]
-    labels: list[str] = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series().to_list()
-    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true().to_list()
-    for row in unusable:  # the plain labels are made where they are asked for
-        labels[row] = f"{prefix}{plain[row]}"
-    if unusable:
+    labels = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series()
+    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true()
+    if len(unusable):  # the plain labels are made where they are asked for
+        labels = labels.scatter(unusable, [f"{prefix}{plain[row]}" for row in unusable])
         message = f"{len(unusable)} row(s) repeat a {key} or have none; they are named by their row."
         notes.append(SourceNote("repeated_key", f"{file}!{labels[unusable[0]]}!{key}", message))
-    return labels
+    return KeyLabels(labels)
 
 
 def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
@@ -146,8 +145,8 @@ def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]
     for name, table in tables.items():
         if described[name].person_column is not None and table.frame.height:
             cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
-            for row in table.frame.select(pl.concat_str(cells, separator="\x1f")).to_series():
-                total += int.from_bytes(hashlib.sha256(f"{name}\x1e{row}".encode()).digest(), "big")
+            rows = table.frame.select(pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")).to_series()
+            total += sum(int.from_bytes(hashlib.sha256(row).digest(), "big") for row in rows.cast(pl.Binary))
     return f"{total % _ALL:064x}"
 
 

@@ -158,7 +158,8 @@ class _Builder:
         for index, variable in (("cycle", "EXCYCLE"), ("day", "EXCYDAY")):
             if index in names and variable not in cells:
                 variables[variable] = {"constant": f"{{{index}}}"}
-        self._add("EX", {**variables, **cells}, names, mine)
+        if {"EXSTDTC", "EXDOSM2", "EXDOSE"} & set(cells):  # a remark is no dose
+            self._add("EX", {**variables, **cells}, names, mine)
 
     def _cm(self, mine: list[Used], names: dict[str, str], members: list[Used]) -> None:
         cells = self._cells(mine)
@@ -219,7 +220,7 @@ class _Builder:
         self._add("LB", cells, names, mine, anchor=() if anchored else tuple(cells))
 
     def _wide_lab(self, mine: list[Used], names: dict[str, str], members: list[Used], repeat: bool) -> None:
-        results = [u for u in mine if u.target.variable == "LBORRES"]
+        results = [u for u in mine if u.target.variable == "LBORRES" and u.target.item]  # `Result` alone is of no test
         date = next((u for u in mine if u.target.variable == "LBDTC"), None)
         support = {u.target.variable: u.spec for u in mine if u.target.variable in ("LBGCSF", "LBPLTTX", "LBRBCTX")}
         limits = {(u.target.item, u.target.variable): _with_unit(u) for u in mine if u.target.variable in _LIMITS}

@@ -179,7 +179,7 @@ def _keep(
 
 
 def _check(kept: Path, parts: set[int]) -> None:
-    table = pl.scan_parquet(kept / "*.parquet")
+    table = pl.scan_parquet(sorted(kept.glob("*.parquet")), glob=False)
     faults = table.filter(pl.col("name") == _FAULT).sort("part").select("content").head(1).collect()
     if faults.height:
         raise pickle.loads(faults["content"][0])
@@ -199,7 +199,7 @@ def _check(kept: Path, parts: set[int]) -> None:
 def put_folders(kept: Path, folder_of: Callable[[int], Path]) -> None:
     """Make folders of the files that are kept, one a part; those that are there already stay."""
     for file in sorted(kept.glob("*.parquet")):
-        files = pl.read_parquet(file)
+        files = pl.read_parquet(file, glob=False)
         for (part,), own in files.group_by("part"):
             folder = folder_of(int(str(part)))
             if not folder.exists():

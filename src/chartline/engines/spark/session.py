@@ -258,20 +258,20 @@ def told(folder: Path | None = None, where: str = "") -> Iterator[None]:
 
 
 def _in_words(said: str, where: str, folder: Path | None) -> StudyError:
-    first, cause = _lines(said)
     if "CAST_INVALID_INPUT" in said:
         return SourceError(
             "The database holds a day or an id that cannot be read as one",
-            where=f"{where} ({first})".strip(),
+            where=f"{where} ({_line(said, 'CAST_INVALID_INPUT')})".strip(),
             expected="days as dates or as text like 2020-04-03, ids as whole numbers",
             do="correct the export",
         )
-    if "FAILED_READ_FILE" in said or "CANNOT_READ_FILE_FOOTER" in said:
+    if "FAILED_READ_FILE" in said:
         return SourceError(
             "Spark cannot read a file of the database",
-            where=f"{where} ({first})".strip(),
+            where=f"{where} ({_line(said, 'FAILED_READ_FILE')})".strip(),
             do="export the table again; nothing was written",
         )
+    cause = _cause(said)
     if "No module named" in said:
         return StudyError(
             "An executor lacks a library.",
@@ -284,9 +284,14 @@ def _in_words(said: str, where: str, folder: Path | None) -> StudyError:
     return StudyError("Spark could not do it.", where=f"{where} ({cause})".strip(), do=f"see what it says{hint}")
 
 
-def _lines(said: str) -> tuple[str, str]:
-    """Return the first line that says something, and the innermost cause."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["no word of it"]
+def _line(said: str, word: str) -> str:
+    """Return the first line with a word of Spark's, from that word on."""
+    return next(word + line.strip().partition(word)[2] for line in said.splitlines() if word in line)
+
+
+def _cause(said: str) -> str:
+    """Return the line that says most: the innermost cause, else the last error of Python, else the first line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it did not say why"]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     errors = [line for line in lines if "Error: " in line or "Exception: " in line]
-    return lines[0], (causes or errors or lines[:1])[-1]
+    return (causes or errors or lines[:1])[-1]
