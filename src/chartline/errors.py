@@ -107,7 +107,7 @@ class MemoryShort(StudyError):
 
 
 class WorkerLost(StudyError):
-    """A worker process of a run in parts died twice over the same piece of work."""
+    """A process of a run was killed: the one that writes the report, or twice a worker over the same part."""
 
     code = "worker"
     exit_code = 18

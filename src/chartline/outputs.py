@@ -85,8 +85,9 @@ def claimed(out: Path) -> Iterator[None]:
     except OSError as e:
         raise _output_error(e, out) from e
     try:
-        os.ftruncate(held, 0)
-        os.write(held, str(os.getpid()).encode())
+        with suppress(OSError):  # a full disk: the claim holds without saying whose it is
+            os.ftruncate(held, 0)
+            os.write(held, str(os.getpid()).encode())
         yield
     finally:
         file.unlink(missing_ok=True)

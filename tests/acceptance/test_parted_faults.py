@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chartline.errors import OutputError, StudyError
+from chartline.errors import OutputError, StudyError, WorkerLost
 from parted import NUMBERS, numbers_of, run_inline
 
 if TYPE_CHECKING:
@@ -65,9 +65,14 @@ def work_of(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
     """The worker processes of a run: its children that multiprocessing has spawned."""
+    return children_of(process, b"spawn_main")
+
+
+def children_of(process: subprocess.Popen[str], command: bytes) -> list[int]:
+    """The children of a run in whose command line something stands."""
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        return [int(c) for c in children if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
+        return [int(c) for c in children if command in Path(f"/proc/{c}/cmdline").read_bytes()]
     except OSError:
         return []
 
@@ -78,6 +83,24 @@ def test_a_worker_that_is_killed_costs_time_and_nothing_else(answered: StudyRun,
         until(lambda: len(finished(out)) >= 2, process)
         (worker,) = workers_of(process)
         os.kill(worker, signal.SIGKILL)
+        assert process.wait(180) == 0, process.communicate()
+    assert numbers_of(out) == numbers_of(answered.out)
+
+
+@pytest.mark.parametrize("parts", [("--parts", "6"), ()], ids=["in parts", "in one piece"])
+def test_a_report_process_that_is_killed_stops_the_run_with_a_message(
+    answered: StudyRun, unanswered: StudyRun, tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(unanswered.out, out)
+    with started(out, parts=parts) as process:
+        (reporter,) = until(lambda: children_of(process, b"chartline.report.worker"), process)  # type: ignore[misc]
+        os.kill(reporter, signal.SIGKILL)
+        _, said = process.communicate(timeout=180)
+    assert process.returncode == WorkerLost.exit_code
+    assert "The process that wrote the report died (signal 9)" in said and "Traceback" not in said
+    assert numbers_of(out) == numbers_of(unanswered.out)
+    with started(out, parts=parts) as process:
         assert process.wait(180) == 0, process.communicate()
     assert numbers_of(out) == numbers_of(answered.out)
 
@@ -179,12 +202,12 @@ ls -A "$1"; cp -r "$1/out" "$5/out"
 """
 
 
-@pytest.mark.parametrize("room", [300, 2000, 4000])
+@pytest.mark.parametrize("room", [0, 300, 2000, 4000])
 def test_a_disk_that_is_really_full_says_so_and_with_room_again_the_run_ends_right(
     answered: StudyRun, unanswered: StudyRun, tmp_path: Path, room: int
 ) -> None:
     """A small disk of its own (tmpfs in a namespace, no root needed), on which `room` kB are free beside the last
-    output; it is full while charts are kept, parts are written, or the report is."""
+    output; it is full at once, while charts are kept, parts are written, or the report is."""
     disk = tmp_path / "disk"
     disk.mkdir()
     used = sum(-(-p.stat().st_size // 4096) * 4 for p in unanswered.out.rglob("*"))

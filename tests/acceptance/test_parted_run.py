@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -75,6 +75,32 @@ def test_listings_lie_in_parts_and_hold_the_same_rows(answered: StudyRun, seven:
         assert (seven / name).is_dir(), name
         one, several = pl.read_parquet(answered.out / name), pl.read_parquet(seven / name)
         assert_frame_equal(several, one, check_row_order=False)
+
+
+def test_the_report_is_made_without_reading_a_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the parts are put together, of all tables of patients one is asked for the rows with an imputed day."""
+    from chartline.pipeline import parted
+
+    pool, asked = parted.pool, []
+
+    def watched(*arguments: Any) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("read_parquet", "scan_parquet"):
+                real = getattr(pl, name)
+                patch.setattr(
+                    pl, name, lambda files, *a, real=real, name=name, **k: _noted(asked, name, files, real, k)
+                )
+            return pool(*arguments)
+
+    monkeypatch.setattr(parted, "pool", watched)
+    run_inline(EXAMPLE, tmp_path / "out", 4)
+    of_parts = {(name, Path(file).name) for name, file in asked if "/part-" in file}
+    assert of_parts == {("scan_parquet", "adtte.parquet")}
+
+
+def _noted(asked: list[tuple[str, str]], name: str, files: Any, real: Any, options: Any) -> Any:
+    asked.extend((name, str(file)) for file in (files if isinstance(files, list) else [files]))
+    return real(files, **options)
 
 
 def test_a_part_holds_its_subjects_and_no_others(seven: Path) -> None:

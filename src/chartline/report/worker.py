@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from chartline.errors import WorkerLost
+
 if TYPE_CHECKING:
     from chartline.report.source import ReportSource
 
@@ -46,16 +48,22 @@ class ReportWorker:
     def write(self, source: ReportSource, folder: Path, what: str = "report") -> None:
         """Send the source; the worker writes that report's files into `folder`, which exists."""
         assert self._process.stdin is not None
-        pickle.dump((source, folder, what), self._process.stdin)
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):  # it died meanwhile: heard of in `wait`
+            pickle.dump((source, folder, what), self._process.stdin)
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
 
     def wait(self) -> None:
-        """Return when the files are written; raise what stopped the worker."""
+        """Return when the files are written; raise what stopped the worker, `WorkerLost` where it was killed."""
         assert self._process.stdout is not None
         answer = self._process.stdout.read()
         code = self._process.wait()
         if not answer:
-            raise RuntimeError(f"the report's process ended with code {code}")
+            raise WorkerLost(
+                f"The process that wrote the report died ({f'signal {-code}' if code < 0 else f'exit code {code}'}).",
+                expected="a process that ends by itself; the system kills one where memory runs out",
+                do="look at the machine's memory and its log, and run again",
+            )
         stopped = pickle.loads(answer)
         if stopped is not None:
             raise stopped
