@@ -28,8 +28,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from itertools import groupby
-from operator import itemgetter
 from typing import Protocol as Interface
 from typing import TypeVar
 
@@ -117,9 +115,9 @@ class SourceRows(Interface):
     """What `Origins` needs of a source table (see `sources/base.py`)."""
 
     def address(self, row: int, column: str) -> str: ...
-    def addresses(self, rows: Sequence[int], column: str) -> list[str]: ...
+    def addresses(self, rows: pl.Series, column: str) -> pl.Series: ...
     def raw(self, row: int, column: str) -> str | None: ...
-    def raws(self, rows: Sequence[int], column: str) -> list[str | None]: ...
+    def raws(self, rows: pl.Series, column: str) -> pl.Series: ...
 
 
 @dataclass(frozen=True)
@@ -141,22 +139,37 @@ class Origins:
         table, columns = self.blocks[block]
         return " + ".join(table.raw(row, c) or "(blank)" for c in columns.get(variable, ()))
 
-    def cells(self, refs: Iterable[tuple[int, str, int]]) -> tuple[list[str], list[str]]:
-        """Return the addresses and the raw contents of many values (block, variable, row), in their order.
+    def cells(self, refs: pl.DataFrame) -> pl.DataFrame:
+        """Return ADDRESS and RAW of many values (BLOCK, VARIABLE, ROW), in their order; null where there is no block.
 
-        References that are sorted by block and variable cost one look-up of the column each time it changes.
+        All values of one block and variable are taken at once.
         """
-        addresses: list[str] = []
-        contents: list[str] = []
-        for (block, variable), group in groupby(refs, key=itemgetter(0, 1)):
-            rows = [row for _, _, row in group]
-            table, columns = self.blocks[block]
-            named = columns.get(variable, ())
-            places = [table.addresses(rows, c) for c in named or ("",)]
-            texts = [[text or "(blank)" for text in table.raws(rows, c)] for c in named]
-            addresses += places[0] if len(places) == 1 else map(" + ".join, zip(*places, strict=True))
-            contents += map(" + ".join, zip(*texts, strict=True)) if texts else [""] * len(rows)
-        return addresses, contents
+        at = refs.select("BLOCK", "VARIABLE", "ROW").with_row_index("AT")
+        told = [(pl.Series(dtype=pl.UInt32), pl.Series(dtype=pl.String), pl.Series(dtype=pl.String))]
+        for (block, variable), rows in at.partition_by("BLOCK", "VARIABLE", as_dict=True).items():
+            if block is not None and block < len(self.blocks):
+                told.append((rows["AT"], *self._told(block, variable, rows["ROW"])))
+        found = pl.DataFrame(dict(zip(("AT", "ADDRESS", "RAW"), map(pl.concat, zip(*told, strict=True)), strict=True)))
+        return at.select("AT").join(found, on="AT", how="left", maintain_order="left").drop("AT")
+
+    def _told(self, block: int, variable: str, rows: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Return the addresses and raw contents of one variable in some rows of its table."""
+        table, columns = self.blocks[block]
+        named = columns.get(variable, ())
+        places = [table.addresses(rows, column) for column in named or ("",)]
+        contents = [_with_blanks(table.raws(rows, column)) for column in named]
+        return _joined(places), _joined(contents or [pl.Series([""]).new_from_index(0, len(rows))])
+
+
+def _with_blanks(raw: pl.Series) -> pl.Series:
+    blank = raw.null_count() or (raw == "").any()
+    return raw.replace("", None).fill_null("(blank)") if blank else raw
+
+
+def _joined(texts: Sequence[pl.Series]) -> pl.Series:
+    if len(texts) == 1:
+        return texts[0]
+    return pl.select(pl.concat_str([pl.lit(text) for text in texts], separator=" + ")).to_series()
 
 
 @dataclass(frozen=True)

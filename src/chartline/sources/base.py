@@ -8,7 +8,7 @@ value, a resource it does not know) is a note, never silence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import overload
@@ -52,6 +52,30 @@ class RowLabels(Sequence[str]):
         return isinstance(other, Sequence) and list(self) == list(other)
 
 
+@dataclass(frozen=True, eq=False)
+class KeyLabels(Sequence[str]):
+    """The labels of rows as a column of texts: those of many rows are taken at once."""
+
+    texts: pl.Series
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        found: str | pl.Series = self.texts[index]
+        return KeyLabels(found) if isinstance(found, pl.Series) else found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+
 @dataclass(frozen=True)
 class SourceTable:
     """One table of one file.
@@ -87,24 +111,30 @@ class SourceTable:
         """Return the canonical address: `book.xlsx!Sheet!C13`, `data.csv!row 258!dth_date`,
         `Observation.ndjson!line 525!valueQuantity.value`,
         `measurement.csv!measurement_id=619!unit_concept_id`; without a column, that of the row."""
-        return self.addresses([row], column)[0]
+        before, after = self._around(column)
+        return f"{before}{self.row_labels[row]}{after}"
 
-    def addresses(self, rows: Sequence[int], column: str = "") -> list[str]:
+    def addresses(self, rows: pl.Series, column: str = "") -> pl.Series:
         """Return `address` of many rows of one column, in their order."""
-        labels, sheet = self.row_labels, self.sheet
+        before, after = self._around(column)
+        if isinstance(self.row_labels, KeyLabels):
+            own = pl.lit(self.row_labels.texts[rows])
+            return pl.select(pl.concat_str(pl.lit(before), own, pl.lit(after))).to_series()
+        return pl.Series([f"{before}{self.row_labels[row]}{after}" for row in rows.to_list()], dtype=pl.String)
+
+    def _around(self, column: str) -> tuple[str, str]:
+        """What stands before and after a row's label in the address of a cell."""
         if self.grid:
-            before = f"{sheet}!{self.places[column]}" if column else f"{sheet}!row "
-            return [f"{before}{labels[row]}" for row in rows]
-        before, after = f"{sheet}!" if self.file else "", f"!{self.places[column]}" if column else ""
-        return [f"{before}{labels[row]}{after}" for row in rows]
+            return f"{self.sheet}!{self.places[column] if column else 'row '}", ""
+        return f"{self.sheet}!" if self.file else "", f"!{self.places[column]}" if column else ""
 
     def raw(self, row: int, column: str) -> str | None:
         value: str | None = self.frame[column][row]
         return value
 
-    def raws(self, rows: Sequence[int], column: str) -> list[str | None]:
+    def raws(self, rows: pl.Series, column: str) -> pl.Series:
         """Return `raw` of many rows of one column, in their order."""
-        return self.frame[column].gather(list(rows)).to_list()
+        return self.frame[column][rows]
 
     def with_frame(self, frame: pl.DataFrame, kinds: pl.DataFrame | None) -> SourceTable:
         return replace(self, frame=frame, kinds=kinds)

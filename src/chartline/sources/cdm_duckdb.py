@@ -55,6 +55,13 @@ class _DuckDb(CdmDatabase):
             columns = cursor.fetchnumpy()
         return pl.DataFrame([_series(name, array, kinds.get(name, "")) for name, array in columns.items()])
 
+    def pairs(self, rows: Sequence[tuple[int, int]]) -> str:
+        ids, numbers = (",".join(str(row[i]) for row in rows) for i in (0, 1))
+        if not rows:
+            return super().pairs(rows)
+        columns = (f"CAST(unnest(string_split('{text}', ',')) AS BIGINT)" for text in (ids, numbers))
+        return "(SELECT {} AS id, {} AS n)".format(*columns)
+
     def close(self) -> None:
         self.connection.close()
 
@@ -165,26 +172,27 @@ class CdmFolder(_DuckDb):
     ) -> None:
         import duckdb
 
-        folders = sorted({str(file.path.resolve().parent) for copies in files.values() for file in copies})
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": ""})
         super().__init__(name, str(root), connection)
-        self.files, self.delimiter, self.encoding = files, delimiter, encoding
+        self.root, self.files, self.delimiter, self.encoding = root.resolve(), files, delimiter, encoding
         self.tables = {name: self._view(name, list(copies)) for name, copies in files.items()}
-        listed = ", ".join(_quoted(folder) for folder in folders)
-        connection.execute(f"SET allowed_directories = [{listed}]")
+        connection.execute(f"SET allowed_directories = [{_quoted(str(self.root))}]")
         connection.execute("SET enable_external_access = false")
+
+    def query(self, sql: str) -> pl.DataFrame:
+        with _told_of_parts(self.files):
+            return super().query(sql)
 
     def _view(self, name: str, files: list[SourceFile]) -> CdmTable:
         place, first = self.quoted(name), files[0]
-        _check_parts(name, [file for file in files if is_parquet(file)])
-        with told(first.name, str(first.path)):
+        with _told_of_parts({name: files}), told(first.name, str(first.path)):
             self.connection.execute(f"CREATE VIEW {place} AS SELECT * FROM {self._scan(files)}")
             columns, kinds = self._columns(place)
         address = first.name if len(files) == 1 else str(PurePosixPath(first.name).parent)
         return CdmTable(name, place, columns, kinds, address, inside=False)
 
     def _scan(self, files: list[SourceFile]) -> str:
-        listed = ", ".join(_quoted(str(file.path.resolve())) for file in files)
+        listed = ", ".join(_quoted(str(self.root / file.name)) for file in files)
         if is_parquet(files[0]):
             return f"read_parquet([{listed}])"
         charset = _CHARSETS.get(self.encoding.lower())
@@ -203,7 +211,8 @@ class CdmFolder(_DuckDb):
     def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
         files = self.files[table.name]
         if is_parquet(files[0]):
-            return _parquet_rows(files, table, keys, column)
+            with _told_of_parts({table.name: files}):
+                return _parquet_rows(files, table, keys, column)
         (file,) = files
         only = Only(column, keys) if keys is not None else None
         records = read_records(file, self.delimiter, self.encoding, only=only)
@@ -215,12 +224,16 @@ def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series 
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
-        lazy = pl.scan_parquet([file.path for file in files], row_index_name=_NUMBER)
-        if keys is not None:
-            lazy = lazy.filter(pl.col(table.columns[column]).cast(pl.Int64).is_in(keys.implode()))
-        frame = lazy.collect(engine="streaming").sort(_NUMBER)
+        lazy = _filtered(pl.scan_parquet([file.path for file in files], glob=False), table, keys, column)
+        frame = lazy.collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
-    return Rows(as_text(frame.drop(_NUMBER)), _PartLabels(files, frame[_NUMBER].to_list()))
+    return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
+
+
+def _filtered(plan: pl.LazyFrame, table: CdmTable, keys: pl.Series | None, column: str) -> pl.LazyFrame:
+    if keys is None:
+        return plan
+    return plan.filter(pl.col(table.columns[column]).cast(pl.Int64).is_in(keys.implode()))
 
 
 _NUMBER = "\0number"  # a name that no column has
@@ -228,13 +241,17 @@ _NUMBER = "\0number"  # a name that no column has
 
 @dataclass(frozen=True, eq=False)
 class _PartLabels(Sequence[str]):
-    """The labels of rows of Parquet files, numbered over all parts; made where one is asked for: few have no key."""
+    """The labels of the rows that have one of the keys, numbered over all parts. Few have no key of their own to be
+    named by, so the numbers are sought where one is asked for."""
 
     files: Sequence[SourceFile]
-    numbers: list[int]
+    table: CdmTable
+    keys: pl.Series | None
+    column: str
+    height: int
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return self.height
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -242,16 +259,22 @@ class _PartLabels(Sequence[str]):
     def __getitem__(self, index: slice) -> Sequence[str]: ...
     def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
-            return _PartLabels(self.files, self.numbers[index])
-        number = self.numbers[index]
+            return [self[i] for i in range(*index.indices(self.height))]
+        number = self._numbers[index]
         part = bisect_right(self._starts, number) - 1
         label = f"row {number - self._starts[part] + 1}"
         return label if len(self.files) == 1 else f"{PurePosixPath(self.files[part].name).name} {label}"
 
     @cached_property
+    def _numbers(self) -> pl.Series:
+        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER, glob=False)
+        found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
+        return found.collect(engine="streaming").to_series()
+
+    @cached_property
     def _starts(self) -> list[int]:
         """How many rows there are before each part."""
-        rows = [pl.scan_parquet(file.path).select(pl.len()).collect().item() for file in self.files]
+        rows = [pl.scan_parquet(file.path, glob=False).select(pl.len()).collect().item() for file in self.files]
         return [0, *accumulate(rows)][:-1]
 
 
@@ -295,12 +318,24 @@ def _check_is_database(file: SourceFile) -> None:
         )
 
 
-def _check_parts(table: str, files: list[SourceFile]) -> None:
+@contextmanager
+def _told_of_parts(tables: Mapping[str, Sequence[SourceFile]]) -> Iterator[None]:
+    """Tell a fault as that of the part that is to blame, if one is; looking at all of them first would take longer
+    than the question."""
+    try:
+        yield
+    except SourceError:
+        for table, files in tables.items():
+            _check_parts(table, files)
+        raise
+
+
+def _check_parts(table: str, files: Sequence[SourceFile]) -> None:
     """Raise SourceError where a part is no Parquet file, or other columns or types stand in it than in the first."""
     first: object = None
-    for file in files:
+    for file in filter(is_parquet, files):
         with unreadable(file):
-            schema = pl.read_parquet_schema(file.path)
+            schema = pl.scan_parquet(file.path, glob=False).collect_schema()
         first = schema if first is None else first
         if schema != first:
             raise SourceError(

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import polars as pl
 
 from chartline.errors import SourceError
-from chartline.sources.base import SourceData, SourceNote, SourceTable, add_table
+from chartline.sources.base import KeyLabels, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, CdmTable, Rows
 
 ROWS = "rows of "  # and the name of a database: what a digest of rows is called among the files
@@ -47,8 +47,7 @@ def read_persons(
     """
     read: dict[str, Rows] = {}
     own = {name: table for name, table in database.tables.items() if not listed or name in listed}
-    order = sorted(own.values(), key=lambda t: (t.person_column is None, t.name in _VOCABULARY))
-    for table in order:
+    for table in reading_order(own.values()):
         if tables is not None and table.name not in tables:
             continue
         if persons is None:
@@ -78,16 +77,33 @@ def _headings(table: CdmTable) -> Rows:
     return Rows(pl.DataFrame(schema=dict.fromkeys(table.columns.values(), pl.String)), [])
 
 
+def reading_order(tables: Iterable[CdmTable]) -> list[CdmTable]:
+    """Return tables in the order in which they are read: those to which the rows of others lead after these."""
+    return sorted(tables, key=lambda t: (t.person_column is None, t.name in _VOCABULARY))
+
+
+def leads_to(table: CdmTable) -> tuple[str, str]:
+    """Return the column by which a table without persons is reached, and what the columns are called that lead to it
+    (see `is_lead`); two times '' where it is read as a whole."""
+    column, leads = _LED_TO.get(table.name, ("", ""))
+    return (column, leads) if column in table.columns else ("", "")
+
+
+def is_lead(table: str, column: str, leads: str) -> bool:
+    """Whether the values of a column (in small letters) of a table lead to another: by name, or by the end of it."""
+    ending = leads.removeprefix("*")
+    return table not in _VOCABULARY and (column == leads or (ending != leads and column.endswith(ending)))
+
+
 def _led_to(table: CdmTable, read: Mapping[str, Rows]) -> tuple[pl.Series | None, str]:
     """Return the keys by which a table without persons is reached, and its column; no keys: it is read as a whole."""
-    column, leads = _LED_TO.get(table.name, ("", ""))
-    if column not in table.columns:
+    column, leads = leads_to(table)
+    if not column:
         return None, ""
-    ending = leads.removeprefix("*")
     values = [
         rows.frame[own].cast(pl.Int64, strict=False)
-        for name, rows in read.items() if name not in _VOCABULARY
-        for own in rows.frame.columns if own.lower() == leads or (ending != leads and own.lower().endswith(ending))
+        for name, rows in read.items()
+        for own in rows.frame.columns if is_lead(name, own.lower(), leads)
     ]  # fmt: skip
     keys = pl.concat(v.alias("key") for v in values) if values else pl.Series("key", [], dtype=pl.Int64)
     return keys.drop_nulls().unique().sort(), column
@@ -106,19 +122,18 @@ def source_table(file: str, name: str, rows: Rows, notes: list[SourceNote], *, i
 
 def _labels(
     file: str, name: str, plain: Sequence[str], frame: pl.DataFrame, notes: list[SourceNote], *, inside: bool
-) -> list[str]:
+) -> Sequence[str]:
     key = "person_id" if name == "death" else f"{name}_id"
     prefix = f"{name}!" if inside else ""
     if key not in frame.columns:
         return [f"{prefix}{row}" for row in plain]
-    labels: list[str] = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series().to_list()
-    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true().to_list()
-    for row in unusable:  # the plain labels are made where they are asked for
-        labels[row] = f"{prefix}{plain[row]}"
-    if unusable:
+    labels = frame.select(pl.lit(f"{prefix}{key}=") + pl.col(key)).to_series()
+    unusable = (frame[key].is_null() | ~frame[key].is_first_distinct()).arg_true()
+    if len(unusable):  # the plain labels are made where they are asked for
+        labels = labels.scatter(unusable, [f"{prefix}{plain[row]}" for row in unusable])
         message = f"{len(unusable)} row(s) repeat a {key} or have none; they are named by their row."
         notes.append(SourceNote("repeated_key", f"{file}!{labels[unusable[0]]}!{key}", message))
-    return labels
+    return KeyLabels(labels)
 
 
 def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
@@ -130,8 +145,8 @@ def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]
     for name, table in tables.items():
         if described[name].person_column is not None and table.frame.height:
             cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
-            for row in table.frame.select(pl.concat_str(cells, separator="\x1f")).to_series():
-                total += int.from_bytes(hashlib.sha256(f"{name}\x1e{row}".encode()).digest(), "big")
+            rows = table.frame.select(pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")).to_series()
+            total += sum(int.from_bytes(hashlib.sha256(row).digest(), "big") for row in rows.cast(pl.Binary))
     return f"{total % _ALL:064x}"
 
 

@@ -71,21 +71,19 @@ def items_of(analysis: Analysis) -> list[str]:
 
 def locate(data: ClinicalData, refs: pl.DataFrame) -> pl.DataFrame:
     """Add ADDRESS and RAW to rows that name CENTRE, SRCDOM, SRCSEQ, SRCVAR (null reference: null)."""
-    key = ["CENTRE", "SRCDOM", "SRCSEQ", "SRCVAR"]
-    wanted = refs.lazy().select(key).unique().drop_nulls()
-    cells = [
+    rows = [
         frame.lazy().select("CENTRE", pl.lit(d).alias("SRCDOM"), pl.col("SEQ").alias("SRCSEQ"), "BLOCK", "ROW")
         for d, frame in data.domains.items()
     ]
-    known = (
-        wanted.join(pl.concat(cells), on=key[:3])
-        .filter(pl.col("BLOCK") < len(data.origins.blocks))
-        .sort("BLOCK", "SRCVAR", "ROW")
+    keys = ["CENTRE", "SRCDOM", "SRCSEQ"]
+    found = (
+        refs.lazy()
+        .select(*keys, VARIABLE="SRCVAR")
+        .join(pl.concat(rows), on=keys, how="left", maintain_order="left")
+        .with_columns(pl.when(pl.col("VARIABLE").is_not_null()).then("BLOCK"))
         .collect(engine="in-memory")
     )
-    address, raw = data.origins.cells(known.select("BLOCK", "SRCVAR", "ROW").rows())
-    known = known.select(*key, pl.Series("ADDRESS", address, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String))
-    return refs.join(known, on=key, how="left", maintain_order="left")
+    return pl.concat([refs, data.origins.cells(found)], how="horizontal")
 
 
 def _with_overrides(placed: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:

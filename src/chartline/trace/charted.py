@@ -60,10 +60,4 @@ def _text(name: str, columns: list[str]) -> pl.Expr:
 
 
 def _located(values: pl.DataFrame, data: ClinicalData) -> pl.DataFrame:
-    at = values.with_row_index("AT")
-    mapped = at.filter(pl.col("BLOCK") < len(data.origins.blocks)).sort("BLOCK", "VARIABLE", "AT")
-    addresses, raw = data.origins.cells(mapped.select("BLOCK", "VARIABLE", "ROW").rows())
-    cells = mapped.select(
-        "AT", pl.Series("ADDRESS", addresses, dtype=pl.String), pl.Series("RAW", raw, dtype=pl.String)
-    )
-    return at.join(cells, on="AT", how="left", maintain_order="left")
+    return pl.concat([values, data.origins.cells(values)], how="horizontal")
