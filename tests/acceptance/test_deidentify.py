@@ -295,6 +295,18 @@ def test_the_input_is_not_changed_and_the_output_is_whole_or_not_there(tmp_path:
         deidentify_centre(folder, key, folder / "out")
 
 
+def test_what_an_archive_or_a_document_is_is_said_and_no_name_in_it(tmp_path: Path, key: Path) -> None:
+    (tmp_path / "charts").mkdir()
+    _csv(tmp_path / "charts" / "a.csv", [["Study No", "Sex"], ["N-1", "F"]])
+    for name, part in (("scans.zip", f"{NAMES[0]}.png"), ("letter.docx", "word/document.xml")):
+        with zipfile.ZipFile(tmp_path / "charts" / name, "w") as archive:
+            archive.writestr(part, "x" * 10_000)
+    said = "\n".join(deidentify_centre(tmp_path / "charts", key, tmp_path / "out")[0])
+    assert "scans.zip: not copied: a zip archive;" in said
+    assert "letter.docx: not copied: a Word document;" in said
+    assert NAMES[0] not in "".join(_texts(tmp_path / "out").values())
+
+
 def test_a_folder_without_files_is_no_success_and_makes_no_key(tmp_path: Path) -> None:
     (tmp_path / "charts" / "empty").mkdir(parents=True)
     with pytest.raises(StudyError, match="holds no file"):

@@ -14,10 +14,15 @@ from typer.testing import CliRunner
 
 from chartline.capture.ask import capture_of
 from chartline.cli.app import app
+from chartline.draft.draft import draft_centre
+from chartline.draft.write import yaml_text
+from chartline.mapping.apply import map_centre
+from chartline.mapping.load import load_mapping
 from chartline.pipeline import run_study, simulate_centres
 from chartline.protocol.load import load_protocol
 from chartline.protocol.model import Protocol
 from chartline.simulate.charts.draw import Drawn, draw_centre
+from chartline.sources.read import read_centre
 from chartline.study import StudyRun
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -81,6 +86,25 @@ def test_sound_charts_of_every_shape_are_asked_less_than_one_question_per_ten_pa
     asked = Counter(q.centre for q in run.study.queries if q.asks)
     screened = Counter(run.adam["ADSL"]["CENTRE"].to_list())
     assert {c: asked[c] / n < 0.1 for c, n in screened.items()} == dict.fromkeys("VWXYZ", True)
+
+
+@pytest.mark.parametrize("centre", ["V", "X"])
+def test_a_draft_reads_each_test_in_the_unit_that_stands_in_a_column_beside_it(
+    simulated: Path, centre: str, tmp_path: Path
+) -> None:
+    """A list of units in a workbook, and the codes of a REDCap project; as the signed mapping reads them."""
+    folder = simulated / "centres" / centre
+    draft = draft_centre(folder, None, load_protocol(simulated), centre)
+    (tmp_path / "draft.yaml").write_text(yaml_text(draft), encoding="utf-8")
+    read = {}
+    for which, file in (("draft", tmp_path / "draft.yaml"), ("signed", simulated / "mappings" / f"{centre}.yaml")):
+        mapping = load_mapping(file)
+        data, _ = map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
+        values = data["LB"].filter(pl.col("LBTESTCD").is_in(["HB", "WBC", "ANC", "PLT", "BILI", "CREA"]))
+        patient = pl.col("USUBJID").str.strip_prefix(f"{centre}-")  # which the mapping of a form puts before
+        read[which] = sorted(values.select(patient, "LBTESTCD", "LBDTC", "LBSTRESN").rows(), key=str)
+    assert len(read["signed"]) > 100
+    assert read["draft"] == read["signed"]
 
 
 def test_the_study_says_that_it_is_synthetic(simulated: Path, run: StudyRun) -> None:

@@ -123,7 +123,6 @@ UNGUARDED = {
     "capture/redcap.py": "a REDCap dictionary, whose texts get a blank in front: REDCap trims it",
     "simulate/charts/forms.py": "synthetic records, drawn from our own words",
     "simulate/charts/omop.py": "a synthetic database, drawn from our own words",
-    "sources/omop_persons.py": "no file: the rows of a database as text, for their digest",
     "deidentify/delimited.py": "the copy of a centre's own file, value for value: it is read by its mapping",
 }
 CSV = re.compile(r"csv\.(?:Dict)?[wW]riter\(|\.write_csv\(")

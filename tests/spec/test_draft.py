@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import polars as pl
 import pytest
 
 from chartline.draft.draft import draft_centre
@@ -197,6 +198,19 @@ def test_a_unit_that_only_the_values_tell_is_asked_about(protocol: Protocol, tmp
     assert meaning(draft, "labs")["HB"] == "LB HB LBORRES"
     (asked,) = [q for q in draft.questions if q.column == "HB"]
     assert (asked.text.partition("?")[0], asked.proposal) == ("is the unit of Haemoglobin g/dL", "g/dL")
+
+
+def test_a_column_of_units_beside_a_test_is_read_with_it(protocol: Protocol, tmp_path: Path) -> None:
+    """9.1 g/dL is 91 g/L; a column that holds anything but units of the test is no column of units."""
+    rows = "K1 | 13/04/2020 | 9.1 | g/dL | 80 | many\nK2 | 14/04/2020 | 93 | g/L | 41 | few"
+    folder = csv_centre(tmp_path / "k", labs=f"ID | Lab date | Hb | Hb unit | PLT | PLT unit\n{rows}")
+    draft = draft_centre(folder, None, protocol, "K")
+    assert {c.name: c.role for c in draft.columns if "unit" in c.name} == {"Hb unit": "selector", "PLT unit": "open"}
+    assert not any(q.column == "Hb" for q in draft.questions)
+    mapping = drafted(draft, tmp_path)
+    data, _ = map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
+    haemoglobin = data["LB"].filter(pl.col("LBTESTCD") == "HB")
+    assert haemoglobin["LBSTRESN"].to_list() == [91.0, 93.0]
 
 
 def test_of_a_table_that_does_not_say_whose_its_rows_are_nothing_is_read(protocol: Protocol, tmp_path: Path) -> None:

@@ -348,6 +348,16 @@ def test_one_cell_answered_for_in_two_ways_by_two_queries_is_refused(turn: Turn)
     assert {t.query.id for t in same.taken} == {turn.sex, other}
 
 
+def test_a_row_that_is_left_out_has_no_value_to_correct(turn: Turn) -> None:
+    leave = {"Answer": "Leave this row out", "Reason or remark": "entered twice"}
+    done = turn.answer({(turn.death, 1): correct("01/02/2021"), (turn.death, 2): leave})
+    assert done.taken == []
+    assert [r.why for r in done.refused] == [
+        "patients.csv!row 2 is to be left out, and patients.csv!row 2!died in it to be corrected.",
+        "Another row of this query cannot be taken up, so this one is not either.",
+    ]
+
+
 def test_a_settled_query_is_not_answered_again_by_an_old_workbook(turn: Turn) -> None:
     turn.answer({(turn.sex, 1): correct("F")})
     done = turn.answer({(turn.sex, 1): correct("M")}, name="later.xlsx")

@@ -72,12 +72,13 @@ class Folder:
             self._open_book(file, ending, looks)
         elif ending in _OPENED:
             self._tables[name] = _OPENED[ending](file)
-        elif (looks := seems(file.read(_HEAD))) == "a DuckDB database":
+        elif (looks := file.looks()) == "a DuckDB database":
             self._tables[name] = Database(file)
         elif looks == "an XML document" and b"<ODM" in file.read(_HEAD):
             self._tables[name] = Odm(file)
         else:
             looks = "plain text" if ending in _PLAIN else looks
+            looks = "a zip archive" if looks.startswith("a zip archive of") else looks  # names in it may be of people
             self._not_copied(name, f"{looks}; only files of data are copied: {_COPIED}")
 
     def _open_book(self, file: SourceFile, ending: str, looks: str) -> None:

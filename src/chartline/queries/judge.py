@@ -159,23 +159,36 @@ def _matched(
 def _without_contradictions(
     matched: list[tuple[Query, list[tuple[Answer, Line]]]], out: Judged
 ) -> list[tuple[Query, list[tuple[Answer, Line]]]]:
-    """Refuse the queries of which one cell is answered for in two ways: nobody can say which of them was meant."""
+    """Refuse the queries of which one cell is answered for in two ways, or of which a row is to be left out and a value
+    in it corrected: nobody can say which of them was meant."""
     said: dict[tuple[str, str], set[tuple[str, str, str]]] = defaultdict(set)
     for query, rows in matched:
         for a, line in rows:
             if line.is_cell and a.says is not Says.NO_PROBLEM:
                 said[query.centre, line.address].add((a.says.value, a.value, a.unit))
     torn = {place for place, ways in said.items() if len(ways) > 1}
+    gone = {(query.centre, line.row) for query, rows in matched for a, line in rows if a.says is Says.LEAVE_OUT}
     kept = []
     for query, rows in matched:
-        faults = [(query.centre, line.address) in torn and a.says is not Says.NO_PROBLEM for a, line in rows]
+        faults = [_torn(a, line, query.centre, torn, gone) for a, line in rows]
         if not any(faults):
             kept.append((query, rows))
             continue
-        for (a, line), fault in zip(rows, faults, strict=True):
-            why = f"{line.address} is answered for in two ways, in the rows of two queries." if fault else _OTHER_ROW
-            out.refused.append(refuse(a, why, "Give the same answer for the same cell."))
+        for (a, _), (why, do) in zip(rows, (f or (_OTHER_ROW, "Correct that row.") for f in faults), strict=True):
+            out.refused.append(refuse(a, why, do))
     return kept
+
+
+def _torn(
+    a: Answer, line: Line, centre: str, torn: set[tuple[str, str]], gone: set[tuple[str, str]]
+) -> tuple[str, str] | None:
+    """Return why an answer contradicts another, and what to do; None where it does not."""
+    if (centre, line.address) in torn and a.says is not Says.NO_PROBLEM:
+        why = f"{line.address} is answered for in two ways, in the rows of two queries."
+        return why, "Give the same answer for the same cell."
+    if a.says is Says.CORRECT and (centre, line.row) in gone:
+        return f"{line.row} is to be left out, and {line.address} in it to be corrected.", "Choose one of the two."
+    return None
 
 
 def _fresh(answers: Sequence[Answer], standing: Standing, out: Judged) -> list[Answer]:

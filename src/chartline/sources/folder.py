@@ -20,6 +20,7 @@ from chartline.core.digest import digest_file
 from chartline.errors import MappingError, SourceError
 from chartline.sources.limits import check_size, named
 
+_START = 4096
 _MAGIC = (
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -62,6 +63,17 @@ class SourceFile:
                 where=str(self.path),
                 do="ask the centre to send the file again; a copy or download was perhaps cut short",
             )
+
+    def looks(self) -> str:
+        """Say in plain words what the file seems to be. An archive is looked at as a whole: what it holds stands at its
+        end. Raises SourceError as `read` does."""
+        start = self.read(_START)
+        if not start.startswith(b"PK"):
+            return seems(start)
+        try:
+            return seems(self.read())
+        except SourceError:  # larger than what is read as a whole
+            return "a zip archive"
 
     @property
     def stamp(self) -> tuple[int, int, int]:

@@ -5,9 +5,9 @@ window for a study whose consent may follow the treatment (a registry that asks 
 was waived no date is recorded, and nothing is asked. Compared by the days that a partial date can mean. A study whose
 consent is to the use of data alone switches the check off.
 
-Source: ICH E6(R1) 4.8.8, which asks for a consent form that is signed and personally dated before a subject takes part
-in the trial (read in a reprint). E6(R2) holds the same: 4.8 is not among the sections that its document history lists
-as changed (read). In E6(R3) it is 2.8.7, before participation still, with an exception for emergencies (read).
+Source: ICH E6(R2) 4.8.8, which asks for a consent form that is signed and personally dated before a subject takes part
+in the trial. Read in a reprint that does not name its revision; R1 and R2 agree, for 4.8 is not among the sections that
+the document history of R2 lists as changed (read). In E6(R3) it is 2.8.7, with an exception for emergencies (read).
 """
 
 from __future__ import annotations

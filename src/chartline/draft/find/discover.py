@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from chartline.draft.find.fhir import take_fhir
-from chartline.draft.find.found import Found, head
+from chartline.draft.find.found import Found
 from chartline.draft.find.grids import take_books, take_delimited
 from chartline.draft.find.omop import take_omop
 from chartline.draft.find.redcap import take_redcap
 from chartline.errors import SourceError
-from chartline.sources.folder import CentreFolder, SourceFile, seems
+from chartline.sources.folder import CentreFolder, SourceFile
 
 _PEOPLE = (".md", ".pdf", ".docx", ".doc", ".rtf", ".html", ".htm", ".png", ".jpg", ".jpeg", ".pptx")
 
@@ -40,13 +40,13 @@ def discover(root: Path, names: Sequence[str] | None, called: Mapping[str, str] 
     return found
 
 
-def _looks(file: SourceFile) -> str:
-    """Say what a file looks like. What an archive holds stands at its end."""
-    start = head(file)
+def _not_read(file: SourceFile) -> SourceError | str:
     try:
-        return seems(file.read() if start.startswith(b"PK") else start)
-    except SourceError:  # too large to be looked into
-        return "a zip archive"
+        looks = file.looks()
+    except SourceError as error:
+        return error
+    unpack = "; unpack it, if it holds the data" if "archive" in looks else ""
+    return f"chartline does not read this kind of file: it seems to be {looks}{unpack}"
 
 
 def _take_rest(files: list[SourceFile], found: Found) -> list[SourceFile]:
@@ -57,7 +57,5 @@ def _take_rest(files: list[SourceFile], found: Found) -> list[SourceFile]:
         elif ending == ".parquet":
             found.fail(file.name, "a Parquet file that is no OMOP table is not read")
         else:
-            looks = _looks(file)
-            unpack = "; unpack it, if it holds the data" if "archive" in looks else ""
-            found.fail(file.name, f"chartline does not read this kind of file: it seems to be {looks}{unpack}")
+            found.fail(file.name, _not_read(file))
     return []

@@ -202,7 +202,9 @@ def find_unit(text: str) -> tuple[str, str]:
         bare = part.strip("(),;:")
         last = i == len(parts) - 1 and len(parts) > 1
         unit = _as_unit(bare)
-        if unit and (last or "/" in bare or bare == "%") and bare.lower() not in _SHORT:
+        if (
+            unit and (last or "/" in bare or bare == "%") and bare.lower() not in _SHORT | {"cells"}
+        ):  # white blood cells
             return unit, " ".join(parts[:i] + parts[i + 1 :]).removesuffix(" in")
     return "", text
 

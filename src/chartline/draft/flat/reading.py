@@ -75,6 +75,20 @@ def _own_unit(target: Target, unit: str) -> str:
     return unit if units.normal(unit) != units.normal(standard) and units.factor(unit, standard) is not None else ""
 
 
+def _column_of_units(c: Column, flat: FlatTable, test: str) -> Column | None:
+    """Return the column that is called as `c` is, and `unit`, and holds nothing but units of the test."""
+    head = flat.heads[c.name]
+    for o in flat.columns:
+        of_units = flat.heads[o.name]
+        place = (of_units.stem, of_units.index) == (head.stem, head.index)
+        if place and set(of_units.words) - {"unit"} == set(head.words) != set(of_units.words) and o.profile.counts:
+            standard = tests()[test][1]
+            stated = flat.choices.get(o.name) or {unit: unit for unit in o.profile.counts}
+            if all(units.factor(unit, standard, test) is not None for unit in stated.values()):
+                return o
+    return None
+
+
 def _read_lab(c: Column, used: Used, flat: FlatTable, centre: Centre) -> bool:
     test = used.target.item
     head = flat.heads[c.name]
@@ -88,6 +102,15 @@ def _read_lab(c: Column, used: Used, flat: FlatTable, centre: Centre) -> bool:
     )
     if used.target.variable != "LBORRES":
         used.unit = giga(head.unit, tests()[test][1])
+        return True
+    stated = _column_of_units(c, flat, test)
+    if stated is not None:
+        stated.role, stated.reason, stated.confidence = "selector", f"the unit of `{c.name}`", c.confidence
+        of_units = flat.heads[stated.name]
+        used.unit = {"column": of_units.template if of_units.text == stated.name else stated.name}
+        if choices := flat.choices.get(stated.name):
+            words = {label: [code for code, said in choices.items() if said == label] for label in choices.values()}
+            used.unit["codes"] = put_list("units", words, centre.lists)
         return True
     c.unit = unit_of_test(test, head.unit, c.profile.numbers, beside)
     if not c.unit.unit:
