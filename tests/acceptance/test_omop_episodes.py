@@ -68,6 +68,12 @@ def renumbered(table: str, rows: Cells) -> Cells:
     ]
 
 
+def of_an_unknown_day(table: str, rows: Cells) -> Cells:
+    """ONC-4 is born in 2001, nobody knows when: 17 or 18 years old on 2019-08-20."""
+    unknown = {"year_of_birth": "2001", "month_of_birth": "", "day_of_birth": ""}
+    return [row | unknown if table == "person" and row["person_source_value"] == "ONC-4" else row for row in rows]
+
+
 def study_of(folder: Path, change: Change) -> Path:
     study = folder / "study"
     shutil.copytree(STUDY, study)
@@ -150,6 +156,16 @@ def test_what_is_left_out_is_told_and_nothing_else_is_asked(done: tuple[StudyRun
     assert "2 rows left out as declared: cycles of a regimen that has its own row." in left
 
 
+def test_whom_codes_cannot_decide_is_told_in_the_flow(tmp_path: Path) -> None:
+    done = run_study(study_of(tmp_path, of_an_unknown_day), tmp_path / "out")
+    selected = done.counts["selection"]
+    assert isinstance(selected, AttritionTable)
+    assert {s.id: s.n_open for s in selected.steps} == {"index": 0, "age": 1, "require1": 0, "prior_lines": 0}
+    told = "Aged 18 years or over: the database does not say whether this holds of 1 person; they went on"
+    assert told in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ("ONC-4", None) in adam(tmp_path / "out", "adsl", "USUBJID", "AGE")
+
+
 # the same study from every kind of database -------------------------------------------------------------------------
 
 
@@ -174,7 +190,7 @@ def from_database(folder: Path, source: str) -> Path:
 def answers(out: Path) -> dict[str, object]:
     """What a run says, without where it stands."""
     plain = pl.read_parquet(out / "adam" / "adsl.parquet").drop("SRCADDR", "SRCSEQ")
-    headline = json.loads((out / "headline.json").read_text()) | {"data_digest": ""}  # files have other digests than rows
+    headline = json.loads((out / "headline.json").read_text()) | {"data_digest": ""}  # files are digested, or rows
     return {"headline": headline, "adsl": plain.sort("USUBJID").rows()}
 
 
