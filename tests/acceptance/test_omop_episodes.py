@@ -19,28 +19,34 @@ an episode. Person ids are negative and above 2^31 too.
 from __future__ import annotations
 
 import csv
+import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
+import psycopg
 import pytest
 
 from chartline.counts.model import AttritionTable
+from chartline.errors import SourceError
 from chartline.pipeline import run_study
+from chartline.sources.cdm import CdmTable, Rows
+from chartline.sources.cdm_postgres import Postgres
 from chartline.study import StudyRun
+from omop_databases import typed_tables, wheel_server, write_duckdb, write_parquet, write_parts, write_postgres
 
 STUDY = Path(__file__).parents[1] / "data" / "episodes"
-Rows = list[dict[str, str]]
-Change = Callable[[str, Rows], Rows]
+Cells = list[dict[str, str]]
+Change = Callable[[str, Cells], Cells]
 
 
-def as_it_is(table: str, rows: Rows) -> Rows:
+def as_it_is(table: str, rows: Cells) -> Cells:
     """CDM 5.4, where the Oncology extension is part of the CDM."""
     return rows
 
 
-def of_cdm_5_3(table: str, rows: Rows) -> Rows:
+def of_cdm_5_3(table: str, rows: Cells) -> Cells:
     """CDM 5.3 with the Oncology extension: the two columns of a modifier are called otherwise."""
     named = {
         "measurement_event_id": "modifier_of_event_id",
@@ -49,17 +55,23 @@ def of_cdm_5_3(table: str, rows: Rows) -> Rows:
     return [{named.get(c, c): v for c, v in row.items()} for row in rows]
 
 
-def in_capitals(table: str, rows: Rows) -> Rows:
+def in_capitals(table: str, rows: Cells) -> Cells:
     return [{c.upper(): v for c, v in row.items()} for row in rows]
 
 
-def renumbered(table: str, rows: Rows) -> Rows:
+def renumbered(table: str, rows: Cells) -> Cells:
     """Another release of the vocabulary: every concept has another id, but the one that the CDM itself names."""
     kept = ("32531", "")
     return [
         {c: v if not c.endswith("concept_id") or v in kept else str(int(v) + 1_000_000) for c, v in row.items()}
         for row in rows
     ]
+
+
+def of_an_unknown_day(table: str, rows: Cells) -> Cells:
+    """ONC-4 is born in 2001, nobody knows when: 17 or 18 years old on 2019-08-20."""
+    unknown = {"year_of_birth": "2001", "month_of_birth": "", "day_of_birth": ""}
+    return [row | unknown if table == "person" and row["person_source_value"] == "ONC-4" else row for row in rows]
 
 
 def study_of(folder: Path, change: Change) -> Path:
@@ -142,3 +154,82 @@ def test_what_is_left_out_is_told_and_nothing_else_is_asked(done: tuple[StudyRun
     assert "1 row left out as declared: modifies something else than an episode." in left
     assert "1 row left out as declared: course of another cancer." in left
     assert "2 rows left out as declared: cycles of a regimen that has its own row." in left
+
+
+def test_whom_codes_cannot_decide_is_told_in_the_flow(tmp_path: Path) -> None:
+    done = run_study(study_of(tmp_path, of_an_unknown_day), tmp_path / "out")
+    selected = done.counts["selection"]
+    assert isinstance(selected, AttritionTable)
+    assert {s.id: s.n_open for s in selected.steps} == {"index": 0, "age": 1, "require1": 0, "prior_lines": 0}
+    told = "Aged 18 years or over: the database does not say whether this holds of 1 person; they went on"
+    assert told in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ("ONC-4", None) in adam(tmp_path / "out", "adsl", "USUBJID", "AGE")
+
+
+# the same study from every kind of database -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with wheel_server() as address:
+        write_postgres(typed_tables(STUDY / "cdm"), address, "cdm")
+        yield address
+
+
+def from_database(folder: Path, source: str) -> Path:
+    """The study with its database in another form: `source` is what the mapping says of it."""
+    study = folder / "study"
+    shutil.copytree(STUDY, study, ignore=shutil.ignore_patterns("*.csv"))
+    mapping = (study / "mapping.yaml").read_text(encoding="utf-8")
+    assert "{kind: omop, path: .}" in mapping
+    (study / "mapping.yaml").write_text(mapping.replace("{kind: omop, path: .}", source), encoding="utf-8")
+    (study / "cdm").mkdir(exist_ok=True)
+    return study
+
+
+def answers(out: Path) -> dict[str, object]:
+    """What a run says, without where it stands."""
+    plain = pl.read_parquet(out / "adam" / "adsl.parquet").drop("SRCADDR", "SRCSEQ")
+    headline = json.loads((out / "headline.json").read_text()) | {"data_digest": ""}  # files are digested, or rows
+    return {"headline": headline, "adsl": plain.sort("USUBJID").rows()}
+
+
+@pytest.mark.parametrize("dialect", ["parquet", "parts", "duckdb", "postgres"])
+def test_every_kind_of_database_gives_the_same_study(
+    dialect: str, tmp_path: Path, done: tuple[StudyRun, Path], request: pytest.FixtureRequest
+) -> None:
+    tables = typed_tables(STUDY / "cdm")
+    if dialect == "postgres":
+        address = request.getfixturevalue("server")
+        study = from_database(tmp_path, f'{{kind: omop, database: "{address}", schemas: [cdm]}}')
+    elif dialect == "duckdb":
+        study = from_database(tmp_path, "{kind: omop, path: cdm.duckdb}")
+        write_duckdb(tables, study / "cdm" / "cdm.duckdb")
+    else:
+        study = from_database(tmp_path, f"{{kind: omop, path: '{'.' if dialect == 'parquet' else '*/*.parquet'}'}}")
+        (write_parquet if dialect == "parquet" else write_parts)(tables, study / "cdm")
+    run_study(study, tmp_path / "out")
+    assert answers(tmp_path / "out") == answers(done[1])
+
+
+def test_a_connection_lost_on_the_way_leaves_nothing_and_a_rerun_ends_right(
+    tmp_path: Path, server: str, done: tuple[StudyRun, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends the connection when the persons are chosen and half their tables are read."""
+    study = from_database(tmp_path, f'{{kind: omop, database: "{server}", schemas: [cdm]}}')
+    rows, lost = Postgres.rows, []
+
+    def losing(self: Postgres, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+        if table.name == "measurement" and not lost:
+            lost.append(self.query("SELECT pg_backend_pid() AS pid")["pid"][0])
+            with psycopg.connect(server, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (lost[0],))
+        return rows(self, table, keys, column)
+
+    monkeypatch.setattr(Postgres, "rows", losing)
+    with pytest.raises(SourceError, match="connection to the database postgres was lost") as told:
+        run_study(study, tmp_path / "out")
+    assert lost and "run again; nothing was written" in str(told.value)
+    assert not (tmp_path / "out").exists()
+    run_study(study, tmp_path / "out")
+    assert answers(tmp_path / "out") == answers(done[1])

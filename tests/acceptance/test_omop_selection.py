@@ -84,6 +84,10 @@ def test_gibleed_gives_the_published_counts_and_what_r_gave(shared: Path, tmp_pa
     survival = value["survival", 12]
     assert survival.value == pytest.approx(a_year["surv"], rel=1e-10)
     assert (survival.lower, survival.upper) == pytest.approx((a_year["lower"], a_year["upper"]), rel=1e-8)
+    # The report speaks of no response, of no rule set, and says once where patients are censored.
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Response criteria" not in report and "INO-VATE" not in report and "rule sets" not in report
+    assert "to gastrointestinal haemorrhage; otherwise censored at the date last known alive" in report
 
 
 LOINC = {"ALT": "1742-6", "AST": "1920-8", "BILI": "1975-2", "HGB": "718-7", "PLT": "777-3"}

@@ -150,7 +150,7 @@ CROSSES: dict[type, set[str]] = {
     counts.EventTable: {"key", "causes", "rows", "withheld", "missing"},
     counts.CrossTab: {"key", "dims", "cells", "withheld"},
     counts.ValueTable: {"key", "values", "missing", "withheld"},
-    counts.AttritionStep: {"id", "label", "n_in", "n_no", "n_unknown", "n_out"},
+    counts.AttritionStep: {"id", "label", "n_in", "n_no", "n_unknown", "n_open", "n_out"},
     counts.AttritionTable: {"key", "screened", "steps"},
     Result: {
         *{"analysis", "statistic", "value", "group", "at", "at_unit", "lower", "upper", "level", "unit", "n", "N"},

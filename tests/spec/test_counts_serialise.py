@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chartline.counts.count import count_analyses
-from chartline.counts.model import Counts
+from chartline.counts.model import AttritionStep, AttritionTable, CountKey, Counts
 from chartline.counts.serialise import CountsError, counts_from_json, counts_to_json
 from counts_cases import DIGEST, adam, attrition, subject, time, tiny_protocol
 
@@ -66,3 +66,13 @@ def test_the_text_is_plain_json_one_table_a_line(counts: Counts) -> None:
     text = counts_to_json(counts)
     assert sorted(json.loads(text)["tables"]) == sorted(counts)
     assert len(text.splitlines()) == len(counts) + 2
+
+
+def test_whom_a_selection_left_open_reads_back_and_adds() -> None:
+    """Of 9 persons 2 are ruled out and 7 go on, 3 of them though the database could not decide."""
+    key = CountKey(analysis="selection", protocol_digest=DIGEST)
+    table = AttritionTable(key=key, screened=9, steps=(AttritionStep("age", "Adult", 9, 2, 0, 7, 3),))
+    read = counts_from_json(counts_to_json({"selection": table}))["selection"]
+    assert read == table
+    both = table + table
+    assert both.steps == (AttritionStep("age", "Adult", 18, 4, 0, 14, 6),)

@@ -103,6 +103,8 @@ def _adam(folder: Path) -> Path:
             "TRTSDT": [date(2020, 1, 5), date(2020, 2, 1), date(2021, 1, 1)],
             "DTHDT": [date(2020, 6, 1), None, None],
             "LKADT": [date(2020, 6, 1), date(2021, 1, 1), date(2024, 5, 1)],
+            "OBSSTDT": pl.Series([None, None, None], dtype=pl.Date),
+            "OBSENDT": pl.Series([None, None, None], dtype=pl.Date),
             "SRCADDR": ["person.csv!person_id=11", "person.csv!person_id=-12", "book.xlsx!Patients!row 6"],
         }
     )
@@ -245,6 +247,33 @@ def test_attrition_counts_down_to_the_cohort(run: FinishedRun) -> None:
     _, e = centre_cohorts(run)
     rows = [r.split(",") for r in e.files["cohort_attrition"].splitlines()[1:]]
     assert [(r[2], r[-1]) for r in rows] == [("2", "0")] * 4 + [("1", "1")] + [("1", "0")] * 2
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "death", "last"),
+    [
+        (date(2020, 1, 1), date(2020, 3, 1), None, "2020-03-01"),  # not 2020-06-01, the last day known alive
+        (date(2020, 1, 5), date(2020, 3, 1), None, "2020-03-01"),  # begins on day 0
+        (date(2020, 1, 1), date(2020, 1, 5), None, "2020-01-05"),  # ends on day 0
+        (date(2020, 1, 1), date(2020, 3, 1), date(2020, 2, 2), "2020-02-02"),  # a cohort does not outlast its person
+        (date(2020, 1, 1), date(2020, 3, 1), date(2020, 4, 4), "2020-03-01"),
+        (date(2020, 1, 1), date(2025, 1, 1), None, "2023-12-31"),  # the cut-off
+        (date(2020, 1, 1), None, None, "2020-06-01"),  # goes on: the last day known alive
+        (date(2020, 1, 1), None, date(2020, 2, 2), "2020-02-02"),
+        (date(2020, 1, 6), date(2020, 3, 1), None, None),  # the first period begins after day 0
+    ],
+)
+def test_a_cohort_lies_within_the_observation_period_of_day_0(
+    run: FinishedRun, tmp_path: Path, start: date, end: date | None, death: date | None, last: str | None
+) -> None:
+    """E-01: day 0 is 2020-01-05, last known alive on 2020-06-01."""
+    file = tmp_path / "adam" / "adsl.parquet"
+    days = {"OBSSTDT": start, "OBSENDT": end, "DTHDT": death}
+    pl.read_parquet(file).with_columns(**{n: pl.lit(d, pl.Date) for n, d in days.items()}).write_parquet(file)
+    _, e = centre_cohorts(run)
+    assert e.files["cohort"].splitlines()[1:] == ([f"1,11,2020-01-05,{last}"] if last else [])
+    assert e.undated == (() if last else ("E-01",))
+    assert not last or faults_of_cohort(e.files) == []
 
 
 def test_who_has_no_last_day_is_left_out_and_named(run: FinishedRun, tmp_path: Path) -> None:

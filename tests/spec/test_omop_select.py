@@ -211,9 +211,24 @@ def test_age_is_in_whole_years_and_rules_out_only_what_is_known(
     one = {"person": [person(1, born)], "drug_exposure": [drug(1, index)]}
     assert ids(select(tmp_path / "a", asked(age={"min": 18}), **one)) == ([] if too_young else [1])
     assert ids(select(tmp_path / "b", asked(age={"max": 18}), **one)) == ([] if too_old else [1])
-    assert ids(select(tmp_path / "c", asked(age={"min": 18, "max": 18}), **one)) == (
-        [] if too_young or too_old else [1]
+    both = select(tmp_path / "c", asked(age={"min": 18, "max": 18}), **one)
+    assert ids(both) == ([] if too_young or too_old else [1])
+    # Who is neither ruled out nor surely of the age is told: a birth date to the year or to the month, or none.
+    whole = len(born) == 10
+    assert both.steps[-1].n_open == (0 if whole or too_young or too_old else 1)
+
+
+def test_whom_the_database_cannot_decide_goes_on_and_is_told(tmp_path: Path) -> None:
+    """Born in June 2002, 15 June 2020: 17 or 18. The day is not taken for the first or the last of the month."""
+    born = ["2002-06", "2002-06-15", "2002-06-16", "2002", "2001"]
+    found = select(
+        tmp_path,
+        asked(age={"min": 18}),
+        person=[person(n, day) for n, day in enumerate(born)],
+        drug_exposure=[drug(n, "2020-06-15") for n in range(len(born))],
     )
+    assert ids(found) == [0, 1, 3, 4]
+    assert [(s.n_in, s.n_no, s.n_out, s.n_open) for s in found.steps] == [(5, 0, 5, 0), (5, 1, 4, 2)]
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,9 @@ class ValueTable(_Counted):
 
 @dataclass(frozen=True)
 class AttritionStep:
-    """One criterion in order: of `n_in` subjects `n_no` failed it, `n_unknown` could not be decided, `n_out` go on."""
+    """One criterion in order: of `n_in` subjects `n_no` failed it, `n_unknown` could not be decided, `n_out` go on.
+
+    `n_open` of those who go on could not be decided either: a selection in a database rules out only what it knows."""
 
     id: str
     label: str
@@ -207,6 +209,13 @@ class AttritionStep:
     n_no: int
     n_unknown: int
     n_out: int
+    n_open: int = 0
+
+
+def add_steps(a: AttritionStep, b: AttritionStep) -> AttritionStep:
+    """Return one step of two parts of the subjects as that of both."""
+    counted = ("n_in", "n_no", "n_unknown", "n_out", "n_open")
+    return replace(a, **{name: getattr(a, name) + getattr(b, name) for name in counted})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +228,11 @@ class AttritionTable(_Counted):
     def __post_init__(self) -> None:
         n = self.screened
         for s in self.steps:
-            if s.n_in != n or s.n_in != s.n_no + s.n_unknown + s.n_out or min(s.n_no, s.n_unknown, s.n_out) < 0:
+            if (
+                s.n_in != n
+                or s.n_in != s.n_no + s.n_unknown + s.n_out
+                or min(s.n_no, s.n_unknown, s.n_out, s.n_open) < 0
+            ):
                 raise ValueError(f"attrition does not add up at {s.id}: {s}")
             n = s.n_out
 
@@ -227,10 +240,7 @@ class AttritionTable(_Counted):
         self._check(other)
         if [(s.id, s.label) for s in self.steps] != [(s.id, s.label) for s in other.steps]:
             raise ValueError("the criteria differ")
-        steps = tuple(
-            AttritionStep(a.id, a.label, a.n_in + b.n_in, a.n_no + b.n_no, a.n_unknown + b.n_unknown, a.n_out + b.n_out)
-            for a, b in zip(self.steps, other.steps, strict=True)
-        )
+        steps = tuple(add_steps(a, b) for a, b in zip(self.steps, other.steps, strict=True))
         return replace(self, screened=self.screened + other.screened, steps=steps)
 
     @property

@@ -73,7 +73,9 @@ def _content(table: EventTable | CrossTab | ValueTable | AttritionTable) -> dict
         values = [[_pairs(p), v, n] for (p, v), n in sorted(table.values.items())]
         missing = [[_pairs(p), n] for p, n in sorted(table.missing.items())]
         return {"withheld": table.withheld, "values": values, "missing": missing}
-    steps = [[s.id, s.label, s.n_in, s.n_no, s.n_unknown, s.n_out] for s in table.steps]
+    steps = [
+        [s.id, s.label, s.n_in, s.n_no, s.n_unknown, s.n_out, *([s.n_open] if s.n_open else [])] for s in table.steps
+    ]
     return {"screened": table.screened, "steps": steps}
 
 

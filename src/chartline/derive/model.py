@@ -29,6 +29,7 @@ ADSL variables that every study has (besides the protocol's characteristics and 
     HSCTFL HSCTDT HSCTINT HSCTRESP (Y/N: in response)   transplant after first dose, days from last dose before it
     ONTRTEDT                                            last day on treatment (laboratory window)
     RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT       later events (dates after the declared partial-date policy)
+    OBSSTDT OBSENDT                                     the observation period that holds day 0, else the first after it
     <set> <set>_DT <set>_CAT <set>_SEV                  each declared syndrome: Y met, N not met, null not assessable
 and <NAME>FL <NAME>DT of every milestone that the protocol declares under `milestones`.
 Where the protocol declares a schedule, earlier therapy, a transplantation (`protocol/treatment_names.py`):

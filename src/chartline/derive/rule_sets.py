@@ -22,7 +22,7 @@ from chartline.protocol.toxicity import Laboratory
 def rule_sets_of(protocol: Protocol) -> tuple[RuleSet, ...]:
     """Return every rule set that what is selected, counted or printed rests on, each once, in the report's order."""
     used: list[RuleSet] = []
-    if uses_response(protocol) or _times_from_response(protocol):
+    if rests_on_response(protocol):
         choices = (protocol.response, *protocol.response_variants.values())
         used += [load_rules(choice.criteria) for choice in choices]
     if uses_mrd(protocol):
@@ -64,6 +64,11 @@ def check_rule_sets(protocol: Protocol, file: str) -> None:
         at_schedule = place.at("treatment", "schedule")
         check_known(protocol.treatment.schedule, known, "dosing schedule", at_schedule)
         load_schedule(protocol.treatment, at_schedule)
+
+
+def rests_on_response(protocol: Protocol) -> bool:
+    """Whether anything that is selected, counted or printed is about response, or any time begins or ends with one."""
+    return uses_response(protocol) or _times_from_response(protocol)
 
 
 def _times_from_response(protocol: Protocol) -> bool:

@@ -100,6 +100,8 @@ _TOPICS = _RESPONSE | {
     "DTHFL": {Topic.DEATH},
     "DTHDT": {Topic.DEATH},
     "LKADT": {Topic.FOLLOW_UP},
+    "OBSSTDT": {Topic.FOLLOW_UP},
+    "OBSENDT": {Topic.FOLLOW_UP},
 }
 _MRD_WINDOW = {"HSCT": frozenset({Topic.TRANSPLANT})}
 _LINES = frozenset({Topic.BASELINE})
@@ -167,7 +169,7 @@ def adsl_labels(protocol: Protocol) -> dict[str, str]:
 
 
 def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFrame]]:
-    """Return (RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT with their imputation flags, trace)."""
+    """Return (RELFL RELDT NEWTXFL NEWTXDT DTHFL DTHDT LKADT with their imputation flags, OBSSTDT OBSENDT, trace)."""
     columns, trace = [], []
     for milestone, (flag, date, word, (domain, dated, undated)) in _LATER.items():
         happened = pl.when(f"{milestone}_KNOWN").then(pl.lit("Y")).when(~pl.col(f"{milestone}_KNOWN")).then(pl.lit("N"))
@@ -187,6 +189,12 @@ def later_events(milestones: pl.DataFrame) -> tuple[pl.DataFrame, list[pl.LazyFr
     alive = pl.format("last known alive on {}", "last_alive_DTC").fill_null("no date of last contact recorded")
     where = ("SS", pl.col("last_alive_SEQ"), pl.col("last_alive_VAR"))
     trace.append(reason(milestones, "ADSL.LKADT", pl.col("last_alive"), alive, where))
+    for milestone, name, dated in (("observed_from", "OBSSTDT", "OBSSTDTC"), ("observed_until", "OBSENDT", "OBSENDTC")):
+        columns.append(pl.col(milestone).alias(name))
+        word = "observed from {}" if name == "OBSSTDT" else "observed until {}"
+        known = pl.format(word, f"{milestone}_DTC").fill_null("no such day of an observation period is recorded")
+        place = ("SS", pl.col(f"{milestone}_SEQ"), pl.lit(dated))
+        trace.append(reason(milestones, f"ADSL.{name}", pl.col(milestone), known, place))
     return milestones.select(*KEY, *columns), trace
 
 

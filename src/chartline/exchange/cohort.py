@@ -8,7 +8,9 @@ the attrition of a cohort.
     cohort_settings      cohort_definition_id and cohort_name, with the study and its digests
     cohort_attrition     who left at which criterion
 
-`cohort_end_date` is the day of death or the last day known alive, and never after the study's cut-off. `subject_id` is
+`cohort_end_date` is the end of the observation period that holds day 0, as OHDSI's tools take it, or the day of death
+if that is earlier; where the centre knows no such period, or no end of it, the day of death or the last day known
+alive. It is never after the study's cut-off. Who has periods, and none on day 0, is in no OMOP cohort. `subject_id` is
 the person_id of a centre whose patients came from an OMOP database. Elsewhere it is made from the patient number: the
 first 31 bits of a SHA-256, so that it stays from one cut to the next; `key` says which is whose, and is held beside the
 cohort, not in it. A patient number can be guessed back from such a number: it is a name, not a pseudonym.
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 COHORT_ID = 1
 _NO_CONCEPT = 0  # OMOP's "No matching concept"
 _PERSON = re.compile(r"(?:^|!)person_id=(-?\d+)$")
-_NEEDED = ("CENTRE", "USUBJID", "ELIGFL", "ELIGREAS", "TRTSDT", "DTHDT", "LKADT", "SRCADDR")
+_NEEDED = ("CENTRE", "USUBJID", "ELIGFL", "ELIGREAS", "TRTSDT", "DTHDT", "LKADT", "OBSSTDT", "OBSENDT", "SRCADDR")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class CentreCohort:
     files: dict[str, str]  # name -> CSV
     key: str  # subject_id and USUBJID; "" where subject_id is the database's own
     n: int
-    undated: tuple[str, ...]  # eligible, without a start or a last day, or with the last before the first
+    undated: tuple[str, ...]  # eligible, not observed on day 0, or without a last day from then on
 
 
 def centre_cohorts(run: FinishedRun) -> list[CentreCohort]:
@@ -64,7 +66,8 @@ def _cohort(run: FinishedRun, centre: str, adsl: pl.DataFrame) -> CentreCohort:
     ids, own = subject_ids(adsl["USUBJID"].to_list(), adsl["SRCADDR"].to_list())
     dated = adsl.with_columns(subject_id=pl.Series(ids, dtype=pl.Int64), last=_last(run.protocol.data.cut_off))
     eligible = dated.filter(pl.col("ELIGFL") == "Y")
-    whole = eligible.filter(pl.col("last") >= pl.col("TRTSDT")).sort("subject_id")
+    unseen = (pl.col("OBSSTDT") > pl.col("TRTSDT")).fill_null(False)
+    whole = eligible.filter((pl.col("last") >= pl.col("TRTSDT")) & ~unseen).sort("subject_id")
     left = eligible.join(whole, on="USUBJID", how="anti")["USUBJID"].to_list()
     rows = [(COHORT_ID, *r) for r in whole.select("subject_id", *_iso("TRTSDT", "last")).iter_rows()]
     key = [] if own else whole.select("subject_id", "USUBJID").rows()
@@ -108,7 +111,9 @@ def _made(subject: str, taken: set[int]) -> int:
 
 
 def _last(cut_off: date | None) -> pl.Expr:
-    last = pl.coalesce("DTHDT", "LKADT")
+    last = pl.coalesce(
+        pl.min_horizontal("OBSENDT", pl.when(pl.col("OBSENDT").is_not_null()).then("DTHDT")), "DTHDT", "LKADT"
+    )
     if cut_off is None:
         return last
     return pl.when(last > pl.lit(cut_off)).then(pl.lit(cut_off)).otherwise(last)  # an unknown day stays unknown
@@ -121,7 +126,7 @@ def _iso(*names: str) -> list[pl.Expr]:
 def _definition(run: FinishedRun) -> str:
     study = run.protocol.study
     steps = "; ".join(c.label for c in run.protocol.eligibility)
-    ends = "Ends on the day of death or the last day known alive"
+    ends = "Ends with the observation period of day 0 or on the day of death, or on the last day known alive"
     cut_off = f", and no later than {run.protocol.data.cut_off}" if run.protocol.data.cut_off else ""
     words = f"Begins with the {run.protocol.index_rows.event}. {ends}{cut_off}. Eligibility: {steps}."
     words = f"{study.notice} {words}" if study.notice else words
@@ -171,4 +176,4 @@ def _steps(run: FinishedRun, left_at: Counter[str], undated: int) -> Iterable[tu
     for c in run.protocol.eligibility:
         yield c.label, left_at[c.excluded_as or c.label] + left_at[f"Cannot be decided: {c.label}"]
     if undated:
-        yield "Last day known, and not before the first", undated
+        yield "Observed on day 0, with a last day", undated

@@ -53,7 +53,7 @@ def _cohort(run: FinishedRun, folder: Path, at: datetime) -> list[str]:
             (keys / f"{cohort.centre}.csv").write_text(cohort.key, encoding="utf-8")
         line = f"centre {cohort.centre}: {cohort.n} patients"
         if cohort.undated:
-            line += f"; {len(cohort.undated)} without a last day on or after the first are left out"
+            line += f"; {len(cohort.undated)} not observed on day 0, or without a last day from then on, are left out"
         said.append(line)
     return said
 

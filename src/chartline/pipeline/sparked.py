@@ -178,7 +178,7 @@ def chart_files(
     from chartline.sources.omop_persons import source_data
 
     # How the persons were selected is told once, with the first part.
-    nobody = tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0) for s in selected.steps)
+    nobody = tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0, n_open=0) for s in selected.steps)
     told = selected if number == 0 else replace(selected, screened=0, steps=nobody)
     source = replace(source_data(database, described, rows), selected=told)
     asked = asked_of(said.protocol, said.mappings[centre])

@@ -273,16 +273,18 @@ def _endpoints(p: Protocol, endpoints: Iterable[Endpoint]) -> list[str]:
         words = _words(p)
         events = _join((words[x] for x in e.events or ()), "or")
         population = p.sets[e.population].label if e.population in p.sets else ""
+        last = e.last or Milestone.LAST_ALIVE
+        earlier = [words[x] for x in e.censor_at or () if x != last]
         censored = (
-            f"; censored at {_join((words[x] for x in e.censor_at), 'or')}"
-            if e.censor_at
+            f"; censored at {_join(earlier, 'or')}"
+            if earlier
             else f"; {_join(ignored)} do{'' if len(ignored) > 1 else 'es'} not censor (treatment policy)"
             if ignored and Milestone.RELAPSE in (e.events or ())
             else ""
         )
         out.append(
             f"{e.label} ({e.id}; {_lower(population)}): from {words[e.origin]} to {events}{censored}; otherwise "
-            f"censored at {words[e.last or Milestone.LAST_ALIVE]}{_entered(e, words)}."
+            f"censored at {words[last]}{_entered(e, words)}."
         )
     out.append(
         "Times are end minus start in days; a month is 30.4375 days. Dates known only to the month or year stand "

@@ -65,6 +65,8 @@ DERIVED_VARIABLES: dict[str, str] = {
     "DTHFL": "Dead",
     "DTHDT": "Date of death",
     "LKADT": "Last known alive",
+    "OBSSTDT": "Start of observation period",
+    "OBSENDT": "End of observation period",
 }
 
 

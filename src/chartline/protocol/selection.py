@@ -158,7 +158,8 @@ class IndexRule(Declared):
 
 
 class AgeRule(Declared):
-    """Age in whole years at the index date. With a birth year alone, only who cannot be of that age is ruled out."""
+    """Age in whole years at the index date. Where the day or the month of birth is not known, only who cannot be of
+    that age is ruled out; how many could not be decided is told."""
 
     min: int | None = Field(None, ge=0, description="Lowest age.", examples=[18])
     max: int | None = Field(None, ge=0, description="Highest age.", examples=[75])

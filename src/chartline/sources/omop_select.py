@@ -106,7 +106,8 @@ def _attrition(steps: list[_Step], counted: pl.DataFrame, screened: int) -> Iter
         out = counted.filter(passed.is_null() | (passed != 0))
         # Whom a step cannot decide goes on to the eligibility criteria, so nobody stays behind as unknown.
         n_in, n_out = int(counted["persons"].sum()), int(out["persons"].sum())
-        yield AttritionStep(step.id, step.label, n_in, n_in - n_out, 0, n_out)
+        n_open = int(out.filter(passed.is_null())["persons"].sum())
+        yield AttritionStep(step.id, step.label, n_in, n_in - n_out, 0, n_out, n_open)
         counted = out
 
 

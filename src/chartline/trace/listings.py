@@ -165,7 +165,7 @@ def methods_text(protocol: Protocol, study_days: StudyDays = NO_STUDY_DAYS) -> t
         *((heading, tuple(sentences)) for heading, sentences in text),
         *([("Syndromes", syndromes)] if (syndromes := syndrome_methods(protocol)) else []),
         *([("Doses, earlier therapy and transplantation", tuple(treated))] if treated else []),
-        ("Definitions", (rule_sets_sentence(rule_sets_of(protocol)),)),
+        *([("Definitions", (rule_sets_sentence(used),))] if (used := rule_sets_of(protocol)) else []),
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from chartline.derive.model import Adam
 from chartline.derive.response_rules import ResponseRules, load_rules, responders_of
+from chartline.derive.rule_sets import rests_on_response
 from chartline.protocol.model import Protocol
 from chartline.protocol.response import Response
 from chartline.report.source import DiscordantLine, ResponseLine, ResponseSet
@@ -24,10 +25,11 @@ def with_responders(protocol: Protocol) -> Protocol:
 
 
 def response_words(protocol: Protocol) -> dict[str, Any]:
-    """Return the fields `response_sets` and `levels` of a ReportSource."""
+    """Return the fields `response_sets` (none where the study is not about response) and `levels` of a ReportSource."""
     sets = response_sets(protocol)
     own = {s.variable: {code: meaning for code, meaning, _ in s.categories} for s in sets}
-    return {"response_sets": sets, "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"])}
+    shown = sets if rests_on_response(protocol) else ()
+    return {"response_sets": shown, "levels": own | dict.fromkeys(("FRSP", "INVBOR", "HSCTSTAT"), own["BOR"])}
 
 
 def changing_lines(adam: Adam, protocol: Protocol) -> tuple[ResponseLine, ...]:

@@ -36,7 +36,8 @@ def build(source: ReportSource) -> list[Block]:
     rows += [(str(d["reason"]), str(s.n_no), str(s.n_unknown), str(s.n_out)) for d, s in zip(steps, done, strict=True)]
     rows += [(str(d["label"]), "", "", str(d["n"])) for d in sets]
     unknown = sum(s.n_unknown for s in table.steps)
-    note = ("Patients for whom a criterion could not be decided are shown apart and are not in the analyses.",)
+    notes = ["Patients for whom a criterion could not be decided are shown apart and are not in the analyses."]
+    notes = (notes if unknown else []) + (_left_open(selected) if isinstance(selected, AttritionTable) else [])
     return [
         Heading("Participants"),
         Figure(
@@ -46,7 +47,7 @@ def build(source: ReportSource) -> list[Block]:
             caption="Flow of patients from screening to the analysis sets.",
             alt=f"Flow diagram: of {table.screened} patients screened {table.eligible} are eligible.",
             data=data,
-            notes=note if unknown else (),
+            notes=tuple(notes),
             columns=("Step", "Excluded", "Could not be decided", "Remaining"),
             rows=tuple(rows),
         ),
@@ -59,11 +60,21 @@ def _before(selected: AttritionTable) -> dict[str, Any]:
     return {"before": {"start": {"label": _DATABASE, "n": selected.screened}, "steps": steps}}
 
 
+def _left_open(selected: AttritionTable) -> list[str]:
+    """Say whom a step of the selection could neither rule out nor confirm: nothing is presumed of them."""
+    return [
+        f"{s.label}: the database does not say whether this holds of {fmt.plural(s.n_open, 'person')}; they went on, "
+        "and the eligibility criteria decide."
+        for s in selected.steps
+        if s.n_open
+    ]
+
+
 _DATABASE = "Persons in the database"
 
 
 def _selection_rows(selected: AttritionTable) -> list[tuple[str, ...]]:
-    rows = [(excluded_by(s), str(s.n_no), "", str(s.n_out)) for s in selected.steps]
+    rows = [(excluded_by(s), str(s.n_no), str(s.n_open or ""), str(s.n_out)) for s in selected.steps]
     return [(_DATABASE, "", "", str(selected.screened)), *rows]
 
 
