@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
+
+import polars as pl
 
 from chartline.checks import rules as rules_folder
 from chartline.checks.context import Context, Grade
@@ -70,11 +73,11 @@ def check_data(
     for centre, checks in (centre_checks or {}).items():
         wanted += [(rule_of(own), partial(find_own, context, own, centre)) for own in checks]
     queries: dict[str, Query] = {}
-    for rule, find in wanted:
-        if scope not in (None, rule.scope):
-            continue
-        for query in queries_of(rule, find(), data.origins, data.study_days):
-            queries.setdefault(query.id, query)
+    asked = [(rule, find) for rule, find in wanted if scope in (None, rule.scope)]
+    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:  # a rule is Polars' work, which holds no lock of Python
+        for (rule, _), found in zip(asked, threads.map(lambda one: one[1](), asked), strict=True):
+            for query in queries_of(rule, found, data.origins, data.study_days):
+                queries.setdefault(query.id, query)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 
 
