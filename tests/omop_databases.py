@@ -132,7 +132,7 @@ def debian_server() -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(data, "postgres", "postgres")
             who = ["runuser", "-u", "postgres", "--"]
-        yield from _debian(who, data, _free_port())
+        yield from _debian(who, data, free_port())
 
 
 def _debian(who: list[str], data: Path, port: int) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _open_folder() -> Iterator[Path]:
         yield folder
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

@@ -25,8 +25,15 @@ def staged(out: Path, mark: str = MARK) -> Iterator[Path]:
     """Yield an empty folder to write into; on success it becomes `out`, on any error it is removed.
 
     `mark` is the file by which a folder of the same kind is known: a certificate never replaces a study. Raises
-    `OutputError` where `out` is not ours to replace, cannot be written, or the disk is full.
+    `OutputError` where `out` is not ours to replace, cannot be written, is being written by another process, or the
+    disk is full.
     """
+    with claimed(out), _staged(out, mark) as folder:
+        yield folder
+
+
+@contextmanager
+def _staged(out: Path, mark: str) -> Iterator[Path]:
     out = out.absolute()
     recover(out)
     _may_replace(out, mark)

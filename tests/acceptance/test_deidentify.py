@@ -295,6 +295,13 @@ def test_the_input_is_not_changed_and_the_output_is_whole_or_not_there(tmp_path:
         deidentify_centre(folder, key, folder / "out")
 
 
+def test_a_folder_without_files_is_no_success_and_makes_no_key(tmp_path: Path) -> None:
+    (tmp_path / "charts" / "empty").mkdir(parents=True)
+    with pytest.raises(StudyError, match="holds no file"):
+        deidentify_centre(tmp_path / "charts", tmp_path / "new.key", tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["charts"]
+
+
 def test_a_file_that_is_named_after_a_patient_is_refused(tmp_path: Path, key: Path) -> None:
     folder = _folder(tmp_path / "charts")
     shutil.copy(folder / "note.csv", folder / "Report Chaudhuri.csv")

@@ -5,6 +5,7 @@ rerun that ends right. The run is the real command in a process of its own; the 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chartline.errors import OutputError, StudyError
-from parted import numbers_of, run_inline
+from parted import NUMBERS, numbers_of, run_inline
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -28,10 +29,12 @@ PARTS = 6
 
 
 @contextmanager
-def started(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    out: Path, *options: str, parts: tuple[str, ...] = ("--parts", str(PARTS))
+) -> Iterator[subprocess.Popen[str]]:
     """The command, running; it is ended with the test."""
-    command = [sys.executable, "-m", "chartline.cli", "run", str(EXAMPLE), "--out", str(out), "--parts", str(PARTS)]
-    process = subprocess.Popen([*command, *options], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    command = [sys.executable, "-m", "chartline.cli", "run", str(EXAMPLE), "--out", str(out), *parts, *options]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process
     finally:
@@ -52,6 +55,12 @@ def until(what: Callable[[], object], process: subprocess.Popen[str]) -> object:
 def finished(out: Path) -> list[Path]:
     """The parts that a run has finished."""
     return sorted(out.parent.glob(f".{out.name}.parts-*/parts-{PARTS}/part-*"))
+
+
+def work_of(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """What a run keeps and writes beside its out folder, as `os.walk` tells it."""
+    for folder in out.parent.glob(f".{out.name}.*"):
+        yield from os.walk(folder)
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
@@ -94,11 +103,37 @@ def test_a_run_that_is_killed_leaves_no_output_and_goes_on_from_its_parts(answer
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_second_run_on_the_same_out_folder_is_refused(answered: StudyRun, tmp_path: Path) -> None:
+def test_killed_again_and_again_at_random_moments_a_run_ends_with_the_same_bytes(
+    answered: StudyRun, unanswered: StudyRun, tmp_path: Path
+) -> None:
+    """Eight kills, each when a random number of files is kept or being written: in the midst of charts, of the checks
+    of all, of parts, of the report. What stands at `out` is a whole output at every moment."""
     out = tmp_path / "out"
-    with started(out) as first:
+    shutil.copytree(unanswered.out, out)
+    whole = (numbers_of(unanswered.out), numbers_of(answered.out))
+    for files in sorted(random.Random(20261126).sample(range(340), 8)):
+        with started(out, "--workers", "2") as process:
+            while process.poll() is None and sum(len(names) for _, _, names in work_of(out)) < files:
+                time.sleep(0.002)
+            process.kill()
+            process.wait()
+        assert numbers_of(out) in whole
+    with started(out, "--workers", "2") as process:
+        assert process.wait(180) == 0, process.communicate()
+    for name in (*NUMBERS, "queries.csv", "report.html"):
+        assert (out / name).read_bytes() == (answered.out / name).read_bytes(), name
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("parts", [("--parts", "6"), ()], ids=["in parts", "in one piece"])
+def test_a_second_run_on_the_same_out_folder_is_refused(
+    answered: StudyRun, tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    """Whichever of the two is run in parts."""
+    out = tmp_path / "out"
+    with started(out, parts=parts) as first:
         until(lambda: (tmp_path / ".out.busy").exists() and (tmp_path / ".out.busy").read_text(), first)
-        with started(out) as second:
+        with started(out, parts=() if parts else ("--parts", "6")) as second:
             _, said = second.communicate(timeout=60)
             assert second.returncode == OutputError.exit_code
             assert f"Another run is writing to this out folder (process {first.pid})" in said
@@ -131,6 +166,44 @@ def test_a_full_disk_in_a_worker_says_so_and_keeps_the_last_output(
     monkeypatch.setattr(publish, "write_listings", write)
     run_inline(EXAMPLE, out, PARTS)
     assert numbers_of(out) == numbers_of(answered.out)
+
+
+_SMALL_DISK = """
+mount -t tmpfs -o size={size}k none "$1" || exit 77
+cp -r "$2" "$1/out"
+"$3" -m chartline.cli run "$4" --out "$1/out" --parts 6; echo "code $?"
+cp "$1/out/results.csv" "$5/kept.csv"
+mount -o remount,size=200m none "$1"
+"$3" -m chartline.cli run "$4" --out "$1/out" --parts 6 || exit
+ls -A "$1"; cp -r "$1/out" "$5/out"
+"""
+
+
+@pytest.mark.parametrize("room", [300, 2000, 4000])
+def test_a_disk_that_is_really_full_says_so_and_with_room_again_the_run_ends_right(
+    answered: StudyRun, unanswered: StudyRun, tmp_path: Path, room: int
+) -> None:
+    """A small disk of its own (tmpfs in a namespace, no root needed), on which `room` kB are free beside the last
+    output; it is full while charts are kept, parts are written, or the report is."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    used = sum(-(-p.stat().st_size // 4096) * 4 for p in unanswered.out.rglob("*"))
+    script = _SMALL_DISK.format(size=used + room)
+    arguments = (disk, unanswered.out, sys.executable, EXAMPLE, tmp_path)
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare here")
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", *map(str, arguments)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("no file system may be mounted here")
+    assert done.returncode == 0, done.stderr
+    assert "code 13" in done.stdout and "The disk is full" in done.stderr and "free some room" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "kept.csv").read_bytes() == (unanswered.out / "results.csv").read_bytes()
+    assert done.stdout.splitlines()[-1] == "out"
+    assert numbers_of(tmp_path / "out") == numbers_of(answered.out)
 
 
 def test_a_changed_file_makes_every_part_anew(answered: StudyRun, study: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ WHOLE = (
 @pytest.fixture(scope="module")
 def seven(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The out folder of the example in seven parts, by two worker processes."""
-    out = tmp_path_factory.mktemp("seven") / "out"
+    out = tmp_path_factory.mktemp("seven") / "out [7]*"  # a name that reads like a pattern
     run_parted(EXAMPLE, out, parts=7, workers=2)
     return out
 
@@ -52,6 +52,17 @@ def test_without_answers_queries_withhold_in_parts_as_in_one(unanswered: StudyRu
     assert any(
         getattr(table, "withheld", 0) for table in unanswered.counts.values()
     )  # so that there is something to lose
+
+
+def test_checks_that_keep_nothing_for_each_other_ask_the_same(
+    answered: StudyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are run over many rows, where memory is what is short."""
+    from chartline.pipeline import parted
+
+    monkeypatch.setattr(parted, "MANY", 0)
+    run_inline(EXAMPLE, tmp_path / "out", 2)
+    assert (tmp_path / "out" / "queries.csv").read_bytes() == (answered.out / "queries.csv").read_bytes()
 
 
 def test_listings_lie_in_parts_and_hold_the_same_rows(answered: StudyRun, seven: Path) -> None:

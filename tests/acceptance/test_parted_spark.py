@@ -1,17 +1,16 @@
-"""Spark and one process give the same answer, and a Python worker of Spark that is killed is counted once.
-
-Skipped where Spark or Java is not installed.
+"""The command on Spark: the same bytes as one process, and what is killed is counted once; on this machine alone and on
+a cluster of processes of its own. Skipped where Spark or Java is not installed.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,10 @@ import pytest
 from chartline.errors import StudyError
 from chartline.pipeline import run_on_spark, run_study, simulate_database
 from parted import numbers_of
+from spark_tools import executors_of, has_spark, listening, processes_below, standalone_cluster, until
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
-pytest.importorskip("pyspark")
-if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-    pytest.skip("Spark needs Java", allow_module_level=True)
+if not has_spark():
+    pytest.skip("needs Spark and Java", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -35,57 +33,125 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _command(study: Path, out: Path, master: str, parts: int) -> list[str]:
-    where = ["--out", str(out), "--spark", master, "--parts", str(parts)]
-    return [sys.executable, "-m", "chartline.cli", "run", str(study), *where]
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[int]]]:
+    with standalone_cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
 
 
-def test_spark_writes_the_same_bytes(database: Path) -> None:
-    out = database / "spark"
-    done = subprocess.run(_command(database / "db", out, "local[2]", 3), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+@contextmanager
+def started(study: Path, out: Path, master: str, parts: int) -> Iterator[subprocess.Popen[str]]:
+    """The command, running in an empty folder; it is ended with the test."""
+    where = out.parent / f"cwd of {out.name}"
+    where.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "chartline", "run", str(study), "--out", str(out)]
+    command += ["--spark", master, "--parts", str(parts)]
+    process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=where)
+    try:
+        yield process
+        assert list(where.iterdir()) == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ends_well(process: subprocess.Popen[str]) -> None:
+    said, complaint = process.communicate(timeout=400)
+    assert (process.returncode, complaint) == (0, ""), said + complaint
+
+
+def work(out: Path, name: str) -> Path | None:
+    """A folder of a run's work folder, if it is there."""
+    return next(iter(out.parent.glob(f".{out.name}.parts-*/{name}")), None)
+
+
+def test_spark_writes_the_same_bytes_in_silence_and_listens_to_this_machine_alone(database: Path) -> None:
+    out, heard = database / "a [1] folder*", set[str]()
+    with started(database / "db", out, "local[2]", 3) as process:
+        while process.poll() is None:
+            heard |= listening({process.pid, *processes_below(process.pid)})
+            time.sleep(0.3)
+        ends_well(process)
+    assert heard == {"0100007F"} or heard == {"0100007F", "0000000000000000FFFF00000100007F"}
     assert numbers_of(out) == numbers_of(database / "one")
     for name in ("queries.csv", "assertions.csv", "report.html"):
         assert (out / name).read_bytes() == (database / "one" / name).read_bytes(), name
 
 
-def _python_workers(root: int) -> Iterator[int]:
-    """The processes below `root` that run Python for Spark: children of its daemon."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            parents[int(entry.name)] = (int(stat.rpartition(")")[2].split()[1]), command)
-    for pid, (parent, command) in parents.items():
-        daemon = b"pyspark.daemon" in command and b"pyspark.daemon" in parents.get(parent, (0, b""))[1]
-        ancestor = parent
-        while daemon and ancestor in parents and ancestor != root:
-            ancestor = parents[ancestor][0]
-        if daemon and ancestor == root:
-            yield pid
-
-
 def test_a_python_worker_of_spark_that_is_killed_is_counted_once(database: Path) -> None:
     out = database / "killed"
-    command = _command(database / "db", out, "local[2,4]", 6)  # in each place up to four failures
-    with subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        killed = None
-        while killed is None and process.poll() is None:
-            killed = next(_python_workers(process.pid), None)
-            time.sleep(0.02)
-        assert killed is not None
-        time.sleep(1)  # it is at work on a part
+    with started(database / "db", out, "local[2]", 6) as process:
+        until(lambda: work(out, ".spark-charts.new-*/_temporary"), 400, lambda: process.poll() is None)
+        killed = until(lambda: _python_worker(process.pid), 300, lambda: process.poll() is None)
         os.kill(killed, signal.SIGKILL)
-        _, said = process.communicate(timeout=400)
-    assert process.returncode == 0, said
+        ends_well(process)
     assert numbers_of(out) == numbers_of(database / "one")
 
 
-def test_a_study_without_a_database_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="Spark reads one OMOP database"):
-        run_on_spark(EXAMPLE, tmp_path / "out", "local[1]")
+def _python_worker(root: int) -> int | None:
+    """A process below `root` that runs Python for Spark: a child of its daemon."""
+    below = processes_below(root)
+    daemons = {pid for pid, (_, command) in below.items() if "pyspark.daemon" in command}
+    return next((pid for pid in daemons if below[pid][0] in daemons), None)
+
+
+def test_executors_that_are_killed_are_counted_once(database: Path, cluster: tuple[str, list[int]]) -> None:
+    """kill -9 of the executor's own process while it charts, and of the next while it derives."""
+    out, (address, (worker,)) = database / "executor", cluster
+    killed = []
+    with started(database / "db", out, address, 6) as process:
+        for step in (".spark-charts.new-*/_temporary", ".spark-parts.new-*/_temporary"):
+            until(lambda step=step: work(out, step), 400, lambda: process.poll() is None)  # type: ignore[misc]
+            (executor,) = until(lambda: executors_of(worker), 300)
+            os.kill(executor, signal.SIGKILL)
+            killed.append(executor)
+        ends_well(process)
+    assert len(set(killed)) == 2
+    assert numbers_of(out) == numbers_of(database / "one")
+
+
+def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(
+    database: Path, cluster: tuple[str, list[int]]
+) -> None:
+    out, (address, (worker,)) = database / "driver", cluster
+    with started(database / "db", out, address, 6) as process:
+        until(lambda: work(out, ".spark-parts.new-*/_temporary"), 400, lambda: process.poll() is None)
+        java = [pid for pid, (_, command) in processes_below(process.pid).items() if "java" in command]
+        process.kill()
+        process.wait()
+    assert not out.exists() and java
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in java), 300)
+    until(lambda: not executors_of(worker), 300)  # Spark's processes end with the run
+    charts = work(out, "spark-charts")
+    assert charts is not None
+    kept = charts.stat().st_ino
+    with started(database / "db", out, address, 6) as process:
+        until(lambda: work(out, ".spark-parts.new-*"), 400, lambda: process.poll() is None)
+        assert charts.stat().st_ino == kept  # the database was not read again
+        ends_well(process)
+    assert numbers_of(out) == numbers_of(database / "one")
+    assert not list(database.glob(".driver.*"))
+
+
+def test_a_cluster_without_executors_is_not_waited_for_for_ever(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chartline.engines.spark import session
+
+    monkeypatch.setattr(session, "_PATIENCE", 3.0)
+    words = "Spark has had no executor for 3 seconds"
+    with standalone_cluster(tmp_path, workers=0) as (address, _), pytest.raises(StudyError, match=words):
+        run_on_spark(database / "db", tmp_path / "out", address, parts=3)
     assert not (tmp_path / "out").exists()
+
+
+def test_executors_with_other_versions_are_refused(
+    database: Path, cluster: tuple[str, list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chartline.engines.spark import session
+
+    real = session.version
+    monkeypatch.setattr(session, "version", lambda name: "0.1" if name == "chartline" else real(name))
+    with pytest.raises(StudyError, match="An executor has other versions than this machine") as raised:
+        run_on_spark(database / "db", tmp_path / "out", cluster[0], parts=3)
+    assert raised.value.expected.startswith("chartline 0.1, Polars ")

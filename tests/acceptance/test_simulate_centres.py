@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -74,6 +75,12 @@ def test_the_five_shapes_are_those_of_charts(simulated: Path) -> None:
 
 def test_nothing_that_was_drawn_blocks_an_analysis(run: StudyRun) -> None:
     assert [q.message for q in run.study.queries if q.blocks] == []
+
+
+def test_sound_charts_of_every_shape_are_asked_less_than_one_question_per_ten_patients(run: StudyRun) -> None:
+    asked = Counter(q.centre for q in run.study.queries if q.asks)
+    screened = Counter(run.adam["ADSL"]["CENTRE"].to_list())
+    assert {c: asked[c] / n < 0.1 for c, n in screened.items()} == dict.fromkeys("VWXYZ", True)
 
 
 def test_the_study_says_that_it_is_synthetic(simulated: Path, run: StudyRun) -> None:

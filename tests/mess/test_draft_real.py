@@ -69,6 +69,7 @@ def test_an_archive_unpacked(name: str, protocol: Protocol, tmp_path: Path) -> N
         ("redcap_impowr_dictionary", "a REDCap data dictionary without records"),
         ("fhir_mcode4_valuesets", "chartline has no use for"),
         ("omop_synthea27nj_5.4", "Synthea27Nj_5.4.zip"),
+        ("fhir_bulk_ndjson_10_patients", "unpack it, if it holds the data"),
     ],
 )
 def test_what_holds_no_patient_is_said(name: str, says: str, protocol: Protocol) -> None:

@@ -35,8 +35,57 @@ def test_a_syndrome_named_twice_in_the_report(changed: Write) -> None:
         load_protocol(changed("VODE23, HYLAW,", "VODE23, HYLAW, HYLAW,"))
 
 
+def test_a_variable_named_twice_in_table_1(changed: Write) -> None:
+    """Two results had the id `table1.sex/SEX=F/n`."""
+    with pytest.raises(ProtocolError, match="SEX stands twice in `table1`"):
+        load_protocol(changed("table1: [AGE, SEX, STATUS,", "table1: [AGE, SEX, STATUS, SEX,"))
+
+
 @pytest.mark.parametrize("label", ["ECOG {score}", "ECOG {USUBJID}", "{", "}} {{}"])
 def test_a_brace_in_a_label(changed: Write, label: str) -> None:
     """Polars fills braces in: a label `{USUBJID}` would have shown the patient's id in place of its name."""
     with pytest.raises(ProtocolError, match="has a curly bracket"):
         load_protocol(changed("label: ECOG performance status", f'label: "{label}"'))
+
+
+@pytest.mark.parametrize("month", ["-12", "-0.5", ".inf", ".nan", "'inf'"])
+def test_a_month_before_the_origin_or_beyond_all_time(changed: Write, month: str) -> None:
+    """`date_bounds` read its curve at a month before the curve begins, and the run stopped with a traceback."""
+    old = "endpoint: DOR, at_months: [6, 12], sensitivity: true}"
+    with pytest.raises(ProtocolError, match=r"greater than or equal to 0|finite number"):
+        load_protocol(changed(old, f"endpoint: DOR, at_months: [6, {month}], sensitivity: true}}"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "id: os, kind: survival, label: Overall survival, endpoint: OS, at_months: [6, 12]",
+            "id: os, kind: survival, label: Overall survival, endpoint: OS, at_months: [6, 12, 6]",
+            "6 stands twice in `at_months`",
+        ),
+        (
+            "measures: [difference, odds_ratio]",
+            "measures: [difference, difference]",
+            "difference stands twice in `measures`",
+        ),
+        ("tests: [logrank, permutation]", "tests: [logrank, logrank]", "logrank stands twice in `tests`"),
+        ("landmark_months: [3]", "landmark_months: [3, 3.0]", "3 stands twice in `landmark_months`"),
+        (
+            "events: [transplant, death]",
+            "events: [transplant, death, transplant]",
+            "transplant stands twice in `events`",
+        ),
+        (
+            "categories: [RELAPSED, REFRACTORY]",
+            "categories: [RELAPSED, RELAPSED]",
+            "RELAPSED stands twice in `categories`",
+        ),
+    ],
+)
+def test_a_word_or_number_twice_in_a_list_of_which_each_makes_a_result(
+    changed: Write, old: str, new: str, said: str
+) -> None:
+    """Two results had one id."""
+    with pytest.raises(ProtocolError, match=said):
+        load_protocol(changed(old, new))

@@ -9,7 +9,7 @@ import pytest
 
 from chartline.core.query import Query, Severity, Topic
 from chartline.protocol.model import Protocol
-from chartline.protocol.treatment import IndexEvent
+from chartline.protocol.treatment import EventSource, IndexEvent, PriorTherapy
 from checks_cases import PEOPLE, asked, rows
 
 BLOCK, WARN = Severity.BLOCK, Severity.WARN
@@ -171,6 +171,38 @@ def test_a_new_therapy_before_the_last_dose(reference_protocol: Protocol, start:
     queries = given(reference_protocol, "therapy_overlap", "2020-01-01|1|1", "2020-02-01|2|1", CM=cm)
     assert [q.message for q in queries] == [f"FLAG-Ida was begun on {start}, not after the last dose (2020-02-01)."] * n
     assert all(q.topics == {Topic.NEW_THERAPY} for q in queries)
+
+
+# One list of lines before and after day 0, as OMOP's `episode`: what day 0 parts is no contradiction.
+
+
+@pytest.mark.parametrize(
+    ("start", "n"),
+    [
+        ("2019-06-01", 0),  # an earlier line
+        ("2020-01-01", 0),  # the day of the first dose: an earlier line, by the rule of prior therapy
+        ("2020-01-02", 1),
+        ("2020-02-01", 1),  # the day of the last dose
+        ("2020-02-02", 0),  # a new therapy
+        ("2020-01", 0),  # perhaps before
+    ],
+)
+def test_one_list_of_lines_is_parted_by_day_0(reference_protocol: Protocol, start: str, n: int) -> None:
+    rows = {"source": "CM", "where": "CMCAT == 'REGIMEN'"}
+    protocol = reference_protocol.model_copy(
+        update={
+            "prior_therapy": PriorTherapy.model_validate({"lines": rows, "recorded": {"SALVAGE": "LINES"}}),
+            "new_therapy": EventSource.model_validate(rows),
+        }
+    )
+    cm = f"USUBJID|CMCAT|CMTRT|CMSTDTC\nP2|REGIMEN|Hyper-CVAD|2019-01-05\nP2|REGIMEN|FLAG-Ida|{start}"
+    queries = given(protocol, "therapy_overlap", "2020-01-01|1|1", "2020-02-01|2|1", CM=cm)
+    assert [q.message for q in queries] == [f"FLAG-Ida was begun on {start}, not after the last dose (2020-02-01)."] * n
+    earlier = 2 if start in ("2019-06-01", "2020-01-01", "2020-01") else 1
+    for stated in (1, 2):
+        mh = f"USUBJID|MHCAT|MHORRES\nP2|LINES|{stated}"
+        told = given(protocol, "history_discordant", "2020-01-01|1|1", "2020-02-01|2|1", CM=cm, MH=mh)
+        assert len(told) == (stated != earlier)
 
 
 # --- transplantation

@@ -62,6 +62,13 @@ def test_a_key_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> Non
         open_key(tmp_path / "key")
 
 
+def test_a_folder_is_no_key(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="this is a folder") as refused:
+        open_key(tmp_path)
+    assert f"{tmp_path.name}/chartline.key" in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_is_no_key_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("my notes")
     (tmp_path / "notes").chmod(0o600)

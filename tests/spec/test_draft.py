@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from chartline.draft.draft import draft_centre
 from chartline.draft.model import Draft
 from chartline.draft.review import review_workbook
 from chartline.draft.verb import draft_files
+from chartline.draft.words import vocabulary
 from chartline.draft.write import scalar, yaml_text
 from chartline.errors import MappingError, OutputError, SourceError, StudyError
 from chartline.mapping.apply import map_centre
@@ -201,6 +203,35 @@ def test_of_a_table_that_does_not_say_whose_its_rows_are_nothing_is_read(protoco
     draft = draft_centre(csv_centre(tmp_path / "k", x="Sex | DOB\nF | 13/04/1980\nM | 14/04/1980"), None, protocol, "K")
     assert meaning(draft, "x") == {"Sex": "open", "DOB": "open"}
     assert any(q.text.startswith("no column holds the patient's id") for q in draft.questions)
+
+
+def test_a_column_of_which_nothing_says_what_it_belongs_to_is_a_question(protocol: Protocol, tmp_path: Path) -> None:
+    """A start of nothing, a limit or result of no test could be in no record; a consent stands by itself."""
+    rows = "K1 | 2020-03-04 | 5 | 9 | 2020-01-31\nK2 | 2021-09-14 | 7 | 8 | 2021-01-30"
+    folder = csv_centre(tmp_path / "k", x=f"ID | Start | ULN | Lab result | Consent date\n{rows}")
+    draft = draft_centre(folder, None, protocol, "K")
+    opens = dict.fromkeys(("Start", "ULN", "Lab result"), "open")
+    assert meaning(draft, "x") == {"ID": "subject", **opens, "Consent date": "DM RFICDTC"}
+    asked = {q.column: q.text for q in draft.questions}
+    assert set(asked) == set(opens)
+    assert "no column of the table says of what" in asked["ULN"]
+    mapping = drafted(draft, tmp_path)
+    data, _ = map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
+    assert data["DM"]["RFICDTC"].to_list() == ["2020-01-31", "2021-01-30"]
+
+
+def test_a_table_of_any_one_column_gives_a_mapping_that_reads_it(protocol: Protocol, tmp_path: Path) -> None:
+    kinds = {(r["domain"], r["name"]): r["type"] for r in vocabulary("variables.csv")}
+    cells = {"date": "2020-01-31 2021-03-13", "number": "5 7", "flag": "Y N"}
+    words = [r for r in vocabulary("synonyms.csv") if (r["domain"], r["variable"]) in kinds]
+    assert len(words) > 100
+    files = {}
+    for n, r in enumerate(words):
+        first, second = cells.get(kinds[r["domain"], r["variable"]], "one two").split()
+        files[f"t{n}"] = f"ID | {r['words'].split(';')[0]}\nK1 | {first}\nK2 | {second}"
+    folder = csv_centre(tmp_path / "k", **files)
+    mapping = drafted(draft_centre(folder, None, protocol, "K"), tmp_path)
+    map_centre(read_centre(folder, mapping.sources, mapping.ignore_files), mapping)
 
 
 def test_ids_that_begin_like_a_note_are_ids_where_all_have_one_shape(protocol: Protocol, tmp_path: Path) -> None:
@@ -400,8 +431,17 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path: Path, content: byt
     (tmp_path / "k" / "data.csv").write_bytes(content)
     with pytest.raises(SourceError, match="Nothing here can be read") as e:
         draft_files([tmp_path / "k"], EXAMPLE, out=tmp_path / "k.yaml")
-    assert "data.csv" in e.value.do
     assert says in e.value.do
+    assert e.value.do.count("data.csv") == 1 + ("row 2" in says)  # its name once, and once with the row
+
+
+def test_an_archive_is_said_to_be_one_and_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
+    with zipfile.ZipFile(tmp_path / "k" / "export.zip", "w") as archive:
+        archive.writestr("Patient.ndjson", "x" * 10_000)
+    with pytest.raises(SourceError) as e:
+        draft_files([tmp_path / "k"], EXAMPLE, out=tmp_path / "k.yaml")
+    assert "a zip archive of something else (Patient.ndjson); unpack it" in e.value.do
 
 
 def test_one_bad_file_beside_a_good_one_is_a_question(protocol: Protocol, tmp_path: Path) -> None:

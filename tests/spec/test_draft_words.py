@@ -283,6 +283,14 @@ def test_titles_groups_headings_and_units_above_the_data() -> None:
     assert found.titles == {0: "Patient", 1: "Patient", 2: "Blood", 3: "Blood"}
 
 
+@pytest.mark.parametrize("first", ["1 | 1 | 1 | 0.8", "1 | 1 | 1 |", " | 1 | 1 | 0.8"])
+def test_a_first_row_of_numbers_is_no_row_of_units(first: str) -> None:
+    """`1` is a unit in name only: the first patient's first cycle was left out of a draft."""
+    found = find_layout(grid(f"Patient | Cycle | Day | Dose\n{first}\n1 | 1 | 8 | 0.5"))
+    assert isinstance(found, Layout)
+    assert (found.header_row, found.first_row, found.units, found.said) == (1, None, {}, [])
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [("only a note", "no table"), ("ID | Sex", "headings and no rows"), ("1 | 2\n3 | 4", "no row of headings")],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.engines.local import Crew, Task, rate_words
+from chartline.engines.local import Crew, Task, bar, rate_words, watched
 from chartline.engines.memory import MB, taken
 from chartline.engines.work import finished_whole, work_folder
 from chartline.errors import MappingError, MemoryShort, OutputError, WorkerLost
@@ -102,8 +102,12 @@ def test_two_large_tasks_go_one_after_the_other_where_memory_is_short(tmp_path: 
 
 def test_a_task_that_is_too_large_alone_is_refused_with_what_to_do(tmp_path: Path) -> None:
     limit = taken([os.getpid()]) + 200 * MB
-    with Crew(1, limit) as crew, pytest.raises(MemoryShort, match="part 3 takes more than the memory allowed"):
-        crew.work([Task("part 3", take, (400, 5.0, tmp_path / "x"))])
+    with (
+        Crew(1, limit) as crew,
+        pytest.raises(MemoryShort, match="part 3 takes more than the memory allowed") as raised,
+    ):
+        crew.work([Task("part 3", take, (400, 5.0, tmp_path / "x"), "use more --parts")])
+    assert raised.value.do == "use more --parts; what is finished is kept"
     assert not (tmp_path / "x").exists()
 
 
@@ -111,6 +115,11 @@ def test_progress_is_told_with_rate_and_time_left() -> None:
     assert rate_words(0, 64, 0.0) == "0 of 64"
     assert rate_words(16, 64, 8.0) == "16 of 64, 2.0 a second, 24 s left"  # 48 left at 2 a second
     assert rate_words(2, 64, 20.0) == "2 of 64, 10.0 s each, 10 min 20 s left"  # 62 left at 10 s
+    assert [bar(done, 64) for done in (0, 16, 64)] == ["─" * 24, "━" * 6 + "─" * 18, "━" * 24]
+    assert bar(0, 0) == "─" * 24
+    told: list[str] = []
+    watched("Deriving", told.append)(0, 4)
+    assert told == ["Deriving " + "─" * 24 + " 0 of 4"]
 
 
 def test_what_is_finished_is_there_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -86,15 +86,36 @@ def test_swap_day_month_swaps_true_dates_only_and_tells_each() -> None:
     assert [q.rule for q in queries if q.addresses == ("book.xlsx!S!B4",)] == ["impossible_date", "date_format_mixed"]
 
 
-def test_a_column_of_true_and_text_dates_is_told_even_if_nothing_was_declared() -> None:
+@pytest.mark.parametrize(
+    ("days", "severity"),
+    [
+        # by chance 12/30.4 = 0.39 for each true date up to the 12th, 0.61 for each text after it; asked below 0.1
+        (["2021-09-04!d", "29/01/2018", "30/03/2018", "13/05/2018"], Severity.WARN),  # 0.39 x 0.61^3 = 0.09
+        (["2021-09-04!d", "29/01/2018", "30/03/2018"], Severity.NOTE),  # 0.39 x 0.61^2 = 0.14
+        (["2021-09-04!d", "29/01/2018", "04/2020"], Severity.NOTE),  # 0.39 x 0.61 = 0.24; a month alone says nothing
+        (["2021-09-04!d", "2018-05-12!d", "2018-02-01!d", "13/05/2018"], Severity.WARN),  # 0.39^3 x 0.61 = 0.04
+        (["2021-09-04!d", "2018-05-13!d", "2018-02-01!d", "13/05/2018"], Severity.NOTE),  # no other locale made a 13th
+        (["2021-09-04!d", "2018-05-12!d", "2018-02-01!d", "12/05/2018"], Severity.NOTE),  # ... or left a 12th as text
+        (["2021-09-04!d", "2018-05-12!d", "2018-02-01!d", "2018-05-13"], None),  # under DMY this is no date at all
+    ],
+)
+def test_a_column_of_true_and_text_dates_is_told_and_asked_where_its_days_show_another_locale(
+    days: list[str], severity: Severity | None
+) -> None:
     _, queries = mapped(
-        "id | day\nP1 | 2021-09-04!d\nP2 | 29/01/2018\nP3 | 04/2020",
+        "\n".join(["id | day", *(f"P{i} | {day}" for i, day in enumerate(days))]),
         [{"domain": "EX", "variables": {"EXSTDTC": "day"}}],
         dates={"order": "DMY"},
     )
-    assert [(q.rule, q.severity, q.addresses) for q in queries] == [
-        ("date_format_mixed", Severity.WARN, ("book.xlsx!S!B2",))
-    ]
+    mixed = [q for q in queries if q.rule == "date_format_mixed"]
+    assert [q.severity for q in mixed] == ([severity] if severity else [])
+    assert [bool(q.ask) for q in mixed] == ([severity is Severity.WARN] if severity else [])
+
+
+def test_true_dates_among_texts_that_every_locale_reads_are_only_told() -> None:
+    text = "id | day\nP1 | 2021-09-04!d\nP2 | 2018-01-29\nP3 | 2018-03-30\nP4 | 2018-05-13"
+    _, [query] = mapped(text, [{"domain": "EX", "variables": {"EXSTDTC": "day"}}])
+    assert (query.rule, query.severity) == ("date_format_mixed", Severity.NOTE)
 
 
 def test_a_month_as_text_among_true_dates_is_no_mixture() -> None:

@@ -309,6 +309,36 @@ def test_a_product_is_its_ingredient_among_the_drugs_before(tmp_path: Path) -> N
     assert ids(found) == [2]
 
 
+EPISODE = {
+    "person_id": _IDS, "episode_concept_id": _IDS, "episode_object_concept_id": _IDS, "episode_start_date": pl.Date(),
+    "episode_source_value": pl.String(),
+}  # fmt: skip
+REGIMEN, CYCLE, RECURRENCE = 32531, 32532, 32529
+
+
+@pytest.mark.parametrize(
+    ("episodes", "lines"),
+    [
+        ([(REGIMEN, OTHER, "2019-01-01")], 1),
+        ([(REGIMEN, OTHER, "2020-01-01")], 0),  # on the day itself is not before it
+        ([(REGIMEN, OTHER, "2019-01-01"), (CYCLE, OTHER, "2019-01-01"), (CYCLE, OTHER, "2019-02-01")], 1),
+        ([(REGIMEN, OTHER, "2018-01-01"), (REGIMEN, OTHER, "2019-01-01")], 2),  # the same again is another line
+        ([(RECURRENCE, ALL, "2019-01-01"), (REGIMEN, ALL, "2019-01-01")], 0),  # no treatment of the set
+    ],
+)
+def test_regimens_before_the_index_are_counted_and_their_cycles_are_not(
+    tmp_path: Path, episodes: list[tuple[int, int, str]], lines: int
+) -> None:
+    tables = frames(person=[person(1, "1980")], drug_exposure=[drug(1, "2020-01-01")])
+    rows = [(1, kind, what, day(on), None) for kind, what, on in episodes]
+    tables["episode"] = pl.DataFrame(rows, schema=EPISODE, orient="row")
+    for least in (1, 2):
+        rule = {"concepts": "chemo", "count": "regimens", "at_least": least}
+        (tmp_path / str(least)).mkdir()
+        with opened(tmp_path / str(least), tables) as database:
+            assert ids(choose_persons(database, asked(prior_lines=rule))[0]) == ([1] if lines >= least else [])
+
+
 # all together, in every dialect ---------------------------------------------------------------------------------
 
 EVERY_STEP = {
@@ -431,6 +461,43 @@ def test_a_code_that_the_vocabulary_does_not_know_is_told(tmp_path: Path) -> Non
     ]
     assert [line.declared for line in resolved.nothing] == ["RxNorm 0"]
     assert ids(found) == []
+
+
+def test_a_concept_may_be_named_in_its_vocabulary(tmp_path: Path) -> None:
+    """Letter by letter, and of one vocabulary: an RxNorm drug is not the SNOMED concept of the same name."""
+    sets = {
+        name: ConceptSet(label=name, concepts=[{"vocabulary": vocabulary, "name": said, "descendants": True}])
+        for name, vocabulary, said in (
+            ("right", "RxNorm", "drug"), ("capitals", "RxNorm", "Drug"), ("elsewhere", "SNOMED", "drug"),
+            ("quoted", "RxNorm", "o'drug"),
+        )
+    }  # fmt: skip
+    records = [drug(1, "2020-01-01", PRODUCT)]
+    for name, found in (("right", [1]), ("capitals", []), ("elsewhere", []), ("quoted", [])):
+        (tmp_path / name).mkdir()
+        with opened(tmp_path / name, frames(person=[person(1, "1980")], drug_exposure=records)) as database:
+            what = Asked(asked(index={"table": "drug_exposure", "concepts": name}).selection, sets)
+            chosen, resolved = choose_persons(database, what)
+        assert ids(chosen) == found
+        assert [line.note for line in resolved.nothing] == (
+            [] if found else ["not in the vocabulary: it stands for nothing"]
+        )
+
+
+def test_two_concepts_of_one_name_are_both_taken_and_told(tmp_path: Path) -> None:
+    sets = {"drug": ConceptSet(label="Drug", concepts=[{"vocabulary": "RxNorm", "name": "drug"}])}
+    tables = frames(
+        person=[person(1, "1980"), person(2, "1980")],
+        drug_exposure=[drug(1, "2020-01-01"), drug(2, "2020-01-01", OTHER)],
+        concept=[
+            *VOCABULARY["concept"],
+            dict(zip(SCHEMAS["concept"], (OTHER, "drug", "RxNorm", "9", None), strict=True)),
+        ],
+    )
+    with opened(tmp_path, tables) as database:
+        chosen, resolved = choose_persons(database, Asked(asked().selection, sets))
+    assert ids(chosen) == [1, 2]
+    assert [line.note for line in resolved.lines] == ["2 concepts are called so: all are taken"]
 
 
 def test_without_concept_ancestor_a_concept_stands_alone_and_that_is_told(tmp_path: Path) -> None:

@@ -30,8 +30,9 @@ from chartline.pipeline import (
     run_study,
     unlock_study,
 )
-from chartline.queries.board import board
+from chartline.queries.board import board, board_text
 from chartline.queries.loop import Imported
+from chartline.queries.tell import list_lines, log_lines
 from chartline.state.standing import QueryState, Standing
 from chartline.state.store import read_log, read_standing
 from query_cases import RIGHT, UNKNOWN, correct, fill, no_problem, query_of, small_study
@@ -484,6 +485,13 @@ def test_a_study_without_a_log_is_left_as_it_is(tmp_path: Path) -> None:
 # where it stands ----------------------------------------------------------------------------------------------------
 
 
+def test_a_study_that_asked_nothing_yet_says_how_to_ask(tmp_path: Path) -> None:
+    nothing = Standing()
+    assert list_lines(nothing, None, None, "2026-11-26") == board_text(board(nothing, ["N", "S"]), "2026-11-26")
+    assert "chartline queries export" in list_lines(nothing, "N", "open", "2026-11-26")[0]
+    assert log_lines([]) == ["The study has no log yet: the first export, import or lock begins it."]
+
+
 def test_the_board_counts_by_centre(turn: Turn) -> None:
     turn.answer({(turn.sex, 1): correct("F"), (turn.death, 1): no_problem("checked"), (turn.no_date, 1): UNKNOWN})
     turn.answer({(turn.seen, 1): correct("2023-02-28")}, "S", "south.xlsx")
@@ -515,7 +523,6 @@ def test_a_query_is_found_in_letters_of_any_case(turn: Turn) -> None:
 
 
 def test_the_list_and_the_log_speak_in_words(turn: Turn) -> None:
-    from chartline.queries.tell import list_lines, log_lines
 
     (line,) = [x for x in list_lines(turn.now, "N", None, "2026-11-26") if turn.death in x]
     assert "holds back" in line

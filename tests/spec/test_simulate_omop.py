@@ -126,6 +126,12 @@ def test_the_study_that_comes_with_a_database_runs_and_asks_nothing(tmp_path: Pa
         assert abs(headline[key]["estimate"] - said[key]) < 4 * error, key
 
 
+def test_a_database_in_which_nobody_was_treated_has_its_tables_and_the_study_nobody(tmp_path: Path) -> None:
+    simulate_database(30, 1, tmp_path / "sim", treated=0, processes=1)
+    run_study(tmp_path / "sim", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "headline.json").read_text())["headline"]["eligible"]["n"] == 0
+
+
 @pytest.mark.parametrize(
     ("number", "seed", "treated", "what"),
     [

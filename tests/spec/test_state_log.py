@@ -11,6 +11,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -234,6 +235,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path: Path) -> None:
         log.add(Event.UNLOCKED, "MINI", {"reason": "x"})
         raise ValueError("broken")
     assert (has_state(tmp_path), read_log(tmp_path)) == (False, ())
+    assert list(tmp_path.iterdir()) == []
     write(tmp_path)
     with pytest.raises(ValueError, match="broken"), writing(tmp_path, "Ana") as log:
         log.add(Event.UNLOCKED, "MINI", {"reason": "x"})
@@ -270,6 +272,22 @@ def test_two_processes_that_begin_together_both_get_their_turn(tmp_path: Path) -
     entries = read_log(tmp_path)
     for who in ("Ana", "Bea"):
         assert [e.body["reason"] for e in entries if e.by == who] == list("01234")
+
+
+def test_who_waited_for_a_first_writer_that_fails_loses_nothing(tmp_path: Path) -> None:
+    """The empty database of the first is removed while the second has it open."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from chartline.state.store import writing; from chartline.state.log import Event\n"
+        "with writing(Path(sys.argv[1]), 'Bea', patience=20) as log:\n"
+        "    log.add(Event.UNLOCKED, 'MINI', {'reason': 'second'})\n"
+    )
+    with pytest.raises(KeyboardInterrupt), writing(tmp_path, "Ana"):
+        waiting = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+        time.sleep(1)  # it waits by now, or comes later: the same is asked of both
+        raise KeyboardInterrupt
+    assert waiting.wait(timeout=60) == 0
+    assert [(e.by, e.body["reason"]) for e in read_log(tmp_path)] == [("Bea", "second")]
 
 
 @pytest.mark.parametrize(

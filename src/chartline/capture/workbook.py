@@ -31,6 +31,7 @@ PATIENTS = 2000  # rows of a form with one row a patient that are checked
 ROWS = 20000  # rows of other forms
 _BLANK_ROWS = 25  # rows with borders, so that an empty sheet prints as a form
 _FIXED_DAY = dt.datetime(2000, 1, 1)  # a creation date that does not differ between two runs
+_LINE = 150  # characters of a rule that go into one line, whatever the program's letters
 _PAGE = 150.0  # characters on a page of A4 across, at the size that is still read with ease
 _DARK, _LIGHT, _NEED = "#1F3A4D", "#D5E6DC", "#FFE8C2"
 
@@ -184,7 +185,7 @@ class _Writer:
         for sentence in _rules(self.capture):
             sheet.merge_range(row, 1, row, 3, "", self.formats["text"])
             sheet.write_string(row, 1, sentence, self.formats["text"])
-            sheet.set_row(row, 15.0 * math.ceil(len(sentence) / 125) + 3)
+            sheet.set_row(row, 15.0 * math.ceil(len(sentence) / _LINE) + 3)
             row += 1
         row += 1
         for column, text in enumerate(("Sheet", "One row for", "When"), 1):
@@ -253,12 +254,12 @@ def _rules(capture: Capture) -> list[str]:
         f"year (2021) is enough; never make up a day.{last}",
         "4. Where a cell has a list, choose from it. Some lists take other words too; the workbook then asks whether "
         "you mean it.",
-        "5. Numbers are entered without their unit; the unit stands in the heading or in the column beside it. Copy a "
-        "value and its unit as the laboratory printed them; do not convert.",
+        "5. A number stands without its unit, which is in the heading or beside it. Copy value and unit as the "
+        "laboratory printed them; do not convert.",
         "6. Headings with * must be filled. Click on a cell to read what is meant; the sheet 'Code book' explains "
         "every column and says why it is asked.",
-        "7. You may add rows and sort them, and leave sheets empty. Please do not rename sheets or headings, nor add "
-        "columns, colours or comments: they are not read.",
+        "7. You may add rows, sort them, and leave sheets empty. Do not rename sheets or headings, nor add columns, "
+        "colours or comments: nobody reads them.",
         "8. Save the workbook as .xlsx and send it back. You will get questions about single cells, never about the "
         "whole sheet.",
     ]

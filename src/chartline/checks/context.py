@@ -49,7 +49,7 @@ def _numbered(data: ClinicalData) -> ClinicalData:
     enums = {}
     for key in SUBJECT:
         names = pl.concat([f.lazy().select(key) for f in data.domains.values()]).drop_nulls()
-        enums[key] = pl.Enum(run(names.unique().sort(key))[key])
+        enums[key] = pl.Enum(run(names.unique())[key].cast(pl.String).sort())
     frames = {d: f.with_columns(pl.col(k).cast(e) for k, e in enums.items()) for d, f in data.domains.items()}
     return replace(data, domains=frames)
 
@@ -189,6 +189,15 @@ class Context:
         rows = self.data[source].lazy().filter(is_new)
         here = (pl.lit(source).alias("DOMAIN"), pl.lit(start).alias("START_AT"), pl.col(named).alias("NAME"))
         return run(days(rows.select(*SUBJECT, pl.col(start).alias("VALUE"), *_CELL[3:], *here)))
+
+    @property
+    def lines_go_on(self) -> bool:
+        """Whether one list holds every line of therapy, before and after day 0: earlier lines and new therapy are the
+        same rows, as in OMOP's `episode`, and day 0 alone tells them apart."""
+        prior, new = self.protocol.prior_therapy, self.protocol.new_therapy
+        if prior is None or new is None:
+            return False
+        return (prior.lines.source, prior.lines.where) == (new.source, new.where)
 
     @cached_property
     def calendar(self) -> pl.DataFrame:

@@ -15,12 +15,9 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
-
-import polars as pl
 
 from chartline.checks import rules as rules_folder
 from chartline.checks.context import Context, Grade
@@ -52,6 +49,7 @@ def check_data(
     grade: Grade | None = None,
     centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
     scope: Scope | None = None,
+    keep: bool = True,
 ) -> list[Query]:
     """Run every rule that the protocol leaves on; with `scope` those of one scope alone.
 
@@ -60,24 +58,27 @@ def check_data(
     protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them. `centre_checks`
     are the checks that centres wrote in their mappings, by centre; each is run on its centre alone. A large study may
     be checked in parts: `Scope.SUBJECT` on each part of its subjects and `Scope.STUDY` on all of them give together
-    what one call gives.
+    what one call gives. What several rules look at is computed once and kept, or anew for each where `keep` is False:
+    more time, and of the memory only what one rule needs.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
     _own_names(protocol.own_checks, "own_checks")
-    context = Context(data, protocol, counts_window, grade)
-    wanted = [
-        (rule, partial(find, context, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings
+    wanted: list[tuple[Rule, Find]] = [
+        (rule, partial(find, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings
     ]
-    wanted += [(rule_of(own), partial(find_own, context, own)) for own in protocol.own_checks]
+    wanted += [(rule_of(own), partial(find_own, own=own)) for own in protocol.own_checks]
     for centre, checks in (centre_checks or {}).items():
-        wanted += [(rule_of(own), partial(find_own, context, own, centre)) for own in checks]
+        wanted += [(rule_of(own), partial(find_own, own=own, centre=centre)) for own in checks]
     queries: dict[str, Query] = {}
-    asked = [(rule, find) for rule, find in wanted if scope in (None, rule.scope)]
-    with ThreadPoolExecutor(pl.thread_pool_size()) as threads:  # a rule is Polars' work, which holds no lock of Python
-        for (rule, _), found in zip(asked, threads.map(lambda one: one[1](), asked), strict=True):
-            for query in queries_of(rule, found, data.origins, data.study_days):
-                queries.setdefault(query.id, query)
+    context = Context(data, protocol, counts_window, grade)
+    for rule, find in wanted:
+        if scope not in (None, rule.scope):
+            continue
+        for query in queries_of(rule, find(context), data.origins, data.study_days):
+            queries.setdefault(query.id, query)
+        if not keep:
+            context = Context(data, protocol, counts_window, grade)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 
 

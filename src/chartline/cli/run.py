@@ -51,6 +51,7 @@ def run(
     from chartline.study import Outcome
 
     done: Outcome
+    _not_together(spark, catalog, memory, workers)
     if spark is not None:
         _not_in_parts(multiverse)
         done = run_on_spark(
@@ -72,6 +73,16 @@ def run(
         )  # fmt: skip
     for line in done.summary():
         typer.echo(line)
+
+
+def _not_together(spark: str | None, catalog: str | None, memory: str | None, workers: int | None) -> None:
+    if spark is not None and (memory is not None or workers is not None):
+        raise StudyError(
+            "With --spark it is Spark that says how much memory and how many workers there are.",
+            do="leave out --memory and --workers; local[4] and the settings of the cluster say the same",
+        )
+    if catalog is not None and spark is None:
+        raise StudyError("A catalog is one of Spark.", do="add --spark URL, or leave out --catalog")
 
 
 def _not_in_parts(multiverse: bool) -> None:

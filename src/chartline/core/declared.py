@@ -1,13 +1,15 @@
 """Reading declarations (protocols, mappings, rule sets) from YAML, with the line of whatever is wrong.
 
-YAML 1.2 rules: `N`, `no` and `off` are text. The fast C parser reads the file; only when something is wrong is it read
-again with positions, to name the line.
+YAML 1.2 rules: `N`, `no` and `off` are text. A file is parsed once: its values are built from the parser's events, and
+so is the line of whatever is wrong.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,28 +107,34 @@ def _text_dates(constructor: Any) -> Any:
     return text_dates
 
 
+@lru_cache(2)  # where something is wrong, its line is looked for in what was just read
+def _events(text: str) -> tuple[Any, ...]:
+    """Return the parser's events. Raises YAMLError for no YAML, ValueError for more than `_Extent` takes."""
+    from ruamel.yaml import YAML
+
+    extent, events = _Extent(), []
+    for event in YAML(typ="safe").parse(text):
+        extent.take(event)
+        events.append(event)
+    return tuple(events)
+
+
 def _simple(text: str, kind: str) -> Any:
     """Return a document straight from the parser's events, in a third of the time that ruamel's own `load` takes.
 
-    None where it is not valid or holds more than mappings, lists, scalars and their anchors: tags, merge and repeated
-    keys, keys that are not scalars, several documents. `load` knows what to do with those, and how to complain.
+    None where it holds more than mappings, lists, scalars and their anchors: tags, merge and repeated keys, keys that
+    are not scalars, several documents. `load` knows what to do with those, and how to complain.
     """
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    builder, extent = _Builder(str if kind == "base" else _scalar_reader()), _Extent()
-    simple = True
+    events = _events(text)
+    builder = _Builder(str if kind == "base" else _scalar_reader())
     try:
-        for event in YAML(typ=kind).parse(text):
-            extent.take(event)
-            try:
-                if simple:
-                    builder.take(event)
-            except (_NotSimple, YAMLError):
-                simple = False  # the rest is still measured, before anybody expands it
-    except YAMLError:
+        for event in events:
+            builder.take(event)
+    except (_NotSimple, YAMLError):
         return None
-    return builder.top[0] if simple and len(builder.top) == 1 else None
+    return builder.top[0] if len(builder.top) == 1 else None
 
 
 class _NotSimple(Exception):
@@ -275,36 +283,56 @@ def _path(loc: list[Any]) -> str:
     return out or "the top"
 
 
-def _composed(text: str) -> Any:
+@dataclass
+class _Node:
+    """Something in a document: its 0-based line, and what stands in it. The keys of a mapping are nodes too."""
+
+    line: int
+    text: str = ""
+    elements: list[_Node] = field(default_factory=list)
+    pairs: list[tuple[_Node, _Node]] = field(default_factory=list)
+
+
+def _composed(text: str) -> _Node:
     """Return the nodes of a document, which know their places; what values stand there is no matter here."""
-    from ruamel.yaml import YAML
+    top = _Node(0)
+    around, anchors = [top], dict[str, _Node]()
+    for event in _events(text):
+        name = type(event).__name__
+        if name in ("MappingEndEvent", "SequenceEndEvent"):
+            node = around.pop()
+            if name == "MappingEndEvent":
+                node.pairs, node.elements = list(zip(node.elements[::2], node.elements[1::2], strict=True)), []
+        elif name == "AliasEvent":
+            around[-1].elements.append(anchors.get(event.anchor, top))
+        elif name in ("ScalarEvent", "MappingStartEvent", "SequenceStartEvent"):
+            node = _Node(event.start_mark.line, getattr(event, "value", ""))
+            around[-1].elements.append(node)
+            if event.anchor:
+                anchors[event.anchor] = node
+            if name != "ScalarEvent":
+                around.append(node)
+    return top.elements[0] if top.elements else top
 
-    return YAML(typ="safe").compose(text)
 
-
-def _line(node: Any, loc: tuple[Any, ...]) -> int:
+def _line(node: _Node, loc: tuple[Any, ...]) -> int:
     """Return the 1-based line of the deepest part of `loc` that stands below a node."""
-    from ruamel.yaml.nodes import MappingNode, SequenceNode
-
     line = 0
     for part in loc:
-        if isinstance(node, SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = place = node.value[part]
-        elif isinstance(node, MappingNode) and (pair := _pair(node, part)):
+        pair = next((pair for pair in node.pairs if pair[0].text == str(part)), None)
+        if isinstance(part, int) and part < len(node.elements):
+            node = place = node.elements[part]
+        elif pair:
             place, node = pair
         else:
             continue  # a discriminator or a missing key: stay at the parent
-        line = place.start_mark.line
+        line = place.line
     return line + 1
-
-
-def _pair(node: Any, key: Any) -> tuple[Any, Any] | None:
-    return next((pair for pair in node.value if pair[0].value == str(key)), None)
 
 
 def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:
     """Return the keys allowed at `loc`, found in the JSON Schema of the model."""
-    schema = model.model_json_schema(by_alias=True)
+    schema = _schema(model)
     definitions = schema.get("$defs", {})
     candidates = [schema]
     for part in loc:
@@ -324,6 +352,11 @@ def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:
         candidates = following or tagged or candidates
     keys = {k for s in _alternatives(candidates, definitions) for k in s.get("properties", {})}
     return sorted(keys)
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)
 
 
 def _alternatives(schemas: list[dict[str, Any]], definitions: dict[str, Any]) -> list[dict[str, Any]]:

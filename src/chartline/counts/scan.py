@@ -51,13 +51,13 @@ def scan_episodes(
     covariates: Mapping[str, str] | Sequence[str] = (),
     causes: Sequence[str] | None = None,
 ) -> EventColumns:
-    """Return the subjects of `source` (Parquet files, or a pattern such as "part-*.parquet") as columns.
+    """Return the subjects of `source` (Parquet files, or as text a pattern such as "part-*.parquet") as columns.
 
     `time` and `entry` are whole days from 0; `event` is 0 or false for censored, k for cause k. `group`, `strata`
     (crossed) and texts or truth values among the `covariates` are categories, numbers stay numbers unless a mapping
     says "category". Raises `ScanError` for what cannot be read without a guess.
     """
-    lazy = source if isinstance(source, pl.LazyFrame) else pl.scan_parquet(source)  # type: ignore[arg-type]
+    lazy = source if isinstance(source, pl.LazyFrame) else _scanned(source)
     kinds = _kinds(lazy.collect_schema(), time, event, entry, group, strata, covariates)
     columns = _read(lazy, kinds)
     days, start = _days(columns[time], time), None if entry is None else _days(columns[entry], entry)
@@ -92,6 +92,10 @@ def _assembled(
 def _ones(n: int) -> Ints:
     """A count of one for each row, in the memory of one."""
     return np.broadcast_to(np.int64(1), (n,))
+
+
+def _scanned(source: str | Path | Sequence[str | Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(source, glob=isinstance(source, str))  # type: ignore[arg-type]
 
 
 def _kinds(

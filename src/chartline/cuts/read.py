@@ -49,17 +49,17 @@ def read_cut(folder: Path) -> Cut:
         protocol=declared,
         headline=_json(folder / "headline.json")["headline"],
         labels={item: said["label"] for item, said in values.items()},
-        charted=pl.read_parquet(folder / "cut" / "charted.parquet"),
-        trace=pl.read_parquet(folder / "trace.parquet"),
+        charted=pl.read_parquet(folder / "cut" / "charted.parquet", glob=False),
+        trace=pl.read_parquet(folder / "trace.parquet", glob=False),
         adam=_adam(folder),
         queries=queries,
     )
 
 
 def _adam(folder: Path) -> Adam:
-    tables = {f.stem.upper(): pl.read_parquet(f) for f in sorted((folder / "adam").glob("*.parquet"))}
+    tables = {f.stem.upper(): pl.read_parquet(f, glob=False) for f in sorted((folder / "adam").glob("*.parquet"))}
     derived = {name: t for name, t in tables.items() if name.lower() not in _NOT_DERIVED}
-    return Adam(derived, pl.DataFrame(), pl.read_parquet(folder / "cut" / "withheld.parquet"), {})
+    return Adam(derived, pl.DataFrame(), pl.read_parquet(folder / "cut" / "withheld.parquet", glob=False), {})
 
 
 def _json(file: Path) -> Any:

@@ -66,7 +66,8 @@ class Key:
 def open_key(file: Path, away_from: tuple[Path, ...] = ()) -> tuple[Key, bool]:
     """Return the key in `file`, and whether it was made now; a file that is not there is made, for its owner alone.
 
-    Raises `KeyFileError` for a file that others can read, that holds no key, or that lies in a folder that is sent.
+    Raises `KeyFileError` for a folder, and for a file that others can read, that holds no key, or that lies in a folder
+    that is sent.
     """
     file = file.absolute()
     for folder in away_from:
@@ -79,6 +80,12 @@ def open_key(file: Path, away_from: tuple[Path, ...] = ()) -> tuple[Key, bool]:
             )
     if not file.exists():
         return _made(file), True
+    if file.is_dir():
+        raise KeyFileError(
+            "The key is a file, and this is a folder",
+            where=str(file),
+            do=f"name a file, such as {file.name}/chartline.key; it is made where there is none",
+        )
     mode = file.stat().st_mode
     if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(

@@ -14,8 +14,9 @@ from chartline.deidentify.key import open_key
 from chartline.deidentify.model import Done, Options
 from chartline.deidentify.report import build_document, report_lines
 from chartline.deidentify.run import Folder
-from chartline.errors import OutputError
+from chartline.errors import OutputError, SourceError
 from chartline.outputs import staged
+from chartline.sources.folder import CentreFolder
 
 MARK = "deidentification.json"  # by which a folder of ours is known
 FILES = "files"
@@ -24,12 +25,15 @@ FILES = "files"
 def deidentify_to(folder: Path, key_file: Path, out: Path, options: Options) -> tuple[Done, bool]:
     """De-identify a centre's folder into `out`, all of it or nothing; return what was done, and whether a key was made.
 
-    Raises `StudyError` for a file that cannot be read, a key that may not be used, a name of a file that identifies.
+    Raises `StudyError` for a folder without files, a file that cannot be read, a key that may not be used, a name of a
+    file that identifies.
     """
     if out.absolute().resolve().is_relative_to(folder.absolute().resolve()):
         raise OutputError(
             "The copy would lie inside the folder that it is made from", where=str(out), do="name another --out"
         )
+    if not CentreFolder(folder).all_files():
+        raise SourceError("The folder holds no file", where=str(folder), do="name the folder of the centre's files")
     key, made = open_key(key_file, away_from=(folder, out))
     with staged(out, MARK) as staging:
         centre = Folder(folder, key, options)

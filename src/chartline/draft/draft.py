@@ -59,13 +59,13 @@ def draft_centre(
     draft.mapping = _mapping(found, centre, tables, protocol)
     draft.layout[:0] = [(name, said) for name, layout in found.layouts.items() for said in layout.said]
     draft.notes += [(n.address, n.message) for n in found.notes]
-    for name, why in found.unread:
-        draft.ask("", "", f"{name}: {why}")
+    for said in found.told():
+        draft.ask("", "", said)
     return draft
 
 
 def _nothing(found: Found, unused: str = "") -> SourceError:
-    said = unused or "; ".join(f"{name}: {why}" for name, why in found.unread) or "there is no file"
+    said = unused or "; ".join(found.told()) or "there is no file"
     return SourceError(
         "Nothing here is about patients" if unused else "Nothing here can be read as a table",
         where=str(found.root),

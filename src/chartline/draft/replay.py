@@ -49,10 +49,10 @@ def differences_of(draft: Draft, mapping: Mapping, root: Path, names: list[str] 
     made = plan(mapping)
     columns = {(c.table, c.name): c for c in draft.columns}
     out = [*_files(root, names, mapping), *_tables(found, mapping), *_layout(found, mapping)]
-    for name in mapping.tables:
-        if name not in found.tables:
-            continue
-        view = _kept(TableView(found.tables[name], mapping.missing), mapping, name)
+    views: dict[str, TableView] = {}
+    views |= {n: TableView(found.tables[n], mapping.missing, views) for n in mapping.tables if n in found.tables}
+    for name, whole in views.items():
+        view = _kept(whole, mapping, name, views)
         out += _columns(name, view, mapping, made, columns)
         seen: set[tuple[str, str]] = set()
         for block in (b for b in made.blocks if b.table == name):
@@ -66,7 +66,7 @@ def table_names(mapping: Mapping) -> dict[str, str]:
     return {s.path: s.table for s in mapping.sources if s.path and s.table}
 
 
-def _kept(view: TableView, mapping: Mapping, name: str) -> TableView:
+def _kept(view: TableView, mapping: Mapping, name: str, views: dict[str, TableView]) -> TableView:
     """Return a table without the rows that the mapping leaves out."""
     keep = pl.Series([True] * view.height, dtype=pl.Boolean)
     for exclusion in mapping.tables[name].exclude_rows:
@@ -75,7 +75,9 @@ def _kept(view: TableView, mapping: Mapping, name: str) -> TableView:
     table = view.table
     kinds = table.kinds.filter(keep) if table.kinds is not None else None
     rows = [label for label, kept in zip(table.row_labels, keep, strict=True) if kept]
-    return TableView(replace(table, frame=table.frame.filter(keep), kinds=kinds, row_labels=rows), mapping.missing)
+    return TableView(
+        replace(table, frame=table.frame.filter(keep), kinds=kinds, row_labels=rows), mapping.missing, views
+    )
 
 
 def _files(root: Path, names: list[str] | None, mapping: Mapping) -> Iterator[Difference]:

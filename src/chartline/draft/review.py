@@ -118,7 +118,8 @@ def _columns(draft: Draft, found: Sequence[Difference]) -> list[Row]:
         filled = f"{p.filled} of {p.rows}"
         label = c.heading if c.heading != c.name else ""
         unit = c.unit.unit or "OPEN" if c.unit else ""
-        cells = [c.table, c.name, c.place, label, filled, p.kind, samples, proposed, round(c.confidence, 2), c.reason]
+        place = c.place if c.place != c.name else ""
+        cells = [c.table, c.name, place, label, filled, p.kind, samples, proposed, round(c.confidence, 2), c.reason]
         out.append(([*cells, unit, c.verdict], _colour(c.role, c.confidence)))
     return out
 
@@ -175,13 +176,13 @@ class _Sheets:
         self.head = book.add_format({**base, "bold": True, "bg_color": "#2F4858", "font_color": "#FFFFFF", "border": 1})
         self.title = book.add_format({**base, "bold": True, "font_size": 14, "text_wrap": False})
         self.text = book.add_format(base)
-        self.formats: dict[str, Any] = {}
+        self.formats: dict[tuple[str, bool], Any] = {}
 
-    def _format(self, colour: str) -> Any:
-        if colour not in self.formats:
-            shade = {"bg_color": colour} if colour else {}
-            self.formats[colour] = self.book.add_format({**self.base, "border": 1, "border_color": "#BFC8CE", **shade})
-        return self.formats[colour]
+    def _format(self, colour: str, number: bool = False) -> Any:
+        if (colour, number) not in self.formats:
+            look = {**self.base, "border": 1, "border_color": "#BFC8CE", **({"align": "center"} if number else {})}
+            self.formats[colour, number] = self.book.add_format(look | ({"bg_color": colour} if colour else {}))
+        return self.formats[colour, number]
 
     def read_me(self, draft: Draft) -> None:
         sheet = self.book.add_worksheet("Read me")
@@ -215,14 +216,14 @@ class _Sheets:
             sheet.set_row(r, _height(cells, [w for _, w in columns]))
             for i, value in enumerate(cells):
                 if isinstance(value, int | float):
-                    sheet.write_number(r, i, value, self._format(colour))
+                    sheet.write_number(r, i, value, self._format(colour, True))
                 else:
                     sheet.write_string(r, i, str(value)[:_LIMIT], self._format(colour))
             for i in range(len(columns) - free, len(columns)):
                 sheet.write_blank(r, i, None, self._format(""))
         for i, _ in enumerate(columns[: len(columns) - free]):
             if rows and all(i < len(cells) and cells[i] == "" for cells, _ in rows):
-                sheet.set_column(i, i, None, None, {"hidden": True})  # nothing is asked on a form, no unit, no date
+                sheet.set_column(i, i, None, None, {"hidden": True})  # no place but its name, no form, no unit, no date
         if decide is not None and rows:
             sheet.data_validation(1, decide, len(rows), decide, {"validate": "list", "source": _DECISIONS})
         if rows:

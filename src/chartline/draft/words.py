@@ -55,6 +55,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _VERSION = re.compile(r"v\d")  # CTCAE v5
 _DAYS = re.compile(r"\b(\d{1,2})d\b")  # 7d
 _FUZZY = 87.0
+_OTHERS = frozenset({"MH PRIOR LINE", "CM", "AE"})  # contexts in which the study's own drug says that it is not they
 
 
 def vocabulary(name: str) -> list[dict[str, str]]:
@@ -214,7 +215,8 @@ class Words:
 
     def _about(self, target: Target) -> frozenset[str]:
         """Words that add nothing in a target's own context: `AE start` is `start` among adverse events."""
-        return frozenset(w for phrase in self.contexts.get(target.context, []) for w in phrase if w != "date") | {DRUG}
+        about = frozenset(w for phrase in self.contexts.get(target.context, []) for w in phrase if w != "date")
+        return about if target.context in _OTHERS else about | {DRUG}
 
     def context_of(self, text: str) -> dict[str, float]:
         """Return the contexts that a table's or group's name speaks of, each with a weight from 0 to 1."""

@@ -13,7 +13,7 @@ A part is read with the cells of its own rows and no others.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ class StoredTable:
 
     def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
         self._file, self._said = file, said
-        plan = pl.scan_parquet(file).with_row_index("AT")
+        plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
         kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
         self._at = kept["AT"]  # rising
         self._table = self._made(kept.drop("AT"))
@@ -94,7 +94,7 @@ class StoredTable:
         at = self._at.search_sorted(rows)
         if len(self._at) and (at < len(self._at)).all() and (self._at.gather(at) == rows).all():
             return self._table, at
-        plan, asked = pl.scan_parquet(self._file), rows.unique().sort()
+        plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
         return self._made(pl.concat(plan.slice(row, 1) for row in asked).collect()), asked.search_sorted(rows)
 
     def address(self, row: int, column: str) -> str:
@@ -120,7 +120,7 @@ class StoredTable:
     @property
     def whole(self) -> SourceTable:
         """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file))
+        return self._made(pl.read_parquet(self._file, glob=False))
 
 
 def read_charts(
@@ -129,14 +129,17 @@ def read_charts(
     part: tuple[int, int] | None = None,
     subjects: Sequence[str] | None = None,
     cells: bool = True,
+    numbered: bool = False,
 ) -> ClinicalData:
     """Return the data of several units: of one part (which of how many), of some subjects, or of all. Without `cells`
-    no row of a source table is kept in memory.
+    no row of a source table is kept in memory; `numbered` has CENTRE and USUBJID as enumerations in the order of the
+    alphabet, as the checks look at them, which is a quarter of the room.
 
     SEQ is unique within domain and centre again where several units are of one centre.
     """
     try:
-        return _read(units, part, subjects, cells)
+        ids = _enumerations(units) if numbered else {}
+        return _read(units, part, subjects, cells, ids)
     except (pl.exceptions.PolarsError, ValueError) as e:
         raise StudyError(
             f"The charts that this run has kept cannot be read: {str(e).splitlines()[0]}",
@@ -146,13 +149,17 @@ def read_charts(
 
 
 def _read(
-    units: Sequence[Path], part: tuple[int, int] | None, subjects: Sequence[str] | None, cells: bool
+    units: Sequence[Path],
+    part: tuple[int, int] | None,
+    subjects: Sequence[str] | None,
+    cells: bool,
+    ids: Mapping[str, pl.Enum],
 ) -> ClinicalData:
     frames: dict[str, list[pl.DataFrame]] = {domain: [] for domain in variables()}
     blocks: list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]] = []
     highest: dict[tuple[str, str], int] = {}
     for unit in units:
-        own = _domains(unit, part, subjects)
+        own = _domains(unit, part, subjects, ids)
         for domain, frame in own.items():
             centre = frame["CENTRE"][0]
             seq = pl.col("SEQ") + highest.get((domain, centre), 0)
@@ -160,25 +167,50 @@ def _read(
             highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
             frames[domain].append(shifted.drop("HASH"))
         blocks += _tables(unit, own, cells)
-    stacked = {d: pl.concat(fs) if fs else empty_domain(d) for d, fs in frames.items()}
+    none = {d: empty_domain(d).with_columns(pl.col(key).cast(kind) for key, kind in ids.items()) for d in frames}
+    stacked = {d: _stacked(fs) if fs else none[d] for d, fs in frames.items()}
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
-def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
+def _stacked(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put the pieces of a domain together; a column in which nobody has anything takes no room."""
+    none = set.intersection(*(set(_unused(piece)) for piece in pieces))
+    return _without_room(pl.concat(piece.drop(none) for piece in pieces), none, pieces[0].schema)
+
+
+def _unused(frame: pl.DataFrame) -> list[str]:
+    return [name for name, n in frame.null_count().row(0, named=True).items() if n == frame.height]
+
+
+def _without_room(frame: pl.DataFrame, none: Collection[str], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return the frame with these columns as nulls, of which Polars keeps one and how often it is there."""
+    kept = frame.drop(none, strict=False)
+    return kept.with_columns(pl.lit(None, schema[n]).alias(n) for n in schema if n in none).select(*schema)
+
+
+def _enumerations(units: Sequence[Path]) -> dict[str, pl.Enum]:
+    subjects = read_subjects(units)
+    return {key: pl.Enum(subjects[key].unique().sort()) for key in ("CENTRE", "USUBJID")}
+
+
+def _domains(
+    unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None, ids: Mapping[str, pl.Enum]
+) -> dict[str, pl.DataFrame]:
     out = {}
     for domain in variables():
         file = unit / "domains" / f"{domain}.parquet"
         if not file.exists():
             continue
-        plan = pl.scan_parquet(file)
+        plan = pl.scan_parquet(file, glob=False)
         if part is not None:
             first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
             plan = plan.filter(pl.col("HASH").is_between(first, last))
         if subjects is not None:
             plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
-        frame = plan.collect()
+        frame = plan.with_columns(pl.col(key).cast(kind) for key, kind in ids.items()).collect()
         if frame.height:
-            out[domain] = frame.sort("SEQ")  # the order of the source
+            used = _without_room(frame, _unused(frame), frame.schema)
+            out[domain] = used.sort("SEQ")  # the order of the source
     return out
 
 
@@ -202,7 +234,7 @@ def _tables(
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:
     """Return CENTRE, USUBJID, ROWS and HASH of every subject of several units."""
-    return pl.concat([pl.read_parquet(unit / "subjects.parquet") for unit in units])
+    return pl.concat([pl.read_parquet(unit / "subjects.parquet", glob=False) for unit in units])
 
 
 def read_source(units: Sequence[Path]) -> SourceData:

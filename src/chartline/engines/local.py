@@ -25,16 +25,19 @@ from chartline.errors import MemoryShort, StudyError, WorkerLost
 
 _LOOK = 0.05  # seconds between two looks at the memory
 _TRIES = 2
+_BAR = 24  # characters
 Watch = Callable[[int, int], None]  # how many are done, of how many
 
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work: `name` as people read it, a function of a module, its arguments."""
+    """A piece of work: `name` as people read it, a function of a module, its arguments, and what makes it smaller
+    where it takes too much memory."""
 
     name: str
     function: Callable[..., None]
     arguments: tuple[Any, ...] = ()
+    smaller: str = "allow more --memory"
 
 
 @dataclass
@@ -120,7 +123,7 @@ class Crew:
         if not self._busy:
             raise MemoryShort(
                 f"{task.name} takes more than the memory allowed ({size / MB:,.0f} MB of {self.memory / MB:,.0f}).",
-                do="use more --parts or allow more --memory; what is finished is kept",
+                do=f"{task.smaller}; what is finished is kept",
             )
         self.workers = len(self._busy)
         yield task
@@ -243,7 +246,13 @@ def _span(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def bar(done: int, of: int) -> str:
+    """Return how far `done` of `of` are, drawn as a bar."""
+    full = _BAR * done // max(of, 1)
+    return "━" * full + "─" * (_BAR - full)
+
+
 def watched(what: str, tell: Callable[[str], None]) -> Watch:
-    """Return a function that tells how far a step has come, with its rate and the time left."""
+    """Return a function that tells how far a step has come: a bar, the rate and the time left."""
     began = time.monotonic()
-    return lambda done, of: tell(f"{what}: {rate_words(done, of, time.monotonic() - began)}")
+    return lambda done, of: tell(f"{what} {bar(done, of)} {rate_words(done, of, time.monotonic() - began)}")

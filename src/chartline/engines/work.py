@@ -21,7 +21,7 @@ from chartline.core.digest import digest_value
 def work_folder(out: Path, digest: str) -> Path:
     """Make and return the work folder of a run; those of other runs on the same out folder are removed.
 
-    The caller has claimed the out folder (`outputs.claimed`), so no other run is at work on it.
+    The caller holds the out folder (`outputs.staged`), so no other run is at work on it.
     """
     out = out.absolute()
     own = out.parent / f".{out.name}.parts-{digest[:16]}"

@@ -34,7 +34,7 @@ class DerivedTable:
 
     def scan(self) -> pl.LazyFrame:
         """Return the table, read as far as a query needs it."""
-        return pl.scan_parquet(list(self.files))
+        return pl.scan_parquet(list(self.files), glob=False)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def read_finished(folder: Path, smallest_cell: int | None = None) -> FinishedRun
         protocol=protocol,
         protocol_digest=lock["protocol_digest"],
         data_digest=lock["data_digest"],
-        results=results_from_rows(pl.read_parquet(folder / "results.parquet").iter_rows(named=True)),
+        results=results_from_rows(pl.read_parquet(folder / "results.parquet", glob=False).iter_rows(named=True)),
         headline=_json(folder / "headline.json")["headline"],
         definitions=_json(folder / "definitions.json"),
         tables=tables_of(folder / "adam"),

@@ -16,8 +16,9 @@ import polars as pl
 from chartline.core.clinical import ClinicalData, Origins, clinical_data, statement, variables
 from chartline.core.query import Query, Severity, Topic
 from chartline.mapping.assemble import Emission, assemble, dtype_of
-from chartline.mapping.blocks import NUMBER_OF_RESULT, RANGE_VARIABLES, Block, CellSpec, Plan, plan
+from chartline.mapping.blocks import NUMBER_OF_RESULT, RANGE_VARIABLES, Block, CellSpec, Plan, UnitSpec, plan
 from chartline.mapping.labs import Fault, convert, finish_labs, reference_ranges
+from chartline.mapping.lookups import Steps, read_lookups, steps_of_test
 from chartline.mapping.mixed_dates import mixed_date_queries
 from chartline.mapping.model import Mapping
 from chartline.mapping.problems import (
@@ -30,7 +31,7 @@ from chartline.mapping.problems import (
     serial_hint,
 )
 from chartline.mapping.rows import Rows, Touches, select_rows
-from chartline.mapping.stack import Request, Stack, read_lookups
+from chartline.mapping.stack import Request, Stack
 from chartline.mapping.topics import severity_of, topics_of
 from chartline.mapping.unmapped import unmapped_query
 from chartline.mapping.values import Reading
@@ -142,9 +143,12 @@ class _Mapper:
 
     def _ask_units(self, e: Emission, view: TableView, key: object) -> None:
         for name, unit in e.block.units.items():
-            if unit.cell is not None:
-                helper = f"{name}#unit"
-                e.asked[helper] = self.stack.ask(view, e.block.table, unit.cell, e.rows, key, (e.number, helper))
+            helper = f"{name}#unit"
+            requests = [self.stack.ask(view, e.block.table, c, e.rows, key, (e.number, helper)) for c in unit.cells]
+            if requests:
+                e.asked[helper] = requests[0]
+            if len(requests) > 1:
+                e.otherwise[helper] = requests[1:]
 
     def _unmapped_rows(self, chosen: dict[str, list[pl.Series]]) -> None:
         """Tell rows that no block's `where` takes: they would be lost in silence."""
@@ -157,7 +161,9 @@ class _Mapper:
             taken = pl.concat(sets).unique() if sets else at.clear()
             left = at.filter(~at.is_in(taken.implode()))
             if len(left):
-                columns = list(dict.fromkeys(c for b in self.plan.blocks if b.table == name for c, _ in b.where))
+                columns: dict[str, Steps | None] = {}
+                for column, test in (one for b in self.plan.blocks if b.table == name for one in b.where):
+                    columns[column] = steps_of_test(test) or columns.get(column)
                 self.queries.append(unmapped_query(self.views[name], left, taken, columns, self.centre))
 
     # frames -----------------------------------------------------------------------------------------------------
@@ -203,9 +209,9 @@ class _Mapper:
             row = frame["ROW"][i]
             cell = e.block.cells.get(name, CellSpec((), Reading("text")))
             unit = e.block.units.get(name) or e.block.units.get("LBORRES")
-            columns = unit.cell.columns if unit is not None and unit.cell is not None else cell.columns
+            columns = unit.cells[-1].columns if unit is not None and unit.cells else cell.columns
             view = self.views[e.block.table]
-            shown = unit.constant if unit is not None and unit.constant else view.shown(row, columns)
+            shown = view.shown(row, columns) if unit is None else _unit_shown(view, row, unit, columns)
             test = frame["LBTESTCD"][i] if "LBTESTCD" in frame.columns else None
             topics = topics_of(domain, "LBORRES" if domain == "LB" else name, test)
             severity = severity_of(domain, name, topics)
@@ -226,6 +232,8 @@ class _Mapper:
 
     def _cell_queries(self) -> None:
         for request, position, code in self.stack.problems():
+            if self._may_stand_elsewhere(request):
+                continue
             row = request.rows[position]
             topics, severity = self._bears_on(request, position)
             number, name = request.users[0]
@@ -245,6 +253,10 @@ class _Mapper:
                 severity,
             )
             self.queries.append(problem_query(rule, seat, hint))
+
+    def _may_stand_elsewhere(self, request: Request) -> bool:
+        """Whether a cell is a unit that another column may say: where none does, the value is asked about."""
+        return all(name in self.emissions[number].otherwise for number, name in request.users)
 
     def _bears_on(self, request: Request, position: int) -> tuple[frozenset[Topic], Severity]:
         """Return the topics of all variables made from a cell, and the worst severity."""
@@ -306,20 +318,34 @@ class _Mapper:
             if NUMBER_OF_RESULT in made:
                 made["LBSTRESN"] = made.pop(NUMBER_OF_RESULT)
             unit = e.block.units.get("LBORRES")
-            if unit is not None and unit.cell is not None:
-                made["LBORRESU"] = unit.cell.columns
+            if unit is not None and unit.cells:
+                made["LBORRESU"] = unit.columns
             blocks.append((view.table, made))
         return Origins(tuple(blocks))
 
 
 def _cells(block: Block) -> list[CellSpec]:
-    return [*block.cells.values(), *(u.cell for u in block.units.values() if u.cell is not None)]
+    return [*block.cells.values(), *(cell for unit in block.units.values() for cell in unit.cells)]
 
 
 def _once(queries: list[Query]) -> list[Query]:
     """A unit whose cell could not be read at all is asked about there, not again as a unit that does not fit."""
     unread = {q.addresses for q in queries if q.rule != "unknown_unit"}
     return [q for q in queries if q.rule != "unknown_unit" or q.addresses not in unread]
+
+
+def _unit_shown(view: TableView, row: int, unit: UnitSpec, columns: tuple[str, ...]) -> str:
+    """Return what stands for the unit of a value: a key with what it leads to, and every column that may say it."""
+    if not unit.cells:
+        return unit.constant or view.shown(row, columns)
+    said = []
+    for cell in unit.cells:
+        steps = cell.reading.lookup
+        led = view.led_to(cell.columns[0], steps)[row] if steps is not None else None
+        said.append(view.shown(row, cell.columns) + (f" ({led})" if led else ""))
+    if len(said) == 1:
+        return said[0]
+    return ", ".join(f"{column} {text}" for column, text in zip(unit.columns, said, strict=True))
 
 
 def _about(block: Block) -> str | None:

@@ -28,6 +28,7 @@ class Emission:
     rows: pl.Series
     subject: pl.Series  # of these rows
     asked: dict[str, Request] = field(default_factory=dict)  # variable (or helper) -> request
+    otherwise: dict[str, list[Request]] = field(default_factory=dict)  # of a unit: where else it may stand
 
 
 def dtype_of(domain: str, name: str) -> type[pl.DataType]:
@@ -95,6 +96,8 @@ def _column(domain: str, name: str, emissions: list[Emission], stack: Stack, rep
         request = e.asked.get(name)
         read = None if request is None else stack.read(request)
         value = repeated(_constant(e.block, name, dtype), dtype, n) if read is None else read.value
+        for other in e.otherwise.get(name, ()):
+            value = value.zip_with(value.is_not_null(), stack.read(other).value)
         chunks.append(_precise(e, name, value, request))
         ops.append(None if read is None else read.op)
         highs.append(None if read is None else read.high)

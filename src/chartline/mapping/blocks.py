@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from chartline.core.clinical import Variable, variables
 from chartline.errors import MappingError
 from chartline.mapping import units
+from chartline.mapping.lookups import Steps, Where, steps_of, steps_of_test
 from chartline.mapping.model import (
     CodeWords,
     DatePatch,
@@ -55,10 +56,15 @@ class CellSpec:
 
 @dataclass(frozen=True)
 class UnitSpec:
-    """The unit of a number of a block: a constant, or a cell."""
+    """The unit of a number of a block: a constant, or the first of some cells that says one."""
 
     constant: str | None = None
-    cell: CellSpec | None = None
+    cells: tuple[CellSpec, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the cells, in the order in which they are asked."""
+        return tuple(column for cell in self.cells for column in cell.columns)
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Block:
 
     domain: str
     table: str
-    where: tuple[tuple[str, object], ...]
+    where: Where
     cells: dict[str, CellSpec]
     constants: dict[str, str]
     units: dict[str, UnitSpec]
@@ -89,7 +95,7 @@ def plan(mapping: Mapping) -> Plan:
     out = Plan(used={name: set() for name in mapping.tables})
     for name, table in mapping.tables.items():
         for exclusion in table.exclude_rows:
-            out.used[name].update(exclusion.where)
+            _note_where(mapping, name, tuple(exclusion.where.items()), out, f"tables.{name}.exclude_rows")
         _plan_subject(mapping, name, table, out)
         for i, records in enumerate(table.records, 1):
             place = f"tables.{name}.records.{i}"
@@ -184,7 +190,8 @@ def _fill_test(test: object, names: dict[str, str]) -> object:
     if isinstance(test, tuple):
         return tuple(_fill(t, names) for t in test)
     assert isinstance(test, Match)
-    changes = {k: _fill_test(getattr(test, k), names) for k in ("matches", "not_") if getattr(test, k) is not None}
+    texts = ("matches", "not_", "is_")
+    changes = {k: _fill_test(getattr(test, k), names) for k in texts if getattr(test, k) is not None}
     return test.model_copy(update=changes) if names and changes else test
 
 
@@ -212,7 +219,7 @@ def _cell(mapping: Mapping, value: Value, variable: Variable, names: dict[str, s
         terms=closed,
         extract=None if spec.extract is None else _fill(spec.extract, names),
         extract_optional=spec.extract_optional,
-        lookup=None if spec.lookup is None else (spec.lookup.table, spec.lookup.key, spec.lookup.value),
+        lookup=None if spec.lookup is None else steps_of(spec.lookup),
     )
     reading = _counted_in_days(mapping, variable, spec, reading, place)
     if variable.type == "date":
@@ -320,10 +327,15 @@ def _constant(mapping: Mapping, variable: Variable, spec: ValueSpec, value: str,
 def _unit(mapping: Mapping, unit: str | UnitColumn, names: dict[str, str], place: str) -> UnitSpec:
     if isinstance(unit, str):
         return UnitSpec(constant=_fill(unit, names))
-    missing = frozenset(w.strip().lower() for w in mapping.missing)
-    lookup = None if unit.lookup is None else (unit.lookup.table, unit.lookup.key, unit.lookup.value)
-    reading = Reading("text", missing=missing, codes=_codes(mapping, unit.codes, names, place), lookup=lookup)
-    return UnitSpec(cell=CellSpec((_fill(unit.column, names),), reading))
+    cells: list[CellSpec] = []
+    said: UnitColumn | None = unit
+    while said is not None:
+        missing = frozenset(w.strip().lower() for w in (*mapping.missing, *said.missing))
+        lookup = None if said.lookup is None else steps_of(said.lookup)
+        reading = Reading("text", missing=missing, codes=_codes(mapping, said.codes, names, place), lookup=lookup)
+        cells.append(CellSpec((_fill(said.column, names),), reading))
+        said = said.otherwise
+    return UnitSpec(cells=tuple(cells))
 
 
 def _check_units(block: Block, known: dict[str, Variable]) -> None:
@@ -365,21 +377,31 @@ def _anchors(records: Records, known: dict[str, Variable], cells: dict[str, Cell
 
 def _note_used(mapping: Mapping, block: Block, out: Plan) -> None:
     used = out.used[block.table]
-    used.update(column for column, _ in block.where)
-    cells = [*block.cells.values(), *(u.cell for u in block.units.values() if u.cell is not None)]
+    _note_where(mapping, block.table, block.where, out, block.place)
+    cells = [*block.cells.values(), *(cell for unit in block.units.values() for cell in unit.cells)]
     for cell in cells:
         used.update(cell.columns)
         used.update(c for c in (cell.precision[0] if cell.precision else None, cell.display) if c)
         _note_lookup(mapping, cell, out, block.place)
 
 
+def _note_where(mapping: Mapping, table: str, where: Where, out: Plan, place: str) -> None:
+    for column, test in where:
+        out.used[table].add(column)
+        _note_steps(mapping, steps_of_test(test) or (), out, place)
+
+
 def _note_lookup(mapping: Mapping, cell: CellSpec, out: Plan, place: str) -> None:
-    if cell.reading.lookup is None:
-        return
-    table, key, value = cell.reading.lookup
-    if table not in mapping.tables:
-        raise _unknown("table", table, list(mapping.tables), place)
-    out.used[table].update((key, value))
+    if cell.reading.lookup is not None:
+        _note_steps(mapping, cell.reading.lookup, out, place)
+
+
+def _note_steps(mapping: Mapping, steps: Steps, out: Plan, place: str) -> None:
+    for table, key, value, where in steps:
+        if table not in mapping.tables:
+            raise _unknown("table", table, list(mapping.tables), place)
+        out.used[table].update((key, value))
+        _note_where(mapping, table, where, out, place)
 
 
 def _unknown(what: str, name: str, allowed: list[str], place: str, of: str = "") -> MappingError:

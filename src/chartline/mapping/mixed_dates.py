@@ -3,12 +3,17 @@
 A spreadsheet turns the text it can read as a date (day <= 12) into a true date, with day and month swapped, and
 leaves the rest as text. Such a column is always told; under `swap_day_month` each swapped cell is told too.
 Only complete dates count: a month alone is text in any locale.
+
+It is asked where the days show that trace: no true date after the 12th, no text up to it, which sound dates would do
+in fewer than one column of ten (`_CHANCE`, our choice). Dates that a spreadsheet reads in every locale
+(year-month-day) show none. Whatever else is mixed was typed so, and is told only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.query import Query, Severity, Topic
 from chartline.mapping.date_text import read_date
 from chartline.mapping.model import DateOrder
@@ -18,6 +23,8 @@ from chartline.mapping.views import TableView
 from chartline.sources.base import Kind
 
 _SHOWN = 50
+_CHANCE = 0.1
+_LOW = 12 / DAYS_PER_MONTH  # how often a day of the month is 12 or less
 
 
 def mixed_date_queries(
@@ -46,12 +53,22 @@ def _of_column(
     if not true.any():
         return []
     text = view.text(column).gather(at).filter(~(true | (kinds == Kind.AMENDED)))
-    complete = sum(len(read_date(t, order)[0] or "") == 10 for t in text.to_list() if t is not None)
+    texts = [t for t in text.to_list() if t is not None and len(read_date(t, order)[0] or "") == 10]
     true_rows = at.filter(true).to_list()
     out = [_swapped(view, column, rows, r, centre, topics) for r in true_rows] if swap else []
-    if complete:
-        out.append(_column(view, column, true_rows, complete, swap, centre, topics))
+    if texts:
+        traced = _traced([view.table.raw(r, column) or "" for r in true_rows], texts, order)
+        out.append(_column(view, column, true_rows, len(texts), swap, traced, centre, topics))
     return out
+
+
+def _traced(true: list[str], texts: list[str], order: DateOrder) -> bool:
+    """True where the days of the month show that true dates have day and month exchanged, beyond chance."""
+    if any(read_date(t, DateOrder.ISO)[0] for t in texts):
+        return False
+    low = all(int(t[8:10]) <= 12 for t in true)
+    high = all(int((read_date(t, order)[0] or "")[8:10]) > 12 for t in texts)
+    return low and high and _LOW ** len(true) * (1 - _LOW) ** len(texts) < _CHANCE
 
 
 def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, topics: frozenset[Topic]) -> Query:
@@ -73,20 +90,30 @@ def _swapped(view: TableView, column: str, rows: Rows, row: int, centre: str, to
 
 
 def _column(
-    view: TableView, column: str, rows: list[int], texts: int, swap: bool, centre: str, topics: frozenset[Topic]
+    view: TableView,
+    column: str,
+    rows: list[int],
+    texts: int,
+    swap: bool,
+    traced: bool,
+    centre: str,
+    topics: frozenset[Topic],
 ) -> Query:
-    told = (
-        "day and month of the true dates are swapped, as declared" if swap else "the true dates are used as they stand"
-    )
+    why = "as happens when a file is opened under another locale"
+    told = f"{why}; the true dates are used as they stand"
+    if swap:
+        told = f"{why}; day and month of the true dates are swapped, as declared"
+    elif not traced:
+        told = "which are used as they stand; their days show no exchange of day and month"
     cells = f"{len(rows)} true date{'s' if len(rows) > 1 else ''} and {texts} text date{'s' if texts > 1 else ''}"
     return Query(
         "date_format_mixed",
-        Severity.NOTE if swap else Severity.WARN,
+        Severity.WARN if traced and not swap else Severity.NOTE,
         centre,
         "",
         tuple(view.table.address(r, column) for r in rows[:_SHOWN]),
         f"{column}: {cells}",
-        f"Column `{column}` mixes {cells}, as happens when a file is opened under another locale; {told}.",
-        "" if swap else "Please confirm day and month of the true dates.",
+        f"Column `{column}` mixes {cells}, {told}.",
+        "Please confirm day and month of the true dates." if traced and not swap else "",
         topics,
     )

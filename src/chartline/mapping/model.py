@@ -136,6 +136,29 @@ class Lookup(_Declared):
     table: str = Field(description="The other table.", examples=["person"])
     key: str = Field(description="Its column that holds the key.", examples=["person_id"])
     value: str = Field(description="Its column that holds the value wanted.", examples=["person_source_value"])
+    where: Where = Field(
+        {},
+        description="Rows of the other table that are meant, where its key may be that of one table or another: "
+        "`episode_event.event_id`.",
+        examples=[
+            {
+                "episode_event_field_concept_id": {
+                    "lookup": {"table": "concept", "key": "concept_id", "value": "concept_name"},
+                    "is": "measurement.measurement_id",
+                }
+            }
+        ],
+    )
+
+    def __hash__(self) -> int:
+        return hash((self.table, self.key, self.value, tuple(self.where.items())))
+
+
+# One step, or several: each reads what the step before it found as the key into its own table.
+LookupPath = Annotated[
+    Annotated[Lookup, Tag("Lookup")] | Annotated[tuple[Lookup, ...], Field(min_length=1), Tag("list")],
+    Discriminator(lambda v: "list" if isinstance(v, list | tuple) else "Lookup"),
+]
 
 
 class DateParts(_Declared):
@@ -171,11 +194,22 @@ class UnitColumn(_Declared):
         description="Code list (its name, or unit -> words) from the source's codes to units.",
         examples=[{"mg/dL": ["8840"]}],
     )
-    lookup: Lookup | None = Field(
+    lookup: LookupPath | None = Field(
         None,
         description="Read the unit as a key into another table: an OMOP `unit_concept_id` becomes the UCUM code that "
         "`concept` has for it, so that no unit need be written by hand.",
         examples=[{"table": "concept", "key": "concept_id", "value": "concept_code"}],
+    )
+    missing: tuple[Word, ...] = Field(
+        (),
+        description="Further words that mean 'no unit' in this column, as OMOP's concept 0.",
+        examples=[["0"]],
+    )
+    otherwise: UnitColumn | None = Field(
+        None,
+        description="Column that says the unit where this one gives none: it is blank, its word is not in `codes`, or "
+        "its key is not in the table of `lookup`. Where neither gives a unit, the value is queried and no number made.",
+        examples=[{"column": "unit_source_value"}],
     )
 
 
@@ -232,10 +266,17 @@ class ValueSpec(_Declared):
     missing: tuple[Word, ...] = Field(
         (), description="Further words that mean 'no value' in this column.", examples=[["unknown"]]
     )
-    lookup: Lookup | None = Field(
+    lookup: LookupPath | None = Field(
         None,
-        description="Read the cell as a key into another table; the value found is then read as declared here.",
-        examples=[{"table": "concept", "key": "concept_id", "value": "concept_name"}],
+        description="Read the cell as a key into another table; the value found is then read as declared here. A list "
+        "leads on from table to table: each step's value is the key of the next.",
+        examples=[
+            {"table": "concept", "key": "concept_id", "value": "concept_name"},
+            [
+                {"table": "episode", "key": "episode_id", "value": "episode_object_concept_id"},
+                {"table": "concept", "key": "concept_id", "value": "concept_name"},
+            ],
+        ],
     )
     display: str | None = Field(
         None,
@@ -267,8 +308,26 @@ class ValueSpec(_Declared):
 Value = Annotated[Annotated[str, Tag("text")] | Annotated[ValueSpec, Tag("ValueSpec")], _text_or("ValueSpec")]
 
 
+_word_or_list = Discriminator(lambda v: "list" if isinstance(v, list | tuple) else "text")
+
+
 class Match(_Declared):
-    """A test on one column, other than being one of some words."""
+    """A test on one column, other than being one of some words; with `lookup`, on what its key leads to."""
+
+    lookup: LookupPath | None = Field(
+        None,
+        description="The cell is a key into another table, and the test is of the value found there: a concept by its "
+        "name. A key that leads nowhere has no value.",
+        examples=[{"table": "concept", "key": "concept_id", "value": "concept_name"}],
+    )
+    is_: Annotated[Annotated[Word, Tag("text")] | Annotated[tuple[Word, ...], Tag("list")], _word_or_list] | None = (
+        Field(
+            None,
+            alias="is",
+            description="With `lookup`: the word, or one of the words, that the value is.",
+            examples=["Disease Recurrence", ["Disease Recurrence", "Disease Progression"]],
+        )
+    )
 
     matches: str | None = Field(None, description="Regular expression searched in the cell.", examples=["^TOTAL"])
     present: bool | None = Field(
@@ -291,8 +350,12 @@ class Match(_Declared):
 
     @model_validator(mode="after")
     def _one_test(self) -> Match:
-        if sum(x is not None for x in (self.matches, self.present, self.not_)) != 1:
-            raise ValueError("a test needs exactly one of matches, present, not")
+        if sum(x is not None for x in (self.matches, self.present, self.not_, self.is_)) != 1:
+            raise ValueError("a test needs exactly one of matches, present, not, is")
+        if self.is_ is not None and self.lookup is None:
+            raise ValueError("`is` goes with `lookup`; without one, write the word alone")
+        if isinstance(self.not_, Match) and self.not_.lookup is not None:
+            raise ValueError("`lookup` stands beside `not`, not under it")
         return self
 
 
@@ -307,6 +370,7 @@ Test = Annotated[
     Discriminator(_test_kind),
 ]
 Where = dict[str, Test]
+Lookup.model_rebuild()  # it takes tests, which may look up in their turn
 
 
 class Records(_Declared):

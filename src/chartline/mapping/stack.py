@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from chartline.errors import MappingError
 from chartline.mapping.blocks import CellSpec
+from chartline.mapping.lookups import Lookups
 from chartline.mapping.values import Read, Reading, read_cells
 from chartline.mapping.views import Columns, TableView
-
-Lookups = dict[tuple[str, str, str], dict[str, str]]
 
 
 @dataclass
@@ -122,23 +120,3 @@ def _kinds(requests: list[Request], kinds: list[pl.Series | None]) -> pl.Series 
     unknown = pl.Series("kind", [None], dtype=pl.String)
     filled = [unknown.new_from_index(0, len(r.rows)) if k is None else k for r, k in zip(requests, kinds, strict=True)]
     return pl.concat([k.cast(pl.String).alias("kind") if k.dtype != pl.String else k.alias("kind") for k in filled])
-
-
-def read_lookups(views: dict[str, TableView], keys: set[tuple[str, str, str]]) -> Lookups:
-    """Return key -> value of each look-up; a key that leads to two values is a fault of the file."""
-    out: Lookups = {}
-    for table, key, value in keys:
-        if table not in views:
-            out[table, key, value] = {}
-            continue
-        pairs = pl.DataFrame({"k": views[table].text(key), "v": views[table].text(value)}).drop_nulls().unique()
-        twice = pairs.filter(pl.col("k").is_duplicated())["k"].to_list()
-        if twice:
-            raise MappingError(
-                f"`{twice[0]}` stands for two values of `{value}`.",
-                where=f"{views[table].table.sheet}, column {key}",
-                expected="a look-up key leads to one value",
-                do="ask the centre which row is right",
-            )
-        out[table, key, value] = dict(zip(pairs["k"].to_list(), pairs["v"].to_list(), strict=True))
-    return out

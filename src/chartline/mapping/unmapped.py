@@ -6,21 +6,25 @@ otherwise in the mapping than in the file is seen at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from chartline.core.query import Query, Severity
+from chartline.mapping.lookups import Steps
 from chartline.mapping.views import TableView
 
 _ADDRESSES = 20
 _VALUES = 8
 
 
-def unmapped_query(view: TableView, left: pl.Series, taken: pl.Series, columns: Sequence[str], centre: str) -> Query:
-    """Return the query about the rows `left`. `columns` are those of the `where` of the table's blocks."""
+def unmapped_query(
+    view: TableView, left: pl.Series, taken: pl.Series, columns: Mapping[str, Steps | None], centre: str
+) -> Query:
+    """Return the query about the rows `left`. `columns` are those of the `where` of the table's blocks; of one that
+    is a key into another table, what it leads to is told beside it."""
     count = _rows(len(left))
-    values = _leading_nowhere(view, left, taken, columns)
+    values = _leading_nowhere(_cells(view, columns), left, taken)
     more = f"; and {len(values) - _VALUES} more" if len(values) > _VALUES else ""
     listed = "; ".join(values[:_VALUES]) + more
     return Query(
@@ -39,9 +43,19 @@ def _rows(n: int) -> str:
     return f"{n} row{'s' if n > 1 else ''}"
 
 
-def _leading_nowhere(view: TableView, left: pl.Series, taken: pl.Series, columns: Sequence[str]) -> list[str]:
+def _cells(view: TableView, columns: Mapping[str, Steps | None]) -> pl.DataFrame:
+    cells = {c: view.raw(c).str.strip_chars().replace("", None).fill_null("(blank)") for c in columns}
+    for c, steps in columns.items():
+        if steps is not None:
+            names = pl.DataFrame({"cell": cells[c], "name": view.led_to(c, steps)})
+            named = pl.coalesce(pl.format("{} ({})", "cell", "name"), "cell")
+            cells[c] = names.select(named).to_series()
+    return pl.DataFrame(cells)
+
+
+def _leading_nowhere(cells: pl.DataFrame, left: pl.Series, taken: pl.Series) -> list[str]:
     """Return `item = BM blasts (10 rows)`: values of no row that is taken; where there are none, combinations."""
-    cells = pl.DataFrame({c: view.raw(c).str.strip_chars().replace("", None).fill_null("(blank)") for c in columns})
+    columns = cells.columns
     rows, used = cells[left], cells[taken]
     single = [line for c in columns for line in _counted(rows.filter(~pl.col(c).is_in(used[c].implode())), [c])]
     return single or (_counted(rows, columns) if columns else [])

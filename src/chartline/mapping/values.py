@@ -21,6 +21,7 @@ from typing import NamedTuple
 import polars as pl
 
 from chartline.mapping.date_text import is_iso, read_date
+from chartline.mapping.lookups import Steps
 from chartline.mapping.model import DateOrder
 from chartline.sources.base import Kind
 
@@ -41,7 +42,7 @@ class Reading:
     terms: tuple[str, ...] | None = None  # the closed list of terms, where the variable has one
     extract: str | None = None
     extract_optional: bool = False
-    lookup: tuple[str, str, str] | None = None  # table, key column, value column
+    lookup: Steps | None = None
     order: DateOrder = DateOrder.ISO
     partial: bool = True
     swap: bool = False

@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from collections.abc import Mapping as Mapped
 from functools import cached_property
 
 import polars as pl
 
 from chartline.errors import MappingError
+from chartline.mapping.lookups import Steps, read_lookup, steps_of_test
 from chartline.mapping.model import Mapping, Match, Table
 from chartline.mapping.values import Reading, read_cells, trimmed
 from chartline.sources.base import SourceTable
@@ -27,13 +29,16 @@ def wild(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 class TableView:
-    """One table with its cells trimmed on demand. Columns that are declared optional and absent read as blank."""
+    """One table with its cells trimmed on demand. Columns that are declared optional and absent read as blank.
 
-    def __init__(self, table: SourceTable, missing: Iterable[str]) -> None:
-        self.table = table
+    `views` are all tables of the centre by name, where the keys of this one lead."""
+
+    def __init__(self, table: SourceTable, missing: Iterable[str], views: Mapped[str, TableView]) -> None:
+        self.table, self._views = table, views
         self._reading = Reading("text", missing=frozenset(w.strip().lower() for w in missing))
         self._text: dict[str, pl.Series] = {}
         self._stripped: dict[str, pl.Series] = {}
+        self._led: dict[tuple[str, Steps], pl.Series] = {}
 
     @cached_property
     def height(self) -> int:
@@ -64,6 +69,14 @@ class TableView:
             self._stripped[column] = self.raw(column).str.strip_chars()
         return self._stripped[column]
 
+    def led_to(self, column: str, steps: Steps) -> pl.Series:
+        """Return what the keys of a column lead to in other tables; null where one leads nowhere."""
+        if (column, steps) not in self._led:
+            found = read_lookup(self._views, steps)
+            keys = self.stripped(column)
+            self._led[column, steps] = keys.replace_strict(found, default=None, return_dtype=pl.String)
+        return self._led[column, steps]
+
     def row(self, row: int) -> dict[str, str | None]:
         """Return one row's trimmed cells; blank and missing words are None."""
         cells = self.table.frame.row(row, named=True)
@@ -89,23 +102,38 @@ class TableView:
         return out
 
     def _one(self, column: str, test: object) -> pl.Series:
-        cells = self.stripped(column)
-        if isinstance(test, str):
-            return cells.eq_missing(test)
-        if isinstance(test, tuple):
-            return cells.is_in(list(test)).fill_null(False)
-        assert isinstance(test, Match)
-        if test.not_ is not None:
-            return ~self._one(column, test.not_)
-        if test.matches is not None:
-            return cells.str.contains(test.matches).fill_null(False)
-        return self.text(column).is_not_null() == bool(test.present)
+        steps = steps_of_test(test)
+        if steps is not None:
+            value = self.led_to(column, steps)
+            return _passed(value, value, test)
+        return _passed(self.stripped(column), self.text(column) if _asks_presence(test) else None, test)
 
     def address(self, row: int, columns: Iterable[str]) -> str:
         return " + ".join(self.table.address(row, c) for c in columns if c in self.columns) or self.table.address(row)
 
     def shown(self, row: int, columns: Iterable[str]) -> str:
         return " + ".join(str(self.table.raw(row, c) or "(blank)") for c in columns if c in self.columns)
+
+
+def _asks_presence(test: object) -> bool:
+    return isinstance(test, Match) and (test.present is not None or _asks_presence(test.not_))
+
+
+def _passed(cells: pl.Series, text: pl.Series | None, test: object) -> pl.Series:
+    """Return where a test holds (never null). `text` is null where a cell has no value; needed for `present` alone."""
+    if isinstance(test, str):
+        return cells.eq_missing(test)
+    if isinstance(test, tuple):
+        return cells.is_in(list(test)).fill_null(False)
+    assert isinstance(test, Match)
+    if test.not_ is not None:
+        return ~_passed(cells, text, test.not_)
+    if test.is_ is not None:
+        return _passed(cells, text, test.is_)
+    if test.matches is not None:
+        return cells.str.contains(test.matches).fill_null(False)
+    assert text is not None
+    return text.is_not_null() == bool(test.present)
 
 
 def view_tables(tables: dict[str, SourceTable], mapping: Mapping, used: dict[str, set[str]]) -> dict[str, TableView]:
@@ -123,11 +151,11 @@ def view_tables(tables: dict[str, SourceTable], mapping: Mapping, used: dict[str
             expected="every table under `tables` or `ignore_tables`",
             do="map each, or list it in `ignore_tables` with the reason",
         )
-    out = {}
+    out: dict[str, TableView] = {}
     for name, spec in mapping.tables.items():
         if name in tables:
             _check_columns(tables[name], spec, used[name])
-            out[name] = TableView(tables[name], mapping.missing)
+            out[name] = TableView(tables[name], mapping.missing, out)
     return out
 
 

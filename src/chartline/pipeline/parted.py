@@ -48,6 +48,14 @@ if TYPE_CHECKING:
     from chartline.trace.patient_lines import PatientLines
 
 
+MANY = 500_000  # rows from which on the checks of the whole study keep nothing for each other: memory before time
+
+GATHER_LESS = (
+    "allow more --memory: these checks look at all patients together; or switch some of them off in the protocol, "
+    "as `checks: {frozen_values: false}` (`scope: study` in docs/checks.md)"
+)
+
+
 @dataclass(frozen=True)
 class Job:
     """What every process of a run must know.
@@ -129,10 +137,10 @@ def run_parted(
     and `MemoryShort`.
     """
     from chartline.engines.local import Crew
-    from chartline.outputs import claimed, staged
+    from chartline.outputs import staged
 
     study, out = study.absolute(), out.absolute()
-    with claimed(out), staged(out) as folder:
+    with staged(out) as folder:
         tell("Reading the protocol")
         job = job_of(study, out, answers, use_answers)
         with Crew(workers, memory) as crew:
@@ -146,15 +154,15 @@ def run_parted(
     return done
 
 
-def job_of(study: Path, out: Path, answers: Path | None, use: bool) -> Job:
-    """Return the job of a run, with its work folder."""
+def job_of(study: Path, out: Path, answers: Path | None, use: bool, *how: str | int | None) -> Job:
+    """Return the job of a run, with its work folder. `how`: what else decides which person is in which part."""
     from chartline.core.digest import digest_value
     from chartline.engines.work import own_stamp, stamp, work_folder
 
     answers = answers.absolute() if answers else None
     said = _declared(study, answers, use)
     charts = [said.home / path for c in said.protocol.data.centres for path in (c.folder, c.mapping)]
-    key = [own_stamp(), dict(said.inputs), stamp(charts), said.standing.head, use]
+    key = [own_stamp(), dict(said.inputs), stamp(charts), said.standing.head, use, *how]
     work = work_folder(out, digest_value(key))
     (work / "charts").mkdir(exist_ok=True)
     return Job(study, work, answers, use)
@@ -173,7 +181,7 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
     crew.work(todo, watched("Reading and mapping", tell))
     if not job.gathered.exists():
         tell("Checking the study as a whole")
-        crew.work([Task("the checks of the whole study", gather, (job,))])
+        crew.work([Task("the checks of the whole study", gather, (job,), GATHER_LESS)])
 
 
 def _how_many_reads(job: Job, crew: Crew, memory: int | None, workers: int) -> int:
@@ -226,7 +234,9 @@ def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
     from chartline.engines.local import Task, watched
 
     job.part(0).parent.mkdir(exist_ok=True)
-    todo = [Task(f"part {n}", derive_part, (job, n)) for n in parts_with_subjects(job) if not job.part(n).exists()]
+    less = "use more --parts or allow more --memory"
+    numbers = [n for n in parts_with_subjects(job) if not job.part(n).exists()]
+    todo = [Task(f"part {n}", derive_part, (job, n), less) for n in numbers]
     crew.work(todo, watched("Deriving and counting, parts", tell))
 
 
@@ -299,7 +309,7 @@ def gather(job: Job) -> None:
 
     said = job.declared
     subjects_are_unique(read_subjects(job.units))
-    facts = pl.concat(pl.read_parquet(unit / "facts.parquet") for unit in job.units)
+    facts = pl.concat(pl.read_parquet(unit / "facts.parquet", glob=False) for unit in job.units)
     twins = find_twins(facts.sort("CENTRE_ORDER", "CENTRE", "USUBJID"), said.protocol.duplicates)
     theirs = read_charts(job.units, subjects=twins["USUBJID"].to_list(), cells=False)
     verdict = judge_twins(twins, theirs, said.protocol.duplicates)
@@ -327,9 +337,10 @@ def _study_queries(job: Job) -> list[Query]:
     from chartline.engines.charts import read_charts
 
     said = job.declared
-    data = replace(read_charts(job.units, cells=False), study_days=_study_days(said))
+    data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
     window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
-    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY)
+    few = sum(frame.height for frame in data.domains.values()) < MANY
+    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=few)
 
 
 def parts_with_subjects(job: Job) -> list[int]:
@@ -374,7 +385,8 @@ def write_part(
     overrides = dated_overrides(tuple(o for o in said.overrides if o.subject in own), data)
     data = replace(data, overrides=overrides)
     queries = [q for q in read_told(Gathered, gathered).queries if q.subject in own]
-    cohort = select_cohort(data, protocol, queries, digest, pl.read_parquet(gathered / "twins.parquet"))
+    twins = pl.read_parquet(gathered / "twins.parquet", glob=False)
+    cohort = select_cohort(data, protocol, queries, digest, twins)
     adam = derive_all(data, cohort, protocol, queries)
     counts = count_analyses(adam, cohort.attrition, protocol, digest)
     asserted = told_verdicts(assert_study(adam, counts, protocol, "subject"), adam, days)
@@ -453,7 +465,7 @@ def _imputed(parts: Sequence[Path]) -> Adam:
 
     from chartline.derive.model import Adam
 
-    times = pl.scan_parquet([part / "adam" / "adtte.parquet" for part in parts])
+    times = pl.scan_parquet([part / "adam" / "adtte.parquet" for part in parts], glob=False)
     return Adam({"ADTTE": times.filter(pl.col("ADTF").is_not_null()).collect()}, pl.DataFrame(), pl.DataFrame(), {})
 
 
@@ -487,7 +499,7 @@ def _put_listings(parts: Sequence[Path], folder: Path) -> None:
     _put(parts[0] / "definitions.json", folder / "definitions.json")
     overrides = folder / "adam" / "overrides.parquet"
     if overrides.exists():
-        write_overrides(pl.read_parquet(overrides).sort("LINE", maintain_order=True), folder)
+        write_overrides(pl.read_parquet(overrides, glob=False).sort("LINE", maintain_order=True), folder)
 
 
 def _part_name(file: Path, name: Path) -> str:

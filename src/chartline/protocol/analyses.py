@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from chartline.protocol.base import Declared, Milestone, MilestoneName
+from chartline.protocol.base import Declared, Milestone, MilestoneName, require_once
 
 _LEVEL = "Confidence level."
+Month = Annotated[float, Field(ge=0)]  # since the origin
 
 
 class Base(Declared):
@@ -35,6 +36,13 @@ class Base(Declared):
         description="A sensitivity analysis (printed in that table, not among the main).",
         examples=[True],
     )
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Base:
+        require_once(
+            self, *(name for name, value in self if isinstance(value, tuple) and name not in ("scores", "covariates"))
+        )
+        return self
 
 
 class _ByLevels(Base):
@@ -144,7 +152,7 @@ class _Timed(Base):
 
 
 class _Landmarks(_Timed):
-    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    at_months: tuple[Month, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
 
 
 class _Curve(_Landmarks, _ByLevels):
@@ -162,10 +170,10 @@ class Survival(_Curve):
     variance: Literal["greenwood", "tsiatis"] = Field(
         "greenwood", description="Variance of the curve.", examples=["tsiatis"]
     )
-    restricted_mean_months: tuple[float, ...] = Field(
+    restricted_mean_months: tuple[Month, ...] = Field(
         (), description="Restricted mean survival time up to these months.", examples=[[12]]
     )
-    alive_at_months: tuple[float, ...] = Field(
+    alive_at_months: tuple[Month, ...] = Field(
         (),
         description="Survival at the landmarks given that the patient was event-free at these months.",
         examples=[[3]],
@@ -226,7 +234,7 @@ class CompareSurvival(_Timed):
         description="Of `trend`: scores of the groups in their declared order; 0, 1, 2, ... if not given.",
         examples=[[0, 1, 3]],
     )
-    restricted_mean_months: tuple[float, ...] = Field(
+    restricted_mean_months: tuple[Month, ...] = Field(
         (), description="Difference and ratio of restricted means up to these months (two groups).", examples=[[12]]
     )
 
@@ -331,7 +339,7 @@ class PredictedSurvival(Base):
         description="Patients: a name, and the value of every covariate of the model.",
         examples=[{"40 years, relapsed": {"AGE": 40, "STATUS": "RELAPSED"}}],
     )
-    at_months: tuple[float, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
+    at_months: tuple[Month, ...] = Field((), description="Landmarks in months of 30.4375 days.", examples=[[6, 12]])
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
 
     @model_validator(mode="after")
@@ -376,10 +384,10 @@ class Intercurrent(_Timed):
         description="Strategies, in the order of the table.",
         examples=[["treatment_policy", "landmark", "time_dependent"]],
     )
-    landmark_months: tuple[float, ...] = Field(
+    landmark_months: tuple[Month, ...] = Field(
         (3,), description="Landmarks of `landmark`, fixed before the data are seen.", examples=[[3, 4]]
     )
-    at_months: tuple[float, ...] = Field((), description="Months at which curves are read.", examples=[[6, 12]])
+    at_months: tuple[Month, ...] = Field((), description="Months at which curves are read.", examples=[[6, 12]])
 
     @model_validator(mode="after")
     def _naive_is_never_alone(self) -> Intercurrent:
@@ -405,7 +413,7 @@ class Multistate(Base):
     absorbing: tuple[MilestoneName, ...] = Field(
         (Milestone.DEATH,), min_length=1, description="Milestones that end the process.", examples=[["death"]]
     )
-    at_months: tuple[float, ...] = Field(
+    at_months: tuple[Month, ...] = Field(
         (), description="Months at which probabilities are printed.", examples=[[6, 12]]
     )
     level: float = Field(0.95, gt=0, lt=1, description=_LEVEL, examples=[0.95])
@@ -529,7 +537,7 @@ class TimeToOnset(_Toxicity):
     kind: Literal["time_to_onset"] = Field(
         "time_to_onset", description="Onset and recovery.", examples=["time_to_onset"]
     )
-    at_months: tuple[float, ...] = Field(
+    at_months: tuple[Month, ...] = Field(
         (), description="Months at which the cumulative incidence of onset is given.", examples=[[1, 3]]
     )
 
@@ -543,7 +551,7 @@ class MeanCumulativeCount(_Toxicity):
     kind: Literal["mean_cumulative_count"] = Field(
         "mean_cumulative_count", description="Mean cumulative count.", examples=["mean_cumulative_count"]
     )
-    at_months: tuple[float, ...] = Field(min_length=1, description="Months at which it is given.", examples=[[1, 3, 6]])
+    at_months: tuple[Month, ...] = Field(min_length=1, description="Months at which it is given.", examples=[[1, 3, 6]])
 
 
 class Agreement(Base):

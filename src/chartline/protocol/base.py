@@ -9,9 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class Declared(BaseModel):
-    """Immutable; an unknown key is an error."""
+    """Immutable; an unknown key is an error, and so is a number that is infinite or none at all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
+
+
+def require_once(declared: Declared, *names: str) -> None:
+    """Raise ValueError where one of the lists `names` holds a word or number twice: two results would have one id."""
+    for name in names:
+        listed = [one for one in getattr(declared, name) or () if isinstance(one, str | float)]
+        twice = next((one for i, one in enumerate(listed) if one in listed[:i]), None)
+        if twice is not None:
+            raise ValueError(f"{twice if isinstance(twice, str) else f'{twice:g}'} stands twice in `{name}`")
 
 
 class Milestone(StrEnum):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from chartline.core.dates import PartialPolicy
-from chartline.protocol.base import Declared, Milestone, MilestoneName
+from chartline.protocol.base import Declared, Milestone, MilestoneName, require_once
 from chartline.protocol.response import ResponseLandmark, Unsupported
 
 
@@ -132,3 +132,8 @@ class Endpoint(Declared):
         "`kind: interval_censored`).",
         examples=["midpoint"],
     )
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> Endpoint:
+        require_once(self, "events", "censor_at")
+        return self

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from chartline.protocol.base import Declared
+from chartline.protocol.base import Declared, require_once
 
 
 class Characteristic(Declared):
@@ -49,6 +49,7 @@ class Characteristic(Declared):
 
     @model_validator(mode="after")
     def _labels_are_of_categories(self) -> Characteristic:
+        require_once(self, "categories")
         strange = [level for level in self.labels if self.categories and level not in self.categories]
         if strange:
             raise ValueError(f"labels for {', '.join(strange)}, which the categories do not have")

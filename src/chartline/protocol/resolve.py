@@ -400,8 +400,9 @@ def _resolve_outputs(p: Protocol, adsl: Mapping[str, str], top: Place) -> None:
         check_known(name, p.safety_flags, "safety flag", top.at("report", "safety_components"))
     for name in r.syndromes:
         check_known(name, [*p.syndromes, *p.safety_flags], "syndrome or safety flag", top.at("report", "syndromes"))
-    for key, names in (("syndromes", r.syndromes), ("safety_components", r.safety_components)):
-        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    for key, names in r:
+        listed = names if isinstance(names, tuple) else ()
+        twice = next((name for i, name in enumerate(listed) if name in listed[:i]), None)
         if twice:
             raise ProtocolError(
                 f"{twice} stands twice in `{key}`", where=str(top.at("report", key)), do="take one of the two out"

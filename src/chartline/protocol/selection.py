@@ -62,10 +62,14 @@ EVENT_COLUMNS: dict[str, EventColumns] = {
     "death": EventColumns("cause_concept_id", "death_date", "cause_source_value"),
 }
 assert set(EVENT_COLUMNS) == set(get_args(ClinicalTable))
+# Which episodes are lines of therapy: OMOP CDM, Oncology Extension, the concept "Treatment Regimen" of the vocabulary
+# Episode. A cycle of a regimen (32532) names the same regimen as its object.
+TREATMENT_REGIMEN = 32531
 
 
 class Concept(Declared):
-    """One concept: by its OMOP `id`, or by `vocabulary` and `code`, which are looked up in the table `concept`."""
+    """One concept: by its OMOP `id`, or by `vocabulary` and `code`, or `vocabulary` and `name`, which are looked up in
+    the table `concept`."""
 
     id: int | None = Field(None, description="OMOP concept_id.", examples=[3029572])
     vocabulary: str | None = Field(
@@ -74,7 +78,12 @@ class Concept(Declared):
     code: str | None = Field(
         None, description="Code in that vocabulary, as in `concept.concept_code`. In quotes.", examples=["1942950"]
     )
-    name: str = Field("", description="What it is, for readers.", examples=["inotuzumab ozogamicin"])
+    name: str = Field(
+        "",
+        description="What it is, for readers. Without `id` and `code`: its `concept.concept_name` in that vocabulary, "
+        "letter by letter, for vocabularies whose codes nobody knows by heart (Episode, HemOnc, Cancer Modifier).",
+        examples=["inotuzumab ozogamicin"],
+    )
     descendants: bool = Field(
         False,
         description="With all its descendants, by `concept_ancestor`. Where the database has no such table, the "
@@ -89,8 +98,11 @@ class Concept(Declared):
 
     @model_validator(mode="after")
     def _by_id_or_code(self) -> Concept:
-        if (self.vocabulary is None) != (self.code is None) or (self.id is None) == (self.code is None):
-            raise ValueError("a concept is named either by its `id`, or by `vocabulary` and `code`")
+        coded, named = self.code is not None, self.id is None and self.code is None and bool(self.name)
+        if (self.id is not None) + coded + named != 1 or (self.vocabulary is not None) != (coded or named):
+            raise ValueError(
+                "a concept is named by its `id`, by `vocabulary` and `code`, or by `vocabulary` and `name`"
+            )
         return self
 
 
@@ -196,7 +208,8 @@ class PriorLines(Declared):
     count: Literal["drugs", "regimens"] = Field(
         "drugs",
         description="`drugs`: different concepts of the set, a descendant being its ancestor, with a record of "
-        "`drug_exposure` before the index date. `regimens`: records of `episode` that began before it.",
+        "`drug_exposure` before the index date. `regimens`: treatment regimens of `episode` (not their "
+        "cycles, which name the same regimen) that began before it.",
         examples=["drugs"],
     )
     at_least: int = Field(1, ge=0, description="Fewest.", examples=[1])

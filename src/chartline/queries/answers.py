@@ -160,6 +160,8 @@ class _Row:
         day = self._day(text[Column.ON])
         if day is None:
             why = f"`{text[Column.ON]}` is not a date that can be read in one way only."
+            if self.cells[Column.ON][1] == Kind.NUMBER:
+                why = f"`{text[Column.ON]}` is a number: if it was a date, its format was lost on the way."
             return self.refuse(Column.ON, why, "Write it as 2021-07-28.", name)
         who = text[Column.BY] or by
         if not who:

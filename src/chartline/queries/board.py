@@ -13,6 +13,8 @@ from chartline.core.query import Severity
 from chartline.report.source import BoardLine
 from chartline.state.standing import QueryStanding, QueryState, Standing
 
+NOTHING_ASKED = "No query was ever asked: `chartline queries export` asks."
+
 
 def board(standing: Standing, centres: Sequence[str]) -> tuple[BoardLine, ...]:
     """Return a line for each centre in the order of the study, then one for all."""
@@ -52,7 +54,7 @@ _HEAD = (
 def board_text(lines: Sequence[BoardLine], today: str) -> list[str]:
     """Return the board for a terminal, with ages in days."""
     if not lines:
-        return ["No query was ever asked: `chartline queries export` asks."]
+        return [NOTHING_ASKED]
     rows: list[tuple[str, ...]] = [_HEAD]
     for line in lines:
         numbers = [line.blocking, line.checking, line.reopened, line.answered, line.accepted]

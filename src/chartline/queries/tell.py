@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from chartline.errors import StudyError
 from chartline.mapping.amendments import Action
-from chartline.queries.board import age
+from chartline.queries.board import NOTHING_ASKED, age
 from chartline.queries.lines import in_order, place_words
 from chartline.queries.workbook import weight
 from chartline.state.log import Entry, Event
@@ -18,6 +18,8 @@ _WIDTH = 100
 
 def list_lines(standing: Standing, centre: str | None, state: str | None, today: str) -> list[str]:
     """Return a line a query: those that wait, or those of one state."""
+    if not standing.queries:
+        return [NOTHING_ASKED]
     every = [s for s in standing.queries.values() if centre is None or s.query.centre == centre]
     shown = [s for s in every if (s.state.value == state if state else s.state.waits)]
     by_id = {s.query.id: s for s in shown}
@@ -51,11 +53,13 @@ def log_lines(entries: Sequence[Entry], query: str | None = None) -> list[str]:
     shown = [e for e in entries if query is None or query.upper() in (e.about.upper(), e.body.get("of", "").upper())]
     if query is not None and not shown:
         raise StudyError(f"The log says nothing of {query}.", do="see chartline log STUDY for all that it says")
+    if not entries:
+        return ["The study has no log yet: the first export, import or lock begins it."]
     out = [line for e in shown for line in entry_lines(e, numbered=True)]
     n = len(entries)
     return [
         *out,
-        f"{n} {'entry' if n == 1 else 'entries'}; the chain holds. Last digest: {entries[-1].digest if n else '-'}",
+        f"{n} {'entry' if n == 1 else 'entries'}; the chain holds. Last digest: {entries[-1].digest}",
     ]
 
 

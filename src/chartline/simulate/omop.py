@@ -86,7 +86,7 @@ def write_block(cdm: Path, block: int, number: int, seed: int, truth: Truth) -> 
     ids = np.arange(block * BLOCK + 1, min((block + 1) * BLOCK, number) + 1)
     tables, starts = _block(ids, seed, block, truth)
     for table, frame in tables.items():
-        if frame.height:
+        if frame.height or block == 0:  # a database has its tables, also where nobody is in them
             _write(frame, cdm, table, block)
     inside = [(birth, dose) for birth, dose in starts if dose <= PERIOD_END]
     adults = sum(
@@ -117,6 +117,8 @@ def _block(
     for table, rows in rows_by_table(charts):
         mine = cdm_rows(table, rows)
         tables[table] = pl.concat([tables[table], mine]).sort("person_id") if table in tables else mine
+    for table in ("episode", "observation"):  # of treated persons alone
+        tables.setdefault(table, cdm_rows(table, []))
     return tables, starts
 
 

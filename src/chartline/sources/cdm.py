@@ -21,6 +21,7 @@ from chartline.sources.base import SourceNote
 from chartline.sources.limits import named
 
 Kind = Literal["integer", "number", "date", "datetime", "text", "other"]
+_LISTED = 1000  # numbers that stand in a question as they are; a database plans long lists slowly
 PERSON_COLUMN = {"cohort": "subject_id"}  # what `person_id` is called elsewhere in the CDM
 
 
@@ -77,6 +78,19 @@ class CdmDatabase(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of the database."""
+
+    def pairs(self, rows: Sequence[tuple[int, int]]) -> str:
+        """Return SQL for `FROM`: pairs of whole numbers as rows of `id` and `n`. A dialect that reads a long list
+        faster when it stands in one text says so."""
+        listed = ", ".join(f"({number}, {n})" for number, n in rows)
+        return f"(SELECT * FROM (VALUES {listed}) AS pairs (id, n))" if rows else "(SELECT 0 AS id, 0 AS n WHERE 1 = 0)"
+
+    def one_of(self, column: str, numbers: Iterable[int]) -> str:
+        """Return the SQL that a column is one of these numbers; a long list is a table of its own."""
+        listed = sorted(set(numbers))
+        if len(listed) <= _LISTED:
+            return in_list(column, listed)
+        return f"{column} IN (SELECT listed.id FROM {self.pairs([(number, 1) for number in listed])} listed)"
 
     def quoted(self, name: str) -> str:
         """Return a name as SQL writes it where it must be taken as it is."""

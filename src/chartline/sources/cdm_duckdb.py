@@ -55,6 +55,13 @@ class _DuckDb(CdmDatabase):
             columns = cursor.fetchnumpy()
         return pl.DataFrame([_series(name, array, kinds.get(name, "")) for name, array in columns.items()])
 
+    def pairs(self, rows: Sequence[tuple[int, int]]) -> str:
+        ids, numbers = (",".join(str(row[i]) for row in rows) for i in (0, 1))
+        if not rows:
+            return super().pairs(rows)
+        columns = (f"CAST(unnest(string_split('{text}', ',')) AS BIGINT)" for text in (ids, numbers))
+        return "(SELECT {} AS id, {} AS n)".format(*columns)
+
     def close(self) -> None:
         self.connection.close()
 
@@ -219,7 +226,7 @@ def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series 
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
-        lazy = _filtered(pl.scan_parquet([file.path for file in files]), table, keys, column)
+        lazy = _filtered(pl.scan_parquet([file.path for file in files], glob=False), table, keys, column)
         frame = lazy.collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
     return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
@@ -262,7 +269,7 @@ class _PartLabels(Sequence[str]):
 
     @cached_property
     def _numbers(self) -> pl.Series:
-        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER)
+        plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER, glob=False)
         with unreadable(self.files[0]):
             found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
             return found.collect(engine="streaming").to_series()
@@ -270,7 +277,7 @@ class _PartLabels(Sequence[str]):
     @cached_property
     def _starts(self) -> list[int]:
         """How many rows there are before each part."""
-        rows = [pl.scan_parquet(file.path).select(pl.len()).collect().item() for file in self.files]
+        rows = [pl.scan_parquet(file.path, glob=False).select(pl.len()).collect().item() for file in self.files]
         return [0, *accumulate(rows)][:-1]
 
 
@@ -331,7 +338,7 @@ def _check_parts(table: str, files: Sequence[SourceFile]) -> None:
     first: object = None
     for file in filter(is_parquet, files):
         with unreadable(file):
-            schema = pl.read_parquet_schema(file.path)
+            schema = pl.scan_parquet(file.path, glob=False).collect_schema()
         first = schema if first is None else first
         if schema != first:
             raise SourceError(

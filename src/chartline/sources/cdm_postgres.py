@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,11 +21,12 @@ from chartline.errors import SourceError, StudyError
 from chartline.sources.cdm import CdmDatabase, CdmTable, Kind, Rows
 from chartline.sources.cdm_text import as_text, decimal_text
 from chartline.sources.csvblocks import whole_records
-from chartline.sources.limits import TABLE_CELLS, too_many_cells
+from chartline.sources.limits import MIB, TABLE_CELLS, too_many_cells
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+_BLOCK = 8 * MIB  # of rows that are in work at a time
 _SETTINGS = "SET TIME ZONE 'UTC'; SET DateStyle = 'ISO, YMD'; SET extra_float_digits = 1"
 _KINDS: dict[str, Kind] = {
     "smallint": "integer", "integer": "integer", "bigint": "integer", "numeric": "number", "real": "number",
@@ -77,6 +78,10 @@ class Postgres(CdmDatabase):
         text = as_text(frame.select(_typed(series, oid, text=True) for series, oid in zip(frame, types, strict=True)))
         return Rows(text, [f"row {number}" for number in range(1, text.height + 1)])
 
+    def pairs(self, rows: Sequence[tuple[int, int]]) -> str:
+        arrays = ("'{" + ",".join(str(row[i]) for row in rows) + "}'::bigint[]" for i in (0, 1))
+        return f"(SELECT * FROM unnest({', '.join(arrays)}) AS pairs (id, n))"
+
     def close(self) -> None:
         self.connection.close()
 
@@ -108,7 +113,7 @@ class Postgres(CdmDatabase):
             described = cursor.execute(f"SELECT * FROM ({sql}) AS asked LIMIT 0").description or ()
             names = [one.name for one in described]
             with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:
-                frames = [_frame(block, names) for block in whole_records(bytes(part) for part in copy)]
+                frames = [_frame(block, names) for block in whole_records(_gathered(copy))]
         empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
         return pl.concat([empty, *frames]), [one.type_code for one in described]
 
@@ -184,6 +189,17 @@ def _secret(name: str | None) -> str | None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _gathered(rows: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
+    """Join what the server sends, a row a message, to blocks: a frame a row would take a thousand times as long."""
+    block = bytearray()
+    for row in rows:
+        block += row
+        if len(block) >= _BLOCK:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
 
 
 def _frame(block: bytes, names: list[str]) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 In: the concept sets, an open database. Out: the concept ids of every set, and a line a concept for the report: what it
 resolved to (nothing, perhaps), with how many descendants, in how many records of how many persons. A set by ids needs
-no vocabulary; a code is looked up in `concept`, descendants in `concept_ancestor`. Where that table is absent or empty
-the concept stands alone, and the line says so.
+no vocabulary; a code or a name is looked up in `concept`, descendants in `concept_ancestor`. Where that table is absent
+or empty the concept stands alone, and the line says so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.errors import SourceError
 from chartline.protocol.selection import EVENT_COLUMNS, Concept, ConceptSet, Selection
-from chartline.sources.cdm import CdmDatabase, in_list
+from chartline.sources.cdm import CdmDatabase
 
 
 @dataclass(frozen=True)
@@ -104,16 +104,22 @@ def _counted_in(
 ) -> Iterator[ConceptLine]:
     columns = EVENT_COLUMNS[table]
     patterns = one.source_values if columns.source_value else ()
-    tests = [in_list(f"e.{columns.concept}", ids) for ids in resolved.by_concept]
-    tests += [like(f"e.{columns.source_value}", pattern) for pattern in patterns]
     asked = ["person_id", columns.concept, *([columns.source_value] if patterns and columns.source_value else [])]
     events = database.part_of(database.table(table, f"concept set {one.label}"), asked, f"concept set {one.label}")
-    whose = [(f"CASE WHEN {test} THEN e.person_id END", i) for i, test in enumerate(tests)]
-    counts = ", ".join(f"COUNT({person}) AS n{i}, COUNT(DISTINCT {person}) AS p{i}" for person, i in whose)
-    found = database.query(f"SELECT {counts} FROM {events} e WHERE {' OR '.join(tests)}").row(0, named=True)
+    pairs = [(i, n) for n, ids in enumerate(resolved.by_concept) for i in sorted(ids)]
+    found = database.query(
+        f"SELECT w.n AS n, COUNT(*) AS records, COUNT(DISTINCT e.person_id) AS persons FROM {events} e "
+        f"JOIN {database.pairs(pairs)} w ON w.id = e.{columns.concept} GROUP BY w.n"
+    )
+    counted = {int(n): (int(records), int(persons)) for n, records, persons in found.iter_rows()}
+    for n, pattern in enumerate(patterns, len(resolved.by_concept)):
+        sql = f"SELECT COUNT(*) AS r, COUNT(DISTINCT e.person_id) AS p FROM {events} e WHERE "
+        records, persons = database.query(sql + like(f"e.{columns.source_value}", pattern)).row(0)
+        counted[n] = (int(records), int(persons))
     kept = [line for line in lines if "excluded" not in line.note]
-    for i, line in enumerate(kept[: len(tests)]):
-        yield replace(line, table=table, records=int(found[f"n{i}"] or 0), persons=int(found[f"p{i}"] or 0))
+    for n, line in enumerate(kept[: len(resolved.by_concept) + len(patterns)]):
+        records, persons = counted.get(n, (0, 0))
+        yield replace(line, table=table, records=records, persons=persons)
     yield from (line for line in lines if "excluded" in line.note)
 
 
@@ -124,18 +130,23 @@ def like(column: str, pattern: str) -> str:
     return f"{column} LIKE '{quoted}' ESCAPE '{escape}'"
 
 
-Codes = dict[tuple[str, str], list[int]]
+Codes = dict[tuple[str, str, str], list[int]]  # vocabulary, code or "", name or "" -> ids
 Known = dict[int, tuple[str, bool]]  # concept id -> its name, and whether it is standard
 
 
 def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | None, Codes]:
-    """Return what is known of concepts by id, None where there is no vocabulary, and (vocabulary, code) -> ids."""
+    """Return what is known of concepts by id, None where there is no vocabulary, and the ids of codes and names."""
     coded = [c for c in concepts if c.id is None]
     if "concept" not in database.tables and not coded:
         return None, {}
-    table = database.table("concept", f"{coded[0].vocabulary} {coded[0].code}" if coded else "concepts")
-    tests = [in_list("c.concept_id", [c.id for c in concepts if c.id is not None])]
-    tests += [f"(c.vocabulary_id = {_text(c.vocabulary)} AND c.concept_code = {_text(c.code)})" for c in coded]
+    table = database.table("concept", declared_as(coded[0]) if coded else "concepts")
+    tests = [database.one_of("c.concept_id", [c.id for c in concepts if c.id is not None])]
+    said: dict[tuple[str | None, str], set[str]] = {}
+    for c in coded:
+        kind, text = ("concept_name", c.name) if c.code is None else ("concept_code", c.code)
+        said.setdefault((c.vocabulary, kind), set()).add(_text(text))
+    for (vocabulary, column), texts in sorted(said.items(), key=str):
+        tests.append(f"(c.vocabulary_id = {_text(vocabulary)} AND c.{column} IN ({', '.join(sorted(texts))}))")
     columns = ("concept_id", "concept_name", "vocabulary_id", "concept_code", "standard_concept")
     place = database.part_of(table, columns, "concept sets")
     found = database.query(f"SELECT {', '.join(f'c.{c}' for c in columns)} FROM {place} c WHERE {' OR '.join(tests)}")
@@ -143,11 +154,12 @@ def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | No
     codes: Codes = {}
     for concept_id, name, vocabulary, code, standard in found.sort("concept_id").iter_rows():
         known[int(concept_id)] = (name or "", standard == "S")
-        codes.setdefault((vocabulary, str(code)), []).append(int(concept_id))
+        for key in ((vocabulary, str(code), ""), (vocabulary, "", name or "")):
+            codes.setdefault(key, []).append(int(concept_id))
     if coded and not database.query(f"SELECT c.concept_id FROM {place} c LIMIT 1").height:
         raise SourceError(
             f"The table concept of {database.name} is empty, so no code can be looked up",
-            where=f"{coded[0].vocabulary} {coded[0].code}",
+            where=declared_as(coded[0]),
             expected="the vocabulary of the database, or concepts by `id`",
             do="load the vocabulary, or name the concepts by their OMOP ids",
         )
@@ -162,7 +174,12 @@ def _text(value: str | None) -> str:
 def _ids_of(concept: Concept, codes: Codes) -> list[int]:
     if concept.id is not None:
         return [concept.id]
-    return codes.get((concept.vocabulary or "", concept.code or ""), [])
+    return codes.get((concept.vocabulary or "", concept.code or "", "" if concept.code else concept.name), [])
+
+
+def declared_as(concept: Concept) -> str:
+    """Return how a protocol names a concept."""
+    return str(concept.id) if concept.id is not None else f"{concept.vocabulary} {concept.code or concept.name}"
 
 
 def _descendants(database: CdmDatabase, ancestors: set[int]) -> dict[int, set[int]] | None:
@@ -174,7 +191,7 @@ def _descendants(database: CdmDatabase, ancestors: set[int]) -> dict[int, set[in
     columns = ("ancestor_concept_id", "descendant_concept_id")
     place = database.part_of(database.tables["concept_ancestor"], columns, "concept sets")
     sql = f"SELECT a.ancestor_concept_id, a.descendant_concept_id FROM {place} a"
-    found = database.query(f"{sql} WHERE {in_list('a.ancestor_concept_id', ancestors)}")
+    found = database.query(f"{sql} WHERE {database.one_of('a.ancestor_concept_id', ancestors)}")
     if not found.height and not database.query(f"{sql} LIMIT 1").height:
         return None
     family: dict[int, set[int]] = {}
@@ -192,7 +209,7 @@ def _lines(
     known: Known | None, codes: Codes, family: dict[int, set[int]] | None,
 ) -> Iterator[ConceptLine]:  # fmt: skip
     for concept, ids in members:
-        declared = str(concept.id) if concept.id is not None else f"{concept.vocabulary} {concept.code}"
+        declared = declared_as(concept)
         own = _ids_of(concept, codes)
         concept_id = own[0] if own else None
         label, standard = (known or {}).get(own[0], (concept.name, True)) if own else (concept.name, True)
@@ -201,6 +218,8 @@ def _lines(
             notes.append("not in the vocabulary: it stands for nothing")
         elif known is not None and own[0] not in known:
             notes.append("not in the vocabulary: taken as it is written")
+        elif len(own) > 1:
+            notes.append(f"{len(own)} concepts are called so: all are taken")
         elif not standard:
             notes.append("not a standard concept")
         if concept.descendants and family is None:
@@ -213,7 +232,8 @@ def _lines(
 def told_lines(lines: Iterable[ConceptLine]) -> Iterator[str]:
     """Return the lines as a person reads them on a terminal."""
     for line in lines:
-        what = f"{line.concept_set}: {line.declared}{f' ({line.name})' if line.name else ''}"
+        named = f" ({line.name})" if line.name and not line.declared.endswith(line.name) else ""
+        what = f"{line.concept_set}: {line.declared}{named}"
         more = f", {line.concepts:,} concepts" if line.concepts > 1 else ""
         seen = (
             "not looked for"

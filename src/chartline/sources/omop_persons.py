@@ -47,8 +47,7 @@ def read_persons(
     persons' rows that travelled: a database has no bytes of its own to be compared with. Raises SourceError.
     """
     own = {name: table for name, table in database.tables.items() if not listed or name in listed}
-    order = sorted(own.values(), key=lambda t: (t.person_column is None, t.name in _VOCABULARY))
-    asked = [table for table in order if tables is None or table.name in tables]
+    asked = [table for table in reading_order(own.values()) if tables is None or table.name in tables]
     by_person = [table for table in asked if persons is None or table.person_column is not None]
     with ThreadPoolExecutor(database.at_once) as threads:
         found = threads.map(lambda table: database.rows(table, persons, table.person_column or ""), by_person)
@@ -77,16 +76,33 @@ def _headings(table: CdmTable) -> Rows:
     return Rows(pl.DataFrame(schema=dict.fromkeys(table.columns.values(), pl.String)), [])
 
 
+def reading_order(tables: Iterable[CdmTable]) -> list[CdmTable]:
+    """Return tables in the order in which they are read: those to which the rows of others lead after these."""
+    return sorted(tables, key=lambda t: (t.person_column is None, t.name in _VOCABULARY))
+
+
+def leads_to(table: CdmTable) -> tuple[str, str]:
+    """Return the column by which a table without persons is reached, and what the columns are called that lead to it
+    (see `is_lead`); two times '' where it is read as a whole."""
+    column, leads = _LED_TO.get(table.name, ("", ""))
+    return (column, leads) if column in table.columns else ("", "")
+
+
+def is_lead(table: str, column: str, leads: str) -> bool:
+    """Whether the values of a column (in small letters) of a table lead to another: by name, or by the end of it."""
+    ending = leads.removeprefix("*")
+    return table not in _VOCABULARY and (column == leads or (ending != leads and column.endswith(ending)))
+
+
 def _led_to(table: CdmTable, read: Mapping[str, Rows]) -> tuple[pl.Series | None, str]:
     """Return the keys by which a table without persons is reached, and its column; no keys: it is read as a whole."""
-    column, leads = _LED_TO.get(table.name, ("", ""))
-    if column not in table.columns:
+    column, leads = leads_to(table)
+    if not column:
         return None, ""
-    ending = leads.removeprefix("*")
     values = [
         rows.frame[own].cast(pl.Int64, strict=False)
-        for name, rows in read.items() if name not in _VOCABULARY
-        for own in rows.frame.columns if own.lower() == leads or (ending != leads and own.lower().endswith(ending))
+        for name, rows in read.items()
+        for own in rows.frame.columns if is_lead(name, own.lower(), leads)
     ]  # fmt: skip
     keys = pl.concat(v.alias("key") for v in values) if values else pl.Series("key", [], dtype=pl.Int64)
     return keys.drop_nulls().unique().sort(), column

@@ -18,10 +18,19 @@ import polars as pl
 
 from chartline.counts.model import AttritionStep
 from chartline.errors import SourceError
-from chartline.protocol.selection import EVENT_COLUMNS, AgeRule, ConceptSet, PriorLines, Requirement, Selection
-from chartline.sources.cdm import CdmDatabase, in_list
+from chartline.protocol.selection import (
+    EVENT_COLUMNS,
+    TREATMENT_REGIMEN,
+    AgeRule,
+    ConceptSet,
+    PriorLines,
+    Requirement,
+    Selection,
+)
+from chartline.sources.cdm import CdmDatabase
 from chartline.sources.omop_concepts import Resolved, like
 
+_KIND = "episode_concept_id"  # what an episode is: a regimen, a cycle, a phase of the disease
 Part = tuple[int, int]  # which of how many parts of the persons, by person_id modulo parts
 
 
@@ -215,17 +224,26 @@ class _Compiler:
     def _lines(self, lines: PriorLines) -> str:
         table = "drug_exposure" if lines.count == "drugs" else "episode"
         day = f"e.{EVENT_COLUMNS[table].day}"
-        where = [self._concepts(lines.concepts, table, "e"), f"{day} < i.index_date"]
-        counted = f"COUNT(DISTINCT {self._which_concept(lines.concepts, table)})" if table != "episode" else "COUNT(*)"
-        n = f"COALESCE({self._joined(table, lines.concepts, where, counted, 'selection.prior_lines')}.n, 0)"
+        where, why = [f"{day} < i.index_date"], "selection.prior_lines"
+        if table == "episode":
+            where += [self._concepts(lines.concepts, table, "e"), f"e.{_KIND} = {TREATMENT_REGIMEN}"]
+            joined = self._joined(table, lines.concepts, where, "COUNT(*)", why, more=(_KIND,))
+        else:
+            which, numbers = self._which_concept(lines.concepts, table)
+            where.append(f"{which} IS NOT NULL")
+            joined = self._joined(table, lines.concepts, where, f"COUNT(DISTINCT {which})", why, joins=numbers)
+        n = f"COALESCE({joined}.n, 0)"
         most = f" AND {n} <= {lines.at_most}" if lines.at_most is not None else ""
         return _flag(f"{n} >= {lines.at_least}{most}")
 
-    def _joined(self, table: str, concepts: str, where: list[str], counted: str, why: str) -> str:
-        events = self._events(table, concepts, why)
+    def _joined(
+        self, table: str, concepts: str, where: list[str], counted: str, why: str,
+        more: tuple[str, ...] = (), joins: str = "",
+    ) -> str:  # fmt: skip
+        events = self._events(table, concepts, why, more)
         return self._join(
             f"SELECT i.person_id AS person_id, {counted} AS n\n  FROM index_event i JOIN {events} e"
-            f" ON e.person_id = i.person_id\n  WHERE {' AND '.join(where)}\n  GROUP BY i.person_id"
+            f" ON e.person_id = i.person_id{joins}\n  WHERE {' AND '.join(where)}\n  GROUP BY i.person_id"
         )
 
     def _lines_label(self, lines: PriorLines) -> str:
@@ -235,9 +253,9 @@ class _Compiler:
 
     # records and their concepts --------------------------------------------------------------------------------
 
-    def _events(self, table: str, concepts: str, why: str) -> str:
+    def _events(self, table: str, concepts: str, why: str, more: tuple[str, ...] = ()) -> str:
         columns = EVENT_COLUMNS[table]
-        asked = ["person_id", columns.concept, columns.day]
+        asked = ["person_id", columns.concept, columns.day, *more]
         if self.sets[concepts].source_values and columns.source_value:
             asked.append(columns.source_value)
         return self.db.part_of(self.db.table(table, why), asked, why)
@@ -245,19 +263,24 @@ class _Compiler:
     def _concepts(self, name: str, table: str, alias: str) -> str:
         columns, patterns = EVENT_COLUMNS[table], self.sets[name].source_values
         ids = self.resolved.sets[name].ids
-        tests = [in_list(f"{alias}.{columns.concept}", ids)] if ids or not patterns else []
+        tests = [self.db.one_of(f"{alias}.{columns.concept}", ids)] if ids or not patterns else []
         if columns.source_value:
             tests += [like(f"{alias}.{columns.source_value}", pattern) for pattern in patterns]
         return f"({' OR '.join(tests)})" if len(tests) > 1 else tests[0]
 
-    def _which_concept(self, name: str, table: str) -> str:
-        """SQL that numbers the declared concepts and patterns of a set, the first that a record belongs to."""
-        columns = EVENT_COLUMNS[table]
-        tests = [in_list(f"e.{columns.concept}", ids) for ids in self.resolved.sets[name].by_concept if ids]
-        if columns.source_value:
-            tests += [like(f"e.{columns.source_value}", pattern) for pattern in self.sets[name].source_values]
-        cases = " ".join(f"WHEN {test} THEN {i}" for i, test in enumerate(tests, 1))
-        return f"CASE {cases} END" if cases else "NULL"
+    def _which_concept(self, name: str, table: str) -> tuple[str, str]:
+        """Return SQL that numbers the declared concepts and patterns of a set, the first that a record belongs to, and
+        the join that it needs."""
+        columns, concepts = EVENT_COLUMNS[table], self.resolved.sets[name].by_concept
+        first: dict[int, int] = {}
+        for n, ids in enumerate(concepts, 1):
+            for concept in ids:
+                first.setdefault(concept, n)
+        joins = f"\n  LEFT JOIN {self.db.pairs(sorted(first.items()))} w ON w.id = e.{columns.concept}"
+        patterns = self.sets[name].source_values if columns.source_value else ()
+        tests = [like(f"e.{columns.source_value}", pattern) for pattern in patterns]
+        cases = " ".join(f"WHEN {test} THEN {n}" for n, test in enumerate(tests, len(concepts) + 1))
+        return (f"COALESCE(w.n, CASE {cases} END)" if cases else "w.n"), joins
 
     def _part_condition(self, column: str) -> list[str]:
         return part_condition(self.part, column)

@@ -65,7 +65,7 @@ def has_state(home: Path) -> bool:
 
 
 def _is_there(file: Path) -> bool:
-    """An empty file is what SQLite leaves of a first transaction that did not end."""
+    """An empty file is what SQLite leaves of a first transaction that was killed."""
     return file.exists() and file.stat().st_size > 0
 
 
@@ -128,9 +128,7 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
     """
     known = read_log(home)  # a text without its database, and a broken chain, are said before anything is held
     file = home / DATABASE
-    with _opened(file, patience, create=True) as db:
-        with _told(file):
-            db.execute("BEGIN IMMEDIATE")
+    with _held(file, patience) as db:
         try:
             if _is_new(db):
                 _create(db)
@@ -149,8 +147,46 @@ def writing(home: Path, by: str, *, clock: Clock = utc_now, patience: float = PA
         except BaseException:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
+            _remove_empty(db, file)
             raise
     write_texts(home, [*entries, *writer.added], writer.standing)
+
+
+@contextmanager
+def _held(file: Path, patience: float) -> Iterator[sqlite3.Connection]:
+    """Hold the database for one writer, made where there is none. Who waited while a failed first writer removed the
+    empty file holds a file that is not there any more, and begins again."""
+    while True:
+        before = _identity(file)
+        with _opened(file, patience, create=True) as db:
+            try:
+                with _told(file):
+                    db.execute("BEGIN IMMEDIATE")
+            except StateError:
+                if before == _identity(file):
+                    raise
+                continue
+            if before is not None and before == _identity(file):
+                yield db
+                return
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _remove_empty(db: sqlite3.Connection, file: Path) -> None:
+    """Remove the empty file of a first transaction that failed, unless somebody else writes to it by now."""
+    with suppress(sqlite3.Error, OSError):
+        db.execute("PRAGMA busy_timeout = 0")
+        db.execute("BEGIN IMMEDIATE")
+        if not _is_there(file):
+            file.unlink()
+        db.execute("ROLLBACK")
 
 
 def _text_is_behind(home: Path, entries: tuple[Entry, ...]) -> bool:

@@ -49,7 +49,7 @@ def explain_result(out: Path, what: str | None, *, members: bool = False) -> Ite
     Without `members` the members that count are listed with their sentence; with it everyone, with their cells.
     """
     headline = _headline(out)
-    results = pl.read_parquet(out / "results.parquet")
+    results = pl.read_parquet(out / "results.parquet", glob=False)
     result = _find_result(what, headline, results, out / "results.parquet")
     yield from _number(result, headline, what)
     own, whole = (f"RESULT.{result['analysis']}/{result['group']}", f"RESULT.{result['analysis']}")
@@ -106,7 +106,7 @@ def explain_subject(out: Path, subject: str, what: str | None) -> Iterator[str]:
 
 def _scan(out: Path) -> pl.LazyFrame:
     """The trace: one file, or a folder of the parts of a large study."""
-    return pl.scan_parquet(out / "trace.parquet")
+    return pl.scan_parquet(out / "trace.parquet", glob=False)
 
 
 def _traced(out: Path, wanted: pl.Expr) -> pl.DataFrame:

@@ -2,9 +2,12 @@
 
 Where a centre gives a date of consent, the first dose does not lie more than `days` (0) before it. The days are a
 window for a study whose consent may follow the treatment (a registry that asks within four weeks: 28). Where consent
-was waived no date is recorded, and nothing is asked. Compared by the days that a partial date can mean. That consent
-comes before participation is ICH E6(R2) 4.8.8; a study whose consent is to the use of data alone switches the check
-off.
+was waived no date is recorded, and nothing is asked. Compared by the days that a partial date can mean. A study whose
+consent is to the use of data alone switches the check off.
+
+Source: ICH E6(R1) 4.8.8, which asks for a consent form that is signed and personally dated before a subject takes part
+in the trial (read in a reprint). E6(R2) holds the same: 4.8 is not among the sections that its document history lists
+as changed (read). In E6(R3) it is 2.8.7, before participation still, with an exception for emergencies (read).
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ Number of lines, primary refractory or relapsed, an agent given or not, an earli
 protocol says which characteristic states it (`prior_therapy.recorded`). And a first remission is not longer than the
 time from the start of the first line to the start of the next (or day 0), by more than `tolerance` months: a remission
 cannot have begun before its treatment did. Nothing is asked where lines are missing or a value is not known. A line
-that began after day 0 is asked beside the date of the first dose, for either may be wrong; one that began between the
-first dose and the second says that the first dose is misdated, which `dose_gap` asks.
+that began after day 0 is asked beside the date of the first dose, for either may be wrong, unless one list holds the
+lines before and after it; one that began between the first dose and the second says that the first dose is misdated,
+which `dose_gap` asks.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ def _listed(context: Context, prior: PriorTherapy) -> pl.DataFrame:
         )
         .sort(*SUBJECT, number, "LO", "SEQ", nulls_last=True)
     )
+    if context.lines_go_on:
+        lines = lines.filter(~pl.col("AFTER"))
     named = {a: names_any(name, agent.words) for a, agent in prior.agents.items()}
     until = pl.when(pl.len() > 1).then(pl.col("HI").get(1, null_on_oob=True)).otherwise(pl.col("DAY0").first())
     of_lines = lines.group_by(SUBJECT, maintain_order=True).agg(

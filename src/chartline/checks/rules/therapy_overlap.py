@@ -3,7 +3,8 @@
 A line of earlier therapy that ended after the first dose, and a new therapy (`new_therapy`) that began on or before
 the day of the last dose: a date is wrong, or the drugs were given together and the protocol wants to know. Lines that
 began after day 0 are asked by `history_discordant`; a first dose `long_gap` (90) days from the second is in doubt
-itself (`dose_gap`), and no line is held against it. Compared by the days that partial dates can mean.
+itself (`dose_gap`), and no line is held against it. Where one list holds the lines before and after day 0, what began
+on or before the day of the first dose is no new therapy. Compared by the days that partial dates can mean.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ def find(context: Context, *, long_gap: float) -> list[Finding]:
     late = late.join(second, on=SUBJECT, how="left", maintain_order="left").filter(~stranded.fill_null(False))
     new = context.new_therapy.lazy().join(context.last_dose.lazy(), on=SUBJECT, suffix="_DOSE", maintain_order="left")
     early = new.filter(pl.col("HI") <= pl.col("LO_DOSE"))
+    if context.lines_go_on:
+        begun = zero.select(*SUBJECT, pl.col("HI").alias("DAY0"))
+        early = early.join(begun, on=SUBJECT, how="left", maintain_order="left").filter(pl.col("LO") > pl.col("DAY0"))
     return [
         *(_earlier(r) for r in run(late).iter_rows(named=True)),
         *(_next(r) for r in run(early).iter_rows(named=True)),

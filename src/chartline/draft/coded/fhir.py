@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chartline.draft.centre import Centre
+from chartline.draft.coded.fhir_consent import draft_consent
 from chartline.draft.coded.fhir_elements import CODE, TEXTS, optional, plain, subject
 from chartline.draft.coded.fhir_findings import draft_observation
 from chartline.draft.coded.fhir_treatment import draft_administration, draft_procedure, draft_statement
@@ -114,6 +115,7 @@ def _extension(k: KeyedTable, name: str) -> tuple[Target, float, str] | None:
 _MAKERS: dict[str, Callable[[KeyedTable], dict[str, Any]]] = {
     "Patient": _patient,
     "Condition": _condition,
+    "Consent": draft_consent,
     "MedicationAdministration": draft_administration,
     "MedicationStatement": draft_statement,
     "MedicationRequest": draft_statement,

@@ -15,6 +15,7 @@ from chartline.draft.find.found import Found, head
 from chartline.draft.find.grids import take_books, take_delimited
 from chartline.draft.find.omop import take_omop
 from chartline.draft.find.redcap import take_redcap
+from chartline.errors import SourceError
 from chartline.sources.folder import CentreFolder, SourceFile, seems
 
 _PEOPLE = (".md", ".pdf", ".docx", ".doc", ".rtf", ".html", ".htm", ".png", ".jpg", ".jpeg", ".pptx")
@@ -39,6 +40,15 @@ def discover(root: Path, names: Sequence[str] | None, called: Mapping[str, str] 
     return found
 
 
+def _looks(file: SourceFile) -> str:
+    """Say what a file looks like. What an archive holds stands at its end."""
+    start = head(file)
+    try:
+        return seems(file.read() if start.startswith(b"PK") else start)
+    except SourceError:  # too large to be looked into
+        return "a zip archive"
+
+
 def _take_rest(files: list[SourceFile], found: Found) -> list[SourceFile]:
     for file in files:
         ending = file.path.suffix.lower()
@@ -47,5 +57,7 @@ def _take_rest(files: list[SourceFile], found: Found) -> list[SourceFile]:
         elif ending == ".parquet":
             found.fail(file.name, "a Parquet file that is no OMOP table is not read")
         else:
-            found.fail(file.name, f"chartline does not read this kind of file: it seems to be {seems(head(file))}")
+            looks = _looks(file)
+            unpack = "; unpack it, if it holds the data" if "archive" in looks else ""
+            found.fail(file.name, f"chartline does not read this kind of file: it seems to be {looks}{unpack}")
     return []

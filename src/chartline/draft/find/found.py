@@ -48,7 +48,12 @@ class Found:
     def _said(self, error: StudyError | str) -> str:
         if isinstance(error, str):
             return error
-        return f"{error.what} ({error.where.replace(f'{self.root}/', '')})" if error.where else error.what
+        place = error.where.replace(f"{self.root}/", "")
+        return error.what if not place or place in error.what else f"{error.what} ({place})"
+
+    def told(self) -> list[str]:
+        """Say of each file that could not be read which it is and why; its name once."""
+        return [why if name in why else f"{name}: {why}" for name, why in self.unread]
 
     def read(self, spec: Spec, kind: str, names: Sequence[str]) -> bool:
         """Read one source of these files and keep it; where it cannot be read say why. Returns whether it was kept."""

@@ -90,8 +90,10 @@ def _take_units(rows: Sequence[Row], head: int, layout: Layout) -> None:
         return
     found: dict[int, str] = {}
     there = 0
-    for i, (text, _) in enumerate(rows[head + 1]):
+    for i, (text, kind) in enumerate(rows[head + 1]):
         if text and text.strip():
+            if kind in ("n", "d", "b") or _LIKE_NUMBER.fullmatch(text.strip()):
+                return  # a row of data: `1` is a unit in name only
             there += 1
             unit, rest = find_unit(f"x ({text.strip().strip('()[]')})")
             if unit and rest == "x":

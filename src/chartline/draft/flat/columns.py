@@ -20,9 +20,11 @@ from chartline.draft.flat.values import kind_fit, unit_fit
 from chartline.draft.known import Known
 from chartline.draft.model import IDENTIFIER, Column, Proposal, Target
 from chartline.draft.study import Study
+from chartline.draft.words import DRUG
 from chartline.mapping import units
 
 _LEAST = 0.42  # words that fit less are not mentioned
+_SAID = 0.85  # words that fit so well name something
 _WEIGHT_CONTEXT, _WEIGHT_VALUES = 0.15, 0.10
 _NEEDS_COMPANY = frozenset({"MH PRIOR LINE", "CM", "AE", "EX"})  # contexts that one column alone does not make
 
@@ -174,10 +176,11 @@ class _Proposer:
         weights: Mapping[str, float],
     ) -> None:
         ranked: dict[str, list[Candidate]] = {}
+        reused: dict[str, tuple[Target, str] | None] = {}
         for key in keys:
             column = together[key][0]
             title = self.words.context_of(self.table.titles.get(column.name, ""))
-            signed = self.known.target_of(self.words.canonical(column.heading))
+            signed = self._signed(column, weights, title)
             found_here = [c for c in found[key] if self._possible(c, found[key], weights, title, keys, found)]
             for c in found_here:
                 weight = max(weights.get(c.target.context, 0.0), title.get(c.target.context, 0.0))
@@ -185,9 +188,21 @@ class _Proposer:
                 if signed and c.target == signed[0]:
                     c.score += 0.1
             ranked[key] = sorted(found_here, key=lambda c: -c.score)
+            reused[key] = signed
         taken: dict[tuple[Target, frozenset[str], str], str] = {}
         for key in sorted(keys, key=lambda k: -(ranked[k][0].score if ranked[k] else 0)):
-            self._settle(key, together[key], ranked[key], taken)
+            self._settle(together[key], ranked[key], reused[key], taken)
+
+    def _signed(
+        self, column: Column, weights: Mapping[str, float], title: Mapping[str, float]
+    ) -> tuple[Target, str] | None:
+        """Return what was signed for the heading of another centre's column, and for whom. `Remarks` beside doses says
+        nothing of `Remarks` beside patients: what a row of its own is about must be what these columns are about."""
+        signed = self.known.target_of(self.words.canonical(column.heading))
+        if signed is None or signed[0].context not in _NEEDS_COMPANY:
+            return signed
+        here = max(weights.get(signed[0].context, 0.0), title.get(signed[0].context, 0.0))
+        return signed if here >= max(weights.values(), default=0.0) else None
 
     def _possible(
         self,
@@ -203,6 +218,8 @@ class _Proposer:
         if c.target.domain == "RANGE":
             there = {o.target.variable for key in keys for o in found[key] if o.fit >= 0.85}
             return "TESTCD" in there and bool(there & {"LO", "HI"})
+        if c.target.context == "EX" and DRUG in c.phrase.split():
+            return True
         if c.target.context in _NEEDS_COMPANY and not title.get(c.target.context):
             company = sum(any(o.target.context == c.target.context and o.fit >= 0.85 for o in found[k]) for k in keys)
             named = self._named.get(c.target.context, 0.0)
@@ -215,16 +232,18 @@ class _Proposer:
 
     def _settle(
         self,
-        key: str,
         group: list[Column],
         ranked: list[Candidate],
+        signed: tuple[Target, str] | None,
         taken: dict[tuple[Target, frozenset[str], str], str],
     ) -> None:
         head = self.table.heads[group[0].name]
-        signed = self.known.target_of(self.words.canonical(group[0].heading))
         free = [c for c in ranked if (c.target, c.modifiers, head.stem) not in taken or _many(c.target)]
         if not free:
             why = "no word of the heading is known"
+            said = max(self._fits(head, group[0]).values(), default=(0.0, "", frozenset()))
+            if said[0] >= _SAID:
+                why = f"the heading is `{said[1]}`, but neither its values nor the columns around it are of that kind"
             if ranked:
                 other = taken[ranked[0].target, ranked[0].modifiers, head.stem]
                 why = f"would be {ranked[0].target.said}, which column `{other}` is"

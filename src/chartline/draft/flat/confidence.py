@@ -17,6 +17,7 @@ from chartline.draft.flat.model import FlatTable
 from chartline.draft.flat.records import Used
 from chartline.draft.flat.values import unit_fit
 from chartline.draft.model import WORDS_ALONE, Column, Target
+from chartline.draft.words import DRUG
 from chartline.mapping import units
 
 UNDATED = 0.8
@@ -46,7 +47,8 @@ class Candidate:
 
 def by_words(best: Candidate, others: Sequence[Candidate], also: Mapping[Target, Target]) -> tuple[float, str]:
     """Return how sure the best candidate is beside the others, and why, in words."""
-    said = f"the heading is `{best.phrase}`" if best.words >= 0.95 else f"the heading resembles `{best.phrase}`"
+    phrase = best.phrase.replace(DRUG, "drug")
+    said = f"the heading is `{phrase}`" if best.words >= 0.95 else f"the heading resembles `{phrase}`"
     sure = _MOST * best.fit
     rival = next((o for o in others if also.get(best.target) != o.target and also.get(o.target) != best.target), None)
     if best.values < 1 and type_of(best.target) == "date":
@@ -116,6 +118,8 @@ def _borne_out(c: Column, u: Used, flat: FlatTable, centre: Centre) -> bool:
         return any(units.is_known(v) for v in c.profile.values)
     if of == "date":
         return c.profile.kind == "date"
+    if of == "flag" and c.profile.kind == "number" and c.name not in flat.choices:
+        return False  # 0 and 1 are those of any flag
     if centre.codes.coded(target):
         return centre.codes.recognised(target, c.profile.counts, flat.choices.get(c.name)) >= _RECOGNISED
     if c.unit is not None:

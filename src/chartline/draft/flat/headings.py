@@ -20,6 +20,7 @@ from chartline.mapping import units
 MODIFIERS = ("repeat", "baseline", "worst", "lln", "uln")
 _NUMBER = re.compile(r"(?<![\d.,^*])(\d{1,2})(?![\d.,]*\d|\^)")
 _BEFORE = re.compile(r"([^\W\d_]+)[ _.-]*$")  # the word before a number
+_TO_CYCLE = re.compile(r"(?<![^\W_])(?:end of|after|post)[ _.-]*$", re.IGNORECASE)  # after C1
 _STEM = re.compile(r"^([A-Za-z]{1,5})(\d{1,2})(?=[ _.:-])")
 _BRACKETS = re.compile(r"\(([^()]*)\)|\[([^\]]*)\]")
 _FEWEST = 3  # headings that share a first word with a number are a group, though its only one
@@ -89,7 +90,21 @@ def _varying(texts: Sequence[str], words: Words) -> dict[int, list[re.Match[str]
     for i, found in enumerate(at):
         mine = [m for m, key in found if len(seen[key]) > 1 or texts[i][: m.start()] in counted]
         out[i] = [m for m, _ in found if m in mine or (mine and _counts(texts[i], m, words) != "n")]
-    return out
+    return _with_cycles(texts, at, out, words)
+
+
+def _with_cycles(
+    texts: Sequence[str],
+    at: Sequence[Sequence[tuple[re.Match[str], str]]],
+    out: dict[int, list[re.Match[str]]],
+    words: Words,
+) -> dict[int, list[re.Match[str]]]:
+    """Add the cycle of several headings that all name the same one: `Response after C1`, `MRD C1`."""
+    cycles = {
+        i: [m for m, _ in found if _counts(texts[i], m, words) == "cycle"] for i, found in enumerate(at) if not out[i]
+    }
+    named = Counter(m[1] for found in cycles.values() for m in found)
+    return out | {i: mine for i, found in cycles.items() if (mine := [m for m in found if named[m[1]] > 1])}
 
 
 def _counts(text: str, number: re.Match[str], words: Words) -> str:
@@ -131,7 +146,8 @@ def _take_numbers(head: Head, text: str, numbers: list[re.Match[str]], words: Wo
         leads = before is not None and not re.search(r"[^\W_]", text[: before.start()].replace(before[1], ""))
         if before is not None and (name.rstrip("2") != "n" or leads):
             stems.append(name if name.rstrip("2") != "n" else before[1])
-            rest = f"{rest[: before.start()]} {rest[m.end() :]}"
+            lead = _TO_CYCLE.sub("", rest[: before.start()]) if name == "cycle" else rest[: before.start()]
+            rest = f"{lead} {rest[m.end() :]}"
         else:
             rest = f"{rest[: m.start()]} {rest[m.end() :]}"
     head.index = dict(reversed(head.index.items()))

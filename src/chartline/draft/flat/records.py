@@ -7,7 +7,7 @@ only in some words are folded into one with `for_each`, so that a reviewer reads
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +36,31 @@ class Used:
         return entry if len(entry) > 1 else column
 
 
-def build_records(used: Iterable[Used], study: Study, ask: Callable[[str, str], None]) -> list[Spec]:
-    """Return the records of one table. `ask` takes a column and a question that its reading leaves open."""
-    return _Builder(list(used), study, ask).run()
+def build_records(
+    used: Iterable[Used], study: Study, ask: Callable[[str, str], None]
+) -> tuple[list[Spec], dict[str, Target]]:
+    """Return the records of one table, and the columns that no record of it can hold: a date of which nothing says what
+    happened on it, a limit of normal of no test. `ask` takes a column and a question that its reading leaves open."""
+    builder = _Builder(list(used), study, ask)
+    records = builder.run()
+    read = {name for b in builder.blocks for name in _named(b)}
+    return records, {u.column: u.target for u in builder.used if u.column not in read}
+
+
+def _named(b: Block) -> Iterator[str]:
+    """Yield the texts of a block, the columns that it reads among them, with its place in their group filled in."""
+    for text in (*_texts(b.variables), *b.where):
+        for name, value in b.names.items():
+            text = text.replace(f"{{{name}}}", value)
+        yield text
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for value in tree.values():
+            yield from _texts(value)
+    elif isinstance(tree, str):
+        yield tree
 
 
 class _Builder:
@@ -80,7 +102,9 @@ class _Builder:
     # one row a subject ----------------------------------------------------------------------------------------------
 
     def _dm(self, mine: list[Used], names: dict[str, str], members: list[Used]) -> None:
-        self._add("DM", self._cells(mine), names, mine)
+        cells = self._cells(mine)
+        anchored = {"BRTHDTC", "AGE", "SEX", "BSA"} & set(cells)
+        self._add("DM", cells, names, mine, anchor=() if anchored else tuple(cells))
 
     def _ss(self, mine: list[Used], names: dict[str, str], members: list[Used]) -> None:
         self._add("SS", self._cells(mine), names, mine)
@@ -134,7 +158,8 @@ class _Builder:
         for index, variable in (("cycle", "EXCYCLE"), ("day", "EXCYDAY")):
             if index in names and variable not in cells:
                 variables[variable] = {"constant": f"{{{index}}}"}
-        self._add("EX", {**variables, **cells}, names, mine)
+        if {"EXSTDTC", "EXDOSM2", "EXDOSE"} & set(cells):  # a remark is no dose
+            self._add("EX", {**variables, **cells}, names, mine)
 
     def _cm(self, mine: list[Used], names: dict[str, str], members: list[Used]) -> None:
         cells = self._cells(mine)
@@ -195,7 +220,7 @@ class _Builder:
         self._add("LB", cells, names, mine, anchor=() if anchored else tuple(cells))
 
     def _wide_lab(self, mine: list[Used], names: dict[str, str], members: list[Used], repeat: bool) -> None:
-        results = [u for u in mine if u.target.variable == "LBORRES"]
+        results = [u for u in mine if u.target.variable == "LBORRES" and u.target.item]  # `Result` alone is of no test
         date = next((u for u in mine if u.target.variable == "LBDTC"), None)
         support = {u.target.variable: u.spec for u in mine if u.target.variable in ("LBGCSF", "LBPLTTX", "LBRBCTX")}
         limits = {(u.target.item, u.target.variable): _with_unit(u) for u in mine if u.target.variable in _LIMITS}

@@ -77,28 +77,42 @@ def strange_rows(table: SourceTable, subject: str, centre: Centre) -> tuple[list
     blank = ids.is_null() | (ids == "")
     keep = pl.Series([True] * len(ids), dtype=pl.Boolean)
     out: list[dict[str, Any]] = []
-    left: dict[str, pl.Series] = {}
-    for value in ids.drop_nulls().unique(maintain_order=True).to_list():
-        if not value or (centre.pattern and re.search(centre.pattern, value)):
-            continue
-        reason, pattern = _why_strange(value, subject, centre)
-        if not reason:
-            continue
-        there = (ids == value).fill_null(False)
-        keep = keep & ~there
-        if pattern not in left:
-            out.append({"where": {subject: {"matches": pattern}}, "reason": reason})
-        left[pattern] = left.get(pattern, there) | there
+    left: dict[tuple[str, str], pl.Series] = {}
+    for column, cells in _where_said(table, subject, ids, blank, centre):
+        for value in cells.drop_nulls().unique(maintain_order=True).to_list():
+            reason, pattern = _why_strange(value, column, centre) if value else ("", "")
+            if not reason:
+                continue
+            there = (cells == value).fill_null(False) & keep
+            keep = keep & ~there
+            if (column, pattern) not in left:
+                out.append({"where": {column: {"matches": pattern}}, "reason": reason})
+            left[column, pattern] = left.get((column, pattern), there) | there
     for exclusion, rows in zip(out, left.values(), strict=True):
         first = table.address(int(rows.arg_true()[0]))
         centre.draft.saw(table.name, f"{exclusion['reason']}, left out: {rows.sum()}, first at {first}")
-    n = int((blank & pl.any_horizontal(pl.all().is_not_null()).pipe(lambda e: table.frame.select(e).to_series())).sum())
+    nobody = blank & keep & table.frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    n = int(nobody.sum())
     if n:
-        at = next(i for i, b in enumerate(blank) if b and any(v is not None for v in table.frame.row(i)))
+        at = int(nobody.arg_true()[0])
         centre.draft.ask(
             table.name, subject, f"{n} row(s) have values and no subject, first {table.address(at)}: whose are they?"
         )
     return out, keep & ~blank
+
+
+def _where_said(
+    table: SourceTable, subject: str, ids: pl.Series, blank: pl.Series, centre: Centre
+) -> list[tuple[str, pl.Series]]:
+    """Return the columns that may say what a row is, with their cells where it may be of nobody: the id, and the first
+    column of rows without an id or with one of another shape (`Total` before the number of patients)."""
+    known = ids.str.contains(centre.pattern).fill_null(False) if centre.pattern else ~blank
+    said = [(subject, pl.select(pl.when(~known).then(ids)).to_series())]
+    first = table.columns[0]
+    if first != subject:
+        cells = table.frame[first].str.strip_chars()
+        said.append((first, pl.select(pl.when(~known).then(cells)).to_series()))
+    return said
 
 
 def _why_strange(value: str, subject: str, centre: Centre) -> tuple[str, str]:

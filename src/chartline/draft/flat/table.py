@@ -109,7 +109,10 @@ def draft_table(table: SourceTable, flat: FlatTable, subject: str | None, centre
         _no_subject(flat, centre)
     used = columns_in_use(flat, centre)
     temper(flat, used, centre)
-    records = build_records(used, centre.study, lambda column, text: centre.draft.ask(table.name, column, text))
+    records, lost = build_records(used, centre.study, lambda column, text: centre.draft.ask(table.name, column, text))
+    for c in flat.columns:
+        if c.name in lost and c.role == "value":
+            c.role, c.reason = "open", f"{lost[c.name].said}, but no column of the table says of what"
     if subject is not None:
         entry["subject"] = subject
         column = next(c for c in flat.columns if c.name == subject)

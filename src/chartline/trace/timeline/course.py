@@ -94,7 +94,7 @@ def read_definitions(out: Path) -> dict[str, Any]:
 
 def known_subjects(out: Path) -> list[str]:
     """Return every subject of a run, in order."""
-    names = pl.scan_parquet(out / "adam" / "adsl.parquet").select("USUBJID").collect(engine="streaming")
+    names = pl.scan_parquet(out / "adam" / "adsl.parquet", glob=False).select("USUBJID").collect(engine="streaming")
     return names["USUBJID"].sort().to_list()
 
 
@@ -129,7 +129,7 @@ _TABLES = ("adsl", "adex", "adrs", "adlb", "adae", "admrd")
 
 def _rows_of(file: Path, subjects: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Return subject -> rows of a table; only these subjects' rows are ever in memory."""
-    plan = pl.scan_parquet(file).filter(pl.col("USUBJID").is_in(list(subjects)))
+    plan = pl.scan_parquet(file, glob=False).filter(pl.col("USUBJID").is_in(list(subjects)))
     out: dict[str, list[dict[str, Any]]] = {}
     for row in plan.collect(engine="streaming").iter_rows(named=True):
         out.setdefault(row["USUBJID"], []).append(row)
