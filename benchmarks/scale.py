@@ -28,7 +28,7 @@ from survival import machine
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "scale_bench"
-BY_HAND = ("bare_scan", "duckdb", "polars", "spark", "lifelines")
+BY_HAND = ("bare_scan", "study_scan", "duckdb", "polars", "spark", "lifelines")
 TOOLS = ("chartline", "selection", *BY_HAND)
 SIZES = (10**4, 10**5, 10**6)
 SEED = 1

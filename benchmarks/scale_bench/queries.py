@@ -17,8 +17,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +103,51 @@ def bare_scan(cdm: Path) -> Query:
 
 
 def _sums(connection: Any, table: str, columns: str, where: str) -> float:
-    # dates as day numbers: DuckDB answers max and count from the file's statistics, a sum it must read
-    named = [name.strip() for name in columns.split(",")]
-    parts = [f"sum(CAST({n} - DATE '1970-01-01' AS DOUBLE))" if n.endswith("_date") else f"sum({n})" for n in named]
-    found = connection.execute(
-        f"SELECT {' + '.join(f'coalesce({p}, 0)' for p in parts)} FROM {table}" + (f" WHERE {where}" if where else "")
-    ).fetchone()
-    return float(found[0])
+    kinds = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    parts = [f"coalesce({_sum_of(name, kinds[name])}, 0)" for name in columns.split(", ")]
+    found = connection.execute(f"SELECT {' + '.join(parts)} FROM {table}" + (f" WHERE {where}" if where else ""))
+    return float(found.fetchone()[0])
+
+
+def _sum_of(name: str, kind: str) -> str:
+    """A sum must be read; max and count DuckDB answers from the file's statistics."""
+    if kind == "VARCHAR":
+        return f"sum(length({name}))"
+    if kind == "DATE":
+        return f"sum(CAST({name} - DATE '1970-01-01' AS DOUBLE))"
+    return f"sum(epoch({name}))" if kind.startswith("TIMESTAMP") else f"sum({name})"
+
+
+def study_scan(cdm: Path) -> Query:
+    """The sum of every column that the study's mapping reads, of the rows of its patients, who are known before: what
+    a run must at least read of the tables."""
+    from chartline.mapping.load import load_mapping
+
+    connection, mapping = _duckdb(cdm), load_mapping(cdm.parent / "mapping.yaml")
+    connection.execute(f"CREATE TABLE patients AS SELECT person_id FROM ({_duckdb_sql()})")
+    reads = {table: _read_columns(connection, table, of.ignore) for table, of in mapping.tables.items()}
+
+    def run() -> list[float]:
+        where = "person_id IN (SELECT person_id FROM patients)"
+        return [_sums(connection, table, columns, where) for table, columns in reads.items()]
+
+    return run, lambda sums: sums
+
+
+def _read_columns(connection: Any, table: str, ignored: Iterable[str]) -> str:
+    """The columns of a table that a mapping does not ignore, and its key, by which a cell is found again."""
+    names = [str(column[0]) for column in connection.execute(f"DESCRIBE {table}").fetchall()]
+    return ", ".join(n for n in names if n == f"{table}_id" or not any(fnmatchcase(n, i) for i in ignored))
+
+
+def _duckdb_sql() -> str:
+    sql = _SQL.replace("DATEDIFF_DAYS", "m.measurement_date - c.first_dose")
+    return sql.replace("DAYS_FOLLOWED", f"{_END} - e.first_dose")
 
 
 def duckdb_query(cdm: Path) -> Query:
     connection = _duckdb(cdm)
-    sql = _SQL.replace("DATEDIFF_DAYS", "m.measurement_date - c.first_dose")
-    sql = sql.replace("DAYS_FOLLOWED", f"{_END} - e.first_dose")
-    total = f"SELECT count(*), sum(days), sum(died), sum(marrows), sum(toxic) FROM ({sql})"
+    total = f"SELECT count(*), sum(days), sum(died), sum(marrows), sum(toxic) FROM ({_duckdb_sql()})"
     return lambda: connection.execute(total).fetchone(), _numbers
 
 
@@ -195,8 +227,7 @@ def lifelines_fit(cdm: Path) -> Query:
     from lifelines import KaplanMeierFitter
 
     connection = _duckdb(cdm)
-    sql = _SQL.replace("DATEDIFF_DAYS", "m.measurement_date - c.first_dose")
-    rows = connection.execute(sql.replace("DAYS_FOLLOWED", f"{_END} - e.first_dose")).fetchnumpy()
+    rows = connection.execute(_duckdb_sql()).fetchnumpy()
     days, died = rows["days"], rows["died"]
     return lambda: KaplanMeierFitter().fit(days, died), lambda fit: [len(days), float(fit.median_survival_time_)]
 
@@ -205,7 +236,7 @@ def _duckdb(cdm: Path) -> Any:
     import duckdb
 
     connection = duckdb.connect()
-    for table in (*READS, "concept_ancestor"):
+    for table in (folder.name for folder in cdm.iterdir()):
         connection.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet('{cdm / table}/*.parquet')")
     return connection
 
@@ -217,6 +248,7 @@ def _numbers(row: Any) -> list[float]:
 TOOLS: dict[str, Callable[[Path], Query]] = {
     "selection": selection,
     "bare_scan": bare_scan,
+    "study_scan": study_scan,
     "duckdb": duckdb_query,
     "polars": polars_query,
     "spark": spark_query,

@@ -14,6 +14,7 @@ TOOLS = {
     "chartline": "`chartline run`, to report.html",
     "selection": "chartline, selection and the rows of the selected",
     "bare_scan": "bare scan of the question's columns (DuckDB)",
+    "study_scan": "bare scan of the study's columns, rows of its patients (DuckDB)",
     "duckdb": "the question by hand, DuckDB",
     "polars": "the question by hand, Polars",
     "spark": "the question by hand, Spark local[2]",

@@ -35,6 +35,7 @@ def write_queries(study: StudyData, folder: Path) -> None:
 
 
 def write_run(run: StudyRun, folder: Path) -> None:
+    """All but the charted values, which are written while the study is derived."""
     write_numbers(run, folder)
     write_listings(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied, folder)
     write_cut(run.study.protocol, folder)
@@ -63,14 +64,12 @@ def write_numbers(run: Outcome, folder: Path) -> None:
 def write_listings(
     data: ClinicalData, cohort: Cohort, adam: Adam, protocol: Protocol, applied: Sequence[Applied], folder: Path
 ) -> None:
-    """What is about single patients, of all of them or of a part: `adam/`, trace, charted values, withheld; and the
-    definitions of what was derived."""
+    """What is derived of single patients, of all of them or of a part: `adam/`, trace, withheld; the definitions."""
     import json
 
     from chartline.derive.reviewed import DOMAIN
     from chartline.trace.adam import labels_of, published_tables
     from chartline.trace.build import build_trace
-    from chartline.trace.charted import charted_values
     from chartline.trace.definitions import definitions_of
     from chartline.trace.told_days import SENTENCES
 
@@ -87,9 +86,16 @@ def write_listings(
         write_overrides(adam[DOMAIN], folder)
     trace = build_trace(data, cohort, adam, protocol, applied)
     _write_parquet(trace, folder / "trace.parquet")
-    (folder / "cut").mkdir()
-    _write_parquet(charted_values(data), folder / "cut" / "charted.parquet")
+    (folder / "cut").mkdir(exist_ok=True)
     _write_parquet(adam.withheld, folder / "cut" / "withheld.parquet")
+
+
+def write_charted(data: ClinicalData, folder: Path) -> None:
+    """What stands in the charts of single patients, of all of them or of a part."""
+    from chartline.trace.charted import charted_values
+
+    (folder / "cut").mkdir(exist_ok=True)
+    _write_parquet(charted_values(data), folder / "cut" / "charted.parquet")
 
 
 def write_overrides(overrides: pl.DataFrame, folder: Path) -> None:

@@ -281,6 +281,9 @@ def test_parts_with_other_columns_and_a_corrupt_part_are_refused_by_name(tmp_pat
     with pytest.raises(SourceError, match=r"parts of drug_exposure do not have the same columns(.|\n)*part-00001"):
         read_centre(tmp_path, [spec], {}, ASKED)
     file = tmp_path / "drug_exposure" / "part-00001.parquet"
+    _drugs([6], [2]).cast({"person_id": pl.String}).write_parquet(file)
+    with pytest.raises(SourceError, match=r"parts of drug_exposure do not have the same columns(.|\n)*part-00001"):
+        read_centre(tmp_path, [spec], {}, ASKED)
     _drugs([6], [2]).write_parquet(file)
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(SourceError, match=r"part-00001\.parquet is not a readable Parquet file"):

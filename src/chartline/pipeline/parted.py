@@ -375,7 +375,7 @@ def write_part(
     from chartline.engines.charts import read_charts, read_subjects
     from chartline.engines.parts import part_of
     from chartline.engines.told import Derived, Gathered, Read, read_told, write_told
-    from chartline.publish import write_listings
+    from chartline.publish import write_charted, write_listings
     from chartline.trace.patient_lines import patient_lines
     from chartline.trace.told_days import told_adam, told_cohort, told_verdicts
 
@@ -395,6 +395,7 @@ def write_part(
     applied = tuple(a for unit in units for a in read_told(Read, unit).applied)
     (folder / "counts.json").write_text(counts_to_json(counts), encoding="utf-8")
     write_told(Derived(asserted, patient_lines(adam, counts, protocol, days), reviewed), folder)
+    write_charted(data, folder)
     write_listings(data, cohort, adam, protocol, applied, folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,14 +80,18 @@ def run_study(
     multiverse: bool = False,
     tell: Tell = silent,
 ) -> StudyRun:
-    """Run the whole study and put its outputs at `out`, all or none of them; with its multiverse where asked."""
+    """Run the whole study and put its outputs at `out`, all or none of them; with its multiverse where asked.
+
+    What needs nothing derived is written meanwhile, in a thread of its own: Polars does not hold Python's lock.
+    """
     from chartline.outputs import staged
-    from chartline.publish import write_lock, write_multiverse, write_run
+    from chartline.publish import write_charted, write_lock, write_multiverse, write_run
     from chartline.report.worker import ReportWorker
 
-    with staged(out) as folder, ReportWorker() as reporter:
+    with staged(out) as folder, ReportWorker() as reporter, ThreadPoolExecutor(1) as beside:
         data = entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
         stop_if_blocked(data.queries, strict)
+        charted = beside.submit(write_charted, data.data, folder)
         tell("Deriving and counting")
         done = estimated(data, out)
         every = _multiverse(data, study, tell) if multiverse else None
@@ -96,6 +101,7 @@ def run_study(
         if every is not None:
             write_multiverse(every, folder)
         write_lock(data, folder)
+        charted.result()
         reporter.wait()
     tell("")
     return done

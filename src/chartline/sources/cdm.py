@@ -63,6 +63,7 @@ class CdmDatabase(ABC):
 
     name: str  # as messages call it
     tables: Mapping[str, CdmTable]
+    at_once: int = 1  # tables whose rows may be asked for at the same time
 
     @abstractmethod
     def query(self, sql: str) -> pl.DataFrame:

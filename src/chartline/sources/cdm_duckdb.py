@@ -167,6 +167,8 @@ def quoted(name: str) -> str:
 class CdmFolder(_DuckDb):
     """A folder of files, one a table, or a folder of Parquet parts a table; Parquet and CSV may stand side by side."""
 
+    at_once = 2  # one table is opened while another is read
+
     def __init__(
         self, name: str, root: Path, files: Mapping[str, Sequence[SourceFile]], delimiter: str, encoding: str
     ) -> None:
@@ -268,8 +270,9 @@ class _PartLabels(Sequence[str]):
     @cached_property
     def _numbers(self) -> pl.Series:
         plan = pl.scan_parquet([file.path for file in self.files], row_index_name=_NUMBER, glob=False)
-        found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
-        return found.collect(engine="streaming").to_series()
+        with unreadable(self.files[0]):
+            found = _filtered(plan, self.table, self.keys, self.column).select(_NUMBER)
+            return found.collect(engine="streaming").to_series()
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -45,16 +46,14 @@ def read_persons(
     the centre at all, all if empty. Memory is that of the rows. `files` of the answer holds one digest, of the
     persons' rows that travelled: a database has no bytes of its own to be compared with. Raises SourceError.
     """
-    read: dict[str, Rows] = {}
     own = {name: table for name, table in database.tables.items() if not listed or name in listed}
-    for table in reading_order(own.values()):
-        if tables is not None and table.name not in tables:
-            continue
-        if persons is None:
-            read[table.name] = database.rows(table, None, "")
-        elif table.person_column is not None:
-            read[table.name] = database.rows(table, persons, table.person_column)
-        else:
+    asked = [table for table in reading_order(own.values()) if tables is None or table.name in tables]
+    by_person = [table for table in asked if persons is None or table.person_column is not None]
+    with ThreadPoolExecutor(database.at_once) as threads:
+        found = threads.map(lambda table: database.rows(table, persons, table.person_column or ""), by_person)
+        read = {table.name: rows for table, rows in zip(by_person, found, strict=True)}
+    for table in asked:
+        if table.name not in read:
             read[table.name] = database.rows(table, *_led_to(table, read))
     return source_data(database.name, own, read)
 
