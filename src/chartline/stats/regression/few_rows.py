@@ -57,7 +57,8 @@ class _Terms:
         time = np.arange(events.size).repeat(events)
         several = np.zeros(events.size, bool)
         several[tied] = True
-        by_kind = several.take(time).argsort(kind="stable")
+        in_tie = several.take(time)
+        by_kind = np.concatenate(((~in_tie).nonzero()[0], in_tie.nonzero()[0]))
         by_time = np.empty_like(by_kind)
         by_time[by_kind] = np.arange(n)
         untied, slot = n - int(d.sum()), 2 * time.take(by_kind)

@@ -44,15 +44,14 @@ def standardise(episodes: Episodes, sets: RiskSets, ties: str, cause: str | int 
             return _mixed(mixed, sets, ties)
         rows = make_room(k, n) if few else np.empty((1 + k, n))
         xt = rows[1:, :n]
-        _fill(xt, episodes, sets.row)
-        centre, scale = _standards(xt, sets.count)
+        centre, scale = _standards(_filled(xt, episodes, sets.row), sets.count, xt)
         if few:
             return Standardised(FewRowsLikelihood(sets, xt, ties, rows=rows), centre, scale)
         likelihood = ExactLikelihood(sets, xt, "breslow") if exact else Likelihood(sets, xt, ties)
         return Standardised(likelihood, centre, scale)
     xt = np.array(found[1].T, np.float64, order="C")
     weight, at_risk, events = _counted(episodes, sets, found[0], xt.shape[1], cause)
-    centre, scale = _standards(xt, weight)
+    centre, scale = _standards(xt, weight, xt)
     return Standardised(PatternLikelihood(sets, xt, ties, at_risk=at_risk, events=events), centre, scale)
 
 
@@ -63,7 +62,7 @@ def _mixed(values: MixedColumns, sets: RiskSets, ties: str) -> Standardised:
     xt, *standards = _gathered(values.own, sets)
     at = np.concatenate(values.places)
     of_kind = np.bincount(cells.labels % sets.kinds, subjects, sets.kinds).astype(np.float64)
-    parts = _standards(few, of_kind), standards
+    parts = _standards(few, of_kind, few), standards
     centre, scale = (np.concatenate(pair)[np.argsort(at)] for pair in zip(*parts, strict=True))
     likelihood = MixedLikelihood(sets, xt, ties, few=few, places=values.places)
     return Standardised(likelihood, centre, scale)
@@ -95,39 +94,40 @@ def _gathered(columns: tuple[Floats, ...], sets: RiskSets) -> tuple[Floats, Floa
     return xt, centre, scale
 
 
-def _fill(xt: Floats, episodes: Episodes, row: Ints) -> None:
-    """Write the covariates of each row, covariates x rows."""
+def _filled(room: Floats, episodes: Episodes, row: Ints) -> Floats:
+    """Return the covariates of each row, covariates x rows; in `room` where that saves an array."""
     if episodes.design.flags.f_contiguous:
-        xt[:] = episodes.design.T.take(episodes.pattern[row], axis=1)
-        return
+        return episodes.design.T.take(episodes.pattern.take(row), axis=1)
     place = row if episodes.by_row else episodes.pattern[row]
 
     def fill(at: slice) -> None:
-        xt[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
+        room[:, at] = np.take(episodes.design, place[at], axis=0, mode="clip").T
 
     each(fill, slices(row.size))
+    return room
 
 
-def _standards(xt: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Take mean and standard deviation off, in place (1 for what does not vary); return them."""
-    pieces, alike = slices(xt.shape[1], _PIECE), weight.strides == (0,) and weight[0] == 1
+def _standards(values: Floats, weight: Floats, out: Floats) -> tuple[Floats, Floats]:
+    """Write to `out` what is left when mean and standard deviation are taken off (1 for what does not vary); return
+    these.
+    """
+    pieces, alike = slices(out.shape[1], _PIECE), weight.strides == (0,) and weight[0] == 1
     total = weight.size if alike else weight.sum()
 
     def add(at: slice) -> Floats:
-        return xt[:, at].sum(axis=1) if alike else xt[:, at] @ weight[at]
+        return values[:, at].sum(axis=1) if alike else values[:, at] @ weight[at]
 
     centre = np.asarray(sum(each(add, pieces)) / total)
 
     def square(at: slice) -> Floats:
-        x = xt[:, at]
-        x -= centre[:, None]
+        x = np.subtract(values[:, at], centre[:, None], out=out[:, at])
         return np.asarray(np.vecdot(x if alike else x * weight[at], x))
 
     size = np.sqrt(sum(each(square, pieces)) / total)
     scale = _scale(size, centre)
 
     def change(at: slice) -> None:
-        x = xt[:, at]
+        x = out[:, at]
         x *= (1 / scale)[:, None]
 
     each(change, pieces)
