@@ -212,19 +212,24 @@ def measure_unseen(shared: Path) -> dict[str, Any]:
 def _left_out(source: SourceData, mapping: Mapping) -> dict[str, set[int]]:
     """Return table -> rows that the signed mapping excludes; they count for nobody."""
     out: dict[str, set[int]] = {}
-    for name, table in mapping.tables.items():
-        if name in source.tables:
-            view = TableView(source.tables[name], mapping.missing)
-            rows = [i for e in table.exclude_rows for i in view.holds(tuple(e.where.items())).arg_true()]
-            out[name] = set(rows)
+    for name, view in views_of(source, mapping).items():
+        excluded = mapping.tables[name].exclude_rows
+        out[name] = {i for e in excluded for i in view.holds(tuple(e.where.items())).arg_true()}
     return out
+
+
+def views_of(source: SourceData, mapping: Mapping) -> dict[str, TableView]:
+    """Return the mapped tables that are there; each knows the others, where its keys lead."""
+    views: dict[str, TableView] = {}
+    views |= {n: TableView(t, mapping.missing, views) for n, t in source.tables.items() if n in mapping.tables}
+    return views
 
 
 def reading(source: SourceData, mapping: Mapping, left: dict[str, set[int]]) -> Reading:
     """Return the roles of all columns, the codes of all words and the values that a mapping yields."""
     out = Reading()
     made = plan(mapping)
-    views = {n: TableView(t, mapping.missing) for n, t in source.tables.items() if n in mapping.tables}
+    views = views_of(source, mapping)
     for name, view in views.items():
         for column in view.columns:
             out.columns[name, column] = {}
@@ -273,11 +278,11 @@ def _roles(out: Reading, block: Block, view: TableView, left: set[int]) -> None:
         if column in view.columns:
             out.columns[block.table, column].setdefault(("helper",), frozenset())
     for unit in block.units.values():
-        if unit.cell is not None:
-            column = unit.cell.columns[0]
+        for cell in unit.cells:
+            column = cell.columns[0]
             if column in view.columns:
                 out.columns[block.table, column].setdefault(("helper",), frozenset())
-                codes = dict(unit.cell.reading.codes or ())
+                codes = dict(cell.reading.codes or ())
                 _words(out, block, "UNIT", column, codes, None, view, rows)
 
 
