@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,6 +53,18 @@ def test_a_master_that_does_not_answer(study: Path, host: str) -> None:
     said = refused(study, master)
     assert said.what == "No Spark master answers at this address."
     assert said.where.startswith(master)
+
+
+@pytest.mark.skipif(not has_spark(), reason="needs Spark")
+def test_a_cluster_that_is_not_configured_says_why_in_spark_s_words(study: Path) -> None:
+    command = [sys.executable, "-m", "chartline", "run", str(study), "--out", str(study.parent / "out")]
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_CONF_DIR")}
+    done = subprocess.run([*command, "--spark", "yarn"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == StudyError.exit_code
+    assert done.stderr.startswith("StudyError: Spark does not start there.\n  where:    yarn (")
+    assert "HADOOP_CONF_DIR or YARN_CONF_DIR must be set" in done.stderr
+    assert len(done.stderr.splitlines()) == 4
+    assert not (study.parent / "out").exists()
 
 
 def test_a_study_without_a_database(tmp_path: Path) -> None:

@@ -50,8 +50,17 @@ def spark_session(master: str, folder: Path) -> Iterator[SparkSession]:
     """
     _check_installed()
     check_answers(master)
-    with told(folder):
+    try:
         session = _started(master, folder)
+    except Exception as e:  # of Spark, Py4J or the system: which one is no matter here
+        log = folder / _LOG
+        gone = "JAVA_GATEWAY_EXITED" in str(e) and log.exists()  # then Java alone has said why
+        raise StudyError(
+            "Spark does not start there.",
+            where=f"{master} ({_cause(log.read_text('utf-8', 'replace') if gone else str(e))})",
+            expected=f"a master of Spark {version('pyspark')} that answers and admits this machine",
+            do=f"look at the address and the cluster; all that Spark said is in {log}",
+        ) from e
     try:
         yield session
     finally:
@@ -293,5 +302,5 @@ def _cause(said: str) -> str:
     """Return the line that says most: the innermost cause, else the last error of Python, else the first line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it did not say why"]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    errors = [line for line in lines if "Error: " in line or "Exception: " in line]
+    errors = [line.removeprefix(": ") for line in lines if "Error: " in line or "Exception: " in line]
     return (causes or errors or lines[:1])[-1]
