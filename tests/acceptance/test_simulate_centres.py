@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -173,3 +174,24 @@ def test_the_command_asks_for_one_of_a_study_and_a_database(tmp_path: Path) -> N
     assert both.exit_code == none.exit_code == 2 and not (tmp_path / "x").exists()
     done = CliRunner().invoke(app, ["simulate", str(REFERENCE), "--patients", "5", "--out", str(tmp_path / "x")])
     assert done.exit_code == 0 and "5 patients at five centres" in done.output
+
+
+def test_a_study_of_a_database_has_synthetic_centres_without_its_selection_and_with_observation(tmp_path: Path) -> None:
+    """Simulated centres have no codes to select by, and are observed where follow-up begins with an observation."""
+    text = (files("chartline") / "simulate" / "study" / "protocol.yaml").read_text(encoding="utf-8")
+    study = tmp_path / "study"
+    study.mkdir()
+    os = "{id: OS, use: overall_survival, population: treated"
+    assert os in text and "\nselection:" in text
+    observed = text.replace(os, f"{os}, enter_at: observed_from, censor_at: [observed_until]")
+    (study / "protocol.yaml").write_text(observed, encoding="utf-8")
+    simulate_centres(study, 60, 1, tmp_path / "sim")
+    done = run_study(tmp_path / "sim", tmp_path / "out")
+    assert done.study.protocol.selection is None and "selection" not in done.counts
+    days = pl.read_parquet(tmp_path / "out" / "adam" / "adsl.parquet").select("TRTSDT", "OBSSTDT", "OBSENDT", "LKADT")
+    assert days.height == 60 and days["OBSSTDT"].null_count() == 0
+    assert (days["OBSENDT"] == days["LKADT"]).all()
+    late = (days["OBSSTDT"] > days["TRTSDT"]).sum()
+    assert 1 <= late <= 25  # one in six of 60 is 10
+    survival = [r.value for r in done.results if r.analysis == "os" and r.statistic == "survival"]
+    assert len(survival) == 3 and None not in survival

@@ -32,7 +32,8 @@ def deidentify_to(folder: Path, key_file: Path, out: Path, options: Options) -> 
         raise OutputError(
             "The copy would lie inside the folder that it is made from", where=str(out), do="name another --out"
         )
-    if not CentreFolder(folder).all_files():
+    charts = CentreFolder(folder)
+    if not charts.all_files() and not charts.no_files():
         raise SourceError("The folder holds no file", where=str(folder), do="name the folder of the centre's files")
     key, made = open_key(key_file, away_from=(folder, out))
     with staged(out, MARK) as staging:

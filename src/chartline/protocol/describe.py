@@ -171,7 +171,7 @@ def _selected(s: Selection | AtlasSelection, p: Protocol) -> list[str]:
     lines = s.prior_lines
     if lines is not None:
         most = f" and at most {lines.at_most}" if lines.at_most is not None else ""
-        steps.append(f"at least {lines.at_least}{most} {lines.count} of {labels[lines.concepts]} before it")
+        steps.append(f"at least {lines.at_least}{most} {lines.counted} before it ({_lower(labels[lines.concepts])})")
     listed = "; ".join(f"({i}) {step}" for i, step in enumerate(steps, 1))
     return [
         f"Patients were selected in the database by codes, in this order: {listed}. Whoever a step ruled out was "

@@ -216,6 +216,12 @@ class PriorLines(Declared):
     at_least: int = Field(1, ge=0, description="Fewest.", examples=[1])
     at_most: int | None = Field(None, ge=0, description="Most; no bound if not given.", examples=[4])
 
+    @property
+    def counted(self) -> str:
+        """What is counted, as it follows the last number of a sentence."""
+        one = (self.at_least if self.at_most is None else self.at_most) == 1
+        return self.count.removesuffix("s") if one else self.count
+
     @model_validator(mode="after")
     def _in_order(self) -> PriorLines:
         if self.at_most is not None and self.at_most < self.at_least:

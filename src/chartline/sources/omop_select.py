@@ -250,7 +250,7 @@ class _Compiler:
     def _lines_label(self, lines: PriorLines) -> str:
         what = self.sets[lines.concepts].label
         most = f" and at most {lines.at_most}" if lines.at_most is not None else ""
-        return f"At least {lines.at_least}{most} before: {what} ({lines.count})"
+        return f"At least {lines.at_least}{most} {lines.counted} before: {what}"
 
     # records and their concepts --------------------------------------------------------------------------------
 

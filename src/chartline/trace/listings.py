@@ -125,8 +125,9 @@ def rule_sets_sentence(used: Sequence[RuleSet]) -> str:
     unverified = [r.label for r in used if r.status == "unverified"]
     names = f" ({'; '.join(unverified)})" if unverified else ""
     return (
-        f"The definitions are from {len(used)} rule sets; read rule by rule in their source: {n['verified']}; in part: "
-        f"{n['partly verified']}; not at all: {len(unverified)}{names}. The section Rule sets names each with its "
+        f"The definitions are from {len(used)} rule set{'s' if len(used) > 1 else ''}; read rule by rule in their "
+        f"source: {n['verified']}; in part: {n['partly verified']}; not at all: {len(unverified)}{names}. The section "
+        "Rule sets names each with its "
         "version and what was checked."
     )
 

@@ -5,6 +5,7 @@ Nothing is written after death or the last contact. Beside what happens to a pat
     toxicity     Poisson, mean 2 events a patient, of grade 3, which nearly every term has; none of those that a
                  laboratory grades, which would contradict its values
     laboratory   around the medians of `LEVELS`, within a tenth
+    observed     from up to 1,000 days before day 0, one in six from up to 60 days after it; to the last contact
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Filled = dict[str, list[Row]]  # a choice is its term
 NUMBER = "Patient"  # the key of a row's patient
 
 TOXICITIES, GRADE = 2.0, 3
+ENTERS_LATE, LATEST_ENTRY, EARLIEST_ENTRY = 1 / 6, 60, -1000  # days from day 0
 
 # Medians before treatment, of non-responders and of responders when they are assessed, and limits of normal.
 LEVELS: dict[str, tuple[str, float, float, float, float, float]] = {
@@ -192,7 +194,12 @@ def _transplants(form: Form, c: Patient, p: Protocol, rng: Random) -> Iterator[R
 
 
 def _follow_up(form: Form, c: Patient, p: Protocol, rng: Random) -> Iterator[Row]:
-    yield {
+    observed: Row = {}
+    if any(item.name == "obsstdtc" for item in form.items):
+        late = rng.random() < ENTERS_LATE and c.last > 1
+        start = rng.randint(1, min(LATEST_ENTRY, c.last - 1)) if late else rng.randint(EARLIEST_ENTRY, 0)
+        observed = {"obsstdtc": c.on(start), "obsendtc": c.on(c.last)}
+    yield observed | {
         "relapse": "Y" if c.relapse is not None else "N",
         "reldtc": None if c.relapse is None else c.on(c.relapse),
         "lkadtc": c.on(c.last),

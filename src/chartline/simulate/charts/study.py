@@ -88,8 +88,20 @@ def total(centres: dict[str, dict[str, int | None]]) -> dict[str, int | None]:
     return {n: None if None in values else sum(v for v in values if v is not None) for n, values in each.items()}
 
 
+_NO_SELECTION = """# Left out: `selection`, for synthetic centres have no codes to select by.
+# `chartline simulate --omop` makes a database that has.
+
+"""
+
+
+def _block(key: str) -> str:
+    """Return the pattern of a top-level block of a protocol's text, to the next key."""
+    return rf"(?m)^{key}:.*\n(?:(?:[ \t#-].*)?\n)*"
+
+
 def study_text(text: str, p: Protocol, centres: list[str]) -> str:
-    """Return the protocol's text with the synthetic centres in place of its own, and the notice."""
+    """Return the protocol's text with the synthetic centres in place of its own, and the notice; without a selection:
+    no form asks the codes by which a database selects, so no synthetic centre has them."""
     lines = ["data:"]
     if p.data.cut_off:
         lines.append(f"  cut_off: {p.data.cut_off.isoformat()}")
@@ -97,8 +109,11 @@ def study_text(text: str, p: Protocol, centres: list[str]) -> str:
     for c in centres:
         place = f"folder: centres/{c}, mapping: mappings/{c}.yaml"
         lines.append(f'    - {{id: {c}, label: "Synthetic centre {c}", {place}}}')
-    out, n = re.subn(r"(?m)^data:.*\n(?:(?:[ \t#-].*)?\n)*", "\n".join(lines) + "\n\n", text, count=1)
+    out, n = re.subn(_block("data"), "\n".join(lines) + "\n\n", text, count=1)
     if not n:
         raise ProtocolError("the protocol has no block `data:` of its own lines", do="write data: as a block")
+    if p.selection is not None:
+        out = re.sub(_block("concept_sets"), "", out)
+        out = re.sub(_block("selection"), _NO_SELECTION, out)
     out = re.sub(r"(?m)^  notice:.*\n(?:    .*\n)*", "", out)
     return re.sub(r"(?m)^study:[ \t]*\n", f"study:\n  notice: {NOTICE}\n", out, count=1)
