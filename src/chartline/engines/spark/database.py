@@ -1,12 +1,11 @@
 """SparkCdm: an OMOP database that Spark reads, as Parquet files or as the tables of a schema of its catalog.
 
 In: files or the name of a schema. Out: a `CdmDatabase` like those of one machine, in whose questions and rows a value,
-its address and its place are the same. What is asked several times in one question is computed once.
+its address and its place are the same. Each question is one plan of Spark, which shares what stands in it twice.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from chartline.sources.limits import TABLE_CELLS, named, too_many_cells
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_STEP = re.compile(r"\s*(?:WITH|,)\s+(?P<name>\w+) AS \(", re.IGNORECASE)
 # Where a row stands in a Parquet file, beside its columns; a catalog's tables have no such place.
 FILE, ROW = "__file", "__row"
 _KINDS: dict[str, Kind] = {
@@ -39,7 +37,6 @@ class SparkCdm(CdmDatabase):
         self.session, self.name = session, name
         self.tables: dict[str, CdmTable] = {}
         self.frames: dict[str, DataFrame] = {}
-        self.bare: dict[str, DataFrame] = {}  # without the place of a row: what a question is asked of
 
     @classmethod
     def of_parquet(
@@ -92,33 +89,14 @@ class SparkCdm(CdmDatabase):
         columns = {field.name.lower(): field.name for field in fields}
         if name in self.tables or len(columns) < len(fields):
             raise SourceError(f"{self.name} has two tables or columns that differ only in capitals", where=name)
-        self.bare[name] = frame
         frame.createOrReplaceTempView(self.quoted(name))
         kinds = {field.name.lower(): _kind(field.dataType.simpleString()) for field in fields}
         self.tables[name] = CdmTable(name, self.quoted(name), columns, kinds, self.name)
         self.frames[name] = placed
 
     def query(self, sql: str) -> pl.DataFrame:
-        """As everywhere. Spark writes a common table expression out wherever it is named, and so would compute it as
-        often; here each is a view, and kept while the question lasts where it is named more than once."""
-        steps, asked = _steps(sql)
-        kept: list[DataFrame] = []
-        try:
-            with told(where=self.name):
-                for i, (name, body) in enumerate(steps):
-                    frame = self.session.sql(body)
-                    later = [asked, *(other for _, other in steps[i + 1 :])]
-                    if sum(len(re.findall(rf"\b{name}\b", other)) for other in later) > 1:
-                        kept.append(frame.persist())
-                    frame.createOrReplaceTempView(name)
-                found = self.session.sql(asked).toArrow()
-        finally:
-            for frame in kept:
-                frame.unpersist()
-            for name, _ in steps:
-                self.session.catalog.dropTempView(name)
-                if name in self.tables:
-                    self.bare[name].createOrReplaceTempView(self.quoted(name))
+        with told(where=self.name):
+            found = self.session.sql(sql).toArrow()
         return pl.DataFrame(pl.from_arrow(found))
 
     def quoted(self, name: str) -> str:
@@ -167,27 +145,6 @@ def local_address(path: Path) -> str:
     """Return a file of a disk as Spark takes it, whatever its name holds and whatever other disk the cluster has."""
     text = "".join(f"\\{c}" if c in "\\{}[]*?" else c for c in str(path.absolute()))
     return f"file://{text}"
-
-
-def _steps(sql: str) -> tuple[list[tuple[str, str]], str]:
-    """Return the common table expressions of a question, by name and in their order, and what is asked of them."""
-    steps, rest = [], sql
-    while found := _STEP.match(rest):
-        depth, end, quote = 1, found.end(), ""
-        while depth:
-            character = rest[end]
-            if quote:
-                quote = "" if character == quote else quote
-            elif character in "'`":
-                quote = character
-            else:
-                depth += (character == "(") - (character == ")")
-            end += 1
-        steps.append((found["name"], rest[found.end() : end - 1]))
-        rest = rest[end:]
-        if not rest.lstrip().startswith(","):
-            return steps, rest
-    return [], sql
 
 
 def _kind(type_: str) -> Kind:
