@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +30,8 @@ from survival import machine
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "scale_bench"
 BY_HAND = ("bare_scan", "study_scan", "duckdb", "polars", "spark", "lifelines")
-TOOLS = ("chartline", "selection", *BY_HAND)
+WHOLE = {"chartline": (), "bounded": ("--memory", "2GB", "--workers", "2")}
+TOOLS = (*WHOLE, "selection", *BY_HAND)
 SIZES = (10**4, 10**5, 10**6)
 SEED = 1
 RUNS = {"spark": 3}  # in one process after the first, which finds everything cold; others 5
@@ -118,17 +120,17 @@ def measured(tool: str, persons: int, database: Path, options: argparse.Namespac
     for _ in range(options.rounds):
         if cell.stopped:
             break
-        if tool == "chartline":
-            _whole_run(cell, database)
+        if tool in WHOLE:
+            _whole_run(cell, database, WHOLE[tool])
         else:
             _by_hand(cell, database)
     return cell
 
 
-def _whole_run(cell: Cell, database: Path) -> None:
+def _whole_run(cell: Cell, database: Path, options: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
-        command = [str(Path(sys.executable).with_name("chartline")), "run", str(database), "--out", str(out)]
+        command = [str(Path(sys.executable).with_name("chartline")), "run", str(database), "--out", str(out), *options]
         begin = time.perf_counter()
         lines = _watched(cell, command)
         cell.times.append(time.perf_counter() - begin)
