@@ -46,7 +46,7 @@ def _read(study: SmallStudy, centre: str) -> dict[tuple[str, str], list[int]]:
             same = {name: cell.columns for name, cell in one.cells.items() if "#" not in name}
             if (one.table, one.domain) == (table.name, domain) and same.items() <= made.items():
                 columns |= {column for column, wanted in one.where if isinstance(wanted, str)}
-                columns |= {column for unit in one.units.values() if unit.cell for column in unit.cell.columns}
+                columns |= {column for unit in one.units.values() for column in unit.columns}
         columns |= set(planned.subjects[table.name].columns) if table.name in planned.subjects else set()
         for column in columns:
             found[table.name, column] |= set(rows)

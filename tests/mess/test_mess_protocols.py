@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from chartline.errors import ProtocolError
 from chartline.protocol.load import load_protocol
+from chartline.protocol.toxicity import SafetyFlag
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
 Write = Callable[[str, str], Path]
@@ -89,3 +91,9 @@ def test_a_word_or_number_twice_in_a_list_of_which_each_makes_a_result(
     """Two results had one id."""
     with pytest.raises(ProtocolError, match=said):
         load_protocol(changed(old, new))
+
+
+def test_a_safety_endpoint_without_components() -> None:
+    """Nobody could have it; deriving it ended in a traceback."""
+    with pytest.raises(ValidationError, match="any_of"):
+        SafetyFlag(label="VOD/SOS", any_of=())

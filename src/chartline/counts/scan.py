@@ -51,7 +51,7 @@ def scan_episodes(
     covariates: Mapping[str, str] | Sequence[str] = (),
     causes: Sequence[str] | None = None,
 ) -> EventColumns:
-    """Return the subjects of `source` (Parquet files, or as text a pattern such as "part-*.parquet") as columns.
+    """Return the subjects of `source` (Parquet files, or a pattern such as "part-*.parquet") as columns.
 
     `time` and `entry` are whole days from 0; `event` is 0 or false for censored, k for cause k. `group`, `strata`
     (crossed) and texts or truth values among the `covariates` are categories, numbers stay numbers unless a mapping
@@ -95,7 +95,8 @@ def _ones(n: int) -> Ints:
 
 
 def _scanned(source: str | Path | Sequence[str | Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(source, glob=isinstance(source, str))  # type: ignore[arg-type]
+    pattern = isinstance(source, str | Path) and not Path(source).exists()  # a file may be called like a pattern
+    return pl.scan_parquet(source, glob=pattern)  # type: ignore[arg-type]
 
 
 def _kinds(

@@ -81,6 +81,7 @@ class SafetyFlag(Declared):
 
     label: str = Field(description="How readers see it.", examples=["VOD/SOS, grade 3 or more"])
     any_of: tuple[Annotated[LabComponent | AeComponent, Field(discriminator="kind")], ...] = Field(
+        min_length=1,
         description="Components; a subject with any of them has the endpoint.",
         examples=[[{"kind": "ae", "group": "vod", "min_grade": 3, "window": "after_first_dose"}]],
     )
