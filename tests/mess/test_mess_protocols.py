@@ -97,3 +97,9 @@ def test_a_safety_endpoint_without_components() -> None:
     """Nobody could have it; deriving it ended in a traceback."""
     with pytest.raises(ValidationError, match="any_of"):
         SafetyFlag(label="VOD/SOS", any_of=())
+
+
+def test_a_list_that_must_not_be_empty_says_how_many_it_needs(changed: Write) -> None:
+    with pytest.raises(ProtocolError, match="`tests` has too few entries") as told:
+        load_protocol(changed("tests: [logrank, permutation]", "tests: []"))
+    assert told.value.expected == "1 or more, found 0"

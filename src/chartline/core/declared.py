@@ -265,6 +265,12 @@ def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[
         )
     if first["type"] == "missing":
         return error(f"The key `{loc[-1]}` is missing{more}", where=where, expected="this key is required", do="add it")
+    if first["type"] == "too_short":
+        least, found = first["ctx"]["min_length"], first["ctx"]["actual_length"]
+        return error(
+            f"`{loc[-1]}` has too few entries{more}", where=where, expected=f"{least} or more, found {found}",
+            do="add what is missing",
+        )  # fmt: skip
     got = first.get("input")
     shown = f"; found `{got}`" if isinstance(got, str | int | float | bool) else ""
     message = first["msg"].removeprefix("Value error, ")
