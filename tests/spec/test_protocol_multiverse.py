@@ -66,7 +66,7 @@ def test_what_an_option_changes_is_found(tmp_path: Path, options: list[str], say
         (HEAD + "    Centre: {label: A, leave_out: SITEID}\n", "`Centre` cannot be the name of a switch"),
         (HEAD + "    outcome: {label: A, leave_out: SITEID}\n", "`outcome` cannot be the name of a switch"),
         (HEAD + switch("5.0: {}", "b: {partial_dates: first}"), "valid string"),
-        (HEAD.replace("[os_12m]", "[]") + switch("a: {}", "b: {partial_dates: first}"), "at least 1"),
+        (HEAD.replace("[os_12m]", "[]") + switch("a: {}", "b: {partial_dates: first}"), "1 or more, found 0"),
         (HEAD.replace("outcomes", "outcome") + switch("a: {}", "b: {}"), "did you mean `outcomes`?"),
     ],
 )
