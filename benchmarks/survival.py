@@ -41,6 +41,7 @@ TOOLS = {"chartline_parquet": TASKS, "chartline_memory": TASKS, **PEERS}
 SIZES, QUICK = (10**3, 10**4, 10**5, 10**6, 10**7), (10**3, 10**5)
 ONLY = {10**4: ("fine_gray",)}  # sizes that not every task is run at
 ROUNDS = 3
+SMALL, ROUNDS_SMALL = 10**3, 7  # at most so many patients: two processes of one tool differ by more than two tools do
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # of BLAS: two wait for each other on a busy machine
 PREPARING = 300.0  # seconds that a process may take before its first run
 
@@ -73,7 +74,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         cells = list(measure_all(tools, options, Path(scratch)))
     facts["load_after"] = round(os.getloadavg()[0], 2)
-    said = {"limit_s": options.limit, "memory_gb": options.memory, "rounds": options.rounds}
+    said = {"limit_s": options.limit, "memory_gb": options.memory}
+    said |= {"rounds": options.rounds, "rounds_small": options.rounds_small}
     document = {"machine": facts, **said, "cells": [{**asdict(c), "seconds": c.seconds} for c in cells]}
     options.write.parent.mkdir(exist_ok=True)
     options.write.write_text(_a_line_a_cell(document), encoding="utf-8")
@@ -97,13 +99,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=60, help="seconds that one run may take (default 60)")
     parser.add_argument("--memory", type=float, default=10, help="GB that one process may take (default 10)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"processes a cell (default {ROUNDS})")
+    parser.add_argument("--rounds-small", type=int, default=ROUNDS_SMALL, help=f"and at 10^3 (default {ROUNDS_SMALL})")
     parser.add_argument("--scratch", type=Path, help="where the patients are kept during the run (500 MB at 10^7)")
     parser.add_argument("--write", type=Path, default=HERE / "results" / "survival.json", help="where the results go")
     parser.add_argument("--table", type=Path, help="the page whose table, named as --write, is replaced")
     options = parser.parse_args()
     options.sizes = options.sizes or (QUICK if options.quick else SIZES)
     if options.quick:
-        options.rounds = 1
+        options.rounds = options.rounds_small = 1
     return options
 
 
@@ -119,7 +122,7 @@ def measure_all(tools: dict[str, tuple[str, ...]], options: argparse.Namespace, 
             cells = [Cell(tool, task, n) for tool, tasks in tools.items() if task in tasks]
             for cell in cells:
                 cell.stopped = given_up.get((cell.tool, task), "")
-            for _ in range(options.rounds):
+            for _ in range(options.rounds_small if n <= SMALL else options.rounds):
                 for cell in cells:
                     if not cell.stopped and not (cell.rounds and cell.rounds[-1] > 10):
                         run_cell(cell, folder, options)

@@ -67,10 +67,11 @@ def _facts(document: dict[str, Any]) -> list[str]:
     python = [f"{k} {v}" for k, v in m["libraries"].items() if k != "chartline"]
     named = ", ".join([*python, *(f"{k} {v}" if k == "R" else f"{k} {v} of R" for k, v in m["r"].items())])
     each = "one process" if document["rounds"] == 1 else f"{document['rounds']} processes"
+    each += f" a cell ({document['rounds_small']} at 10^3)"
     return [
         f"On {m['date']}, {m['processor']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python"
         f" {m['python']}; {named}. Load of the machine (1 minute): {m['load_before']} before, {m['load_after']} after."
-        f" Median time of a run, {each} a cell, highest memory of the process; `>` is stopped at"
+        f" Median time of a run, {each}, highest memory of the process; `>` is stopped at"
         f" {document['limit_s']:g} s or {document['memory_gb']:g} GB."
         " Numbers in brackets: how many times longer than chartline from Parquet."
     ]

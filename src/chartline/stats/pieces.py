@@ -12,10 +12,15 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from functools import cache
+from threading import current_thread
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +31,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of malloc.h
 _ALONE = 250_000  # multiplications up to which OpenBLAS uses one thread
 _FEW = 8  # pieces up to which threads are not worth their start
 _MOST = 8  # threads
+_NAME = "pieces"  # of these threads
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -34,14 +40,29 @@ Result = TypeVar("Result")
 def each(work: Callable[[Piece], Result], pieces: Sequence[Piece]) -> list[Result]:
     """Return `work` of each piece, in order."""
     threads = 1 if len(pieces) <= _FEW else min(_MOST, _processors())
-    if threads == 1:
+    if threads == 1 or current_thread().name.startswith(_NAME):  # one of the others must not wait for the others
         return [work(piece) for piece in pieces]
-    from concurrent.futures import ThreadPoolExecutor
+
+    def of(some: Sequence[Piece]) -> list[Result]:
+        return [work(piece) for piece in some]
 
     step = -(-len(pieces) // threads)
-    parts = [pieces[a : a + step] for a in range(0, len(pieces), step)]
-    with ThreadPoolExecutor(threads) as pool:
-        return [done for part in pool.map(lambda some: [work(p) for p in some], parts) for done in part]
+    own, *parts = (pieces[a : a + step] for a in range(0, len(pieces), step))
+    later = [_others(threads - 1).submit(of, part) for part in parts]
+    done = of(own)
+    return done + [one for part in later for one in part.result()]
+
+
+@cache
+def _others(threads: int) -> ThreadPoolExecutor:
+    """The threads that work beside the caller's; kept, because to start one takes as long as a piece."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(threads, _NAME)
+
+
+if hasattr(os, "register_at_fork"):  # a copy of the process has none of its threads
+    os.register_at_fork(after_in_child=_others.cache_clear)
 
 
 def slices(n: int, step: int = PIECE) -> list[slice]:
