@@ -10,7 +10,9 @@ times a second; bytes read are what they asked of the system, from the disk or i
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -26,6 +28,8 @@ from threading import Event, Thread
 import psutil
 from scale_bench.table import write_table
 from survival import machine
+
+import chartline
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "scale_bench"
@@ -58,6 +62,7 @@ class Cell:
 
 def main() -> None:
     options = _options()
+    compileall.compile_dir(Path(chartline.__file__).parent, quiet=1)  # as pip does where it installs a package
     facts = machine({}, ("polars", "duckdb", "lifelines")) | {"spark": _spark_version()}
     cells, databases = [], []
     with tempfile.TemporaryDirectory() if options.scratch is None else nullcontext(options.scratch) as scratch:
@@ -163,7 +168,8 @@ def _watched(cell: Cell, command: list[str]) -> list[str]:
         tempfile.TemporaryFile("w+", encoding="utf-8") as said,
         tempfile.TemporaryFile("w+", encoding="utf-8") as wrong,
     ):
-        process = subprocess.Popen(command, stdout=said, stderr=wrong, text=True)
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        process = subprocess.Popen(command, stdout=said, stderr=wrong, text=True, env=kept)
         watch = _Watch(process.pid)
         try:
             status = process.wait(LIMIT)

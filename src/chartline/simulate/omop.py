@@ -29,6 +29,7 @@ from chartline.simulate.truth import Truth
 
 PERIOD_END = date(2022, 10, 31)  # of the study that comes with the database; it begins with the first dose of all
 BLOCK = 10_000  # persons in one part
+PAGE = 160_000  # bytes: 20,000 values of 8, as many rows as Spark writes in a page (parquet.page.row.count.limit)
 MOST = 2**53 // 1000  # so that every id is a whole number that any program reads exactly
 Told = Callable[[int], None]
 
@@ -125,7 +126,8 @@ def _block(
 def _write(frame: pl.DataFrame, cdm: Path, table: str, block: int) -> None:
     home = cdm / table
     home.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(home / f"part-{block:05}.parquet", compression="zstd", compression_level=1, statistics=True)
+    part = home / f"part-{block:05}.parquet"
+    frame.write_parquet(part, compression="zstd", compression_level=1, statistics=True, data_page_size=PAGE)
 
 
 def _write_study(folder: Path, truth: Truth, drawn: Drawn, seed: int) -> None:

@@ -136,16 +136,19 @@ def _labels(
 
 
 def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
-    """Return the sum of the sha256 of every row of a person: digests of parts of the persons add up to that of all.
+    """Return the sum of the sha256 of each person's rows of each table, in whatever order they came: digests of parts
+    of the persons add up to that of all.
 
     Rows of no person (concepts, care sites) are led to by these and are not in it, or each part would count them again.
     """
     total = 0
     for name, table in tables.items():
-        if described[name].person_column is not None and table.frame.height:
+        person = described[name].person_column
+        if person is not None and table.frame.height:
             cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
-            rows = table.frame.select(pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")).to_series()
-            total += sum(int.from_bytes(hashlib.sha256(row).digest(), "big") for row in rows.cast(pl.Binary))
+            row = pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")
+            persons = table.frame.group_by(person).agg(row.sort().str.join("\x1d").cast(pl.Binary).alias("rows"))
+            total += sum(int.from_bytes(hashlib.sha256(rows).digest(), "big") for rows in persons["rows"])
     return f"{total % _ALL:064x}"
 
 
