@@ -35,10 +35,10 @@ HERE = Path(__file__).resolve().parent
 PARTS = HERE / "scale_bench"
 BY_HAND = ("bare_scan", "study_scan", "duckdb", "polars", "spark", "lifelines")
 WHOLE = {"chartline": (), "bounded": ("--memory", "2GB", "--workers", "2")}
-TOOLS = (*WHOLE, "selection", *BY_HAND)
+TOOLS = (*WHOLE, "selection", "select", "spark_select", *BY_HAND)
 SIZES = (10**4, 10**5, 10**6)
 SEED = 1
-RUNS = {"spark": 3}  # in one process after the first, which finds everything cold; others 5
+RUNS = {"spark": 3, "spark_select": 3}  # in one process after the first, which finds everything cold; others 5
 LIMIT = 3600.0
 
 

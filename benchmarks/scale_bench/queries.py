@@ -78,18 +78,56 @@ Query = tuple[Callable[[], Any], Callable[[Any], list[float]]]
 
 def selection(cdm: Path) -> Query:
     """What chartline asks of the database: who is selected by the study's protocol, and all their rows as text."""
-    from chartline.mapping.load import load_mapping
     from chartline.pipeline.read import asked_of
-    from chartline.protocol.load import load_protocol
     from chartline.sources.read import read_centre
 
-    protocol, mapping = load_protocol(cdm.parent), load_mapping(cdm.parent / "mapping.yaml")
+    protocol, mapping = _study(cdm)
     asked = asked_of(protocol, mapping)
 
     def run() -> Any:
         return read_centre(cdm.parent, mapping.sources, mapping.ignore_files, asked)
 
     return run, lambda data: [data.tables["person"].frame.height]
+
+
+def select(cdm: Path) -> Query:
+    """chartline's one SELECT alone: which persons the study's protocol selects. On DuckDB."""
+    from chartline.pipeline.read import asked_of
+    from chartline.sources.folder import CentreFolder
+    from chartline.sources.omop import open_cdm
+    from chartline.sources.selected import choose_persons
+
+    protocol, mapping = _study(cdm)
+    asked = asked_of(protocol, mapping)
+
+    def run() -> Any:
+        with open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0]) as database:
+            return choose_persons(database, asked)[0]
+
+    return run, lambda candidates: [candidates.persons.height]
+
+
+def spark_select(cdm: Path) -> Query:
+    """The same SELECT, word for word, on Spark."""
+    from chartline.engines.spark.database import SparkCdm
+    from chartline.pipeline.read import asked_of
+    from chartline.sources.folder import CentreFolder
+    from chartline.sources.omop import open_cdm
+    from chartline.sources.selected import choose_persons
+
+    protocol, mapping = _study(cdm)
+    asked = asked_of(protocol, mapping)
+    with open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0]) as here:
+        files = {table: [file.path for file in copies] for table, copies in here.files.items()}
+        database = SparkCdm.of_parquet(_spark(), here.name, files, here.tables)
+    return lambda: choose_persons(database, asked)[0], lambda candidates: [candidates.persons.height]
+
+
+def _study(cdm: Path) -> Any:
+    from chartline.mapping.load import load_mapping
+    from chartline.protocol.load import load_protocol
+
+    return load_protocol(cdm.parent), load_mapping(cdm.parent / "mapping.yaml")
 
 
 def bare_scan(cdm: Path) -> Query:
@@ -197,12 +235,22 @@ def polars_query(cdm: Path) -> Query:
 
 
 def spark_query(cdm: Path) -> Query:
+    spark = _spark()
+    for table in (*READS, "concept_ancestor"):
+        spark.read.parquet(str(cdm / table)).createOrReplaceTempView(table)
+    sql = _SQL.replace("DATEDIFF_DAYS", "datediff(m.measurement_date, c.first_dose)")
+    sql = sql.replace("DAYS_FOLLOWED", f"datediff({_END}, e.first_dose)")
+    total = f"SELECT count(*), sum(days), sum(died), sum(marrows), sum(toxic) FROM ({sql})"
+    return lambda: tuple(spark.sql(total).collect()[0]), _numbers
+
+
+def _spark() -> Any:
     import os
 
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = (
+    session = (
         SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
@@ -214,12 +262,7 @@ def spark_query(cdm: Path) -> Query:
         .config("spark.log.level", "ERROR")
         .getOrCreate()
     )
-    for table in (*READS, "concept_ancestor"):
-        spark.read.parquet(str(cdm / table)).createOrReplaceTempView(table)
-    sql = _SQL.replace("DATEDIFF_DAYS", "datediff(m.measurement_date, c.first_dose)")
-    sql = sql.replace("DAYS_FOLLOWED", f"datediff({_END}, e.first_dose)")
-    total = f"SELECT count(*), sum(days), sum(died), sum(marrows), sum(toxic) FROM ({sql})"
-    return lambda: tuple(spark.sql(total).collect()[0]), _numbers
+    return session
 
 
 def lifelines_fit(cdm: Path) -> Query:
@@ -247,6 +290,8 @@ def _numbers(row: Any) -> list[float]:
 
 TOOLS: dict[str, Callable[[Path], Query]] = {
     "selection": selection,
+    "select": select,
+    "spark_select": spark_select,
     "bare_scan": bare_scan,
     "study_scan": study_scan,
     "duckdb": duckdb_query,

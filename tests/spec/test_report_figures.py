@@ -65,6 +65,7 @@ CASES = {
     "flow": ("flow", _flow()),
     "flow without a step or a set": ("flow", _flow(sets=0) | {"steps": []}),
     "flow with eight sets": ("flow", _flow(sets=8)),
+    "flow of a million": ("flow", _flow() | {"before": _flow() | {"start": {"label": "Persons", "n": 1_000_000}}}),
     "digits": ("digits", _digits(0, 1, 12_345, 7)),
     "digits of nothing": ("digits", _digits()),
     "swimmer of one": ("swimmer", _swimmer(1)),
