@@ -43,7 +43,7 @@ huge: $(VENV)/.ready-test
 	CHARTLINE_HUGE_ROWS=1000000 $(BIN)/python -m pytest -s tests/mess/test_mess_huge.py
 
 # Whole studies on OMOP databases of growing size beside the same query by hand; PERSONS=1e4,1e6 chooses the sizes.
-PERSONS ?= 1e4,1e5,1e6
+PERSONS ?= 1e4,1e5,1e6,1e7
 bench-scale: $(VENV)/.ready-test
 	$(BIN)/python -m pip install --quiet pandas lifelines
 	$(BIN)/python benchmarks/scale.py --persons $(PERSONS) --table benchmarks/README.md $(BENCH)

@@ -36,9 +36,10 @@ PARTS = HERE / "scale_bench"
 BY_HAND = ("bare_scan", "study_scan", "duckdb", "polars", "spark", "lifelines")
 WHOLE = {"chartline": (), "bounded": ("--memory", "2GB", "--workers", "2")}
 TOOLS = (*WHOLE, "selection", "select", "spark_select", *BY_HAND)
-SIZES = (10**4, 10**5, 10**6)
+SIZES = (10**4, 10**5, 10**6, 10**7)
 SEED = 1
 RUNS = {"spark": 3, "spark_select": 3}  # in one process after the first, which finds everything cold; others 5
+LARGE, RUNS_LARGE = 10**7, 1  # the same from so many persons on
 LIMIT = 3600.0
 
 
@@ -67,7 +68,7 @@ def main() -> None:
     cells, databases = [], []
     with tempfile.TemporaryDirectory() if options.scratch is None else nullcontext(options.scratch) as scratch:
         for persons in options.sizes:
-            if shutil.disk_usage(scratch).free < persons * 6000:
+            if shutil.disk_usage(scratch).free < persons * 1500:
                 print(f"{persons:,} persons are not tried: the disk has no room for their database.")
                 break
             database, made = database_of(persons, Path(scratch))
@@ -89,7 +90,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--persons", dest="sizes", type=lambda s: tuple(int(float(x)) for x in s.split(",")), default=SIZES,
-        help="such as 1e4,1e6 (default 1e4,1e5,1e6)",
+        help="such as 1e4,1e6 (default 1e4,1e5,1e6,1e7)",
     )  # fmt: skip
     parser.add_argument("--tools", type=lambda s: tuple(s.split(",")), default=TOOLS, help=", ".join(TOOLS))
     parser.add_argument("--rounds", type=int, default=3, help="processes a cell (default 3)")
@@ -148,7 +149,7 @@ def _whole_run(cell: Cell, database: Path, options: Sequence[str]) -> None:
 
 
 def _by_hand(cell: Cell, database: Path) -> None:
-    runs = RUNS.get(cell.tool, 5)
+    runs = RUNS.get(cell.tool, 5) if cell.persons < LARGE else 1 + RUNS_LARGE
     command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database / "cdm"), str(runs)]
     times = []
     for line in _watched(cell, command):
