@@ -3,8 +3,9 @@
 In: databases from a seed (`chartline simulate --omop`), kept in `--scratch` if named. Out: `results/scale.json` and the
 table in README.md. Each cell (tool, number of persons) is a process of its own, several times in turn. A time is
 the median; chartline's is that of the whole process, start and import included, up to `report.html`. Memory is the
-highest of the process and all its children together (proportional set size where the system tells it), looked at 50
-times a second; bytes read are what they asked of the system, from the disk or its cache.
+highest of the process and all its children together, looked at ten times a second (files that several have mapped, as
+libraries are, count once where the system tells them apart); bytes read are what they asked of the system, from the
+disk or its cache.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ TOOLS = (*WHOLE, "selection", "select", "spark_select", *BY_HAND)
 SIZES = (10**4, 10**5, 10**6, 10**7)
 SEED = 1
 RUNS = {"spark": 3, "spark_select": 3}  # in one process after the first, which finds everything cold; others 5
+RUNS_WHOLE = 3
 LARGE, RUNS_LARGE = 10**7, 1  # the same from so many persons on
 LIMIT = 3600.0
 
@@ -79,6 +81,7 @@ def main() -> None:
             if options.scratch is None:
                 shutil.rmtree(database)
     document = {"machine": facts, "rounds": options.rounds, "databases": databases}
+    document["runs_whole"] = options.rounds * RUNS_WHOLE
     document["cells"] = [{**asdict(c), "seconds": c.seconds} for c in cells]
     options.write.parent.mkdir(exist_ok=True)
     options.write.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -123,7 +126,8 @@ def _chartline(*arguments: str) -> None:
 def measured(tool: str, persons: int, database: Path, options: argparse.Namespace) -> Cell:
     """Run one cell as often as asked; a tool that fails says so and is left."""
     cell = Cell(tool, persons)
-    for _ in range(options.rounds):
+    runs = RUNS_WHOLE if tool in WHOLE and persons < LARGE else 1  # a process by hand makes several of its own
+    for _ in range(options.rounds * runs):
         if cell.stopped:
             break
         if tool in WHOLE:
@@ -196,17 +200,25 @@ class _Watch(Thread):
         self.start()
 
     def run(self) -> None:
-        while not self.over.wait(0.02):
+        """Look ten times a second, and once a second who there is: to look must cost nothing that the watched feel."""
+        looks, all_of_them = 0, [self.top]
+        while not self.over.wait(0.1):
             with suppress(psutil.Error):
-                self.most = max(self.most, sum(self._held(p) for p in [self.top, *self.top.children(recursive=True)]))
+                if looks % 10 == 0 or looks < 10:
+                    all_of_them = [self.top, *self.top.children(recursive=True)]
+            looks += 1
+            held = [self._held(process) for process in all_of_them]
+            self.most = max(self.most, sum(own for own, _ in held) + max(shared for _, shared in held))
 
-    def _held(self, process: psutil.Process) -> int:
+    def _held(self, process: psutil.Process) -> tuple[int, int]:
+        """What is a process's own, and what it may share with others: files that are mapped, as libraries are."""
         with suppress(psutil.Error, OSError):
             if hasattr(process, "io_counters"):
                 self.read[process.pid] = process.io_counters().read_chars
-            held = process.memory_full_info() if sys.platform == "linux" else process.memory_info()
-            return int(getattr(held, "pss", held.rss))
-        return 0
+            held = process.memory_info()
+            shared = getattr(held, "shared", 0)
+            return held.rss - shared, shared
+        return 0, 0
 
     def end(self) -> tuple[int, int]:
         self.over.set()

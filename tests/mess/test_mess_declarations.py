@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from chartline.core.declared import parse_declaration
 from chartline.errors import MappingError, ProtocolError
@@ -79,6 +80,20 @@ def test_the_line_of_a_fault_in_a_list_in_a_mapping(tmp_path: Path) -> None:
     with pytest.raises(MappingError) as error:
         load_mapping(tmp_path / "m.yaml")
     assert "m.yaml line 6, at sources[1].paht" in error.value.where
+
+
+class _Asked(BaseModel):
+    asked: dict[str, str]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_one_parser_whatever_else_is_installed(as_text: bool) -> None:
+    # YAML 1.2 allows it; the parser in C that `ruamel.yaml.clib` brings does not.
+    text = "asked: {better?: yes, un?der way: no}"
+    assert parse_declaration(text, _Asked, ProtocolError, "p.yaml", as_text).asked == {
+        "better?": "yes",
+        "un?der way": "no",
+    }
 
 
 def test_a_file_far_too_large_is_not_read(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def _yaml(kind: str) -> Any:
     """A YAML reader that leaves dates as text: the model reads them, and can say which one cannot be."""
     from ruamel.yaml import YAML
 
-    reader = YAML(typ=kind)
+    reader = YAML(typ=kind, pure=True)
     if kind != "base":
         reader.Constructor = _text_dates(reader.Constructor)
     return reader
@@ -113,7 +113,8 @@ def _events(text: str) -> tuple[Any, ...]:
     from ruamel.yaml import YAML
 
     extent, events = _Extent(), []
-    for event in YAML(typ="safe").parse(text):
+    # Pure: the parser in C, which ruamel takes where it is installed, reads some texts otherwise (`{unit?: x}`).
+    for event in YAML(typ="safe", pure=True).parse(text):
         extent.take(event)
         events.append(event)
     return tuple(events)
