@@ -91,7 +91,7 @@ def selection(cdm: Path) -> Query:
 
 
 def select(cdm: Path) -> Query:
-    """chartline's one SELECT alone: which persons the study's protocol selects. On DuckDB."""
+    """chartline's one SELECT alone: which persons the study's protocol selects. On DuckDB, its tables opened before."""
     from chartline.pipeline.read import asked_of
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
@@ -99,12 +99,8 @@ def select(cdm: Path) -> Query:
 
     protocol, mapping = _study(cdm)
     asked = asked_of(protocol, mapping)
-
-    def run() -> Any:
-        with open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0]) as database:
-            return choose_persons(database, asked)[0]
-
-    return run, lambda candidates: [candidates.persons.height]
+    database = open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0])
+    return lambda: choose_persons(database, asked)[0], lambda candidates: [candidates.persons.height]
 
 
 def spark_select(cdm: Path) -> Query:
