@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from chartline.stats.survival.kaplan_meier import Curve
 
 
+_SHOWN = 10  # queries of one rule on the terminal; the others are in the files
+
+
 @dataclass(frozen=True)
 class StudyData:
     """What the centres sent, mapped, amended and checked."""
@@ -83,12 +86,17 @@ class StudyData:
         return [f"  Selected in the database: {table.eligible:,} of {table.screened:,} persons", *unknown]
 
     def listing(self) -> list[str]:
-        """Return a line a query that asks something, the blocking ones first."""
+        """Return a line a query that asks something, the blocking ones first; of a rule no more than `_SHOWN`."""
         asked = [q for q in self.queries if q.severity is not Severity.NOTE]
-        return [
-            f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{q.addresses[0] if q.addresses else ''}]"
-            for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject))
-        ]
+        lines: list[str] = []
+        of: Counter[tuple[Severity, str]] = Counter()
+        for q in sorted(asked, key=lambda q: (not q.blocks, q.centre, q.subject)):
+            of[q.severity, q.rule] += 1
+            if of[q.severity, q.rule] <= _SHOWN:
+                at = q.addresses[0] if q.addresses else ""
+                lines.append(f"{q.severity.value:<6} {q.subject or q.centre:<10} {q.message}  [{at}]")
+        more = [f"{s.value:<6} ... and {n - _SHOWN:,} more of {rule}" for (s, rule), n in of.items() if n > _SHOWN]
+        return [*lines, *more, *(["All of them: chartline check STUDY --out DIR"] if more else [])]
 
 
 @dataclass(frozen=True, kw_only=True)

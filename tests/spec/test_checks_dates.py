@@ -156,6 +156,13 @@ def test_two_facts_that_cannot_fall_on_one_day(
     assert (q.addresses, q.topics) == (addresses, frozenset({topic}))
 
 
+def test_an_observation_period_may_begin_at_birth(reference_protocol: Protocol) -> None:
+    ss = "USUBJID|LKADTC|OBSSTDTC|OBSENDTC\nP1|2021-01-01||\nP2|2021-01-01|1979-08-11|2021-01-01"
+    assert asked(reference_protocol, "same_day_events", SS=ss) == []
+    ended = ss.replace("1979-08-11|2021-01-01", "1979-08-01|1979-08-11")
+    one(asked(reference_protocol, "same_day_events", SS=ended))
+
+
 def test_a_day_apart_or_a_month_alone_is_not_one_day(reference_protocol: Protocol) -> None:
     mh = "USUBJID|MHCAT|MHTERM|MHSTDTC\nP2|DIAGNOSIS|B-ALL|1979-08-12"
     ss = "USUBJID|RELAPSE|RELDTC|LKADTC\nP1|Y|2020-01-02|2021-01-01\nP2|Y|2020-01|2021-01-01"

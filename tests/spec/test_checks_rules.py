@@ -12,8 +12,9 @@ from chartline.checks.engine import check_data, rules
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity, Topic
 from chartline.errors import ProtocolError
+from chartline.protocol.events import Endpoint
 from chartline.protocol.model import Protocol
-from checks_cases import of_small_tables
+from checks_cases import asked, of_small_tables
 from truth_data import tiny
 
 BLOCK, WARN = Severity.BLOCK, Severity.WARN
@@ -508,6 +509,16 @@ def test_a_yes_without_a_date(ask, flag: str, topic: Topic) -> None:
 def test_neither_death_nor_last_contact(ask) -> None:
     ss = ALIVE.replace("P2      | 2021-01-01", "P2      |           ")
     only(ask(SS=ss), "date_missing", WARN, Topic.FOLLOW_UP)
+
+
+@pytest.mark.parametrize(("last", "asks"), [("observed_until", False), ("last_alive", True)])
+def test_the_end_of_observation_is_as_good_where_every_endpoint_ends_with_it(
+    reference_protocol: Protocol, last: str, asks: bool
+) -> None:
+    death = Endpoint(id="OS", label="Survival", population="treated", origin="first_dose", events=["death"], last=last)
+    protocol = reference_protocol.model_copy(update={"endpoints": (death,)})
+    ss = "USUBJID|OBSSTDTC|OBSENDTC|LKADTC\nP1|||2021-01-01\nP2|2019-01-01|2021-01-01|"
+    assert bool(asked(protocol, "date_missing", SS=ss)) == asks
 
 
 def test_undated_marrow_and_sample(ask) -> None:

@@ -165,3 +165,108 @@ def test_observation_periods_are_read_where_follow_up_begins_with_one(tmp_path: 
         "OBSSTDTC": "observation_period_start_date",
         "OBSENDTC": "observation_period_end_date",
     }
+
+
+# A selection names its index event by a concept set: nothing of it needs to be recognised.
+COLD = {
+    "person": TABLES["person"],
+    "concept": """
+        concept_id | concept_name | vocabulary_id | concept_code
+        601 | Viral sinusitis | SNOMED | 444814009
+        602 | Viral maxillary sinusitis | SNOMED | 1
+        603 | Acute viral pharyngitis | SNOMED | 195662009
+        701 | celecoxib | RxNorm | 140587
+        702 | diclofenac | RxNorm | 3355
+    """,
+    "concept_ancestor": """
+        ancestor_concept_id | descendant_concept_id
+        601 | 601
+        601 | 602
+    """,
+    "condition_era": """
+        condition_era_id | person_id | condition_concept_id | condition_era_start_date
+        1 | 1 | 602 | 2011-02-03
+        2 | 2 | 603 | 2012-03-04
+    """,
+    "condition_occurrence": """
+        condition_occurrence_id | person_id | condition_concept_id | condition_start_date
+        1 | 1 | 602 | 2011-02-03
+        2 | 2 | 603 | 2012-03-04
+    """,
+    "drug_era": """
+        drug_era_id | person_id | drug_concept_id | drug_era_start_date
+        1 | 1 | 701 | 2013-04-05
+        2 | 2 | 702 | 2014-05-06
+    """,
+}
+NAMED = {"lookup": {"table": "concept", "key": "concept_id", "value": "concept_name"}}
+
+
+@pytest.mark.parametrize(
+    ("zero", "table", "concept", "record"),
+    [
+        (
+            "index: {label: cold, from: MH, where: \"MHCAT == 'COLD'\"}", "condition_era",
+            '{vocabulary: SNOMED, code: "444814009", descendants: true}',
+            {
+                "domain": "MH", "where": {"condition_concept_id": "602"},
+                "variables": {
+                    "MHCAT": {"constant": "COLD"}, "MHTERM": {"column": "condition_concept_id", **NAMED},
+                    "MHSTDTC": "condition_era_start_date",
+                },
+            },
+        ),
+        (
+            "index: {label: cold, from: MH, where: \"MHCAT == 'COLD'\"}", "condition_occurrence", "{id: 602}",
+            {
+                "domain": "MH", "where": {"condition_concept_id": "602"},
+                "variables": {
+                    "MHCAT": {"constant": "COLD"}, "MHTERM": {"column": "condition_concept_id", **NAMED},
+                    "MHSTDTC": "condition_start_date",
+                },
+            },
+        ),
+        (
+            "treatment: {drug: CELECOXIB, label: celecoxib}", "drug_era", "{vocabulary: RxNorm, name: celecoxib}",
+            {
+                "domain": "EX", "where": {"drug_concept_id": "701"},
+                "variables": {"EXTRT": {"constant": "CELECOXIB"}, "EXSTDTC": "drug_era_start_date"},
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_the_index_event_of_a_selection_is_proposed_by_its_concept_set(
+    tmp_path: Path, zero: str, table: str, concept: str, record: dict[str, Any]
+) -> None:
+    (tmp_path / "protocol.yaml").write_text(
+        f"chartline: protocol/1\nstudy: {{id: T, title: T}}\n{zero}\n"
+        "data: {centres: [{id: K, folder: k, mapping: k.yaml}]}\n"
+        f"concept_sets: {{it: {{label: It, concepts: [{concept}]}}}}\n"
+        f"selection: {{index: {{table: {table}, concepts: it}}}}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "k").mkdir()
+    for name, text in COLD.items():
+        frame_of(text).write_csv(tmp_path / "k" / f"{name}.csv")
+    draft = draft_centre(tmp_path / "k", None, load_protocol(tmp_path), "K")
+    entry = draft.mapping["tables"][table]
+    assert entry["records"] == [record]
+    assert [q.column for q in draft.questions if q.table == table] == [next(iter(record["where"]))]  # the other rows
+    (tmp_path / "k.yaml").write_text(yaml_text(draft), encoding="utf-8")
+    mapping = load_mapping(tmp_path / "k.yaml")
+    data = map_centre(read_centre(tmp_path / "k", mapping.sources, mapping.ignore_files), mapping)[0]
+    assert data[record["domain"]]["USUBJID"].to_list() == ["1"]
+
+
+def test_a_unit_without_a_concept_is_read_as_the_source_wrote_it(tmp_path: Path) -> None:
+    for name in ("person", "concept"):
+        frame_of(TABLES[name]).write_csv(tmp_path / f"{name}.csv")
+    heads = "measurement_id,person_id,measurement_concept_id,measurement_date,value_as_number,unit_concept_id,"
+    rows = "1,1,504,2020-04-12,9.1,8713,g/dL\n2,2,504,2020-05-12,81,0,g/L\n3,2,505,2020-05-12,40,777,mg\n"
+    (tmp_path / "measurement.csv").write_text(f"{heads}unit_source_value\n{rows}", encoding="utf-8")
+    draft = draft_centre(tmp_path, None, load_protocol(EXAMPLE), "K")
+    (record,) = draft.mapping["tables"]["measurement"]["records"]
+    unit = record["variables"]["LBORRES"]["unit"]
+    assert (unit["missing"], unit["otherwise"]) == (["0"], {"column": "unit_source_value"})
+    # 777 is the unit of a row that is not read: no question.
+    assert not [q for q in draft.questions if q.column == "unit_concept_id"]

@@ -13,6 +13,7 @@ from chartline.draft.model import Target
 from chartline.draft.words import Words, listed, vocabulary
 from chartline.protocol.base import Milestone
 from chartline.protocol.model import Protocol
+from chartline.protocol.selection import Concept, Selection
 
 _LITERAL = r"\b{name} == ['\"]([^'\"]+)['\"]"
 HSCT = "ALLOGENEIC HSCT"
@@ -23,6 +24,22 @@ DIAGNOSIS_LABEL = {
 }
 
 
+@dataclass(frozen=True)
+class Index:
+    """The index event of a selection: which rows of an OMOP table, and what they are for the protocol.
+
+    `fixed`: what their records all say, as MHCAT: DIAGNOSIS; `name`: variable of what a row is called, "" where that is
+    said already; `day`: variable of its day.
+    """
+
+    table: str
+    concepts: tuple[Concept, ...]
+    domain: str
+    fixed: dict[str, str]
+    name: str
+    day: str
+
+
 @dataclass
 class Study:
     """The protocol's names. `categories`: history item -> its terms; `labels`: history item -> what readers see."""
@@ -31,6 +48,7 @@ class Study:
     hsct: str = HSCT
     observed: bool = False  # whether follow-up begins or ends with an observation period
     rxnorm: str = ""
+    index: Index | None = None  # where the protocol selects in a database
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)  # item of the vocabulary -> what the protocol calls it
@@ -41,6 +59,7 @@ class Study:
         """Take the names of a protocol."""
         declared = protocol.model_dump_json()
         out = cls(observed=any(f'"{m.value}"' in declared for m in (Milestone.OBSERVED_FROM, Milestone.OBSERVED_UNTIL)))
+        out.index = _index(protocol)
         names: list[str] = []
         if protocol.treatment is not None:
             t = protocol.treatment
@@ -73,6 +92,22 @@ class Study:
     def label(self, item: str) -> str:
         """Return what readers see for a history item."""
         return self.labels.get(item) or DIAGNOSIS_LABEL.get(item) or item.capitalize()
+
+
+def _index(protocol: Protocol) -> Index | None:
+    """Return the index event of a selection, where its rows are doses or rows of one category of MH or CM."""
+    selection = protocol.selection
+    if not isinstance(selection, Selection):
+        return None
+    table, concepts = selection.index.table, protocol.concept_sets[selection.index.concepts].concepts
+    if protocol.treatment is not None:
+        return Index(table, concepts, "EX", {"EXTRT": protocol.treatment.drug}, "", "EXSTDTC")
+    event = protocol.index
+    if event is None or event.source not in ("MH", "CM"):
+        return None
+    category, name, day = (("MHCAT", "MHTERM", "MHSTDTC"), ("CMCAT", "CMTRT", "CMSTDTC"))[event.source == "CM"]
+    found = re.search(_LITERAL.format(name=category), event.where)
+    return Index(table, concepts, event.source, {category: found[1]}, name, day) if found else None
 
 
 def _renamed(items: set[str], words: Words) -> dict[str, str]:

@@ -55,6 +55,7 @@ def draft_files(
     draft = draft_centre(root, names, protocol, who, others)
     lines = [*_summary(draft), *told, f"Draft:  {target}", f"Review: {book}"]
     lines.append("Nobody has signed it: read it with the centre, decide what is open, enter signed_by and signed_on.")
+    _make_folder(target)
     return Drafted({book: review_workbook(draft), target: yaml_text(draft)}, lines)
 
 
@@ -71,6 +72,16 @@ def _beside(target: Path) -> Path:
                 do="name another --out, or remove it first",
             )
     return book
+
+
+def _make_folder(target: Path) -> None:
+    """Make the folder of a draft, such as `mappings` of a study that has none yet."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OutputError(
+            f"The folder cannot be made: {e.strerror or e}", where=str(target.parent), do="name another --out"
+        ) from e
 
 
 def _plain(name: str) -> str:

@@ -173,12 +173,14 @@ def methods_text(protocol: Protocol, study_days: StudyDays = NO_STUDY_DAYS) -> t
 def patient_bars(adsl: pl.DataFrame, responders: tuple[str, ...]) -> tuple[PatientBar, ...]:
     """Return one bar a subject of the analysis: eligible and with a known end of follow-up. Days from first dose.
 
+    Who has neither died nor a last contact, as in a database, is followed to the end of observation.
     The first of `responders` has a marker of its own, the others share one.
     """
     days = {
         name: (pl.col(column) - pl.col("TRTSDT")).dt.total_days().alias(name)
         for name, column in {
             "end": "LKADT",
+            "observed": "OBSENDT",
             "death": "DTHDT",
             "dosed": "TRTEDT",
             "response": "FRSPDT",
@@ -193,8 +195,8 @@ def patient_bars(adsl: pl.DataFrame, responders: tuple[str, ...]) -> tuple[Patie
 
 
 def _bar(row: dict[str, Any], responders: tuple[str, ...]) -> PatientBar | None:
-    known = [d for d in (row["end"], row["death"]) if d is not None]
-    if not known or max(known) < 0:
+    known = [d for d in (row["end"], row["death"]) if d is not None] or [row["observed"]]
+    if known == [None] or max(known) < 0:
         return None
     end = max(known)
     dosed = min(row["dosed"], end) if row["dosed"] is not None else 0

@@ -11,6 +11,7 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
+from chartline.protocol.base import Milestone
 
 RULE = Rule(
     id="date_missing",
@@ -48,12 +49,18 @@ def _undated(context: Context, flag: str, date: str, topic: Topic, message: str)
 
 
 def _never_seen(context: Context) -> list[Finding]:
-    """Subjects who are not said to have died and have no date last known alive."""
+    """Subjects who are not said to have died and have no date last known alive.
+
+    Where every endpoint ends with the observation period, as in a database, its end is as good as a last contact.
+    """
     dead = pl.concat(
         [context.death.select(SUBJECT), context.stated("SS", "DTHFL").filter(pl.col("VALUE") == "Y").select(SUBJECT)]
     )
     rows = context.subjects.join(context.last_alive, on=SUBJECT, how="anti", maintain_order="left")
     rows = rows.join(dead, on=SUBJECT, how="anti", maintain_order="left")
+    ends = {e.last for e in context.protocol.endpoints}
+    if ends == {Milestone.OBSERVED_UNTIL}:
+        rows = rows.join(context.stated("SS", "OBSENDTC"), on=SUBJECT, how="anti", maintain_order="left")
     return [
         Finding(
             r["CENTRE"],

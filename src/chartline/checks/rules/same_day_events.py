@@ -3,6 +3,7 @@
 A date that stands in two cells for two such facts was copied into one of them (often the date of the form, or of the
 line above). Asked are: birth with any other date; diagnosis with relapse; relapse with the first dose or with the first
 response; a transplantation recorded as after the index treatment with the first dose. Only full dates are compared.
+An observation period may begin at birth, as in a database it often does.
 """
 
 from __future__ import annotations
@@ -33,7 +34,11 @@ def find(context: Context) -> list[Finding]:
 
 
 def _births(context: Context) -> list[Finding]:
-    others = context.dated.lazy().rename({c: f"{c}_OTHER" for c in ("BLOCK", "ROW")})
+    others = (
+        context.dated.lazy()
+        .filter(pl.col("VARIABLE") != "OBSSTDTC")
+        .rename({c: f"{c}_OTHER" for c in ("BLOCK", "ROW")})
+    )
     same = _full(context.birth).join(others, on=[*SUBJECT, "VALUE"], maintain_order="left")
     first = run(same.unique(SUBJECT, keep="first", maintain_order=True))
     out = []

@@ -40,7 +40,10 @@ _ICD = re.compile(r"\bC9[1-5](?:\b|\.)")  # ICD-10: leukaemias
 
 @dataclass
 class Kind:
-    """One kind of row: its key in the table, the words that say it, its rows by position, and its codes."""
+    """One kind of row: its key in the table, the words that say it, its rows by position, and its codes.
+
+    `is_index`: the study's index drug or event, by the concepts that the protocol or the database's hierarchy names.
+    """
 
     key: str
     texts: list[str]
@@ -48,6 +51,7 @@ class Kind:
     loinc: str = ""
     rxnorm: str = ""
     snomed: str = ""
+    is_index: bool = False
 
     @property
     def label(self) -> str:
@@ -170,7 +174,9 @@ def is_leukaemia(kind: Kind) -> bool:
 def is_index_drug(kind: Kind, centre: Centre) -> bool:
     """Whether a drug is the one of the protocol, by RxNorm or its words."""
     study = centre.study
-    by_code = bool(study.rxnorm) and kind.rxnorm == study.rxnorm
+    if not study.drug:
+        return False
+    by_code = kind.is_index or (bool(study.rxnorm) and kind.rxnorm == study.rxnorm)
     return by_code or any(DRUG in study.words.canonical(t) for t in kind.texts)
 
 

@@ -18,6 +18,7 @@ from chartline.draft.centre import Centre
 from chartline.draft.coded.kinds import Kind, is_leukaemia, keys_of, rows_of
 from chartline.draft.coded.omop_concepts import Cdm, use
 from chartline.draft.coded.omop_findings import draft_measurement, draft_observation
+from chartline.draft.coded.omop_index import ERAS, draft_era, draft_index
 from chartline.draft.coded.omop_treatment import draft_drug, draft_episode, draft_procedure
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.model import EMPTY, Target
@@ -31,6 +32,8 @@ def draft_omop(tables: dict[str, SourceTable], centre: Centre) -> dict[str, dict
     out: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         make = _MAKERS.get(name)
+        if name in ERAS and centre.study.index is not None and centre.study.index.table == name:
+            make = draft_era
         if name == "observation_period" and not centre.study.observed:
             make = None
         if make is None or table.frame.height == 0:
@@ -125,12 +128,14 @@ def _condition(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
     who = cdm.subject(k)
     source, key = "condition_source_value", "condition_concept_id"
     taken = _events(k, source) if k.has(source) else pl.Series([], dtype=pl.UInt32)
+    index: list[Kind] = []
     mine: list[Kind] = []
     rest: list[Kind] = []
     for kind in cdm.kinds(k, key, source) if k.has(key) else []:
         kind.rows = kind.rows.filter(~kind.rows.is_in(taken.implode()))
         if len(kind.rows):
-            (mine if is_leukaemia(kind) else rest).append(kind)
+            (mine if is_leukaemia(kind) else index if kind.is_index else rest).append(kind)
+    draft_index(cdm, k, index)
     if mine:
         _diagnosis(cdm, k, mine, key, source)
     k.leave_rows(key, rest)

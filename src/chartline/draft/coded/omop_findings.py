@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from chartline.draft.coded.composite import Part
-from chartline.draft.coded.kinds import Kind, Meaning, meaning_of
-from chartline.draft.coded.omop_concepts import Cdm, use
+from chartline.draft.coded.kinds import Kind, Meaning, meaning_of, rows_of
+from chartline.draft.coded.omop_concepts import NO_CONCEPT, Cdm, use
 from chartline.draft.coded.records import assay_and_specimen, make_history, make_measure, make_status, make_tests
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.lists import put_list
@@ -49,7 +51,7 @@ def _labs(cdm: Cdm, k: KeyedTable, labs: list[tuple[Kind, Meaning]], key: str, s
     variables: dict[str, Any] = {"LBTESTCD": make_tests(k, labs, key, text)}
     if k.has(date):
         variables["LBDTC"] = use(k, date, Target("LB", "", "LBDTC"), said)
-    unit = _unit(cdm, k)
+    unit = _unit(cdm, k, rows_of([kind for kind, _ in labs]))
     if unit:
         variables["LBORRES"] = {"column": use(k, "value_as_number", Target("LB", "", "LBORRES"), said), **unit}
         for name, variable in (("range_low", "LBSTNRLO"), ("range_high", "LBSTNRHI")):
@@ -60,26 +62,33 @@ def _labs(cdm: Cdm, k: KeyedTable, labs: list[tuple[Kind, Meaning]], key: str, s
         k.centre.draft.ask(k.table.name, "value_as_number", "laboratory results without any unit")
 
 
-def _unit(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
-    """Return how the unit of a measurement is read: by concept, else as the source wrote it."""
-    if k.has("unit_concept_id") and set(k.columns["unit_concept_id"].profile.values) - {"0"}:
+def _unit(cdm: Cdm, k: KeyedTable, rows: pl.Series) -> dict[str, Any]:
+    """Return how the unit of laboratory tests is read: by concept, and where that is none as the source wrote it."""
+    concepts = k.profile("unit_concept_id", rows).counts if k.has("unit_concept_id") else {}
+    if set(concepts) - {NO_CONCEPT}:
         words: dict[str, list[str]] = {}
         seen: list[Word] = []
         ours = {r["code"]: r["means"] for r in vocabulary("codes.csv") if r["system"] == "OMOP"}
-        for value, n in k.columns["unit_concept_id"].profile.counts.items():
+        for value, n in concepts.items():
             name = cdm.names.get(value, ("", "", ""))
             unit = next((u for u in (name[2], name[0], ours.get(value, "")) if u and units.is_known(u)), "")
             if unit:
                 words.setdefault(unit, []).append(value)
                 seen.append(Word(value, n, unit, 0.95, f"concept {value} is {name[0] or unit}"))
-            elif value != "0":
+            elif value != NO_CONCEPT:
                 k.centre.draft.ask(
                     k.table.name, "unit_concept_id", f"which unit is concept {value} ({n} rows)? {name[0]}"
                 )
         k.select("unit_concept_id")
         if words:
             k.centre.draft.coded.append(Coded(k.table.name, "unit_concept_id", Target("LB", "", "LBORRESU"), seen))
-            return {"unit": {"column": "unit_concept_id", "codes": put_list("units", words, k.centre.lists)}}
+            out: dict[str, Any] = {"column": "unit_concept_id", "codes": put_list("units", words, k.centre.lists)}
+            if NO_CONCEPT in concepts:
+                out["missing"] = [NO_CONCEPT]
+                if k.has("unit_source_value"):
+                    k.select("unit_source_value")
+                    out["otherwise"] = {"column": "unit_source_value"}
+            return {"unit": out}
     if k.has("unit_source_value"):
         k.select("unit_source_value")
         return {"unit": {"column": "unit_source_value"}}

@@ -10,6 +10,7 @@ import polars as pl
 
 from chartline.draft.coded.kinds import Kind, is_index_drug, keys_of, procedure_group, rows_of
 from chartline.draft.coded.omop_concepts import Cdm, use
+from chartline.draft.coded.omop_index import draft_index
 from chartline.draft.coded.records import dose_of_text, make_category
 from chartline.draft.coded.table import KeyedTable
 from chartline.draft.model import Target
@@ -24,10 +25,12 @@ def draft_drug(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
     index: list[Kind] = []
     rest: list[Kind] = []
     for kind in cdm.kinds(k, key, source) if k.has(key) else []:
-        (index if is_index_drug(kind, k.centre) else rest).append(kind)
-    if index:
+        (index if kind.is_index or is_index_drug(kind, k.centre) else rest).append(kind)
+    if index and k.centre.study.drug:
         k.select(key)
         _doses(k, index, key)
+    elif index:
+        draft_index(cdm, k, index)
     if rest and index:
         _other_drugs(cdm, k, rest, {"not": keys_of(index)})
     elif rest:

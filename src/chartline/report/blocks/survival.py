@@ -12,6 +12,8 @@ from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
 from chartline.results.wording import group_words
 
+_MOST = 3  # landmarks that a page is wide enough for
+
 
 def build(source: ReportSource) -> list[Block]:
     shown = [a for a in source.protocol.report.curves if source.results.of(a)]
@@ -37,7 +39,7 @@ def _groups(source: ReportSource, declared: Any) -> dict[str, str]:
 
 def _landmarks(source: ReportSource, analyses: list[str]) -> list[float]:
     found = {r.at for a in analyses for r in source.results.of(a) if r.statistic == "survival" and r.at is not None}
-    return sorted(found)[:3]
+    return sorted(found)
 
 
 def _follow_up(source: ReportSource) -> list[str]:
@@ -53,7 +55,7 @@ def _with_follow_up(source: ReportSource, analyses: list[str]) -> list[str]:
 
 
 def _table(source: ReportSource, analyses: list[str]) -> Table:
-    at = _landmarks(source, analyses)
+    at = _landmarks(source, analyses)[:_MOST]
     header = ["", "Events/N", "Median, months (95% CI)"]
     for month in at:
         header += [f"At {fmt.plain(month)} months, % (95% CI)", "At risk", "Censored before"]
@@ -102,9 +104,10 @@ def _notes(source: ReportSource, analyses: list[str]) -> tuple[str, ...]:
                 methods[r.method] = None
     followed = any(getattr(source.declared(a), "kind", "") == "follow_up" for a in shown)
     ends = " The events of follow-up are its ends (patients censored in the endpoint), not deaths or other events."
+    more = " Later landmarks are in the result file." if len(_landmarks(source, analyses)) > _MOST else ""
     return (
         f"CI, confidence interval; {fmt.NOT_REACHED}, not reached. One month is 30.4375 days. {'; '.join(methods)}."
-        f"{ends if followed else ''}",
+        f"{ends if followed else ''}{more}",
     )
 
 

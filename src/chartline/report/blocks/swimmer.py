@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chartline.protocol.describe import uses_response
 from chartline.report import format as fmt
 from chartline.report.cells import response_abbreviations, response_text
 from chartline.report.document import Block, Figure, Heading
@@ -41,15 +42,15 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
     end = max(fmt.months(b.end) for b in bars)
     step = next((s for s in _STEPS if end <= s * 9), _STEPS[-1])
     last = step * max(1, -int(-end // step))
-    used = {kind for b in bars for kind, *_ in (*b.segments, *b.markers)} | (
-        {"alive"} if any(b.alive for b in bars) else set()
-    )
+    used = {kind for b in bars for kind, start, stop in b.segments if stop > start}
+    used |= {kind for b in bars for kind, _ in b.markers} | ({"alive"} if any(b.alive for b in bars) else set())
+    best = ["Best response"] if uses_response(source.protocol) else []
     part = f" (part {index + 1} of {parts})" if parts > 1 else ""
     return Figure(
         number="Figure",
         name="swimmer" if parts == 1 else f"swimmer_{index + 1}",
         kind="swimmer",
-        caption=f"Course of each patient, by best response and length of follow-up{part}.",
+        caption=f"Course of each patient, by {'best response and ' if best else ''}length of follow-up{part}.",
         alt=f"Swimmer plot of {fmt.plural(len(bars), 'patient')}; the data table lists each patient's events.",
         data={
             "x_label": f"Months from {source.protocol.index_rows.event}",
@@ -60,18 +61,29 @@ def _figure(source: ReportSource, bars: list[PatientBar], index: int, parts: int
             "rows": [_row(source, b) for b in bars],
         },
         notes=(_notes(source),),
-        columns=("Patient", "Best response", "Follow-up, months", "Status", "Events (months)"),
+        columns=(
+            "Patient",
+            *best,
+            "Follow-up, months",
+            "Status",
+            "Events (months)",
+        ),
         rows=tuple(_line(source, b) for b in bars),
     )
 
 
 def _notes(source: ReportSource) -> str:
-    how = f"Bars run from {source.protocol.index_rows.event} to death or last contact"
+    how = f"Bars run from {source.protocol.index_rows.event} to death, last contact or the end of observation"
+    if not uses_response(source.protocol):
+        return f"{how}."
     parts = (how, response_abbreviations(source), "MRD, measurable residual disease")
     return ". ".join(p for p in parts if p) + "."
 
 
 def _response(source: ReportSource, bar: PatientBar) -> str:
+    """Return the group of a patient; a study that speaks of no response has one group of all."""
+    if not uses_response(source.protocol):
+        return "All patients"
     if bar.response:
         return response_text(source, "BOR", bar.response)
     withheld = any(w.subject == bar.subject for w in source.withheld)
@@ -107,7 +119,7 @@ def _line(source: ReportSource, bar: PatientBar) -> tuple[str, ...]:
     status = "Alive" if bar.alive else "Died"
     return (
         bar.subject,
-        _response(source, bar),
+        *([_response(source, bar)] if uses_response(source.protocol) else []),
         fmt.number(fmt.months(bar.end)),
         status,
         "; ".join(events) or fmt.DASH,
