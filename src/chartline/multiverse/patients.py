@@ -33,8 +33,15 @@ T = TypeVar("T")
 _CHECKED = (
     *("treatment", "index_rows", "data", "response.assessments", "response.responders"),
     *("eligibility", "prior_therapy", "transplant", "characteristics", "checks", "own_checks", "laboratory.grading"),
-    "endpoints",  # who is asked for a last contact depends on where follow-up ends
-    *("study.id", "duplicates", "new_therapy", "safety_flags", "laboratory.baseline_days", "report.table1"),
+    *(
+        "study.id",
+        "ends_with_observation",
+        "duplicates",
+        "new_therapy",
+        "safety_flags",
+        "laboratory.baseline_days",
+        "report.table1",
+    ),
     "response.criteria",
 )
 _SELECTED = ("treatment", "index_rows", "data", "partial_dates", "characteristics", "duplicates", "eligibility")

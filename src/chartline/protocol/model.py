@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, model_validator
 from chartline.core.dates import PartialPolicy
 from chartline.core.index import IndexRows
 from chartline.protocol.analyses import Analysis, Tally
-from chartline.protocol.base import Declared, OwnName
+from chartline.protocol.base import Declared, Milestone, OwnName
 from chartline.protocol.events import DatedEvent, Endpoint
 from chartline.protocol.multiverse import Multiverse
 from chartline.protocol.own_checks import OwnCheck, named_once
@@ -367,6 +367,11 @@ class Protocol(Declared):
         if (self.treatment is None) == (self.index is None):
             raise ValueError("a protocol needs exactly one of `treatment` and `index`")
         return self
+
+    @property
+    def ends_with_observation(self) -> bool:
+        """Whether every endpoint ends with the observation period: its end is then as good as a last contact."""
+        return {endpoint.last for endpoint in self.endpoints} == {Milestone.OBSERVED_UNTIL}
 
     @property
     def index_rows(self) -> IndexRows:

@@ -11,7 +11,6 @@ import polars as pl
 from chartline.checks.context import SUBJECT, Context
 from chartline.checks.model import Cell, Finding, Group, Rule, cell
 from chartline.core.query import Severity, Topic
-from chartline.protocol.base import Milestone
 
 RULE = Rule(
     id="date_missing",
@@ -58,8 +57,7 @@ def _never_seen(context: Context) -> list[Finding]:
     )
     rows = context.subjects.join(context.last_alive, on=SUBJECT, how="anti", maintain_order="left")
     rows = rows.join(dead, on=SUBJECT, how="anti", maintain_order="left")
-    ends = {e.last for e in context.protocol.endpoints}
-    if ends == {Milestone.OBSERVED_UNTIL}:
+    if context.protocol.ends_with_observation:
         rows = rows.join(context.stated("SS", "OBSENDTC"), on=SUBJECT, how="anti", maintain_order="left")
     return [
         Finding(
