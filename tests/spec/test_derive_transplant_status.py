@@ -15,6 +15,7 @@ from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
 from chartline.protocol.resolve import resolve
 from chartline.trace.response_lines import discordant_lines
+from checks_cases import alone
 from derive_cases import because, derive, protocol, row
 from truth_data import tiny
 
@@ -192,7 +193,7 @@ def history(*lines: str, stated: tuple[str, ...] = (), pr: str = "", **over: Any
         tables["PR"] = f"USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC\nP1|ALLOGENEIC HSCT|{pr}"
     data, p = tiny(**tables), protocol(**over)
     adam = derive_all(data, select_cohort(data, p, (), "digest"), p, ())
-    return adam, [q for q in check_data(data, p) if q.rule == "history_discordant"]
+    return adam, [q for q in check_data(data, alone(p, "history_discordant")) if q.rule == "history_discordant"]
 
 
 @pytest.mark.parametrize(
