@@ -8,15 +8,16 @@ BIN    := $(VENV)/bin
 demo: $(VENV)/.ready
 	$(BIN)/chartline run examples/inotuzumab-india --out out
 
+# Files go to the cores in their order, the slow ones of tests/acceptance first: by default those with few tests are last.
 test: $(VENV)/.ready-test
 	$(BIN)/ruff check src tests benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # How much of the code the tests run; it makes them a third slower.
 coverage: $(VENV)/.ready-test
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py

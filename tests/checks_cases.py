@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from chartline.checks.engine import check_data
+from chartline.checks.engine import check_data, rules
 from chartline.core.query import Query
 from chartline.core.study_days import StudyDays
 from chartline.protocol.model import Protocol
@@ -43,12 +43,18 @@ def of_small_tables(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update={"checks": dict.fromkeys(COMPLETENESS, False)})
 
 
+def alone(protocol: Protocol, rule: str) -> Protocol:
+    """Return a protocol in which one check is on, as it is set there. Rules are independent, and all take long."""
+    of_others = {other: False for other in rules() if other != rule}
+    return protocol.model_copy(update={"checks": {**protocol.checks, **of_others}})
+
+
 def asked(protocol: Protocol, rule: str, /, counting_days: bool = False, **tables: str) -> list[Query]:
     """Return the queries of one rule over the sound study with `tables` laid over it; P1 must have none."""
     data = tiny(**{**SOUND, **tables})
     if counting_days:  # centre A gave days, and 2020-01-01 stands for its day 0
         data = replace(data, study_days=StudyDays({"A": {"first dose": dt.date(2020, 1, 1)}}))
-    queries = [q for q in check_data(data, protocol, (0, 14)) if q.rule == rule]
+    queries = [q for q in check_data(data, alone(protocol, rule), (0, 14)) if q.rule == rule]
     assert not [q for q in queries if q.subject == "P1"]
     assert all(q.ask and q.topics and q.message.endswith((".", "?")) for q in queries)
     return queries

@@ -55,15 +55,21 @@ def eligible(data: ClinicalData) -> ClinicalData:
 
 
 def derive(tables: dict[str, str], queries: Sequence[Query] = (), **over: Any) -> Adam:
-    """Derive a small study in which everyone is eligible; syndromes and compared MRD definitions only where asked."""
+    """Derive a small study in which everyone is eligible; syndromes, variants (`variants()`) and compared MRD
+    definitions only where asked."""
     data = eligible(tiny(**tables))
-    p = protocol(**(lean() | over))
+    p = protocol(**(lean() | {key: {} for key in variants()} | over))
     return derive_all(data, select_cohort(data, p, queries, "digest"), p, queries)
 
 
 def lean() -> dict[str, Any]:
     """The keys that leave out of the reference study's protocol what takes long to derive and few tests look at."""
     return {"syndromes": {}, "analyses": [a for a in _plain()["analyses"] if a["kind"] != "mrd"]}
+
+
+def variants() -> dict[str, Any]:
+    """The reference study's other ways to judge a response and to grade, each of which derives all of it again."""
+    return {key: _plain()[key] for key in ("response_variants", "laboratory_variants")}
 
 
 def bare() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A database that fails while a study is run in parts: no output, a clear message, and a rerun that ends right.
 
-The database is simulated: 400 persons, of whom about 40 are selected; a PostgreSQL server from a wheel, and Parquet.
+The database is simulated: 200 persons, of whom about 20 are selected; a PostgreSQL server from a wheel, and Parquet.
 """
 
 from __future__ import annotations
@@ -27,8 +27,16 @@ PARTS, READS = 3, 4
 def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose database is folders of Parquet parts."""
     folder = tmp_path_factory.mktemp("database") / "db"
-    simulate_database(400, 1, folder, treated=0.1, processes=1)
+    simulate_database(200, 1, folder, treated=0.1, processes=1)
     return folder
+
+
+@pytest.fixture(scope="module")
+def sound(parquet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The out folder of that study, run in parts from sound files."""
+    out = tmp_path_factory.mktemp("sound") / "out"
+    run_inline(parquet, out, PARTS)
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def served(parquet: Path, server: str, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_a_connection_that_drops_in_the_middle_of_a_run_costs_the_run_and_nothing_else(
-    parquet: Path, served: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sound: Path, served: Path, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server ends the third of four readings after its persons are chosen, while their rows are fetched."""
     import psycopg
@@ -84,31 +92,29 @@ def test_a_connection_that_drops_in_the_middle_of_a_run_costs_the_run_and_nothin
     assert len(kept) == 2 and [p.name for p in tmp_path.iterdir()] == ["out"]
     run_inline(served, tmp_path / "undisturbed", 1)
     assert numbers_of(out) == numbers_of(tmp_path / "undisturbed")
-    run_inline(parquet, tmp_path / "files", 1)
-    assert (out / "counts.json").read_bytes() == (tmp_path / "files" / "counts.json").read_bytes()
+    assert (out / "counts.json").read_bytes() == (sound / "counts.json").read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["cut short", "damaged inside", "empty"])
 def test_a_corrupt_part_is_refused_by_name_and_once_it_is_sound_again_the_run_ends_right(
-    parquet: Path, tmp_path: Path, fault: str
+    parquet: Path, sound: Path, tmp_path: Path, fault: str
 ) -> None:
     study = Path(shutil.copytree(parquet, tmp_path / "db"))
     file = next((study / "cdm" / "measurement").glob("*.parquet"))
-    sound = file.read_bytes()
-    metadata = len(sound) - 8 - int.from_bytes(sound[-8:-4], "little")  # where the pages end
+    whole = file.read_bytes()
+    metadata = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # where the pages end
     broken = {
-        "cut short": sound[: len(sound) // 2],
-        "damaged inside": sound[:4] + bytes(b ^ 0xFF for b in sound[4:metadata]) + sound[metadata:],
+        "cut short": whole[: len(whole) // 2],
+        "damaged inside": whole[:4] + bytes(b ^ 0xFF for b in whole[4:metadata]) + whole[metadata:],
         "empty": b"",
     }
-    out = tmp_path / "out"
-    run_inline(parquet, out, PARTS)
+    out = Path(shutil.copytree(sound, tmp_path / "out"))
     before = numbers_of(out)
     file.write_bytes(broken[fault])
     with pytest.raises(SourceError) as raised:
         run_inline(study, out, PARTS)
     assert "measurement" in str(raised.value)
     assert numbers_of(out) == before
-    file.write_bytes(sound)
+    file.write_bytes(whole)
     run_inline(study, out, PARTS)
     assert numbers_of(out) == before

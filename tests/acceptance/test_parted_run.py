@@ -41,9 +41,11 @@ def test_two_processes_and_seven_parts_write_the_same_bytes(answered: StudyRun, 
 @pytest.mark.parametrize("parts", [1, 2, 64])
 def test_any_number_of_parts_writes_the_same_bytes(answered: StudyRun, tmp_path: Path, parts: int) -> None:
     out = tmp_path / "out [1]*"  # a name that reads like a pattern
-    run_inline(EXAMPLE, out, parts)
+    run_inline(EXAMPLE, out, parts, report=True)
     for name in WHOLE:
         assert (out / name).read_bytes() == (answered.out / name).read_bytes(), name
+    for listing in ("trace.parquet", "adam/adsl.parquet"):  # one part is a plain file
+        assert (out / listing).is_file() is (parts == 1)
 
 
 def test_without_answers_queries_withhold_in_parts_as_in_one(unanswered: StudyRun, tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_the_report_is_made_without_reading_a_listing(tmp_path: Path, monkeypatc
             return pool(*arguments)
 
     monkeypatch.setattr(parted, "pool", watched)
-    run_inline(EXAMPLE, tmp_path / "out", 4)
+    run_inline(EXAMPLE, tmp_path / "out", 4, report=True)
     of_parts = {(name, Path(file).name) for name, file in asked if "/part-" in file}
     assert of_parts == {("scan_parquet", "adtte.parquet")}
 
@@ -107,11 +109,6 @@ def test_a_part_holds_its_subjects_and_no_others(seven: Path) -> None:
     for file in (seven / "adam" / "adsl.parquet").iterdir():
         number = int(file.stem.removeprefix("part-"))
         assert {part_of(s, 7) for s in pl.read_parquet(file)["USUBJID"]} == {number}
-
-
-def test_one_part_is_a_plain_file(tmp_path: Path) -> None:
-    run_inline(EXAMPLE, tmp_path / "out", 1)
-    assert (tmp_path / "out" / "trace.parquet").is_file() and (tmp_path / "out" / "adam" / "adsl.parquet").is_file()
 
 
 def test_explain_and_diff_read_parts_as_they_read_one(answered: StudyRun, seven: Path) -> None:

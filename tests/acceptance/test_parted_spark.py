@@ -24,6 +24,7 @@ from spark_tools import executors_of, has_spark, listening, processes_below, qui
 if not has_spark():
     pytest.skip("needs Spark and Java", allow_module_level=True)
 
+PARTS = 4
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}  # 127.0.0.1, as the system writes it
 
 
@@ -35,9 +36,9 @@ def quick() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of a simulated database of 400 persons, of whom about 40 are selected; its answer is at `one`."""
+    """A study of a simulated database of 200 persons, of whom about 20 are selected; its answer is at `one`."""
     folder = tmp_path_factory.mktemp("spark")
-    simulate_database(400, 1, folder / "db", treated=0.1, processes=1)
+    simulate_database(200, 1, folder / "db", treated=0.1, processes=1)
     run_study(folder / "db", folder / "one")
     return folder
 
@@ -78,7 +79,7 @@ def test_spark_writes_the_same_bytes_though_a_worker_of_it_is_killed(database: P
     """On this machine: a Python worker of Spark is killed at its first part. The run says nothing on the way, leaves
     nothing where it was started, and listens to this machine alone; its out folder is called like a pattern."""
     out, heard = database / "a [1] folder*", set[str]()
-    with started(database / "db", out, "local[2]", 6) as process:
+    with started(database / "db", out, "local[2]", PARTS) as process:
         until(lambda: work(out, ".spark-charts.new-*/_temporary"), 400, lambda: process.poll() is None)
         killed = until(lambda: _python_worker(process.pid), 300, lambda: process.poll() is None)
         os.kill(killed, signal.SIGKILL)
@@ -99,26 +100,22 @@ def _python_worker(root: int) -> int | None:
     return next((pid for pid in daemons if below[pid][0] in daemons), None)
 
 
-def test_executors_that_are_killed_are_counted_once(database: Path, cluster: tuple[str, list[int]]) -> None:
-    """kill -9 of the executor's own process while it charts, and of the next while it derives."""
-    out, (address, (worker,)) = database / "executor", cluster
-    killed = []
-    with started(database / "db", out, address, 6) as process:
-        for step in (".spark-charts.new-*/_temporary", ".spark-parts.new-*/_temporary"):
-            until(lambda step=step: work(out, step), 400, lambda: process.poll() is None)  # type: ignore[misc]
-            (executor,) = until(lambda: executors_of(worker), 300)
-            os.kill(executor, signal.SIGKILL)
-            killed.append(executor)
-        ends_well(process)
-    assert len(set(killed)) == 2
-    assert numbers_of(out) == numbers_of(database / "one")
+def kill_executor(worker: int) -> int:
+    """kill -9 of the executor's own process."""
+    (executor,) = until(lambda: executors_of(worker), 300)
+    os.kill(executor, signal.SIGKILL)
+    return executor
 
 
-def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(
+def test_executors_and_a_run_that_are_killed_cost_time_and_nothing_else(
     database: Path, cluster: tuple[str, list[int]]
 ) -> None:
-    out, (address, (worker,)) = database / "driver", cluster
-    with started(database / "db", out, address, 6) as process:
+    """An executor is killed while it charts, then the run while it derives; it goes on from the charts, and another
+    executor is killed while it derives. Nothing is half-written, and every patient is counted once."""
+    out, (address, (worker,)) = database / "killed", cluster
+    with started(database / "db", out, address, PARTS) as process:
+        until(lambda: work(out, ".spark-charts.new-*/_temporary"), 400, lambda: process.poll() is None)
+        first = kill_executor(worker)
         until(lambda: work(out, ".spark-parts.new-*/_temporary"), 400, lambda: process.poll() is None)
         java = [pid for pid, (_, command) in processes_below(process.pid).items() if "java" in command]
         process.kill()
@@ -129,12 +126,13 @@ def test_a_run_that_is_killed_leaves_nothing_half_written_and_goes_on(
     charts = work(out, "spark-charts")
     assert charts is not None
     kept = charts.stat().st_ino
-    with started(database / "db", out, address, 6) as process:
-        until(lambda: work(out, ".spark-parts.new-*"), 400, lambda: process.poll() is None)
+    with started(database / "db", out, address, PARTS) as process:
+        until(lambda: work(out, f".spark-parts.new-{process.pid}/_temporary"), 400, lambda: process.poll() is None)
         assert charts.stat().st_ino == kept  # the database was not read again
+        assert kill_executor(worker) != first
         ends_well(process)
     assert numbers_of(out) == numbers_of(database / "one")
-    assert not list(database.glob(".driver.*"))
+    assert not list(database.glob(".killed.*"))
 
 
 def test_a_cluster_without_executors_is_not_waited_for_for_ever(

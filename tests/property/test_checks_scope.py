@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -67,8 +66,8 @@ def broken(seed: int) -> ClinicalData:
     return tiny(**{d: text(rows) for d, rows in tables.items() if rows})
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 10**6), parts=st.integers(2, 7))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10**6), parts=st.integers(2, 5))
 def test_broken_studies(reference_protocol: Protocol, seed: int, parts: int) -> None:
     assert_parts_ask_the_same(broken(seed), reference_protocol, parts, seed)
 
@@ -80,9 +79,8 @@ def example() -> ClinicalData:
     return read_study(Path(__file__).parents[2] / "examples" / "inotuzumab-india", use_answers=False).data
 
 
-@pytest.mark.parametrize("parts", [2, 5, 20])
-def test_the_example_with_every_planted_error(reference_protocol: Protocol, parts: int) -> None:
-    queries = assert_parts_ask_the_same(example(), reference_protocol, parts, seed=parts)
+def test_the_example_with_every_planted_error(reference_protocol: Protocol) -> None:
+    queries = assert_parts_ask_the_same(example(), reference_protocol, 5, seed=5)
     assert len({q.rule for q in queries}) > 15
 
 

@@ -17,14 +17,14 @@ from chartline.engines.told import Read, pool_read, read_told
 from chartline.errors import SourceError
 from chartline.pipeline import run_study, simulate_database
 from chartline.pipeline.parted import Job, chart
-from parted import numbers_of, run_inline
+from parted import numbers_of, run_inline, without_reports
 
 
 @cache
 def database(seed: int) -> Path:
-    """A study of a simulated database of 400 persons, of whom about 40 are treated and selected."""
+    """A study of a simulated database of 200 persons, of whom about 20 are treated and selected."""
     folder = Path(mkdtemp()) / "db"
-    simulate_database(400, seed, folder, treated=0.1, processes=1)
+    simulate_database(200, seed, folder, treated=0.1, processes=1)
     return folder
 
 
@@ -32,7 +32,8 @@ def database(seed: int) -> Path:
 def whole(seed: int) -> dict[str, bytes]:
     """The numbers of the same study in one piece."""
     out = Path(mkdtemp()) / "out"
-    run_study(database(seed), out)
+    with without_reports():
+        run_study(database(seed), out)
     return numbers_of(out)
 
 
@@ -67,7 +68,7 @@ def test_the_rows_of_parts_of_the_persons_are_those_of_all(tmp_path: Path) -> No
 
 def test_a_corrupt_part_of_the_database_is_refused_by_name(tmp_path: Path) -> None:
     """The second half of a Parquet part was never written: no answer, whatever else is sound."""
-    simulate_database(400, 9, tmp_path / "db", treated=0.1, processes=1)
+    simulate_database(200, 9, tmp_path / "db", treated=0.1, processes=1)
     part = next((tmp_path / "db" / "cdm" / "measurement").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
     with pytest.raises(SourceError, match="measurement"):

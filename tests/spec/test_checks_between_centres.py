@@ -13,6 +13,7 @@ import pytest
 from chartline.checks.comparisons import fisher, rank_sum, uneven_digits
 from chartline.checks.engine import check_data
 from chartline.core.query import Query, Severity
+from checks_cases import alone
 from derive_cases import protocol
 from truth_data import tiny
 
@@ -35,7 +36,7 @@ def labs(rows: Iterable[tuple[str, str, str, object]]) -> str:
 
 def told(rule: str, **tables: str) -> list[Query]:
     data = tiny(**{"EX": doses("A", "B", "C"), **tables})
-    return [q for q in check_data(data, protocol()) if q.rule == rule]
+    return [q for q in check_data(data, alone(protocol(), rule)) if q.rule == rule]
 
 
 def one(queries: list[Query], message: str, severity: Severity = NOTE) -> Query:

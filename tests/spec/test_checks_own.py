@@ -16,7 +16,7 @@ from chartline.errors import MappingError, ProtocolError
 from chartline.mapping.load import load_mapping
 from chartline.protocol.load import load_protocol
 from chartline.protocol.own_checks import OwnCheck
-from checks_cases import SOUND
+from checks_cases import SOUND, alone
 from derive_cases import protocol
 from truth_data import tiny
 
@@ -31,9 +31,9 @@ def asked(check: OwnCheck, centre: str | None = None, **tables: str) -> list[Que
     """The queries of one own check, of the study or of a centre, over the sound study with `tables` laid over it."""
     data = tiny(**{**SOUND, **tables})
     if centre is not None:
-        queries = check_data(data, protocol(), centre_checks={centre: (check,)})
+        queries = check_data(data, alone(protocol(), check.id), centre_checks={centre: (check,)})
     else:
-        queries = check_data(data, protocol(own_checks=[check]))
+        queries = check_data(data, alone(protocol(own_checks=[check]), check.id))
     return [q for q in queries if q.rule == check.id]
 
 

@@ -7,6 +7,7 @@ import pytest
 from chartline.checks.engine import check_data
 from chartline.core.query import Query, Severity, Topic
 from chartline.protocol.model import Protocol
+from checks_cases import alone
 from truth_data import tiny
 
 DOSES = "USUBJID|EXSTDTC|EXCYCLE|EXCYDAY|EXDOSM2|EXDOSE\nP1|2020-01-01|1|1|0.8|1.6"
@@ -21,7 +22,7 @@ def asked(
         f"USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD|INVRESP\nP1|2020-01-28|1|{first}\nP1|{later.replace('|', '|0|', 1)}"
     )
     ss = f"USUBJID|RELAPSE|RELDTC|DTHFL|LKADTC\nP1|{flag or ('Y' if relapse else 'N')}|{relapse}|N|2021-01-01"
-    queries = check_data(tiny(DM=PEOPLE, EX=DOSES, RS=rs, SS=ss), protocol)
+    queries = check_data(tiny(DM=PEOPLE, EX=DOSES, RS=rs, SS=ss), alone(protocol, "relapse_discordant"))
     return [q for q in queries if q.rule == "relapse_discordant"]
 
 

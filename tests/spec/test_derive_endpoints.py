@@ -12,7 +12,7 @@ from chartline.derive.endpoint import shipped_endpoints
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
 from chartline.protocol.names import adsl_types
-from derive_cases import because, block, derive, lean, protocol, row
+from derive_cases import because, block, derive, lean, protocol, row, variants
 
 EX = "USUBJID|EXSTDTC|EXCYCLE\nP1|2020-01-01|1"
 RS = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2020-01-31|1|1|0|ABSENT"
@@ -180,7 +180,7 @@ def test_an_unknown_eligibility_is_an_exclusion_by_name() -> None:
 
 def test_a_doubtful_first_dose_hides_everything_counted_from_it() -> None:
     tables = {"EX": EX, "RS": RS, "SS": SS + "N||2020-07-01|N|"}
-    adam = derive(tables, [block("P1", Topic.FIRST_DOSE)])
+    adam = derive(tables, [block("P1", Topic.FIRST_DOSE)], **variants())
     hidden = ("TRTSDT", "AGE", "RESPFL", "BOR_W28", "NCYC", "HSCTFL", "LIVTOXFL", "MYELOFL", "ELIGFL")
     assert row(adam["ADSL"], *hidden) == (None,) * len(hidden)
     assert row(adam["ADSL"], "LKADT", "DTHFL") == (dt.date(2020, 7, 1), "N")
@@ -188,7 +188,7 @@ def test_a_doubtful_first_dose_hides_everything_counted_from_it() -> None:
 
 
 def test_adsl_has_every_variable_that_a_protocol_may_name() -> None:
-    adam = follow("N||2020-07-01|N|")
+    adam = follow("N||2020-07-01|N|", variants())
     names = adsl_types(protocol(**lean()))
     assert [n for n in names if n not in adam["ADSL"].columns] == []
     assert [n for n in names if n not in adam.labels] == []

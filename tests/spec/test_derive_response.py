@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
 from chartline.core.query import Topic
 from chartline.derive.model import Adam
 from chartline.errors import ProtocolError
-from derive_cases import because, block, derive, row
+from derive_cases import because, block, derive, row, variants
 
 DOSES = """
     USUBJID | EXSTDTC    | EXCYCLE | EXDOSM2 | EXDOSE
@@ -18,7 +19,7 @@ DOSES = """
 """
 
 
-def one(marrow: str, counts: str = "", **more: str) -> Adam:
+def one(marrow: str, counts: str = "", over: dict[str, Any] | None = None, **more: str) -> Adam:
     """A patient with 60 % blasts before treatment, then the marrows `date|blasts|blood|EMD` after cycle 1."""
     lines = [line.strip() for line in marrow.strip().splitlines()]
     rs = "USUBJID|RSDTC|RSCYCLE|BMBLAST|PBBLAST|EMD\nP1|2019-12-28|0|60|5|ABSENT\n"
@@ -27,7 +28,7 @@ def one(marrow: str, counts: str = "", **more: str) -> Adam:
     for line in filter(None, (x.strip() for x in counts.splitlines())):
         day, anc, platelets, gcsf, transfused = [c.strip() for c in line.split("|")]
         lb += f"P1|{day}|ANC|{anc}|{gcsf}|{transfused}\nP1|{day}|PLT|{platelets}|{gcsf}|{transfused}\n"
-    return derive({"EX": DOSES, "RS": rs, "LB": lb} | more)
+    return derive({"EX": DOSES, "RS": rs, "LB": lb} | more, **(over or {}))
 
 
 def best(adam: Adam) -> str:
@@ -111,7 +112,7 @@ def test_support_disproves_recovery(category: str, start: str, end: str, expecte
 
 
 def test_recovery_seventeen_days_after_the_marrow_counts_only_in_the_wider_window() -> None:
-    adam = one("2020-01-28|1.2|0|ABSENT", "2020-02-14 | 1.5 | 150 | N | N")
+    adam = one("2020-01-28|1.2|0|ABSENT", "2020-02-14 | 1.5 | 150 | N | N", variants())
     assert row(adam["ADSL"], "BOR", "BOR_W28", "BOR_PM7") == ("CRi", "CR", "CRi")
 
 

@@ -15,7 +15,8 @@ from chartline.errors import ProtocolError
 from chartline.protocol.model import Protocol
 from chartline.protocol.resolve import resolve
 from chartline.trace.response_lines import discordant_lines
-from derive_cases import because, derive, protocol, row
+from checks_cases import alone
+from derive_cases import because, derive, lean, protocol, row, variants
 from truth_data import tiny
 
 EX = "USUBJID|EXSTDTC|EXDOSM2\nP1|2020-01-01|0.8\nP1|2020-01-15|0.5"
@@ -190,9 +191,9 @@ def history(*lines: str, stated: tuple[str, ...] = (), pr: str = "", **over: Any
     tables = {"EX": EX, "MH": mh, "DM": "USUBJID|BRTHDTC|SEX\nP1|1980-01-01|M"}
     if pr:
         tables["PR"] = f"USUBJID|PRTRT|PROCCUR|PRTIMING|PRSTDTC\nP1|ALLOGENEIC HSCT|{pr}"
-    data, p = tiny(**tables), protocol(**over)
+    data, p = tiny(**tables), protocol(**(lean() | {key: {} for key in variants()} | over))
     adam = derive_all(data, select_cohort(data, p, (), "digest"), p, ())
-    return adam, [q for q in check_data(data, p) if q.rule == "history_discordant"]
+    return adam, [q for q in check_data(data, alone(p, "history_discordant")) if q.rule == "history_discordant"]
 
 
 @pytest.mark.parametrize(
