@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chartline.stats.survival.kaplan_meier import Curve
 
 
-_SHOWN = 10  # queries of one rule on the terminal; the others are in the files
+_SHOWN = 10  # queries of one rule, or unknown concepts, on the terminal; the others are in the files
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ class StudyData:
             return []
         told = {c: s.selected.unknown_concepts for c, s in self.sources.items() if s.selected is not None}
         unknown = [f"  Centre {centre}: {sentence}" for centre, sentences in told.items() for sentence in sentences]
-        return [f"  Selected in the database: {table.eligible:,} of {table.screened:,} persons", *unknown]
+        more = [f"  ... and {len(unknown) - _SHOWN:,} more: chartline concepts STUDY"] if len(unknown) > _SHOWN else []
+        selected = f"  Selected in the database: {table.eligible:,} of {table.screened:,} persons"
+        return [selected, *unknown[:_SHOWN], *more]
 
     def listing(self) -> list[str]:
         """Return a line a query that asks something, the blocking ones first; of a rule no more than `_SHOWN`."""

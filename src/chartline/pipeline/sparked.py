@@ -133,7 +133,7 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
         asked = asked_of(said.protocol, said.mappings[centre])
         select = partial(choose_persons, database, asked)
         chosen, resolved = attended(session, lambda of: tell(f"Selecting on Spark{of}"), select)
-        unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.nothing)
+        unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.unknown)
         selected = Selected(chosen.screened, chosen.steps, unknown)
         read = [n for n in database.tables if n in said.mappings[centre].tables]
         make = partial(chart_files, said, centre, database.name, dict(database.tables), selected)

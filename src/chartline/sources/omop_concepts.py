@@ -17,6 +17,8 @@ from chartline.errors import SourceError
 from chartline.protocol.selection import EVENT_COLUMNS, Concept, ConceptSet, Selection
 from chartline.sources.cdm import CdmDatabase
 
+_UNKNOWN = "not in the vocabulary"
+
 
 @dataclass(frozen=True)
 class ConceptLine:
@@ -50,9 +52,9 @@ class Resolved:
     lines: tuple[ConceptLine, ...]
 
     @property
-    def nothing(self) -> tuple[ConceptLine, ...]:
-        """The concepts that the database's vocabulary does not know."""
-        return tuple(line for line in self.lines if line.concept_id is None and line.note)
+    def unknown(self) -> tuple[ConceptLine, ...]:
+        """The concepts that the database's vocabulary does not know: codes, and ids that may be misspelt."""
+        return tuple(line for line in self.lines if _UNKNOWN in line.note)
 
 
 def used_sets(selection: Selection) -> dict[str, set[str]]:
@@ -215,9 +217,9 @@ def _lines(
         label, standard = (known or {}).get(own[0], (concept.name, True)) if own else (concept.name, True)
         notes = ["excluded"] if concept.exclude else []
         if not own:
-            notes.append("not in the vocabulary: it stands for nothing")
+            notes.append(f"{_UNKNOWN}: it stands for nothing")
         elif known is not None and own[0] not in known:
-            notes.append("not in the vocabulary: taken as it is written")
+            notes.append(f"{_UNKNOWN}: taken as it is written")
         elif len(own) > 1:
             notes.append(f"{len(own)} concepts are called so: all are taken")
         elif not standard:

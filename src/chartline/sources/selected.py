@@ -24,7 +24,7 @@ def read_selected(
     """
     candidates, resolved = choose_persons(database, asked, part)
     data = read_persons(database, candidates.persons["person_id"], asked.tables, listed)
-    unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.nothing)
+    unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.unknown)
     return replace(data, selected=Selected(candidates.screened, candidates.steps, unknown))
 
 
