@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Hundreds of tests start chartline as a process of its own; compiled modules are kept for the next one.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test coverage docs benchmark bench-survival bench-checks bench-draft bench-scale huge fuzz clean
 
 demo: $(VENV)/.ready
