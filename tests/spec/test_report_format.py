@@ -30,6 +30,11 @@ def test_numbers_have_fixed_decimals_and_halves_go_up(value: float, decimals: in
     assert fmt.number(value, decimals) == text
 
 
+@pytest.mark.parametrize(("n", "text"), [(1.0, "1 month"), (6.0, "6 months"), (2.5, "2.5 months"), (0.5, "0.5 months")])
+def test_one_month_is_singular(n: float, text: str) -> None:
+    assert fmt.so_many_months(n) == text
+
+
 def test_a_rate_stands_with_its_fraction_and_interval() -> None:
     r = _rate(19, 32)
     assert fmt.ratio(r.n, r.N) == "19/32"

@@ -41,6 +41,11 @@ def plain(value: float, decimals: int = 1) -> str:
     return number(value, 0) if float(value).is_integer() else number(value, decimals)
 
 
+def so_many_months(n: float) -> str:
+    """Return "1 month", "6 months", "2.5 months"."""
+    return f"{plain(n)} {'month' if n == 1 else 'months'}"
+
+
 def whole(n: int) -> str:
     """Return a count."""
     return number(n, 0)

@@ -142,7 +142,7 @@ def _p_of(found: list[Result], r: Result) -> Result | None:
 
 
 def _effect(source: ReportSource, analysis: Any, r: Result, p: Result | None) -> Row:
-    name = EFFECTS[r.statistic].format(at=f"{fmt.plain(r.at)} months" if r.at is not None else "")
+    name = EFFECTS[r.statistic].format(at=fmt.so_many_months(r.at) if r.at is not None else "")
     label = _with_group(name, _where(source, analysis, r))
     value = fmt.value(r).removesuffix("%")
     if r.statistic == "events":

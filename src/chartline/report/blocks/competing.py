@@ -33,7 +33,12 @@ def _table(source: ReportSource, analyses: list[Any]) -> Table:
     every = sorted({m for a in analyses for m in a.at_months})
     at = every[:LANDMARKS]
     tested = any(a.by for a in analyses)
-    header = ["", "Events/N", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at), *(["P (Gray)"] if tested else [])]
+    header = [
+        "",
+        "Events/N",
+        *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in at),
+        *(["P (Gray)"] if tested else []),
+    ]
     rows: list[tuple[Cell, ...]] = []
     spans: set[int] = set()
     for analysis in analyses:

@@ -66,7 +66,7 @@ def _table(source: ReportSource, analysis: Any) -> Table:
         number="Table",
         caption=f"{analysis.label} under each strategy for {event}.",
         header=(
-            "", "Median, months (95% CI)", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at),
+            "", "Median, months (95% CI)", *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in at),
             "Hazard ratio (95% CI)", "P",
         ),
         rows=tuple(rows),

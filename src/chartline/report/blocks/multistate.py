@@ -22,7 +22,7 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _probabilities(source: ReportSource, analysis: Any) -> Table:
-    header = ["State", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months)]
+    header = ["State", *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in analysis.at_months)]
     stay = [source.result(analysis.id, "time_in_state", m, f"STATE={analysis.initial}") for m in analysis.at_months]
     last = next((m for m, r in zip(reversed(analysis.at_months), reversed(stay), strict=True) if r is not None), None)
     if last is not None:

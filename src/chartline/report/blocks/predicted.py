@@ -42,7 +42,7 @@ def _table(source: ReportSource, analysis: Any) -> Table:
     return Table(
         number="Table",
         caption=f"{analysis.label}: survival predicted for described patients.",
-        header=("Patient", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months)),
+        header=("Patient", *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in analysis.at_months)),
         rows=tuple(rows),
         align="l" + "r" * len(analysis.at_months),
         notes=(

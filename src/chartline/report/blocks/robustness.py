@@ -44,7 +44,7 @@ def _left_out(source: ReportSource, analysis: Any) -> Table:
         if r.statistic in _ONE:
             columns[r.statistic, r.at] = _ONE[r.statistic]
         elif r.statistic == "survival" and r.at is not None:
-            columns[r.statistic, r.at] = f"At {fmt.plain(r.at)} months, % (95% CI)"
+            columns[r.statistic, r.at] = f"At {fmt.so_many_months(r.at)}, % (95% CI)"
     of = source.protocol.analysis(analysis.of)
     rows = [("None", [source.result(of.id, s, at) for s, at in columns])]
     for group in dict.fromkeys(r.group for r in found):
@@ -85,7 +85,7 @@ def _lost(source: ReportSource, analysis: Any) -> Table:
     return Table(
         number="Table",
         caption=f"{analysis.label}.",
-        header=("", *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months)),
+        header=("", *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in analysis.at_months)),
         rows=tuple(rows),
         align="l" + "r" * len(analysis.at_months),
         widths=(3, *(1.7,) * len(analysis.at_months)),
@@ -99,7 +99,7 @@ def _lost(source: ReportSource, analysis: Any) -> Table:
 def _lost_before(source: ReportSource, analysis: Any) -> str:
     """How many were lost before each landmark; only they can change the estimate at it."""
     found = [(m, source.result(analysis.id, "survival", m, "CASE=observed")) for m in analysis.at_months]
-    said = [f"{fmt.whole(r.n)} before {fmt.plain(m)} months" for m, r in found if r is not None and r.n is not None]
+    said = [f"{fmt.whole(r.n)} before {fmt.so_many_months(m)}" for m, r in found if r is not None and r.n is not None]
     return f", {fmt.joined(said)}" if said else ""
 
 
@@ -116,7 +116,7 @@ def _dates(source: ReportSource, analysis: Any) -> Table:
         caption=f"{analysis.label}.",
         header=(
             *("", "Median, months (95% CI)"),
-            *(f"At {fmt.plain(m)} months, % (95% CI)" for m in analysis.at_months),
+            *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in analysis.at_months),
         ),
         rows=tuple(rows),
         align="l" + "r" * (1 + len(analysis.at_months)),
@@ -131,7 +131,7 @@ def _intervals(source: ReportSource, analysis: Any) -> Table:
         None,
     )
     asked: list[tuple[str, str, float | None]] = [("Median, months", "median", None)]
-    asked += [(f"At {fmt.plain(m)} months, %", "survival", m) for m in analysis.at_months]
+    asked += [(f"At {fmt.so_many_months(m)}, %", "survival", m) for m in analysis.at_months]
     rows = []
     for name, statistic, at in asked:
         row = [Cell(name), _bounds(source.result(analysis.id, statistic, at))]

@@ -28,7 +28,7 @@ def build(source: ReportSource) -> list[Block]:
         "Analysis",
         "n/N or events/N",
         "% or median, months (95% CI)",
-        *(f"At {fmt.plain(m)} months, % (95% CI)" for m in at),
+        *(f"At {fmt.so_many_months(m)}, % (95% CI)" for m in at),
     )
     return [
         Heading("Sensitivity analyses"),

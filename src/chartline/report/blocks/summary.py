@@ -88,7 +88,7 @@ def _curves(source: ReportSource) -> Pieces:
         for at in declared.at_months:
             r = source.result(analysis, "survival", at)
             if r is not None:
-                phrases.append([_bound(r, fmt.with_interval(r)), f" at {fmt.plain(at)} months"])
+                phrases.append([_bound(r, fmt.with_interval(r)), f" at {fmt.so_many_months(at)}"])
         out += [*_sentence(phrases), " "]
     return out[:-1]
 

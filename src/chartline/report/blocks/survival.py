@@ -58,7 +58,7 @@ def _table(source: ReportSource, analyses: list[str]) -> Table:
     at = _landmarks(source, analyses)[:_MOST]
     header = ["", "Events/N", "Median, months (95% CI)"]
     for month in at:
-        header += [f"At {fmt.plain(month)} months, % (95% CI)", "At risk", "Censored before"]
+        header += [f"At {fmt.so_many_months(month)}, % (95% CI)", "At risk", "Censored before"]
     rows = []
     for analysis in _with_follow_up(source, analyses):
         declared: Any = source.declared(analysis)
@@ -121,7 +121,7 @@ def _line(source: ReportSource, analysis: str, declared: Any) -> Paragraph:
         r = source.result(analysis, "survival", at)
         before = source.result(analysis, "n_censored_before", at)
         if r is not None:
-            pieces += ["; ", Cell(fmt.with_interval(r), r.id), f" at {fmt.plain(at)} months"]
+            pieces += ["; ", Cell(fmt.with_interval(r), r.id), f" at {fmt.so_many_months(at)}"]
             pieces += [" (", Cell(fmt.value(before), before.id), " censored before)"] if before is not None else []
     return Paragraph.of(*(p for p in pieces if p != ""), ".", style="small")
 
