@@ -12,7 +12,7 @@ from chartline.report.drawn import Drawn, curve_figure, origin_of
 from chartline.report.source import ReportSource
 from chartline.results.wording import group_words
 
-_MOST = 3  # landmarks that a page is wide enough for
+LANDMARKS = 3  # of three columns each, that a page has room for
 
 
 def build(source: ReportSource) -> list[Block]:
@@ -55,7 +55,7 @@ def _with_follow_up(source: ReportSource, analyses: list[str]) -> list[str]:
 
 
 def _table(source: ReportSource, analyses: list[str]) -> Table:
-    at = _landmarks(source, analyses)[:_MOST]
+    at = _landmarks(source, analyses)[:LANDMARKS]
     header = ["", "Events/N", "Median, months (95% CI)"]
     for month in at:
         header += [f"At {fmt.so_many_months(month)}, % (95% CI)", "At risk", "Censored before"]
@@ -104,7 +104,7 @@ def _notes(source: ReportSource, analyses: list[str]) -> tuple[str, ...]:
                 methods[r.method] = None
     followed = any(getattr(source.declared(a), "kind", "") == "follow_up" for a in shown)
     ends = " The events of follow-up are its ends (patients censored in the endpoint), not deaths or other events."
-    more = " Later landmarks are in the result file." if len(_landmarks(source, analyses)) > _MOST else ""
+    more = " Later landmarks are in the result file." if len(_landmarks(source, analyses)) > LANDMARKS else ""
     return (
         f"CI, confidence interval; {fmt.NOT_REACHED}, not reached. One month is 30.4375 days. {'; '.join(methods)}."
         f"{ends if followed else ''}{more}",
