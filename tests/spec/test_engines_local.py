@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chartline.engines import work
 from chartline.engines.local import Crew, Task, bar, rate_words, watched
 from chartline.engines.memory import MB, taken
 from chartline.engines.work import finished_whole, work_folder
@@ -165,3 +166,16 @@ def test_the_claim_of_a_run_that_was_killed_holds_nobody(tmp_path: Path) -> None
 def test_a_claim_where_nothing_can_be_written_is_an_output_error() -> None:
     with pytest.raises(OutputError), claimed(Path("/proc/nowhere/out")):
         pass
+
+
+def test_parts_outlive_what_python_compiles_and_not_a_change_of_the_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "derive" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "derive" / "rfs.py").write_text("RFS = 1\n", encoding="utf-8")
+    monkeypatch.setattr(work, "files", lambda package: tmp_path)
+    first = work.own_stamp()
+    (tmp_path / "derive" / "__pycache__" / "rfs.cpython-311.pyc").write_bytes(b"compiled")
+    assert work.own_stamp() == first
+    (tmp_path / "derive" / "rfs.py").write_text("RFS = 2.0\n", encoding="utf-8")
+    assert work.own_stamp() != first

@@ -63,5 +63,9 @@ def stamp(paths: Iterable[Path]) -> str:
 
 
 def own_stamp() -> str:
-    """Return a digest of this version of chartline, down to its files: parts made by other code are not taken."""
-    return digest_value([version("chartline"), stamp([Path(str(files("chartline")))])])
+    """Return a digest of this version of chartline, down to its files: parts made by other code are not taken.
+
+    Modules that Python has compiled meanwhile are no other code.
+    """
+    own = Path(str(files("chartline"))).rglob("*")
+    return digest_value([version("chartline"), stamp(sorted(p for p in own if p.is_file() and p.suffix != ".pyc"))])
