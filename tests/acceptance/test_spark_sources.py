@@ -17,7 +17,7 @@ import pytest
 
 from chartline.core.clinical import ClinicalData
 from chartline.errors import MappingError, SourceError
-from chartline.mapping.apply import map_centre
+from chartline.mapping.apply import map_centre, wanted_of
 from chartline.mapping.load import load_mapping
 from chartline.pipeline import run_on_spark, run_study
 from chartline.protocol.atlas import read_definition
@@ -82,7 +82,7 @@ def asked(**selection: Any) -> Asked:
     """Whoever had inotuzumab, as `test_omop_selected.py` asks every other dialect."""
     ino = ConceptSet(label="Inotuzumab ozogamicin", concepts=[{"id": 2000000201}], source_values=["INOTUZUMAB%"])
     index = {"table": "drug_exposure", "concepts": "ino"}
-    return Asked(Selection.model_validate({"index": index} | selection), {"ino": ino}, frozenset(MAPPING.tables))
+    return Asked(Selection.model_validate({"index": index} | selection), {"ino": ino}, wanted_of(MAPPING))
 
 
 def records(data: ClinicalData) -> dict[str, set[tuple[Any, ...]]]:
@@ -215,7 +215,7 @@ def test_what_leads_to_a_table_without_persons_leads_there_in_every_part(spark: 
     }
     write_parquet(tables, tmp_path)
     database = of_parquet(spark, tmp_path)
-    every = _by_part(database, pl.Series([1, 2]), list(tables), 2)
+    every = _by_part(database, pl.Series([1, 2]), {name: table.columns for name, table in tables.items()}, 2)
 
     def found(table: str, column: str) -> set[tuple[int, int]]:
         rows = every.where(f"{table} IS NOT NULL").select("part", f"{table}.{column}").collect()

@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 
 from chartline.errors import MappingError, SourceError
+from chartline.mapping.apply import wanted_of
+from chartline.mapping.model import Mapping
 from chartline.protocol.selection import ConceptSet, Selection
 from chartline.sources import csvtext
-from chartline.sources.asked import Asked
+from chartline.sources.asked import Asked, Wanted
 from chartline.sources.base import SourceData
 from chartline.sources.cdm_postgres import Postgres
 from chartline.sources.folder import CentreFolder
@@ -26,6 +28,7 @@ ASKED = Asked(
     Selection.model_validate({"index": {"table": "drug_exposure", "concepts": "it"}}),
     {"it": ConceptSet(label="It", concepts=[{"id": 7}])},
 )
+WANTED = {"person": Wanted(), "drug_exposure": Wanted()}
 PERSON = "person_id,year_of_birth,month_of_birth,day_of_birth\n1,1980,,\n2,1980,,\n3,1980,,\n"
 DRUG = "drug_exposure_id,person_id,drug_concept_id,drug_exposure_start_date,drug_source_value\n"
 
@@ -63,8 +66,36 @@ def test_ids_as_decimals_and_odd_quoting_and_blocks_do_not_matter(
 
 def test_tables_that_the_mapping_ignores_come_with_their_headings_alone(tmp_path: Path) -> None:
     write(tmp_path, person=PERSON, drug_exposure=DRUG + "1,2,7,2020-01-01,\n", note="note_id,person_id\n1,2\n")
-    data = read(tmp_path, Asked(ASKED.selection, ASKED.concept_sets, frozenset({"person", "drug_exposure"})))
+    data = read(tmp_path, Asked(ASKED.selection, ASKED.concept_sets, WANTED))
     assert data.tables["note"].frame.shape == (0, 2)
+
+
+def test_columns_that_the_mapping_ignores_come_with_their_headings_alone(tmp_path: Path) -> None:
+    """But for the keys, what it uses all the same, and cells that were answered about."""
+    write(tmp_path, person=PERSON, drug_exposure=DRUG + "1,2,7,2020-01-01,Ino\n")
+    mapping = Mapping.model_validate(
+        {
+            "chartline": "mapping/1", "centre": "X", "sources": [{"kind": "omop", "path": "."}],
+            "tables": {
+                "person": {"subject": "person_id", "ignore": {"*_of_birth": "not used"}},
+                "drug_exposure": {
+                    "subject": "person_id", "ignore": {"drug_*": "not used"},
+                    "records": [{"domain": "EX", "variables": {"EXSTDTC": "drug_exposure_start_date"}}],
+                },
+            },
+        }
+    )  # fmt: skip
+
+    def rows(*answered: str) -> list[dict[str, str | None]]:
+        asked = Asked(ASKED.selection, ASKED.concept_sets, wanted_of(mapping, answered))
+        return [read(tmp_path, asked).tables[name].frame.row(0, named=True) for name in ("person", "drug_exposure")]
+
+    person = {"person_id": "2", "year_of_birth": None, "month_of_birth": None, "day_of_birth": None}
+    dose = {"drug_exposure_id": "1", "person_id": "2", "drug_exposure_start_date": "2020-01-01"}
+    empty = {"drug_concept_id": None, "drug_source_value": None}
+    assert rows() == [person, dose | empty]
+    named = "drug_exposure.csv!drug_exposure_id=1!drug_source_value"
+    assert rows(named) == [person, dose | empty | {"drug_source_value": "Ino"}]
 
 
 def test_of_the_vocabulary_only_what_is_used_travels(tmp_path: Path) -> None:

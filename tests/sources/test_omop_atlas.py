@@ -16,7 +16,7 @@ import pytest
 
 from chartline.protocol.atlas import Definition, read_definition
 from chartline.protocol.selection import AtlasSelection
-from chartline.sources.asked import Asked
+from chartline.sources.asked import Asked, Wanted
 from chartline.sources.omop_atlas import cohort_sql, steps_of
 from chartline.sources.read import read_centre
 from chartline.sources.spec import SourceSpec
@@ -80,7 +80,8 @@ def test_a_centre_is_read_by_the_definition(tmp_path: Path) -> None:
     """From files, as any study reads them: the rows of those who enter, the steps, and the concepts nobody knows."""
     said = AtlasSelection(circe="cohort.json", definition=asked("demographic", tmp_path))
     spec = [SourceSpec.model_validate({"kind": "omop", "path": "*.csv"})]
-    data = read_centre(CIRCE / "database", spec, None, Asked(said, {}, frozenset({"person", "drug_exposure"})))
+    wanted = {"person": Wanted(), "drug_exposure": Wanted()}
+    data = read_centre(CIRCE / "database", spec, None, Asked(said, {}, wanted))
     assert set(data.tables["person"].frame["person_id"]) == set(EXPECTED["demographic"])
     assert set(data.tables["drug_exposure"].frame["person_id"]) <= set(EXPECTED["demographic"])
     assert data.tables["measurement"].frame.height == 0  # the mapping does not read it

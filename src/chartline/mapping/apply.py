@@ -10,6 +10,7 @@ the cell's address; the value is missing and the row is kept.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -35,7 +36,8 @@ from chartline.mapping.stack import Request, Stack
 from chartline.mapping.topics import severity_of, topics_of
 from chartline.mapping.unmapped import unmapped_query
 from chartline.mapping.values import Reading
-from chartline.mapping.views import TableView, view_tables
+from chartline.mapping.views import TableView, view_tables, wild
+from chartline.sources.asked import Wanted
 from chartline.sources.base import SourceData
 
 
@@ -47,6 +49,13 @@ def map_centre(data: SourceData, mapping: Mapping) -> tuple[ClinicalData, list[Q
 def check_fit(data: SourceData, mapping: Mapping) -> None:
     """Raise MappingError where the mapping and the files do not fit: a table or column renamed, missing or unmapped."""
     view_tables(data.tables, mapping, plan(mapping).used)
+
+
+def wanted_of(mapping: Mapping, answered: Iterable[str] = ()) -> dict[str, Wanted]:
+    """Return the tables of a centre that its mapping reads, with their columns, and the columns of cells that were
+    `answered` about (addresses)."""
+    used, cells = plan(mapping).used, frozenset(address.rpartition("!")[2] for address in answered)
+    return {name: Wanted(wild(table.ignore), cells | used[name]) for name, table in mapping.tables.items()}
 
 
 class _Mapper:

@@ -24,7 +24,6 @@ from chartline.pipeline.read import (
     Declaration,
     Tell,
     answers_left_over,
-    asked_of,
     declare_study,
     in_order,
     read_centre_data,
@@ -207,7 +206,7 @@ def estimate_rows(job: Job, told: Path) -> None:
     said, most = job.declared, 0
     for centre in (c for c in said.protocol.data.centres if job.read_in_parts(c.id)):
         mapping = said.mappings[centre.id]
-        folder, asked = CentreFolder(said.home / centre.folder, mapping.ignore_files), asked_of(said.protocol, mapping)
+        folder, asked = CentreFolder(said.home / centre.folder, mapping.ignore_files), said.asked_of(centre.id)
         with open_cdm(folder, mapping.sources[0]) as database:
             read = [t for n, t in database.tables.items() if n in mapping.tables and t.person_column is not None]
             rows = sum(int(database.query(f"SELECT COUNT(*) AS n FROM {t.place}")["n"][0]) for t in read)
@@ -249,7 +248,7 @@ def chart(job: Job, centre: str, number: int = 0) -> None:
     part = (number, len(units)) if len(units) > 1 else None
     read = read_centre_data(
         said.home / said.centre(centre).folder, said.mappings[centre], said.amendments_of(centre),
-        asked_of(said.protocol, said.mappings[centre], part),
+        said.asked_of(centre, part),
     )  # fmt: skip
     with finished_whole(units[number]) as folder:
         write_unit(said, centre, read, folder)

@@ -63,8 +63,8 @@ def read_study(
     charts = _Charts(dict(said.inputs))
     for centre in protocol.data.centres:
         tell(f"Reading {centre.label or centre.id}")
-        asked_for = asked_of(protocol, mappings[centre.id])
-        charts.add(centre, said.home, mappings[centre.id], said.amendments_of(centre.id), asked_for)
+        answered = said.amendments_of(centre.id)
+        charts.add(centre, said.home, mappings[centre.id], answered, said.asked_of(centre.id))
     check_inputs(said.standing.lock, charts.inputs, said.home)
     data = _combined(charts, said.overrides)
     charts.queries += answers_left_over(said.amendments, protocol)
@@ -94,6 +94,10 @@ class Declaration:
     def amendments_of(self, centre: str) -> list[Amendment]:
         """Return the amendments that speak about a centre."""
         return [a for a in self.amendments if a.centre == centre]
+
+    def asked_of(self, centre: str, part: tuple[int, int] | None = None) -> Asked:
+        """Return what the study wants of a centre's OMOP database (see the function of that name)."""
+        return asked_of(self.protocol, self.mappings[centre], part, self.amendments_of(centre))
 
     def centre(self, name: str) -> Centre:
         """Return what the protocol says of a centre."""
@@ -252,12 +256,19 @@ def read_centre_data(
     return data, found, source, applied, outdated
 
 
-def asked_of(protocol: Protocol, mapping: CentreMapping, part: tuple[int, int] | None = None) -> Asked:
-    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables that are mapped; of
-    one part of the persons if given."""
+def asked_of(
+    protocol: Protocol,
+    mapping: CentreMapping,
+    part: tuple[int, int] | None = None,
+    answered: Sequence[Amendment] = (),
+) -> Asked:
+    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables and columns that are
+    mapped or were answered about; of one part of the persons if given."""
+    from chartline.mapping.apply import wanted_of
     from chartline.sources.asked import Asked
 
-    return Asked(protocol.selection, protocol.concept_sets, frozenset(mapping.tables), part)
+    wanted = wanted_of(mapping, (amendment.address for amendment in answered))
+    return Asked(protocol.selection, protocol.concept_sets, wanted, part)
 
 
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from chartline.errors import StudyError
 from chartline.pipeline.parted import Job, chart, clear, gather, job_of, pool, write_part, write_unit
-from chartline.pipeline.read import Declaration, Tell, asked_of, read_centre_data, silent
+from chartline.pipeline.read import Declaration, Tell, read_centre_data, silent
 from chartline.study import Outcome
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
     from chartline.engines.spark.parts import chart_parts, put_folders
     from chartline.engines.spark.session import attended
     from chartline.sources.base import Selected
+    from chartline.sources.omop_persons import columns_of
     from chartline.sources.selected import choose_persons
 
     units, said = job.units_of(centre), job.declared
@@ -130,12 +131,13 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
         for left in (*units, job.gathered):  # of another state of the database
             shutil.rmtree(left, ignore_errors=True)
         database = _database(said, centre, session, catalog)
-        asked = asked_of(said.protocol, said.mappings[centre])
+        asked = said.asked_of(centre)
         select = partial(choose_persons, database, asked)
         chosen, resolved = attended(session, lambda of: tell(f"Selecting on Spark{of}"), select)
         unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.unknown)
         selected = Selected(chosen.screened, chosen.steps, unknown)
-        read = [n for n in database.tables if n in said.mappings[centre].tables]
+        wanted = asked.tables or {}
+        read = {n: columns_of(table, wanted[n]) for n, table in database.tables.items() if n in wanted}
         make = partial(chart_files, said, centre, database.name, dict(database.tables), selected)
         chart_parts(database, chosen.persons["person_id"], read, len(units), make, _charts(job), tell)
     put_folders(_charts(job), lambda part: units[part])
@@ -181,7 +183,7 @@ def chart_files(
     nobody = tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0, n_open=0) for s in selected.steps)
     told = selected if number == 0 else replace(selected, screened=0, steps=nobody)
     source = replace(source_data(database, described, rows), selected=told)
-    asked = asked_of(said.protocol, said.mappings[centre])
+    asked = said.asked_of(centre)
     read = read_centre_data(said.home, said.mappings[centre], (), asked, source)
     with tempfile.TemporaryDirectory() as folder:
         write_unit(said, centre, read, Path(folder))

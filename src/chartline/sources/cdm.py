@@ -70,8 +70,9 @@ class CdmDatabase(ABC):
         """Return the rows of a question: integers, numbers, dates and text as such."""
 
     @abstractmethod
-    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
-        """Return the whole rows whose `column` (in small letters) is one of `keys` (Int64); all rows without keys.
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]) -> Rows:
+        """Return these `columns` (in small letters) of the rows whose `column` is one of `keys` (Int64); of all rows
+        without keys.
 
         In the order of the primary key, or of the file where there is one."""
 
@@ -91,6 +92,10 @@ class CdmDatabase(ABC):
         if len(listed) <= _LISTED:
             return in_list(column, listed)
         return f"{column} IN (SELECT listed.id FROM {self.pairs([(number, 1) for number in listed])} listed)"
+
+    def listed(self, table: CdmTable, columns: Iterable[str]) -> str:
+        """Return columns (in small letters) of a table as SQL lists them, under the database's own names."""
+        return ", ".join(self.quoted(table.columns[column]) for column in columns)
 
     def quoted(self, name: str) -> str:
         """Return a name as SQL writes it where it must be taken as it is."""

@@ -102,11 +102,12 @@ class DuckDbFile(_DuckDb):
             seen[name] = place
             yield name, CdmTable(name, place, *self._columns(place), self.name)
 
-    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]) -> Rows:
         order = table.columns.get(table.key)
         where = f" WHERE {one_of(self.part_of(table, [column], self.name), column, table, self, keys)}"
         by = f" ORDER BY {self.quoted(order)}" if order else ""
-        frame = as_text(self.query(f"SELECT * FROM {table.place}{where if keys is not None else ''}{by}"))
+        what = f"SELECT {self.listed(table, columns)} FROM {table.place}"
+        frame = as_text(self.query(f"{what}{where if keys is not None else ''}{by}"))
         return Rows(frame, _numbered(frame))
 
 
@@ -210,24 +211,28 @@ class CdmFolder(_DuckDb):
             f"escape = '\"', encoding = '{charset}', max_line_size = 8388608)"
         )
 
-    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]) -> Rows:
         files = self.files[table.name]
         if is_parquet(files[0]):
             with _told_of_parts({table.name: files}):
-                return _parquet_rows(files, table, keys, column)
+                return _parquet_rows(files, table, keys, column, columns)
         (file,) = files
         only = Only(column, keys) if keys is not None else None
         records = read_records(file, self.delimiter, self.encoding, only=only)
-        frame, notes = whole_ids(file, records.frame)
+        left = set(table.columns).difference(columns)
+        wanted = records.frame.select(name for name in records.frame.columns if name.lower() not in left)
+        frame, notes = whole_ids(file, wanted)
         return Rows(frame, records.labels, (*records.notes, *notes))
 
 
-def _parquet_rows(files: Sequence[SourceFile], table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+def _parquet_rows(
+    files: Sequence[SourceFile], table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]
+) -> Rows:
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
         lazy = _filtered(pl.scan_parquet([file.path for file in files], glob=False), table, keys, column)
-        frame = lazy.collect(engine="streaming")
+        frame = lazy.select(table.columns[c] for c in columns).collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
     return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
 

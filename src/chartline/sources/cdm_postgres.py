@@ -64,14 +64,14 @@ class Postgres(CdmDatabase):
         frame, types = self._copied(sql)
         return frame.select(_typed(series, oid) for series, oid in zip(frame, types, strict=True))
 
-    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]) -> Rows:
         where = ""
         if keys is not None:
             own = self.quoted(table.columns[column])
             name = own if table.kinds[column] == "integer" else f"CAST({own} AS bigint)"
             where = f" WHERE {name} IN (SELECT unnest('{{{','.join(map(str, keys))}}}'::bigint[]))"
         order = f" ORDER BY {self.quoted(table.columns[table.key])}" if table.key in table.columns else ""
-        frame, types = self._copied(f"SELECT * FROM {table.place}{where}{order}")
+        frame, types = self._copied(f"SELECT {self.listed(table, columns)} FROM {table.place}{where}{order}")
         if frame.height * frame.width > TABLE_CELLS:
             do = "select fewer persons, or run in parts"
             raise too_many_cells(f"table {table.name}", self.where, frame.height * frame.width, TABLE_CELLS, do)

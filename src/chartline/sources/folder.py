@@ -7,6 +7,7 @@ things about a missing, empty, locked or misnamed file, and so that a file that 
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 import zipfile
 import zlib
@@ -164,8 +165,9 @@ class CentreFolder:
             raise SourceError("The centre's folder is not there", where=str(self.root), expected="a folder")
         self._files: dict[str, SourceFile] = {}
         self._no_files: dict[str, str] = {}  # what is there and is no file of this folder -> what it is
+        root = self.root.resolve()
         for name, path in sorted(_walk(self.root), key=lambda one: one[1]):
-            what = _no_file(path, self.root.resolve())
+            what = _no_file(path, root)
             if what:
                 self._no_files[_nfc(name)] = what
             else:
@@ -275,20 +277,24 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
 
     for folder, folders, files in os.walk(root, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        here = Path(folder)
+        below = here.relative_to(root).parts
+        links = [name for name in folders if (here / name).is_symlink()]
         for name in [*files, *links]:
-            path = Path(folder) / name
             if not name.startswith("."):
-                yield path.relative_to(root).as_posix(), path
+                yield "/".join((*below, name)), here / name
 
 
 def _no_file(path: Path, root: Path) -> str:
     """Say why something is not a file of this folder; "" where it is one."""
     try:
+        kind = path.lstat().st_mode
+        if stat.S_ISREG(kind):  # the folders above are no links: `_walk` follows none
+            return ""
         real = path.resolve(strict=True)
     except (OSError, RuntimeError):  # a loop of links
         return "a link that leads nowhere"
-    if path.is_symlink() and not real.is_relative_to(root):
+    if stat.S_ISLNK(kind) and not real.is_relative_to(root):
         return "a link that leads out of the centre's folder"
     if real.is_dir():
         return "a link to a folder"

@@ -1,9 +1,9 @@
 """The rows of some persons of an OMOP database, as source tables: whoever is not among them is not read.
 
 In: an open database, the persons (None: everybody), the tables that the mapping reads. Out: SourceData as `read_omop`
-gives it, whatever the dialect. Tables that the mapping ignores come with their headings alone. Tables without a person
-are read as far as the rows of the persons lead to them: concepts in use, their ancestors, the episodes' events, care
-sites and providers that are named.
+gives it, whatever the dialect. Tables and columns that the mapping ignores come with their headings alone. Tables
+without a person are read as far as the rows of the persons lead to them: concepts in use, their ancestors, the
+episodes' events, care sites and providers that are named.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import polars as pl
 
 from chartline.errors import SourceError
+from chartline.sources.asked import Wanted
 from chartline.sources.base import KeyLabels, SourceData, SourceNote, SourceTable, add_table
 from chartline.sources.cdm import CdmDatabase, CdmTable, Rows
 
@@ -37,39 +39,60 @@ _LED_TO: dict[str, tuple[str, str]] = {
 def read_persons(
     database: CdmDatabase,
     persons: pl.Series | None,
-    tables: Collection[str] | None = None,
+    tables: Mapping[str, Wanted] | None = None,
     listed: Collection[str] = (),
 ) -> SourceData:
     """Return the tables of the database with the rows of these persons (`person_id`, Int64).
 
-    `tables`: those whose rows are wanted, all if None; of the others the headings. `listed`: those that are tables of
-    the centre at all, all if empty. Memory is that of the rows. `files` of the answer holds one digest, of the
-    persons' rows that travelled: a database has no bytes of its own to be compared with. Raises SourceError.
+    `tables`: those whose rows are wanted, with the columns, all if None; of what is not wanted the headings. `listed`:
+    those that are tables of the centre at all, all if empty. Memory is that of the rows. `files` of the answer holds
+    one digest, of the persons' cells that travelled: a database has no bytes of its own to be compared with. Raises
+    SourceError.
     """
     own = {name: table for name, table in database.tables.items() if not listed or name in listed}
     asked = [table for table in reading_order(own.values()) if tables is None or table.name in tables]
     by_person = [table for table in asked if persons is None or table.person_column is not None]
+    columns = {table.name: columns_of(table, None if tables is None else tables[table.name]) for table in asked}
     with ThreadPoolExecutor(database.at_once) as threads:
-        found = threads.map(lambda table: database.rows(table, persons, table.person_column or ""), by_person)
+        found = threads.map(lambda t: database.rows(t, persons, t.person_column or "", columns[t.name]), by_person)
         read = {table.name: rows for table, rows in zip(by_person, found, strict=True)}
     for table in asked:
         if table.name not in read:
-            read[table.name] = database.rows(table, *_led_to(table, read))
+            read[table.name] = database.rows(table, *_led_to(table, read), columns[table.name])
     return source_data(database.name, own, read)
 
 
+def columns_of(table: CdmTable, wanted: Wanted | None) -> list[str]:
+    """Return the columns of a table (in small letters) whose values are read: those that are wanted (None: all), and
+    those by which its rows are found and named."""
+    named = (table.key, table.person_column, leads_to(table)[0])
+    columns = [c for c in table.columns if wanted is None or c in named or wanted.takes(c)]
+    return columns or list(table.columns)[:1]  # a row without any column is none
+
+
 def source_data(database: str, tables: Mapping[str, CdmTable], read: Mapping[str, Rows]) -> SourceData:
-    """Return what was read of a database of this name; of a table without rows here the headings."""
+    """Return what was read of a database of this name; of a table or column without rows here the heading."""
     found: dict[str, SourceTable] = {}
     notes: list[SourceNote] = []
     for name, table in tables.items():
-        rows = read[name] if name in read else _headings(table)
+        rows = _with_headings(read[name], table) if name in read else _headings(table)
         notes += rows.notes
         add_table(found, source_table(table.file, name, rows, notes, inside=table.inside))
-    return SourceData(found, tuple(notes), {f"{ROWS}{database}": _digest(tables, found)})
+    owned = {name: table.person_column for name, table in tables.items() if table.person_column and name in read}
+    cells = {name: found[name].frame.select(c.lower() for c in read[name].frame.columns) for name in owned}
+    return SourceData(found, tuple(notes), {f"{ROWS}{database}": _digest(owned, cells)})
 
 
 _VOCABULARY = ("concept", "concept_synonym", "concept_ancestor", "concept_relationship", "drug_strength")
+
+
+def _with_headings(rows: Rows, table: CdmTable) -> Rows:
+    """Return the rows with all columns of their table, empty where no value was asked for."""
+    there = rows.frame.columns
+    names = dict.fromkeys([*table.columns.values(), *there])
+    if len(names) == len(there):
+        return rows
+    return replace(rows, frame=rows.frame.select(n if n in there else pl.lit(None, pl.String).alias(n) for n in names))
 
 
 def _headings(table: CdmTable) -> Rows:
@@ -135,20 +158,20 @@ def _labels(
     return KeyLabels(labels)
 
 
-def _digest(described: Mapping[str, CdmTable], tables: Mapping[str, SourceTable]) -> str:
+def _digest(persons: Mapping[str, str], cells: Mapping[str, pl.DataFrame]) -> str:
     """Return the sum of the sha256 of each person's rows of each table, in whatever order they came: digests of parts
-    of the persons add up to that of all.
+    of the persons add up to that of all. `persons` is the column of each table that holds the person.
 
-    Rows of no person (concepts, care sites) are led to by these and are not in it, or each part would count them again.
+    Rows of no person (concepts, care sites) are led to by these and are not in it, or each part would count them again;
+    nor are columns that the mapping does not read.
     """
     total = 0
-    for name, table in tables.items():
-        person = described[name].person_column
-        if person is not None and table.frame.height:
-            cells = [pl.col(c).fill_null("\x00") for c in sorted(table.frame.columns)]
-            row = pl.lit(f"{name}\x1e") + pl.concat_str(cells, separator="\x1f")
-            persons = table.frame.group_by(person).agg(row.sort().str.join("\x1d").cast(pl.Binary).alias("rows"))
-            total += sum(int.from_bytes(hashlib.sha256(rows).digest(), "big") for rows in persons["rows"])
+    for name, frame in cells.items():
+        if frame.height:
+            filled = [pl.col(c).fill_null("\x00") for c in sorted(frame.columns)]
+            row = pl.lit(f"{name}\x1e") + pl.concat_str(filled, separator="\x1f")
+            own = frame.group_by(persons[name]).agg(row.sort().str.join("\x1d").cast(pl.Binary).alias("rows"))
+            total += sum(int.from_bytes(hashlib.sha256(rows).digest(), "big") for rows in own["rows"])
     return f"{total % _ALL:064x}"
 
 

@@ -6,7 +6,7 @@ its address and its place are the same. Each question is one plan of Spark, whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,7 +102,7 @@ class SparkCdm(CdmDatabase):
     def quoted(self, name: str) -> str:
         return f"`{name.replace('`', '``')}`"
 
-    def rows(self, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    def rows(self, table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]) -> Rows:
         from pyspark.sql import functions as f
 
         frame = self.frames[table.name]
@@ -110,7 +110,7 @@ class SparkCdm(CdmDatabase):
             if keys is not None:
                 wanted = f.broadcast(listed(self.session, keys, "wanted"))
                 frame = frame.join(wanted, f.expr(self.as_id(table, column)) == f.col("wanted"), "left_semi")
-            found = pl.DataFrame(pl.from_arrow(frame.toArrow()))
+            found = pl.DataFrame(pl.from_arrow(placed(frame, table, columns).toArrow()))
         if (cells := found.height * found.width) > TABLE_CELLS:
             raise too_many_cells(f"table {table.name}", self.name, cells, TABLE_CELLS, "run with --spark and --parts")
         return placed_rows(found, table)
@@ -123,11 +123,18 @@ class SparkCdm(CdmDatabase):
         """The session is closed by who opened it."""
 
 
+def placed(frame: DataFrame, table: CdmTable, columns: Iterable[str]) -> DataFrame:
+    """Return these columns (in small letters) of a table, and the place of each row where it has one."""
+    own = (f"`{table.columns[c].replace('`', '``')}`" for c in columns)
+    return frame.select(*own, *(c for c in (FILE, ROW) if c in frame.columns))
+
+
 def placed_rows(frame: pl.DataFrame, table: CdmTable, of: str = "") -> Rows:
     """Return the rows of a table as text, in the order of their files or, where there are none, of the primary key and
     then of all columns. `of` ('part 3 ') is put before the number of a row that has no place in a file."""
     if ROW not in frame.columns:
-        keys = [table.columns[c] for c in (table.key, *table.columns) if c in table.columns]
+        own = (table.columns[c] for c in (table.key, *table.columns) if c in table.columns)
+        keys = [name for name in own if name in frame.columns]
         frame = frame.sort(list(dict.fromkeys(keys)), nulls_last=True)
         return Rows(as_text(frame), [f"{of}row {number}" for number in range(1, frame.height + 1)])
     frame = frame.sort(FILE, ROW)

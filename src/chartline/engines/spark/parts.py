@@ -17,13 +17,13 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from chartline.engines.spark.database import SparkCdm, listed, local_address, placed_rows
+from chartline.engines.spark.database import SparkCdm, listed, local_address, placed, placed_rows
 from chartline.engines.spark.session import attended, told
 from chartline.engines.work import finished_whole
 from chartline.errors import StudyError
@@ -43,13 +43,14 @@ _FAULT = ""  # the name of no file: its content is what went wrong
 def chart_parts(
     database: SparkCdm,
     persons: pl.Series,
-    tables: Collection[str],
+    tables: Mapping[str, Sequence[str]],
     parts: int,
     function: Callable[[int, dict[str, Rows]], Files],
     out: Path,
     tell: Tell,
 ) -> None:
-    """Hand the rows of `persons` in `tables`, part by part, to `function`, and keep its files at `out`.
+    """Hand the rows of `persons` in `tables` (each with the columns that are read), part by part, to `function`, and
+    keep its files at `out`.
 
     Every part is handed over, also one in which there is nobody. Of a table that speaks of no person a part has the
     rows to which those of its persons lead, as a part that is read on one machine.
@@ -64,7 +65,7 @@ def chart_parts(
     _keep(every, parts, charted, out, lambda what: tell(f"Reading and mapping on Spark{what}"))
 
 
-def _by_part(database: SparkCdm, persons: pl.Series, tables: Collection[str], parts: int) -> DataFrame:
+def _by_part(database: SparkCdm, persons: pl.Series, tables: Mapping[str, Sequence[str]], parts: int) -> DataFrame:
     """Return the rows of all tables, each in the struct column of its table, with their part."""
     from pyspark.sql import functions as f
 
@@ -73,13 +74,13 @@ def _by_part(database: SparkCdm, persons: pl.Series, tables: Collection[str], pa
     every = numbers = session.range(parts).select(f.col("id").cast("int").alias("part"))
     read: dict[str, DataFrame] = {}
     for table in reading_order(database.tables[name] for name in tables):
-        rows = database.frames[table.name]
+        rows = placed(database.frames[table.name], table, tables[table.name])
         if table.person_column is not None:
             person = f.expr(database.as_id(table, table.person_column))
             rows = rows.join(chosen, person == f.col("chosen_person"), "left_semi")
             rows = rows.withColumn("part", f.pmod(person, f.lit(parts)).cast("int"))
         else:
-            rows = _led_to(database, table, rows, read, numbers)
+            rows = _led_to(database, table, rows, read, numbers, tables)
         read[table.name] = rows
         own = [f.col(f"`{c}`") for c in rows.columns if c != "part"]
         every = every.unionByName(rows.select("part", f.struct(*own).alias(table.name)), allowMissingColumns=True)
@@ -87,7 +88,12 @@ def _by_part(database: SparkCdm, persons: pl.Series, tables: Collection[str], pa
 
 
 def _led_to(
-    database: SparkCdm, table: CdmTable, rows: DataFrame, read: Mapping[str, DataFrame], parts: DataFrame
+    database: SparkCdm,
+    table: CdmTable,
+    rows: DataFrame,
+    read: Mapping[str, DataFrame],
+    parts: DataFrame,
+    columns: Mapping[str, Sequence[str]],
 ) -> DataFrame:
     """Return the rows of a table without persons, in each part those to which its other rows lead."""
     from pyspark.sql import functions as f
@@ -97,7 +103,7 @@ def _led_to(
         return rows.crossJoin(parts)
     keys = None
     for name, frame in read.items():
-        for lead in database.tables[name].columns:
+        for lead in columns[name]:
             if is_lead(name, lead, leads):
                 key = f.expr(database.as_id(database.tables[name], lead)).alias("key")
                 found = frame.select("part", key)
