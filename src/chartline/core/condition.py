@@ -52,7 +52,7 @@ class Condition:
     def variables(self) -> frozenset[str]:
         return frozenset(n.id for n in ast.walk(self._tree) if isinstance(n, ast.Name) and n.id not in _WORDS)
 
-    @property
+    @cached_property
     def comparisons(self) -> tuple[tuple[str, object], ...]:
         """Every (variable, literal) that is compared."""
         out: list[tuple[str, object]] = []

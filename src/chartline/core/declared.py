@@ -61,10 +61,13 @@ def read_text(path: Path, error: type[StudyError]) -> str:
 
 
 def parse_declaration(text: str, model: type[M], error: type[StudyError], name: str, as_text: bool = False) -> M:
-    """Return `text` (YAML) as `model`; see `load_declaration`."""
+    """Return `text` (YAML) as `model`; see `load_declaration`. The same text is the same object: models are frozen."""
     from ruamel.yaml.error import YAMLError
 
     kind = "base" if as_text else "safe"
+    known: list[M] = _known(model, text, kind)
+    if known:
+        return known[0]
     try:
         plain = _simple(text, kind)
         if plain is None:
@@ -86,9 +89,16 @@ def parse_declaration(text: str, model: type[M], error: type[StudyError], name: 
     if not isinstance(plain, dict):
         raise error(f"{Path(name).name} holds no declaration", where=name, expected="keys and values", do="see docs/")
     try:
-        return model.model_validate(plain)
+        known.append(model.model_validate(plain))
     except ValidationError as e:
         raise _explain(e, text, model, error, name) from None
+    return known[0]
+
+
+@lru_cache(32)  # a command reads a study more than once, and of all of its files YAML takes the longest for its size
+def _known(model: type[M], text: str, kind: str) -> list[M]:
+    """Return what was made of this text; nothing where it is new, or wrong."""
+    return []
 
 
 def _yaml(kind: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -126,6 +127,7 @@ def check_events(analysis: Any, protocol: Protocol, place: Place) -> None:
         )
 
 
+@cache
 def shipped_endpoints() -> tuple[str, ...]:
     """Return the names that `use` may have."""
     folder = files("chartline") / "derive" / "endpoints"

@@ -79,7 +79,7 @@ class StoredTable:
         self._file, self._said = file, said
         plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
         kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
-        self._at = kept["AT"]  # rising
+        self._at = kept["AT"].to_numpy()  # rising
         self._table = self._made(kept.drop("AT"))
 
     def _made(self, frame: pl.DataFrame) -> SourceTable:
@@ -90,10 +90,14 @@ class StoredTable:
         )  # fmt: skip
 
     def _own(self, rows: pl.Series) -> tuple[SourceTable, pl.Series]:
-        """Return the table that holds these rows, and where they stand in it."""
-        at = self._at.search_sorted(rows)
-        if len(self._at) and (at < len(self._at)).all() and (self._at.gather(at) == rows).all():
-            return self._table, at
+        """Return the table that holds these rows, and where they stand in it.
+
+        In NumPy: this is asked for each variable of each part, and a query of Polars takes longer than a few rows.
+        """
+        wanted = rows.to_numpy()
+        at = self._at.searchsorted(wanted)
+        if len(self._at) and (self._at.take(at, mode="clip") == wanted).all():
+            return self._table, pl.Series(at)
         plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
         return self._made(pl.concat(plan.slice(row, 1) for row in asked).collect()), asked.search_sorted(rows)
 

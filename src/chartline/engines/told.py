@@ -103,4 +103,9 @@ def read_told(kind: type[Told], folder: Path) -> Told:
 def _adapter(kind: type[Any]) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+_ADAPTERS: dict[type[Any], Any] = {}  # making one takes longer than reading what a small part says

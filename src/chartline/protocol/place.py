@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,11 +34,10 @@ class Place:
         return f"{self.file} line {line_of(Path(self.file), self.loc)}, at {path}"
 
 
-def check_known(name: str, names: Iterable[str], what: str, place: Place) -> None:
+def check_known(name: str, names: Collection[str], what: str, place: Place) -> None:
     """Raise `ProtocolError` unless `name` is one of `names`; say which is near to it."""
-    known = list(names)
-    if name not in known:
-        raise unknown(f"There is no {what} `{name}`", name, known, place)
+    if name not in names:
+        raise unknown(f"There is no {what} `{name}`", name, list(names), place)
 
 
 def unknown(what: str, name: str, known: list[str], place: Place) -> ProtocolError:

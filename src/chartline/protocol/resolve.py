@@ -317,7 +317,7 @@ def _other_analyses(a: Any, p: Protocol, place: Place) -> None:
     """The analyses that an analysis is computed from, which must be declared before it."""
     one = isinstance(a, LeaveOneOut | EValue | PredictedSurvival)
     of = [a.of] if one else [*a.of] if isinstance(a, Multiplicity) else []
-    before = [other.id for other in takewhile(lambda other: other.id != a.id, p.analyses)]
+    before = [other.id for other in takewhile(lambda other: other.id != a.id, p.analyses)] if of else []
     for name in of:
         check_known(name.split("/")[0], before, "analysis declared before it", place.at("of"))
         kind, kinds = p.analysis(name.split("/")[0]).kind, _MADE_OF.get(a.kind, ())
