@@ -4,7 +4,6 @@ source, and what runs below a process."""
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from unittest.mock import patch
 import polars as pl
 
 from omop_databases import free_port
+from parted import study_of_centres
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -67,19 +67,21 @@ def shared_session(session: SparkSession) -> Iterator[None]:
 
 
 def study_of_centre_e(home: Path, source: str, lay: Callable[[Path], object] | None = None) -> Path:
-    """The reference study with centre E alone, which selects in its database; answers, which name cells of its CSV
-    files, are left out. `source` is what the mapping says of the source; `lay` puts files into the centre's folder."""
-    protocol = (EXAMPLE / "protocol.yaml").read_text(encoding="utf-8")
-    protocol = re.sub(r"  answers: .*\n|    - \{id: [ABCD], label: Centre.*\n", "", protocol)
-    mapping = (EXAMPLE / "mappings" / "centre_E.yaml").read_text(encoding="utf-8")
-    (home / "mappings").mkdir(parents=True)
-    (home / "protocol.yaml").write_text(protocol + SELECTION, encoding="utf-8")
+    """Centre E of the reference study alone, under the short protocol, which selects in its database; answers, which
+    name cells of its CSV files, are left out. `source` is what the mapping says of the source; `lay` puts files into
+    the centre's folder."""
+    study_of_centres(home, "E")
+    text = (home / "protocol.yaml").read_text(encoding="utf-8").replace("  answers: answers.csv\n", "")
+    (home / "protocol.yaml").write_text(text + SELECTION, encoding="utf-8")
+    (home / "answers.csv").unlink()
+    mapping = (home / "mappings" / "centre_E.yaml").read_text(encoding="utf-8")
     mapping = mapping.replace("{kind: omop, path: ., format: csv}", source)
     mapping = mapping.replace('  "*.parquet": the same tables as Parquet\n', "")
     assert source in mapping
     (home / "mappings" / "centre_E.yaml").write_text(mapping, encoding="utf-8")
     folder = home / "centres" / "centre_E"
-    folder.mkdir(parents=True)
+    shutil.rmtree(folder)
+    folder.mkdir()
     if lay is not None:
         lay(folder)
     return home

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,15 @@ def unanswered(tmp_path_factory: pytest.TempPathFactory) -> StudyRun:
     from chartline.pipeline import run_study
 
     return run_study(EXAMPLE, tmp_path_factory.mktemp("unanswered") / "out", use_answers=False)
+
+
+@pytest.fixture
+def unreported() -> Iterator[None]:
+    """Runs of this process write no report meanwhile."""
+    from parted import without_reports
+
+    with without_reports():
+        yield
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import pytest
 
 from chartline.capture.ask import capture_of
 from chartline.core.clinical import ClinicalData, variables
-from chartline.pipeline import read_study, redcap_study, run_study, template_study
+from chartline.pipeline import read_study, redcap_study, template_study
 from chartline.protocol.load import load_protocol
 from filled_forms import fill_workbook, filled, records_csv
+from parted import run_unreported
 from published import PUBLISHED, check_published, expected
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def typed(tmp_path_factory: pytest.TempPathFactory, truth_data: ClinicalData) ->
 
 @pytest.fixture(scope="module")
 def run(typed: Path) -> StudyRun:
-    return run_study(typed, typed.parent / "out")
+    return run_unreported(typed, typed.parent / "out")
 
 
 @pytest.fixture(scope="module")

@@ -210,6 +210,7 @@ def test_two_runs_are_identical(answered: StudyRun, tmp_path: Path, cli: CLI) ->
         assert pl.read_parquet(again.out / name).equals(pl.read_parquet(answered.out / name))
 
 
+@pytest.mark.usefixtures("unreported")
 def test_no_input_is_changed_and_nothing_is_said_on_a_pipe(study: Path, tmp_path: Path, cli: CLI) -> None:
     before = {p: p.read_bytes() for p in study.rglob("*") if p.is_file()}
     code, out, err = cli("run", study, "--out", tmp_path / "out")
@@ -218,6 +219,7 @@ def test_no_input_is_changed_and_nothing_is_said_on_a_pipe(study: Path, tmp_path
     assert {p: p.read_bytes() for p in study.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.usefixtures("unreported")
 def test_strict_stops_on_blocking_queries_and_writes_nothing(study: Path, tmp_path: Path, cli: CLI) -> None:
     code, _, err = cli("run", study, "--no-answers", "--strict", "--out", tmp_path / "out")
     assert code == 12
@@ -350,6 +352,7 @@ BAD = [
 ]
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.parametrize(("spoil", "code", "says"), BAD, ids=[b[0].__name__ for b in BAD])
 def test_bad_input_is_refused_with_place_and_way_out(
     study: Path, tmp_path: Path, cli: CLI, spoil: Callable[[Path], None], code: int, says: list[str]
@@ -364,12 +367,14 @@ def test_bad_input_is_refused_with_place_and_way_out(
     assert not list(tmp_path.glob(".out*"))
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_study_that_is_not_there(tmp_path: Path, cli: CLI) -> None:
     code, _, err = cli("run", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert code == 10
     assert "nowhere" in err
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_read_only_out_folder(study: Path, tmp_path: Path, cli: CLI) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -382,6 +387,7 @@ def test_a_read_only_out_folder(study: Path, tmp_path: Path, cli: CLI) -> None:
     assert [p.name for p in out.iterdir()] == ["study.lock"]
 
 
+@pytest.mark.usefixtures("unreported")
 def test_bad_values_become_queries_and_the_run_completes(study: Path, tmp_path: Path, cli: CLI) -> None:
     """A duplicate subject, a date before birth, an impossible date and a wordy number are data problems."""
     file = study / "centres/centre_E/person.csv"
@@ -404,6 +410,7 @@ def test_bad_values_become_queries_and_the_run_completes(study: Path, tmp_path: 
     assert any("measurement_id=1!value_as_number" in r["addresses"] for r in rows), text
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_zip_that_is_no_workbook(study: Path, tmp_path: Path, cli: CLI) -> None:
     file = study / "centres/centre_B/CentreB_master.xlsx"
     with zipfile.ZipFile(file, "w") as z:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chartline.draft.verb import draft_files
-from chartline.pipeline import run_study
+from parted import run_unreported
 from published import PUBLISHED, check_published, expected
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> StudyRun:
         text = str(draft_files([home / "centres" / f"centre_{centre}"], home, out=target).files[target])
         text = text.replace('signed_by: ""', "signed_by: a data manager\nsigned_on: 2024-02-01")
         target.write_text(text.replace("open question: ", "not needed: "), encoding="utf-8")
-    return run_study(home, home.parent / "out")
+    return run_unreported(home, home.parent / "out")
 
 
 @pytest.mark.parametrize("item", list(PUBLISHED))

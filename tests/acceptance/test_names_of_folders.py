@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from chartline.cli import app
-from chartline.pipeline import run_parted, run_study, simulate_database
-from parted import numbers_of
-
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
+from chartline.pipeline import run_study, simulate_database
+from parted import numbers_of, run_inline, run_unreported, study_of_centres
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +18,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_and_what_reads_it(folder: Path) -> None:
-    shutil.copytree(EXAMPLE, folder / "study")
-    run_study(folder / "study", folder / "out")
-    run_parted(folder / "study", folder / "parts", parts=3)
+    study_of_centres(folder / "study", "ABCDE")  # workbooks, REDCap, FHIR and OMOP
+    run_unreported(folder / "study", folder / "out")
+    run_inline(folder / "study", folder / "parts", 2)
     assert numbers_of(folder / "parts") == numbers_of(folder / "out")
     for command in (
         ["explain", "os_12m", "--members", "--out", str(folder / "out")],

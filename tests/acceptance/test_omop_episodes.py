@@ -35,6 +35,7 @@ from chartline.sources.cdm import CdmTable, Rows
 from chartline.sources.cdm_postgres import Postgres
 from chartline.study import StudyRun
 from omop_databases import typed_tables, wheel_server, write_duckdb, write_parquet, write_parts, write_postgres
+from parted import run_unreported
 
 STUDY = Path(__file__).parents[1] / "data" / "episodes"
 Cells = list[dict[str, str]]
@@ -98,7 +99,7 @@ def adam(out: Path, table: str, *columns: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("change", [as_it_is, of_cdm_5_3, in_capitals, renumbered])
 def test_response_relapse_and_lines_are_those_worked_by_hand(tmp_path: Path, change: Change) -> None:
-    done = run_study(study_of(tmp_path, change), tmp_path / "out")
+    done = run_unreported(study_of(tmp_path, change), tmp_path / "out")
     selected = done.counts["selection"]
     assert isinstance(selected, AttritionTable)
     # 7 persons: one without the drug; all are adults; one without B-cell ALL; one without a regimen before.
@@ -135,7 +136,7 @@ def test_response_relapse_and_lines_are_those_worked_by_hand(tmp_path: Path, cha
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyRun, Path]:
     out = tmp_path_factory.mktemp("episodes") / "out"
-    return run_study(STUDY, out), out
+    return run_unreported(STUDY, out), out
 
 
 def test_the_reason_leads_to_the_episode_or_its_modifier(done: tuple[StudyRun, Path]) -> None:
@@ -208,7 +209,7 @@ def test_every_kind_of_database_gives_the_same_study(
     else:
         study = from_database(tmp_path, f"{{kind: omop, path: '{'.' if dialect == 'parquet' else '*/*.parquet'}'}}")
         (write_parquet if dialect == "parquet" else write_parts)(tables, study / "cdm")
-    run_study(study, tmp_path / "out")
+    run_unreported(study, tmp_path / "out")
     assert answers(tmp_path / "out") == answers(done[1])
 
 
@@ -228,8 +229,8 @@ def test_a_connection_lost_on_the_way_leaves_nothing_and_a_rerun_ends_right(
 
     monkeypatch.setattr(Postgres, "rows", losing)
     with pytest.raises(SourceError, match="connection to the database postgres was lost") as told:
-        run_study(study, tmp_path / "out")
+        run_unreported(study, tmp_path / "out")
     assert lost and "run again; nothing was written" in str(told.value)
     assert not (tmp_path / "out").exists()
-    run_study(study, tmp_path / "out")
+    run_unreported(study, tmp_path / "out")
     assert answers(tmp_path / "out") == answers(done[1])

@@ -176,10 +176,16 @@ def adults_of(folder: Path) -> tuple[list[int], list[Adult]]:
     return counts, [Adult(*row) for row in rows]
 
 
-def test_a_study_in_synthea_from_charts_to_report(synthea: dict[str, Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(synthea: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> StudyRun:
+    home = tmp_path_factory.mktemp("whole")
+    return run_study(study_of("omop_synthea", synthea["csv"], home), home / "out")
+
+
+def test_a_study_in_synthea_from_charts_to_report(synthea: dict[str, Path], whole: StudyRun) -> None:
     counts, adults = adults_of(synthea["csv"])
     assert counts == [28, 23, 21] and len(adults) == 14  # what a look at the tables gives
-    done = run_study(study_of("omop_synthea", synthea["csv"], tmp_path), tmp_path / "out")
+    done, out = whole, whole.out
     assert steps(done, "selection") == [(28, 23), (23, 21)]
     assert steps(done, "attrition")[-1] == (21, 14)
 
@@ -210,21 +216,20 @@ def test_a_study_in_synthea_from_charts_to_report(synthea: dict[str, Path], tmp_
 
     died = done.headline["headline"]["dead"]
     assert (died["n"], died["N"]) == (2, 14)  # 3 died in all; the third was a child and observed for 39 days before
-    trace = pl.read_parquet(tmp_path / "out" / "trace.parquet")
+    trace = pl.read_parquet(out / "trace.parquet")
     dead = trace.filter((pl.col("USUBJID") == "7") & (pl.col("ITEM") == "ADSL.DTHDT"))
     assert dead.select("VALUE", "ADDRESS").rows() == [("2019-05-28", "DEATH.csv!person_id=7!death_date")]
-    swimmer = (tmp_path / "out" / "figures" / "swimmer.csv").read_text(encoding="utf-8").splitlines()
+    swimmer = (out / "figures" / "swimmer.csv").read_text(encoding="utf-8").splitlines()
     assert len(swimmer) == 1 + 14 and "response" not in swimmer[0]
     # Nobody is asked for a last contact that the observation period gives, nor why it begins at birth.
-    assert "date_missing" not in asked(tmp_path / "out")
-    assert_written(tmp_path / "out", "No record: Viral sinusitis", "Aged under 18 years", "Alive by age")
+    assert "date_missing" not in asked(out)
+    assert_written(out, "No record: Viral sinusitis", "Aged under 18 years", "Alive by age")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "duckdb", "parts"])
 def test_synthea_gives_the_same_in_every_format_and_in_parts(
-    synthea: dict[str, Path], tmp_path: Path, kind: str
+    synthea: dict[str, Path], whole: StudyRun, tmp_path: Path, kind: str
 ) -> None:
-    whole = run_study(study_of("omop_synthea", synthea["csv"], tmp_path / "whole"), tmp_path / "out-whole")
     study = study_of("omop_synthea", synthea.get(kind, synthea["csv"]), tmp_path / kind)
     done: Outcome
     if kind == "parts":
@@ -233,13 +238,14 @@ def test_synthea_gives_the_same_in_every_format_and_in_parts(
         done = run_study(study, tmp_path / "out")
     assert done.headline["headline"] == whole.headline["headline"]
     for name in ("counts.json", "figures/flow.csv", "figures/life.csv", "figures/swimmer.csv"):
-        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "out-whole" / name).read_bytes(), name
+        assert (tmp_path / "out" / name).read_bytes() == (whole.out / name).read_bytes(), name
 
 
-def test_the_export_of_a_run_in_synthea_is_its_cohort(synthea: dict[str, Path], tmp_path: Path) -> None:
+def test_the_export_of_a_run_in_synthea_is_its_cohort(
+    synthea: dict[str, Path], whole: StudyRun, tmp_path: Path
+) -> None:
     _, adults = adults_of(synthea["csv"])
-    run_study(study_of("omop_synthea", synthea["csv"], tmp_path), tmp_path / "out")
-    export_run(tmp_path / "out", tmp_path / "exchange", tuple(FORMATS))
+    export_run(whole.out, tmp_path / "exchange", tuple(FORMATS))
     rows = rows_of(tmp_path / "exchange" / "omop-cohort" / "NJ" / "cohort.csv")
     cohort = {row["subject_id"]: (row["cohort_start_date"], row["cohort_end_date"]) for row in rows}
     assert cohort == {a.person: (str(a.zero), str(min(a.until, a.death or a.until))) for a in adults}

@@ -1,5 +1,6 @@
 """What happens to a run in parts when something breaks: no wrong number, nothing half-written, a clear message, and a
-rerun that ends right. The run is the real command in a process of its own; the study is the example.
+rerun that ends right. The run is the real command in a process of its own; the study is two centres of the example
+under a short protocol.
 """
 
 from __future__ import annotations
@@ -14,26 +15,43 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from chartline.errors import OutputError, StudyError, WorkerLost
-from parted import NUMBERS, numbers_of, run_inline
+from chartline.pipeline import run_study
+from parted import NUMBERS, numbers_of, run_inline, study_of_centres, without_reports
 
-if TYPE_CHECKING:
-    from chartline.study import StudyRun
-
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
 PARTS = 4
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study, which no test changes."""
+    return study_of_centres(tmp_path_factory.mktemp("two") / "study")
+
+
+@pytest.fixture(scope="module")
+def right(home: Path) -> Path:
+    """What a run must end with: the out folder of a run that nothing disturbed."""
+    return run_study(home, home.parent / "right").out
+
+
+@pytest.fixture(scope="module")
+def earlier(home: Path, right: Path) -> Path:
+    """An out folder that stands there before a run: that of the charts without their answers."""
+    with without_reports():
+        out = run_study(home, home.parent / "earlier", use_answers=False).out
+    assert numbers_of(out) != numbers_of(right)
+    return out
 
 
 @contextmanager
 def started(
-    out: Path, *options: str, parts: tuple[str, ...] = ("--parts", str(PARTS))
+    home: Path, out: Path, *options: str, parts: tuple[str, ...] = ("--parts", str(PARTS))
 ) -> Iterator[subprocess.Popen[str]]:
     """The command, running; it is ended with the test."""
-    command = [sys.executable, "-m", "chartline.cli", "run", str(EXAMPLE), "--out", str(out), *parts, *options]
+    command = [sys.executable, "-m", "chartline.cli", "run", str(home), "--out", str(out), *parts, *options]
     process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         yield process
@@ -77,37 +95,39 @@ def children_of(process: subprocess.Popen[str], command: bytes) -> list[int]:
         return []
 
 
-def test_a_worker_that_is_killed_costs_time_and_nothing_else(answered: StudyRun, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_costs_time_and_nothing_else(home: Path, right: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with started(out) as process:
+    with started(home, out) as process:
         until(lambda: len(finished(out)) >= 2, process)
         (worker,) = workers_of(process)
         os.kill(worker, signal.SIGKILL)
         assert process.wait(180) == 0, process.communicate()
-    assert numbers_of(out) == numbers_of(answered.out)
+    assert numbers_of(out) == numbers_of(right)
 
 
 @pytest.mark.parametrize("parts", [("--parts", "6"), ()], ids=["in parts", "in one piece"])
 def test_a_report_process_that_is_killed_stops_the_run_with_a_message(
-    answered: StudyRun, unanswered: StudyRun, tmp_path: Path, parts: tuple[str, ...]
+    home: Path, right: Path, earlier: Path, tmp_path: Path, parts: tuple[str, ...]
 ) -> None:
     out = tmp_path / "out"
-    shutil.copytree(unanswered.out, out)
-    with started(out, parts=parts) as process:
+    shutil.copytree(earlier, out)
+    with started(home, out, parts=parts) as process:
         (reporter,) = until(lambda: children_of(process, b"chartline.report.worker"), process)  # type: ignore[misc]
         os.kill(reporter, signal.SIGKILL)
         _, said = process.communicate(timeout=180)
     assert process.returncode == WorkerLost.exit_code
     assert "The process that wrote the report died (signal 9)" in said and "Traceback" not in said
-    assert numbers_of(out) == numbers_of(unanswered.out)
-    with started(out, parts=parts) as process:
+    assert numbers_of(out) == numbers_of(earlier)
+    with started(home, out, parts=parts) as process:
         assert process.wait(180) == 0, process.communicate()
-    assert numbers_of(out) == numbers_of(answered.out)
+    assert numbers_of(out) == numbers_of(right)
 
 
-def test_a_run_that_is_killed_leaves_no_output_and_goes_on_from_its_parts(answered: StudyRun, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_leaves_no_output_and_goes_on_from_its_parts(
+    home: Path, right: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    with started(out, "--workers", "2") as process:
+    with started(home, out, "--workers", "2") as process:
         until(lambda: len(finished(out)) >= 2, process)
         workers = workers_of(process)
         process.kill()
@@ -118,60 +138,60 @@ def test_a_run_that_is_killed_leaves_no_output_and_goes_on_from_its_parts(answer
     while any(Path(f"/proc/{w}").exists() for w in workers) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{w}").exists() for w in workers)
-    with started(out, "--workers", "2") as process:
+    with started(home, out, "--workers", "2") as process:
         until(lambda: len(finished(out)) > len(kept), process)
         assert {part: part.stat().st_ino for part in kept} == kept  # not made again
         assert process.wait(180) == 0, process.communicate()
-    assert numbers_of(out) == numbers_of(answered.out)
+    assert numbers_of(out) == numbers_of(right)
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_killed_again_and_again_at_random_moments_a_run_ends_with_the_same_bytes(
-    answered: StudyRun, unanswered: StudyRun, tmp_path: Path
+    home: Path, right: Path, earlier: Path, tmp_path: Path
 ) -> None:
     """Eight kills, each when a random number of files is kept or being written: in the midst of charts, of the checks
     of all, of parts, of the report. What stands at `out` is a whole output at every moment."""
     out = tmp_path / "out"
-    shutil.copytree(unanswered.out, out)
-    whole = (numbers_of(unanswered.out), numbers_of(answered.out))
-    for files in sorted(random.Random(20261126).sample(range(340), 8)):
-        with started(out, "--workers", "2") as process:
+    shutil.copytree(earlier, out)
+    whole = (numbers_of(earlier), numbers_of(right))
+    for files in sorted(random.Random(20261126).sample(range(180), 8)):
+        with started(home, out, "--workers", "2") as process:
             while process.poll() is None and sum(len(names) for _, _, names in work_of(out)) < files:
                 time.sleep(0.002)
             process.kill()
             process.wait()
         assert numbers_of(out) in whole
-    with started(out, "--workers", "2") as process:
+    with started(home, out, "--workers", "2") as process:
         assert process.wait(180) == 0, process.communicate()
     for name in (*NUMBERS, "queries.csv", "report.html"):
-        assert (out / name).read_bytes() == (answered.out / name).read_bytes(), name
+        assert (out / name).read_bytes() == (right / name).read_bytes(), name
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("parts", [("--parts", "6"), ()], ids=["in parts", "in one piece"])
 def test_a_second_run_on_the_same_out_folder_is_refused(
-    answered: StudyRun, tmp_path: Path, parts: tuple[str, ...]
+    home: Path, right: Path, tmp_path: Path, parts: tuple[str, ...]
 ) -> None:
     """Whichever of the two is run in parts."""
     out = tmp_path / "out"
-    with started(out, parts=parts) as first:
+    with started(home, out, parts=parts) as first:
         until(lambda: (tmp_path / ".out.busy").exists() and (tmp_path / ".out.busy").read_text(), first)
-        with started(out, parts=() if parts else ("--parts", "6")) as second:
+        with started(home, out, parts=() if parts else ("--parts", "6")) as second:
             _, said = second.communicate(timeout=60)
             assert second.returncode == OutputError.exit_code
             assert f"Another run is writing to this out folder (process {first.pid})" in said
         assert first.wait(180) == 0, first.communicate()
-    assert numbers_of(out) == numbers_of(answered.out)
+    assert numbers_of(out) == numbers_of(right)
 
 
 def test_a_full_disk_in_a_worker_says_so_and_keeps_the_last_output(
-    answered: StudyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full at the third part, as the system says it; there is room again for the rerun."""
     from chartline import publish
 
     out = tmp_path / "out"
-    run_inline(EXAMPLE, out, 1)
+    run_inline(home, out, 1)
     before = numbers_of(out)
     write, calls = publish.write_listings, []
 
@@ -183,12 +203,12 @@ def test_a_full_disk_in_a_worker_says_so_and_keeps_the_last_output(
 
     monkeypatch.setattr(publish, "write_listings", full)
     with pytest.raises(OutputError, match="The disk is full"):
-        run_inline(EXAMPLE, out, PARTS)
+        run_inline(home, out, PARTS)
     assert numbers_of(out) == before
     assert len(finished(out)) == 2
     monkeypatch.setattr(publish, "write_listings", write)
-    run_inline(EXAMPLE, out, PARTS)
-    assert numbers_of(out) == numbers_of(answered.out)
+    run_inline(home, out, PARTS)
+    assert numbers_of(out) == numbers_of(right)
 
 
 _SMALL_DISK = """
@@ -202,17 +222,17 @@ ls -A "$1"; cp -r "$1/out" "$5/out"
 """
 
 
-@pytest.mark.parametrize("room", [0, 300, 2000, 4000])
+@pytest.mark.parametrize("room", [0, 200, 800, 1500])
 def test_a_disk_that_is_really_full_says_so_and_with_room_again_the_run_ends_right(
-    answered: StudyRun, unanswered: StudyRun, tmp_path: Path, room: int
+    home: Path, right: Path, earlier: Path, tmp_path: Path, room: int
 ) -> None:
     """A small disk of its own (tmpfs in a namespace, no root needed), on which `room` kB are free beside the last
     output; it is full at once, while charts are kept, parts are written, or the report is."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    used = sum(-(-p.stat().st_size // 4096) * 4 for p in unanswered.out.rglob("*"))
+    used = sum(-(-p.stat().st_size // 4096) * 4 for p in earlier.rglob("*"))
     script = _SMALL_DISK.format(size=used + room, parts=PARTS)
-    arguments = (disk, unanswered.out, sys.executable, EXAMPLE, tmp_path)
+    arguments = (disk, earlier, sys.executable, home, tmp_path)
     if shutil.which("unshare") is None:
         pytest.skip("no unshare here")
     done = subprocess.run(
@@ -224,16 +244,14 @@ def test_a_disk_that_is_really_full_says_so_and_with_room_again_the_run_ends_rig
     assert done.returncode == 0, done.stderr
     assert "code 13" in done.stdout and "The disk is full" in done.stderr and "free some room" in done.stderr
     assert "Traceback" not in done.stderr
-    assert (tmp_path / "kept.csv").read_bytes() == (unanswered.out / "results.csv").read_bytes()
+    assert (tmp_path / "kept.csv").read_bytes() == (earlier / "results.csv").read_bytes()
     assert done.stdout.splitlines()[-1] == "out"
-    assert numbers_of(tmp_path / "out") == numbers_of(answered.out)
+    assert numbers_of(tmp_path / "out") == numbers_of(right)
 
 
-def test_a_changed_file_makes_every_part_anew(answered: StudyRun, study: Path, tmp_path: Path) -> None:
+def test_a_changed_file_makes_every_part_anew(right: Path, tmp_path: Path) -> None:
     """A run stops at its second part; then a file of a centre changes. Nothing of the first run may be taken."""
-    from chartline.pipeline import run_study
-
-    out = tmp_path / "out"
+    study, out = study_of_centres(tmp_path / "study"), tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
         from chartline import publish
 
@@ -243,28 +261,30 @@ def test_a_changed_file_makes_every_part_anew(answered: StudyRun, study: Path, t
         with pytest.raises(ZeroDivisionError):
             run_inline(study, out, PARTS)
     assert len(finished(out)) == 1
-    files = [p for p in study.rglob("*.csv") if "2021-12-03" in p.read_text("utf-8")]
-    assert files
-    for file in files:
-        file.write_text(file.read_text("utf-8").replace("2021-12-03", "2021-12-04"), encoding="utf-8")
+    file = study / "centres" / "centre_D" / "Patient.ndjson"
+    text = file.read_text("utf-8")
+    died = '"deceasedDateTime": "2020-12-22"'
+    assert text.count(died) == 1
+    file.write_text(text.replace(died, died.replace("22", "23")), encoding="utf-8")
     run_inline(study, out, PARTS)
-    run_study(study, tmp_path / "whole")
-    assert numbers_of(out) == numbers_of(tmp_path / "whole") != numbers_of(answered.out)
+    with without_reports():
+        run_study(study, tmp_path / "whole")
+    assert numbers_of(out) == numbers_of(tmp_path / "whole") != numbers_of(right)
 
 
-def test_a_finished_part_that_was_damaged_is_refused_and_named(tmp_path: Path) -> None:
+def test_a_finished_part_that_was_damaged_is_refused_and_named(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
         from chartline.pipeline import parted
 
         patch.setattr(parted, "pool", lambda *a: 1 / 0)  # all parts are finished, the rest is not
         with pytest.raises(ZeroDivisionError):
-            run_inline(EXAMPLE, out, PARTS)
+            run_inline(home, out, PARTS)
     told = finished(out)[1] / "told.json"
     told.write_bytes(told.read_bytes()[:100])
     with pytest.raises(StudyError, match="A finished part of an earlier run cannot be read") as raised:
-        run_inline(EXAMPLE, out, PARTS)
+        run_inline(home, out, PARTS)
     assert str(told.parent) in str(raised.value) and not out.exists()
     shutil.rmtree(told.parent)
-    run_inline(EXAMPLE, out, PARTS)
+    run_inline(home, out, PARTS)
     assert (out / "headline.json").exists()

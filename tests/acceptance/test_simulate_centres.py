@@ -19,12 +19,13 @@ from chartline.draft.draft import draft_centre
 from chartline.draft.write import yaml_text
 from chartline.mapping.apply import map_centre
 from chartline.mapping.load import load_mapping
-from chartline.pipeline import run_study, simulate_centres
+from chartline.pipeline import simulate_centres
 from chartline.protocol.load import load_protocol
 from chartline.protocol.model import Protocol
 from chartline.simulate.charts.draw import Drawn, draw_centre
 from chartline.sources.read import read_centre
 from chartline.study import StudyRun
+from parted import run_unreported
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 REFERENCE = EXAMPLES / "inotuzumab-india"
@@ -39,7 +40,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(simulated: Path) -> StudyRun:
-    return run_study(simulated, simulated.parent / "out")
+    return run_unreported(simulated, simulated.parent / "out")
 
 
 def truth(study: Path) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def test_the_same_seed_gives_the_same_files_and_another_gives_others(simulated: 
 def test_any_protocol_has_centres(example: str, tmp_path: Path) -> None:
     """Day 0 is the diagnosis here, and the forms ask for less."""
     simulate_centres(EXAMPLES / example, 40, 1, tmp_path / "study")
-    run = run_study(tmp_path / "study", tmp_path / "out")
+    run = run_unreported(tmp_path / "study", tmp_path / "out")
     eligible = run.adam["ADSL"].filter(pl.col("ELIGFL") == "Y")
     true = truth(tmp_path / "study")["all"]
     assert (eligible.height, eligible.filter(pl.col("DTHFL") == "Y").height) == (true["eligible"], true["dead"])
@@ -186,7 +187,7 @@ def test_a_study_of_a_database_has_synthetic_centres_without_its_selection_and_w
     observed = text.replace(os, f"{os}, enter_at: observed_from, censor_at: [observed_until]")
     (study / "protocol.yaml").write_text(observed, encoding="utf-8")
     simulate_centres(study, 60, 1, tmp_path / "sim")
-    done = run_study(tmp_path / "sim", tmp_path / "out")
+    done = run_unreported(tmp_path / "sim", tmp_path / "out")
     assert done.study.protocol.selection is None and "selection" not in done.counts
     days = pl.read_parquet(tmp_path / "out" / "adam" / "adsl.parquet").select("TRTSDT", "OBSSTDT", "OBSENDT", "LKADT")
     assert days.height == 60 and days["OBSSTDT"].null_count() == 0

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from chartline.pipeline import run_study
+from parted import run_unreported
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -47,7 +48,7 @@ def test_everything_renamed(study: Path, tmp_path: Path, answered: StudyRun) -> 
     replace_in(study / "my study.yaml", "centres/centre_A", "centres/North")
     for file in (study / "how to read them" / "centre_A.yaml", study / "answers.csv"):
         replace_in(file, "CentreA_InO_review.xlsx", "review (final) v2.xlsx")
-    assert numbers(run_study(study / "my study.yaml", tmp_path / "out")) == numbers(answered)
+    assert numbers(run_unreported(study / "my study.yaml", tmp_path / "out")) == numbers(answered)
 
 
 def shuffle_columns(file: Path) -> None:
@@ -63,14 +64,14 @@ def test_columns_in_another_order(study: Path, tmp_path: Path, answered: StudyRu
     shuffle_columns(study / "centres" / "centre_C" / "SynInO_DATA.csv")
     for file in (study / "centres" / "centre_E").glob("*.csv"):
         shuffle_columns(file)
-    assert numbers(run_study(study, tmp_path / "out")) == numbers(answered)
+    assert numbers(run_unreported(study, tmp_path / "out")) == numbers(answered)
 
 
 def test_rows_in_another_order(study: Path, tmp_path: Path, answered: StudyRun) -> None:
     for file in (study / "centres" / "centre_E").glob("*.csv"):
         head, *rows = file.read_text(encoding="utf-8").splitlines()
         file.write_text("\n".join([head, *reversed(rows)]) + "\n", encoding="utf-8")
-    assert numbers(run_study(study, tmp_path / "out")) == numbers(answered)
+    assert numbers(run_unreported(study, tmp_path / "out")) == numbers(answered)
 
 
 def without_centre(study: Path, centre: str) -> None:
@@ -84,7 +85,7 @@ def without_centre(study: Path, centre: str) -> None:
 @pytest.mark.parametrize("centre", ["A", "C", "E"])
 def test_one_centre_left_out(study: Path, tmp_path: Path, answered: StudyRun, centre: str) -> None:
     without_centre(study, centre)
-    run = run_study(study, tmp_path / "out")
+    run = run_unreported(study, tmp_path / "out")
     whole = answered.adam["ADSL"].filter((pl.col("ELIGFL") == "Y") & (pl.col("SITEID") != centre))
     expected = whole.height + (1 if centre == "C" else 0)  # D-06 is the same person as C-05, counted at C
     assert run.headline["headline"]["eligible"]["n"] == expected
@@ -97,7 +98,7 @@ def test_a_centre_with_no_patient(study: Path, tmp_path: Path, answered: StudyRu
         if file.name != "concept.csv":
             file.write_text(file.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
     drop_answers_of(study, "E")
-    run = run_study(study, tmp_path / "out")
+    run = run_unreported(study, tmp_path / "out")
     others = answered.adam["ADSL"].filter((pl.col("ELIGFL") == "Y") & (pl.col("SITEID") != "E"))
     assert run.headline["headline"]["eligible"]["n"] == others.height
 

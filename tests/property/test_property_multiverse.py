@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 import pytest
@@ -19,7 +21,7 @@ from chartline.protocol.model import Protocol
 from chartline.stats.sensitivity.specifications import decompose_specifications
 from chartline.stats.statistic import NotEstimable
 from chartline.study import StudyData
-from derive_cases import block, eligible, lean, protocol
+from derive_cases import block, eligible, lean, protocol, variants
 from truth_data import tiny
 
 ANALYSES = ("screened", "eligible", "cr_cri_rate", "os", "dor", "cycles", "best_response", "followup")
@@ -85,8 +87,9 @@ def test_what_an_analysis_reads_is_derived_for_it_and_counted_as_in_a_run() -> N
     assert {name: counted[name][""][name] for name in shown} == {name: whole[name] for name in shown}
 
 
+@cache
 def of_three_centres() -> Protocol:
-    p = protocol(**lean())
+    p = protocol(**lean() | {key: {} for key in variants()})
     one = p.data.centres[0]
     centres = tuple(one.model_copy(update={"id": c, "label": c}) for c in "ABC")
     data = p.data.model_copy(update={"centres": centres})

@@ -33,6 +33,24 @@ def test_the_digest_is_of_the_meaning_not_of_the_writing(tmp_path: Path) -> None
     assert protocol_digest(load_protocol(other)) != protocol_digest(load_protocol(EXAMPLE))
 
 
+def test_a_file_is_read_again_as_it_is_now_and_a_fault_is_told_of_the_file_that_has_it(tmp_path: Path) -> None:
+    """Though a text that was read before is not parsed again."""
+    file, _ = changed(tmp_path, "baseline_days: 14", "baseline_days: 15")
+    assert load_protocol(file).laboratory.baseline_days == 15
+    file.write_bytes(EXAMPLE.read_bytes())
+    assert load_protocol(file).laboratory.baseline_days == 14
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        for old, new in (
+            ("baseline_days: 14", "baseline_days: fourteen"),
+            ("population: treated", "population: cured"),
+        ):
+            wrong, line = changed(tmp_path / folder, old, new)
+            with pytest.raises(ProtocolError) as e:
+                load_protocol(wrong)
+            assert e.value.where.startswith(f"{wrong} line {line}")
+
+
 def test_a_missing_study_is_told_with_the_folder_it_was_looked_for_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

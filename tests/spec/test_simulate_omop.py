@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 
 from chartline.errors import StudyError
-from chartline.pipeline import run_study, simulate_database
+from chartline.pipeline import simulate_database
 from chartline.simulate.cdm import cdm_table, columns_of
 from chartline.simulate.leukaemia import draw_course
 from chartline.simulate.omop import draw_block
 from chartline.simulate.truth import ASSESSED, Truth
+from parted import run_unreported
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -115,7 +116,7 @@ def test_a_course_is_in_order() -> None:
 
 def test_the_study_that_comes_with_a_database_runs_and_asks_nothing(tmp_path: Path) -> None:
     simulate_database(150, 9, tmp_path / "sim", treated=1, processes=1)
-    done = run_study(tmp_path / "sim", tmp_path / "out")
+    done = run_unreported(tmp_path / "sim", tmp_path / "out")
     assert {q.rule for q in done.study.queries} <= {"follow_up_short"}  # a note: who was lost to follow-up
     said = json.loads((tmp_path / "sim" / "truth.json").read_text())["implied"]
     headline = json.loads((tmp_path / "out" / "headline.json").read_text())["headline"]
@@ -128,7 +129,7 @@ def test_the_study_that_comes_with_a_database_runs_and_asks_nothing(tmp_path: Pa
 
 def test_a_database_in_which_nobody_was_treated_has_its_tables_and_the_study_nobody(tmp_path: Path) -> None:
     simulate_database(30, 1, tmp_path / "sim", treated=0, processes=1)
-    run_study(tmp_path / "sim", tmp_path / "out")
+    run_unreported(tmp_path / "sim", tmp_path / "out")
     assert json.loads((tmp_path / "out" / "headline.json").read_text())["headline"]["eligible"]["n"] == 0
 
 
