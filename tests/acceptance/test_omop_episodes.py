@@ -23,6 +23,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -220,12 +221,12 @@ def test_a_connection_lost_on_the_way_leaves_nothing_and_a_rerun_ends_right(
     study = from_database(tmp_path, f'{{kind: omop, database: "{server}", schemas: [cdm]}}')
     rows, lost = Postgres.rows, []
 
-    def losing(self: Postgres, table: CdmTable, keys: pl.Series | None, column: str) -> Rows:
+    def losing(self: Postgres, table: CdmTable, *arguments: Any) -> Rows:
         if table.name == "measurement" and not lost:
             lost.append(self.query("SELECT pg_backend_pid() AS pid")["pid"][0])
             with psycopg.connect(server, autocommit=True) as other:
                 other.execute("SELECT pg_terminate_backend(%s)", (lost[0],))
-        return rows(self, table, keys, column)
+        return rows(self, table, *arguments)
 
     monkeypatch.setattr(Postgres, "rows", losing)
     with pytest.raises(SourceError, match="connection to the database postgres was lost") as told:
