@@ -54,7 +54,10 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     ),
     "rapidfuzz": ("draft",),
     "redcap": ("sources/redcap_api.py",),
-    "pydantic": ("core/declared.py", "protocol", "mapping", "sources/spec.py", "derive", "checks", "engines/told.py"),
+    "pydantic": (
+        *("core/declared.py", "core/faults.py", "protocol", "mapping", "sources/spec.py", "derive", "checks"),
+        "engines/told.py",
+    ),
     "pyarrow": ("engines/spark",),
     "pyspark": ("engines/spark",),
     "python_calamine": ("sources/grid.py",),

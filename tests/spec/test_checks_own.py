@@ -144,7 +144,7 @@ def test_a_domain_without_records_and_a_subject_without_the_fact() -> None:
         ({"expect": "LBSTRESN >= 40", "where": "AETERM == 'x'"}, "`where` names AETERM"),
         ({"expect": "LBSTRESN >= 40", "says": "{AGR} is low."}, "`says` names {AGR}"),
         ({"expect": "LBSTRESN >= 40", "severity": "block"}, "needs `topics`"),
-        ({"expect": "LBSTRESN >= 40", "id": "Own check"}, "should match pattern"),
+        ({"expect": "LBSTRESN >= 40", "id": "Own check"}, "Must be a name of a check"),
     ],
 )
 def test_a_check_that_cannot_be_meant_is_refused_when_it_is_read(keys: dict[str, Any], words: str) -> None:

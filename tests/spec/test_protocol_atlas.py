@@ -104,7 +104,10 @@ def test_what_is_not_read_is_refused_with_its_place(said: Any, what: str, place:
         ("{", "is not valid JSON"),
         ({"items": []}, "is not a cohort definition"),
         (cohort(ConceptSets=[]), "there is no concept set 0, which a condition names"),
-        (cohort(InclusionRules=rule(DemographicCriteriaList=[{"Age": {"Value": 18, "Op": "!eq"}}])), "Input should be"),
+        (
+            cohort(InclusionRules=rule(DemographicCriteriaList=[{"Age": {"Value": 18, "Op": "!eq"}}])),
+            "`!eq` is not one of the words that may stand here",
+        ),
         (
             cohort(InclusionRules=rule(DemographicCriteriaList=[{"Age": {"Value": 18, "Op": "bt"}}])),
             "needs an `Extent`",

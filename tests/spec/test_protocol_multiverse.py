@@ -39,9 +39,13 @@ HEAD = "multiverse:\n  outcomes: [os_12m]\n  switches:\n"
         (["a: {}", "b: {endpoints.DOR.id: X}"], "there is no `id`", "censor_at"),
         (["a: {}", "b: {endpoints.DOR: {id: DOR}}"], "changed as a whole", "endpoints.DOR.use"),
         (["a: {}", "b: {sets: {}}"], "changed as a whole", "sets.treated"),
-        (["a: {}", "b: {partial_dates: middle}"], "not valid under `b` (s): Input should be 'mid'", ""),
+        (
+            ["a: {}", "b: {partial_dates: middle}"],
+            "not valid under `b` (s): `middle` is not one of the words",
+            "'mid', 'first'",
+        ),
         (["a: {}", "b: {analyses.cr_rate.population: al}"], "There is no analysis set `al`", "known: treated"),
-        (["a: {}", "b: {laboratory.grading: 3}"], "Input should be a valid string (at laboratory.grading)", ""),
+        (["a: {}", "b: {laboratory.grading: 3}"], "`3` is not text (at laboratory.grading)", "stands in quotes"),
     ],
 )
 def test_what_an_option_changes_is_found(tmp_path: Path, options: list[str], says: str, expects: str) -> None:
@@ -65,7 +69,7 @@ def test_what_an_option_changes_is_found(tmp_path: Path, options: list[str], say
         (HEAD + "    a: {label: A, leave_out: SITEID}\n    b: {label: B, leave_out: SITEID}\n", "only one switch"),
         (HEAD + "    Centre: {label: A, leave_out: SITEID}\n", "`Centre` cannot be the name of a switch"),
         (HEAD + "    outcome: {label: A, leave_out: SITEID}\n", "`outcome` cannot be the name of a switch"),
-        (HEAD + switch("5.0: {}", "b: {partial_dates: first}"), "valid string"),
+        (HEAD + switch("5.0: {}", "b: {partial_dates: first}"), "is not text"),
         (HEAD.replace("[os_12m]", "[]") + switch("a: {}", "b: {partial_dates: first}"), "1 or more, found 0"),
         (HEAD.replace("outcomes", "outcome") + switch("a: {}", "b: {}"), "did you mean `outcomes`?"),
     ],

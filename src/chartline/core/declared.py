@@ -7,7 +7,7 @@ so is the line of whatever is wrong.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from chartline.core.faults import told
 from chartline.errors import StudyError
 
 M = TypeVar("M", bound=BaseModel)
@@ -75,7 +76,7 @@ def parse_declaration(text: str, model: type[M], error: type[StudyError], name: 
     except YAMLError as e:
         mark = getattr(e, "problem_mark", None) or getattr(e, "context_mark", None)
         line = f" line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(e, "problem", None) or "not valid YAML"
+        problem = (getattr(e, "problem", None) or "not valid YAML").partition(" with value ")[0]  # which is the file
         raise error(
             f"{Path(name).name} is not valid YAML: {problem}",
             where=f"{name}{line}",
@@ -262,7 +263,9 @@ def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[
     first = min(e.errors(), key=lambda d: (d["type"] == "missing", _line(root, d["loc"])))
     loc = [p for p in first["loc"] if p != "[key]"]
     line = _line(root, first["loc"])
-    where = f"{name} line {line}, at {_path(loc)}"
+    standing = [part for part, _ in _standing(root, loc)]  # pydantic names classes of its own between the keys
+    path = [*standing, loc[-1]] if first["type"] == "missing" else standing
+    where = f"{name} line {line}, at {_path(path)}"
     more = f" ({e.error_count() - 1} more after it)" if e.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         key = str(loc[-1])
@@ -276,16 +279,8 @@ def _explain(e: ValidationError, text: str, model: type[BaseModel], error: type[
         )
     if first["type"] == "missing":
         return error(f"The key `{loc[-1]}` is missing{more}", where=where, expected="this key is required", do="add it")
-    if first["type"] == "too_short":
-        least, found = first["ctx"]["min_length"], first["ctx"]["actual_length"]
-        return error(
-            f"`{loc[-1]}` has too few entries{more}", where=where, expected=f"{least} or more, found {found}",
-            do="add what is missing",
-        )  # fmt: skip
-    got = first.get("input")
-    shown = f"; found `{got}`" if isinstance(got, str | int | float | bool) else ""
-    message = first["msg"].removeprefix("Value error, ")
-    return error(f"{message}{shown}{more}", where=where, do="correct the value")
+    what, expected = told(first)
+    return error(f"{what}{more}", where=where, expected=expected, do="correct the value")
 
 
 def line_of(path: Path, loc: tuple[Any, ...]) -> int:
@@ -334,7 +329,13 @@ def _composed(text: str) -> _Node:
 
 def _line(node: _Node, loc: tuple[Any, ...]) -> int:
     """Return the 1-based line of the deepest part of `loc` that stands below a node."""
-    line = 0
+    standing = _standing(node, loc)
+    return standing[-1][1].line + 1 if standing else 1
+
+
+def _standing(node: _Node, loc: Iterable[Any]) -> list[tuple[Any, _Node]]:
+    """Return the parts of `loc` that stand below a node, each with its place; not discriminators and missing keys."""
+    out: list[tuple[Any, _Node]] = []
     for part in loc:
         pair = next((pair for pair in node.pairs if pair[0].text == str(part)), None)
         if isinstance(part, int) and part < len(node.elements):
@@ -342,9 +343,9 @@ def _line(node: _Node, loc: tuple[Any, ...]) -> int:
         elif pair:
             place, node = pair
         else:
-            continue  # a discriminator or a missing key: stay at the parent
-        line = place.line
-    return line + 1
+            continue  # stay at the parent
+        out.append((part, place))
+    return out
 
 
 def _keys_at(model: type[BaseModel], loc: list[Any]) -> list[str]:

@@ -11,17 +11,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from chartline.core.faults import Shape
 from chartline.protocol.base import Declared, Milestone, MilestoneName, require_once
 
 _LEVEL = "Confidence level."
 Month = Annotated[float, Field(ge=0)]  # since the origin
+ANALYSIS_ID = Shape(
+    r"^[a-z][a-z0-9_.]*$",
+    "an id of an analysis",
+    "a small letter, then small letters, digits, _ or a point",
+    "cr_cri_rate",
+)
 
 
 class Base(Declared):
     """What all kinds share."""
 
-    id: str = Field(
-        pattern=r"^[a-z][a-z0-9_.]*$",
+    id: Annotated[str, ANALYSIS_ID] = Field(
         description="Name of the analysis: a small letter, then small letters, digits, _ or a point.",
         examples=["cr_cri_rate"],
     )

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chartline.core.declared import read_text
+from chartline.core.faults import told
 from chartline.errors import ProtocolError
 
 # What decides when somebody leaves a cohort, and never whether or when anybody enters it: read over, not read.
@@ -277,9 +278,10 @@ def _refusal(error: ValidationError, file: Path) -> ProtocolError:
             expected="only what docs/protocol.md lists under `A cohort definition of ATLAS`",
             do="take this condition out of the definition in ATLAS, and ask for it in the protocol's eligibility",
         )
+    what, expected = told(first)
     return ProtocolError(
-        f"The cohort definition cannot be read: {first['msg']}", where=f"{file}: {place}{more}",
-        expected="a definition as ATLAS exports it", do="export the cohort from ATLAS again (Export, JSON)",
+        f"The cohort definition cannot be read: {what}", where=f"{file}: {place}{more}",
+        expected=expected or "a definition as ATLAS exports it", do="export the cohort from ATLAS again (Export, JSON)",
     )  # fmt: skip
 
 

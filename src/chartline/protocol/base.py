@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+
+from chartline.core.faults import Shape
 
 
 class Declared(BaseModel):
@@ -42,11 +44,16 @@ class Milestone(StrEnum):
 
 # The name of a milestone: one of the above, or one that the protocol declares under `milestones`. A study's own name
 # has at most six characters, so that its variables in ADSL have at most eight.
-OWN_NAME = r"^[a-z][a-z0-9]{0,5}$"
+OWN_NAME = Shape(
+    r"^[a-z][a-z0-9]{0,5}$", "a name for a milestone", "a small letter, then at most 5 small letters or digits", "agvhd"
+)
 MilestoneName = Annotated[
-    str, WithJsonSchema({"anyOf": [{"enum": [m.value for m in Milestone]}, {"type": "string", "pattern": OWN_NAME}]})
+    str,
+    WithJsonSchema(
+        {"anyOf": [{"enum": [m.value for m in Milestone]}, {"type": "string", "pattern": OWN_NAME.pattern}]}
+    ),
 ]
-OwnName = Annotated[str, Field(pattern=OWN_NAME)]
+OwnName = Annotated[str, OWN_NAME]
 
 # The variables of ADSL that hold a milestone: whether it happened, and when.
 DATED = {

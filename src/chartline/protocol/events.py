@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from chartline.core.dates import PartialPolicy
+from chartline.core.faults import Shape
 from chartline.protocol.base import Declared, Milestone, MilestoneName, require_once
 from chartline.protocol.response import ResponseLandmark, Unsupported
 
@@ -72,12 +73,16 @@ class DatedEvent(Declared):
         return self
 
 
+ENDPOINT_ID = Shape(
+    r"^[A-Z][A-Z0-9_]{0,7}$", "an id of an endpoint", "a capital letter, then at most 7 capitals, digits or _", "OS"
+)
+
+
 class Endpoint(Declared):
     """A time-to-event endpoint. `use` takes the defaults of a shipped endpoint (derive/endpoints/)."""
 
-    id: str = Field(
+    id: Annotated[str, ENDPOINT_ID] = Field(
         description="PARAMCD of ADTTE: a capital letter, then at most 7 capitals, digits or _.",
-        pattern=r"^[A-Z][A-Z0-9_]{0,7}$",
         examples=["OS"],
     )
     use: str | None = Field(None, description="Name of a shipped endpoint.", examples=["overall_survival"])

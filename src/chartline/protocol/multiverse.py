@@ -61,7 +61,10 @@ class Multiverse(Declared):
     def _names_make_columns(cls, switches: dict[str, Switch]) -> dict[str, Switch]:
         for name in switches:
             if not _ID.fullmatch(name) or name in COLUMNS:
-                raise ValueError(f"`{name}` cannot be the name of a switch")
+                raise ValueError(
+                    f"`{name}` cannot be the name of a switch: a small letter, then small letters, digits or _, as "
+                    f"`centre`, and none of {', '.join(COLUMNS)}"
+                )
         if sum(s.leave_out is not None for s in switches.values()) > 1:
             raise ValueError("only one switch can leave centres out")
         return switches

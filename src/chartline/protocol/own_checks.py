@@ -12,11 +12,13 @@ known to be readable; `checks/own.py` runs them. A condition may name
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from chartline.core.clinical import variables
 from chartline.core.condition import Condition, parse_condition
+from chartline.core.faults import Shape
 from chartline.core.query import Severity, Topic
 from chartline.errors import ProtocolError
 from chartline.protocol.base import Declared
@@ -27,12 +29,16 @@ STATED = ("DM", "SS")  # domains of statements: one value a subject
 _KINDS = {"number": "number", "integer": "number", "date": "date", "flag": "flag"}
 _NAMED = re.compile(r"\{(\w+)\}")
 
+CHECK_ID = Shape(
+    r"^[a-z][a-z0-9_]*$", "a name of a check", "a small letter, then small letters, digits or _", "hb_in_g_per_l"
+)
+
 
 class OwnCheck(Declared):
     """A rule of the study, or of one centre."""
 
-    id: str = Field(
-        pattern=r"^[a-z][a-z0-9_]*$", description="Name of the check, as queries show it.", examples=["hb_in_g_per_l"]
+    id: Annotated[str, CHECK_ID] = Field(
+        description="Name of the check, as queries show it.", examples=["hb_in_g_per_l"]
     )
     domain: str = Field(description="The domain whose records it looks at.", examples=["LB"])
     where: str = Field(

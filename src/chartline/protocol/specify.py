@@ -17,6 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from chartline.core.faults import told
 from chartline.errors import ProtocolError
 from chartline.protocol.analyses import DateBounds, EValue, LeaveOneOut, Multiplicity, Power, Precision
 from chartline.protocol.model import Protocol
@@ -175,11 +176,12 @@ class Specifications:
             self._also(made, self._file)
         except (ValidationError, ProtocolError) as e:
             of = " and ".join(f"`{self.options[s][o]}` ({self.names[s]})" for s, o in chosen)
+            what, expected = _told(e)
             first, option = self.names[chosen[-1][0]], self.options[chosen[-1][0]][chosen[-1][1]]
             raise ProtocolError(
-                f"The protocol is not valid under {of}: {_what(e)}",
+                f"The protocol is not valid under {of}: {what}",
                 where=str(Place(self._file, ("multiverse", "switches", first, "options", option))),
-                expected=e.expected if isinstance(e, ProtocolError) else "",
+                expected=expected,
                 do="correct what the option changes",
             ) from None
         return made
@@ -277,9 +279,10 @@ def _path(protocol: Protocol, steps: Steps) -> str:
     return ".".join(out)
 
 
-def _what(e: ValidationError | ProtocolError) -> str:
+def _told(e: ValidationError | ProtocolError) -> tuple[str, str]:
+    """Return what is wrong, and what was expected."""
     if isinstance(e, ProtocolError):
-        return e.what
+        return e.what, e.expected
     first = e.errors()[0]
-    at = ".".join(str(p) for p in first["loc"])
-    return f"{first['msg'].removeprefix('Value error, ')} (at {at})"
+    what, expected = told(first)
+    return f"{what} (at {'.'.join(str(p) for p in first['loc'])})", expected

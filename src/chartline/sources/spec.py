@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from chartline.core.faults import Shape
+
+PASSWORD_NAME = Shape(
+    r"^[A-Za-z_][A-Za-z0-9_]*$",
+    "a name of an environment variable",
+    "a letter or _, then letters, digits or _ (the password itself stands in no file)",
+    "OMOP_PASSWORD",
+)
 
 
 class SourceKind(StrEnum):
@@ -152,9 +162,8 @@ class SourceSpec(BaseModel):
         description="omop with `database`: the schemas of its tables; of a table that is in two, the first is read.",
         examples=[["cdm", "vocabulary"]],
     )
-    password: str | None = Field(
+    password: Annotated[str, PASSWORD_NAME] | None = Field(
         None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="omop with `database`: the name of the environment variable that holds the password.",
         examples=["OMOP_PASSWORD"],
     )
