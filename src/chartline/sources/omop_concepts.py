@@ -89,13 +89,15 @@ def resolve_concepts(database: CdmDatabase, sets: Mapping[str, ConceptSet], name
 def count_records(
     database: CdmDatabase, sets: Mapping[str, ConceptSet], resolved: Resolved, tables: Mapping[str, set[str]]
 ) -> tuple[ConceptLine, ...]:
-    """Return the lines of resolved sets with their records and persons, one line a table in which a set is looked for.
+    """Return the lines of resolved sets with their records and persons, one line a table in which a set is looked for;
+    as they are where it is looked for in none.
 
     Counted for each declared concept with its descendants; a record of two declared concepts counts at both.
     """
     out: list[ConceptLine] = []
     for name, one in sets.items():
         mine = [line for line in resolved.lines if line.concept_set == name]
+        out += [] if tables.get(name) else mine
         for table in sorted(tables.get(name, ())):
             out += _counted_in(database, table, one, mine, resolved.sets[name]) if mine else []
     return tuple(out)

@@ -41,18 +41,20 @@ def choose_persons(database: CdmDatabase, asked: Asked, part: Part | None = None
 
 
 def look_up_concepts(database: CdmDatabase, asked: Asked) -> tuple[ConceptLine, ...]:
-    """Return every concept of the sets that the selection uses, with its records in this database."""
+    """Return every concept of the sets that the selection uses, with its records in this database.
+
+    Without a selection every set is resolved, and not looked for: nothing says in which table.
+    """
     sets, tables = _sets_of(asked)
-    resolved = resolve_concepts(database, sets, tables)
-    return count_records(database, {name: sets[name] for name in tables}, resolved, tables)
+    used = {name: sets[name] for name in (sets if asked.selection is None else tables)}
+    return count_records(database, used, resolve_concepts(database, sets, used), tables)
 
 
 def _sets_of(asked: Asked) -> tuple[Mapping[str, ConceptSet], dict[str, set[str]]]:
     """Return the concept sets there are, and those that the selection uses -> the tables it looks for them in."""
     selection = asked.selection
-    assert selection is not None
     if not isinstance(selection, AtlasSelection):
-        return asked.concept_sets, used_sets(selection)
+        return asked.concept_sets, used_sets(selection) if selection is not None else {}
     assert selection.definition is not None
     sets = declared_sets(selection.definition)
     return sets, {name: tables for name, tables in tables_of_sets(selection.definition).items() if name in sets}
