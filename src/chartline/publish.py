@@ -59,6 +59,16 @@ def write_numbers(run: Outcome, folder: Path) -> None:
     _write_parquet(rows, folder / "results.parquet")
     _write_csv(rows, folder / "results.csv")
     write_assertions(run, folder)
+    write_code_lists(run.study, folder)
+
+
+def write_code_lists(study: StudyData, folder: Path) -> None:
+    """The codes of the concept sets, a row a code and centre; no file where a study has none."""
+    from chartline.trace.code_lists import code_table
+
+    codes = code_table(study)
+    if codes.height:
+        _write_csv(codes, folder / "code_lists.csv")
 
 
 def write_listings(

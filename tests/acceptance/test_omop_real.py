@@ -237,7 +237,7 @@ def test_synthea_gives_the_same_in_every_format_and_in_parts(
     else:
         done = run_study(study, tmp_path / "out")
     assert done.headline["headline"] == whole.headline["headline"]
-    for name in ("counts.json", "figures/flow.csv", "figures/life.csv", "figures/swimmer.csv"):
+    for name in ("counts.json", "code_lists.csv", "figures/flow.csv", "figures/life.csv", "figures/swimmer.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (whole.out / name).read_bytes(), name
 
 
@@ -295,7 +295,15 @@ def test_two_drugs_compared_in_gibleed_as_r_compared_them(nsaid: tuple[StudyRun,
     ratio = next(x for x in done.results.of("hazard") if x.statistic == "hazard_ratio")
     assert ratio.value == pytest.approx(term["hr"], rel=1e-8)
     assert (ratio.lower, ratio.upper) == pytest.approx((term["hr_lower95"], term["hr_upper95"]), rel=1e-8)
-    assert_written(out, "No record: Celecoxib or diclofenac", "Free of haemorrhage", "celecoxib")
+    assert_written(out, "No record: Celecoxib or diclofenac", "Free of haemorrhage", "Code lists", "celecoxib")
+    codes = [
+        (row["concept_set"], row["vocabulary"], row["code"], row["name"]) for row in rows_of(out / "code_lists.csv")
+    ]
+    assert codes == [
+        ("Celecoxib or diclofenac", "RxNorm", "140587", "celecoxib"),
+        ("Celecoxib or diclofenac", "RxNorm", "3355", "Diclofenac"),
+        ("Gastrointestinal haemorrhage", "SNOMED", "74474003", "Gastrointestinal hemorrhage"),
+    ]
     assert "lists none of them one by one" in (out / "report.html").read_text(encoding="utf-8")
 
 
@@ -324,7 +332,8 @@ def test_gibleed_gives_the_same_from_duckdb_in_parts(
             sql.execute(f"create table {name} as from read_csv('{cdm / name.upper()}.csv')")
     done = run_parted(study_of("omop_nsaid", file, tmp_path), tmp_path / "out", parts=3, workers=2)
     assert done.headline["headline"] == whole.headline["headline"]
-    assert (tmp_path / "out" / "counts.json").read_bytes() == (out / "counts.json").read_bytes()
+    for name in ("counts.json", "code_lists.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name
 
 
 # ehrdata's toy, CDM 5.4

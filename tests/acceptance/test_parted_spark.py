@@ -89,7 +89,7 @@ def test_spark_writes_the_same_bytes_though_a_worker_of_it_is_killed(database: P
         ends_well(process)
     assert heard and heard <= LOOPBACK
     assert numbers_of(out) == numbers_of(database / "one")
-    for name in ("queries.csv", "assertions.csv", "report.html"):
+    for name in ("queries.csv", "assertions.csv", "code_lists.csv", "report.html"):
         assert (out / name).read_bytes() == (database / "one" / name).read_bytes(), name
 
 

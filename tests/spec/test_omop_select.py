@@ -474,7 +474,7 @@ def test_a_code_that_the_vocabulary_does_not_know_is_told(tmp_path: Path) -> Non
         "not in the vocabulary: it stands for nothing",
         "not in the vocabulary: taken as it is written",
     ]
-    assert [line.declared for line in resolved.unknown] == ["RxNorm 0", "7"]
+    assert [line.declared for line in resolved.lines if line.unknown] == ["RxNorm 0", "7"]
     assert ids(found) == []
 
 
@@ -494,7 +494,7 @@ def test_a_concept_may_be_named_in_its_vocabulary(tmp_path: Path) -> None:
             what = Asked(asked(index={"table": "drug_exposure", "concepts": name}).selection, sets)
             chosen, resolved = choose_persons(database, what)
         assert ids(chosen) == found
-        assert [line.note for line in resolved.unknown] == (
+        assert [line.note for line in resolved.lines if line.unknown] == (
             [] if found else ["not in the vocabulary: it stands for nothing"]
         )
 

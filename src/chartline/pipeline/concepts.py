@@ -15,8 +15,8 @@ from chartline.protocol.load import protocol_file
 
 if TYPE_CHECKING:
     from chartline.protocol.model import Centre
+    from chartline.sources.base import ConceptLine
     from chartline.sources.cdm import CdmDatabase
-    from chartline.sources.omop_concepts import ConceptLine
 
 
 def look_up_study(

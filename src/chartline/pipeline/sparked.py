@@ -134,8 +134,7 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
         asked = said.asked_of(centre)
         select = partial(choose_persons, database, asked)
         chosen, resolved = attended(session, lambda of: tell(f"Selecting on Spark{of}"), select)
-        unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.unknown)
-        selected = Selected(chosen.screened, chosen.steps, unknown)
+        selected = Selected(chosen.screened, chosen.steps, resolved.lines)
         wanted = asked.tables or {}
         read = {n: columns_of(table, wanted[n]) for n, table in database.tables.items() if n in wanted}
         make = partial(chart_files, said, centre, database.name, dict(database.tables), selected)
@@ -181,7 +180,7 @@ def chart_files(
 
     # How the persons were selected is told once, with the first part.
     nobody = tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0, n_open=0) for s in selected.steps)
-    told = selected if number == 0 else replace(selected, screened=0, steps=nobody)
+    told = selected if number == 0 else replace(selected, screened=0, steps=nobody, concepts=())
     source = replace(source_data(database, described, rows), selected=told)
     asked = said.asked_of(centre)
     read = read_centre_data(said.home, said.mappings[centre], (), asked, source)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from chartline.report.blocks import (
     amendments,
     assertions,
+    code_lists,
     comparisons,
     competing,
     cycles,
@@ -86,6 +87,7 @@ BLOCKS: tuple[Build, ...] = (
     multiverse.build,
     published.build,
     rule_sets.build,
+    code_lists.build,
     queries.build,
     query_board.build,
     amendments.build,
@@ -93,7 +95,14 @@ BLOCKS: tuple[Build, ...] = (
     provenance.build,
 )
 CONTENTS: dict[str, tuple[Build, ...]] = {"report": BLOCKS, "multiverse": (multiverse.build, provenance.build)}
-QUOTING: tuple[Build, ...] = (assertions.build, queries.build, amendments.build, overrides.build, provenance.build)
+QUOTING: tuple[Build, ...] = (
+    assertions.build,
+    code_lists.build,
+    queries.build,
+    amendments.build,
+    overrides.build,
+    provenance.build,
+)
 
 
 def build_document(source: ReportSource, what: str = "report") -> Document:

@@ -225,6 +225,22 @@ class AssertionLine:
 
 
 @dataclass(frozen=True)
+class CodeLine:
+    """One code of a concept set of the protocol, as the databases know it."""
+
+    concept_set: str  # label
+    vocabulary: str  # "" where nobody said
+    code: str
+    concept_id: int | None
+    name: str
+    descendants: bool
+    excluded: bool
+    concepts: int | None  # how many it stands for, with its descendants; None where no database was asked
+    note: str
+    databases: tuple[str, ...] = ()  # labels of the centres of which this holds; () for all
+
+
+@dataclass(frozen=True)
 class InputFile:
     """One file that was read."""
 
@@ -258,6 +274,7 @@ class ReportSource:
     liver: tuple[LiverPoint, ...] = ()
     assertions: tuple[AssertionLine, ...] = ()
     rule_sets: tuple[RuleSetLine, ...] = ()
+    codes: tuple[CodeLine, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()  # ("chartline", "0.1.0"), ...
     response_sets: tuple[ResponseSet, ...] = ()  # the main one first; each rule set once

@@ -164,12 +164,51 @@ class SourceData:
 
 @dataclass(frozen=True)
 class Selected:
-    """Who was chosen in a database: of how many persons, and by which steps. `unknown_concepts` are sentences about
-    concepts that its vocabulary does not know."""
+    """Who was chosen in a database: of how many persons, by which steps, and by which concepts."""
 
     screened: int
     steps: tuple[AttritionStep, ...]
-    unknown_concepts: tuple[str, ...] = ()
+    concepts: tuple[ConceptLine, ...] = ()
+
+    @property
+    def unknown_concepts(self) -> tuple[str, ...]:
+        """Sentences about the concepts that its vocabulary does not know."""
+        return tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in self.concepts if line.unknown)
+
+
+NOT_IN_VOCABULARY = "not in the vocabulary"
+SOURCE_VALUE = "source value"  # in the place of a name
+
+
+@dataclass(frozen=True)
+class ConceptLine:
+    """One declared concept or source value of a set, as the database knows it. `table` is where its records were
+    counted; `records` and `persons` are None where nobody counted. Vocabulary and code are "" where they are not known,
+    as of a source value."""
+
+    concept_set: str
+    declared: str
+    concept_id: int | None
+    name: str
+    note: str
+    concepts: int  # how many ids it stands for, itself and its descendants
+    vocabulary: str = ""
+    code: str = ""
+    descendants: bool = False
+    excluded: bool = False
+    table: str = ""
+    records: int | None = None
+    persons: int | None = None
+
+    @property
+    def is_source_value(self) -> bool:
+        """Whether it is a pattern of the site's own code, and no concept."""
+        return self.concept_id is None and self.name == SOURCE_VALUE
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the vocabulary does not know it: a code, or an id that may be misspelt."""
+        return NOT_IN_VOCABULARY in self.note
 
 
 def add_table(tables: dict[str, SourceTable], table: SourceTable) -> None:

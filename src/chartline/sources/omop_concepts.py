@@ -10,30 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import polars as pl
 
 from chartline.errors import SourceError
 from chartline.protocol.selection import EVENT_COLUMNS, Concept, ConceptSet, Selection
+from chartline.sources.base import NOT_IN_VOCABULARY, SOURCE_VALUE, ConceptLine
 from chartline.sources.cdm import CdmDatabase
-
-_UNKNOWN = "not in the vocabulary"
-
-
-@dataclass(frozen=True)
-class ConceptLine:
-    """One declared concept or source value of a set, as the database knows it. `table` is where its records were
-    counted; `records` and `persons` are None where nobody counted."""
-
-    concept_set: str
-    declared: str
-    concept_id: int | None
-    name: str
-    note: str
-    concepts: int  # how many ids it stands for, itself and its descendants
-    table: str = ""
-    records: int | None = None
-    persons: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +34,6 @@ class Resolved:
 
     sets: Mapping[str, ResolvedSet]
     lines: tuple[ConceptLine, ...]
-
-    @property
-    def unknown(self) -> tuple[ConceptLine, ...]:
-        """The concepts that the database's vocabulary does not know: codes, and ids that may be misspelt."""
-        return tuple(line for line in self.lines if _UNKNOWN in line.note)
 
 
 def used_sets(selection: Selection) -> dict[str, set[str]]:
@@ -120,11 +99,11 @@ def _counted_in(
         sql = f"SELECT COUNT(*) AS r, COUNT(DISTINCT e.person_id) AS p FROM {events} e WHERE "
         records, persons = database.query(sql + like(f"e.{columns.source_value}", pattern)).row(0)
         counted[n] = (int(records), int(persons))
-    kept = [line for line in lines if "excluded" not in line.note]
+    kept = [line for line in lines if not line.excluded]
     for n, line in enumerate(kept[: len(resolved.by_concept) + len(patterns)]):
         records, persons = counted.get(n, (0, 0))
         yield replace(line, table=table, records=records, persons=persons)
-    yield from (line for line in lines if "excluded" in line.note)
+    yield from (line for line in lines if line.excluded)
 
 
 def like(column: str, pattern: str) -> str:
@@ -135,7 +114,18 @@ def like(column: str, pattern: str) -> str:
 
 
 Codes = dict[tuple[str, str, str], list[int]]  # vocabulary, code or "", name or "" -> ids
-Known = dict[int, tuple[str, bool]]  # concept id -> its name, and whether it is standard
+
+
+class _Known(NamedTuple):
+    """What the vocabulary says of a concept."""
+
+    name: str
+    vocabulary: str
+    code: str
+    standard: bool
+
+
+Known = dict[int, _Known]  # by concept id
 
 
 def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | None, Codes]:
@@ -157,7 +147,7 @@ def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | No
     known: Known = {}
     codes: Codes = {}
     for concept_id, name, vocabulary, code, standard in found.sort("concept_id").iter_rows():
-        known[int(concept_id)] = (name or "", standard == "S")
+        known[int(concept_id)] = _Known(name or "", vocabulary or "", str(code or ""), standard == "S")
         for key in ((vocabulary, str(code), ""), (vocabulary, "", name or "")):
             codes.setdefault(key, []).append(int(concept_id))
     if coded and not database.query(f"SELECT c.concept_id FROM {place} c LIMIT 1").height:
@@ -213,24 +203,26 @@ def _lines(
     known: Known | None, codes: Codes, family: dict[int, set[int]] | None,
 ) -> Iterator[ConceptLine]:  # fmt: skip
     for concept, ids in members:
-        declared = declared_as(concept)
         own = _ids_of(concept, codes)
-        concept_id = own[0] if own else None
-        label, standard = (known or {}).get(own[0], (concept.name, True)) if own else (concept.name, True)
+        said = _Known(concept.name, concept.vocabulary or "", concept.code or "", True)
+        found = (known or {}).get(own[0], said) if own else said
         notes = ["excluded"] if concept.exclude else []
         if not own:
-            notes.append(f"{_UNKNOWN}: it stands for nothing")
+            notes.append(f"{NOT_IN_VOCABULARY}: it stands for nothing")
         elif known is not None and own[0] not in known:
-            notes.append(f"{_UNKNOWN}: taken as it is written")
+            notes.append(f"{NOT_IN_VOCABULARY}: taken as it is written")
         elif len(own) > 1:
             notes.append(f"{len(own)} concepts are called so: all are taken")
-        elif not standard:
+        elif not found.standard:
             notes.append("not a standard concept")
         if concept.descendants and family is None:
             notes.append("no concept_ancestor: without descendants")
-        yield ConceptLine(name, declared, concept_id, label, "; ".join(notes), len(ids))
+        yield ConceptLine(
+            name, declared_as(concept), own[0] if own else None, found.name, "; ".join(notes), len(ids),
+            found.vocabulary, found.code, concept.descendants, concept.exclude,
+        )  # fmt: skip
     for pattern in one.source_values:
-        yield ConceptLine(name, pattern, None, "source value", "", 0)
+        yield ConceptLine(name, pattern, None, SOURCE_VALUE, "", 0)
 
 
 def told_lines(lines: Iterable[ConceptLine]) -> Iterator[str]:

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from chartline.protocol.selection import AtlasSelection, ConceptSet
 from chartline.sources.asked import Asked
-from chartline.sources.base import Selected, SourceData
+from chartline.sources.base import ConceptLine, Selected, SourceData
 from chartline.sources.cdm import CdmDatabase
 from chartline.sources.omop_atlas import declared_sets, select_cohort, tables_of_sets
-from chartline.sources.omop_concepts import ConceptLine, Resolved, count_records, resolve_concepts, used_sets
+from chartline.sources.omop_concepts import Resolved, count_records, resolve_concepts, used_sets
 from chartline.sources.omop_persons import read_persons
 from chartline.sources.omop_select import Candidates, Part, select_persons
 
@@ -24,8 +24,7 @@ def read_selected(
     """
     candidates, resolved = choose_persons(database, asked, part)
     data = read_persons(database, candidates.persons["person_id"], asked.tables, listed)
-    unknown = tuple(f"{line.concept_set}: {line.declared} {line.note}" for line in resolved.unknown)
-    return replace(data, selected=Selected(candidates.screened, candidates.steps, unknown))
+    return replace(data, selected=Selected(candidates.screened, candidates.steps, resolved.lines))
 
 
 def choose_persons(database: CdmDatabase, asked: Asked, part: Part | None = None) -> tuple[Candidates, Resolved]:

@@ -43,6 +43,7 @@ from chartline.report.source import (
 from chartline.results.model import Results
 from chartline.state.standing import Standing
 from chartline.trace.build import items_of
+from chartline.trace.code_lists import code_lines
 from chartline.trace.patient_lines import MOST_LISTED, PatientLines, eligible_of
 from chartline.trace.response_lines import response_words, with_responders
 from chartline.trace.syndromes import syndrome_labels, syndrome_methods
@@ -81,6 +82,7 @@ def report_source(run: Outcome, lines: PatientLines) -> ReportSource:
         **response_words(study.protocol),
         origins=origin_words(study.protocol),
         rule_sets=rule_set_lines(rule_sets_of(study.protocol)),
+        codes=code_lines(study),
         mrd_definitions={name: load_mrd_rules(name).definition for name in mrd_compared(study.protocol)},
     )
 
