@@ -88,6 +88,15 @@ def test_an_interval_with_a_negative_end_is_written_with_to() -> None:
             "59.4% (19/32; 40.6 to 76.3)",
         ),
         (
+            {"n": 2, "N": 14, "estimate": 2 / 14, "lower": 0.0178, "upper": 0.428, "unit": "proportion", "missing": 12},
+            "14.3% (2/14, 12 unknown; 1.8 to 42.8)",
+        ),
+        (
+            {"n": 2, "N": 16, "estimate": 0.125, "unit": "proportion", "missing": 1, "not_evaluable": 5},
+            "12.5% (2/16, 1 unknown, 5 not evaluable)",
+        ),
+        ({"n": 5, "N": 32, "estimate": 0.281, "unit": "proportion", "missing": 3}, "28.1%"),  # at risk on a curve
+        (
             {"n": 15, "N": 19, "estimate": 6.01, "lower": 3.515, "upper": None, "unit": "months"},
             "6.0 months (3.5 to NR)",
         ),

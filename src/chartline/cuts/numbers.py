@@ -25,6 +25,7 @@ from chartline.protocol.model import Protocol
 from chartline.report.format import format_headline
 from chartline.results.headline import build_headline
 from chartline.results.model import Results
+from chartline.results.unknown import best_responses
 from chartline.stats.estimate import estimate_all
 
 ASKED = 200  # patients of one number that are put back one by one; of more, only how they are counted is said
@@ -58,7 +59,7 @@ def _shown(entry: Entry) -> str:
 
 
 def _differ(a: Entry, b: Entry) -> bool:
-    return any(a.get(name) != b.get(name) for name in _SAYS)
+    return _shown(a) != _shown(b) or any(a.get(name) != b.get(name) for name in _SAYS)
 
 
 class _Again:
@@ -159,8 +160,9 @@ def _counted(adam: Adam, protocol: Protocol, analysis: Any) -> Counts:
 
 
 def _needed(protocol: Protocol, analysis: str) -> set[str]:
-    """An analysis with those it is computed from."""
-    out, to_see = set[str](), [analysis]
+    """An analysis with those it is computed from, and the one that tells who of it was not evaluable."""
+    best = best_responses(protocol, analysis)
+    out, to_see = set[str](), [analysis, *([best.id] if best is not None else [])]
     while to_see:
         name = to_see.pop()
         if name not in out:

@@ -15,6 +15,7 @@ from chartline.report.document import Cell
 from chartline.report.source import ReportSource
 from chartline.report.typeset import typeset
 from chartline.results.model import Result
+from chartline.results.unknown import not_evaluable_in, unknown_words
 from chartline.results.wording import title_in
 
 
@@ -116,6 +117,12 @@ def result_label(source: ReportSource, result: Result) -> str:
     declared: Any = source.declared(result.analysis)
     named = result if result.label else replace(result, label=getattr(declared, "label", result.analysis))
     return title_in(source.protocol, named)
+
+
+def unknown_in(source: ReportSource, result: Result) -> str:
+    """Return of how many patients of n/N nobody knows: "12 unknown", "1 not evaluable", ""."""
+    none = not_evaluable_in(result, source.protocol, lambda a, s, group: source.result(a, s, group=group))
+    return unknown_words(result.missing, none)
 
 
 def result_title(source: ReportSource, result: Result) -> str:

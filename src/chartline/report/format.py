@@ -15,6 +15,7 @@ from typing import Any
 from chartline.core.sentences import joined as joined
 from chartline.results.model import Result
 from chartline.results.multiverse import Multiverse, Outcome
+from chartline.results.unknown import unknown_words
 
 DAYS_PER_MONTH = 30.4375  # 365.25 / 12
 NOT_REACHED = "NR"
@@ -172,7 +173,8 @@ def plural(n: int, one: str, many: str = "") -> str:
 
 
 def format_headline(entry: Mapping[str, Any]) -> str:
-    """Return one entry of headline.json as a line for a terminal: "59.4% (19/32; 40.6 to 76.3)"."""
+    """Return one entry of headline.json as a line for a terminal: "59.4% (19/32; 40.6 to 76.3)"; of how many it is not
+    known stands beside n/N: "14.3% (2/14, 12 unknown; 1.8 to 42.8)"."""
     estimate, unit = entry.get("estimate"), entry.get("unit", "")
     if "estimate" not in entry:
         return whole(entry["n"]) if entry.get("n") is not None else NOT_COMPUTED
@@ -180,7 +182,10 @@ def format_headline(entry: Mapping[str, Any]) -> str:
         return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
     shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
     n, total = entry.get("n"), entry.get("N")
-    extras = [ratio(n, total)] if n is not None and total and n / total == estimate else []  # not events of a curve
+    extras = []
+    if n is not None and total and n / total == estimate:  # not events of a curve
+        unknown = unknown_words(entry.get("missing") or 0, entry.get("not_evaluable") or 0)
+        extras = [", ".join(filter(None, (ratio(n, total), unknown)))]
     ends = (entry.get("lower"), entry.get("upper"))
     if any(e is not None for e in ends):
         extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")

@@ -3,6 +3,7 @@
     {"study": ..., "protocol_digest": ..., "data_digest": ...,
      "headline": {"cr_cri_rate": {"label", "n", "N", "estimate", "lower", "upper", "unit", "missing", "method",
                                   "definition", "result_id"},
+                  "orr": {..., "not_evaluable"},   of a response rate, where some are
                   "screened": {"label", "n", "unit", "definition", "result_id"}}}
 
 Times are in months, rates are proportions, nothing is rounded. A number that could not be computed has `estimate` null
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from chartline.errors import ProtocolError
 from chartline.results.model import Result, Results
+from chartline.results.unknown import not_evaluable_in
 from chartline.results.wording import title_in
 
 if TYPE_CHECKING:
@@ -49,7 +51,9 @@ def _entry(key: str, asked: Headline, results: Results, protocol: Protocol) -> d
     label = title_in(protocol, result)
     if result.is_count:
         return {"label": label, "n": result.n, "unit": unit, "definition": definition, "result_id": result.id}
-    return _estimate(result, label, unit, definition)
+    entry = _estimate(result, label, unit, definition)
+    none = not_evaluable_in(result, protocol, lambda a, s, g: results.get(a, s, group=g))
+    return {**entry, "not_evaluable": none} if none else entry
 
 
 def _no_such(key: str, asked: Headline, rows: list[Result]) -> ProtocolError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chartline.report import format as fmt
-from chartline.report.cells import result_label
+from chartline.report.cells import result_label, unknown_in
 from chartline.report.document import Block, KeyNumbers
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
@@ -15,15 +15,16 @@ def build(source: ReportSource) -> list[Block]:
         declared = source.protocol.headline.get(key)
         result = source.asked(declared) if declared else None
         if result is not None:
-            items.append((fmt.with_unit(result), result_label(source, result), _note(result), result.id))
+            items.append((fmt.with_unit(result), result_label(source, result), _note(source, result), result.id))
     return [KeyNumbers(tuple(items))] if items else []
 
 
-def _note(result: Result) -> str:
-    """Return n/N and the interval: "19/32; 95% CI 40.6 to 76.3"."""
+def _note(source: ReportSource, result: Result) -> str:
+    """Return n/N, of how many it is not known, and the interval: "2/14 (12 unknown); 95% CI 1.8 to 42.8"."""
     parts = []
     if result.unit == "proportion" and result.statistic == "proportion":
-        parts.append(fmt.ratio(result.n, result.N))
+        unknown = unknown_in(source, result)
+        parts.append(fmt.ratio(result.n, result.N) + (f" ({unknown})" if unknown else ""))
     ends = fmt.interval(result)
     parts += [f"{fmt.level(result)} {ends}"] if ends else []
     return "; ".join(parts)

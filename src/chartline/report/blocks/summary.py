@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chartline.report import format as fmt
-from chartline.report.cells import sentence_case
+from chartline.report.cells import sentence_case, unknown_in
 from chartline.report.document import Block, Cell, Heading, Paragraph
 from chartline.report.source import ReportSource
 from chartline.results.model import Result
@@ -71,9 +71,11 @@ def _rates(source: ReportSource, ids: Iterable[str]) -> Pieces:
         if r is None or r.N is None or getattr(declared, "sensitivity", False):
             continue
         ends = f", {fmt.level(r)} {fmt.interval(r)}" if fmt.interval(r) else ""
+        of = unknown_in(source, r)
+        unknown = f"; {of}" if of else ""
         label = getattr(declared, "label", analysis)
         shown = label if not phrases else sentence_case(label)
-        phrases.append([f"{shown} in ", _bound(r, f"{fmt.ratio(r.n, r.N)} ({fmt.value(r)}{ends})")])
+        phrases.append([f"{shown} in ", _bound(r, f"{fmt.ratio(r.n, r.N)} ({fmt.value(r)}{ends}{unknown})")])
     return _sentence(phrases)
 
 
