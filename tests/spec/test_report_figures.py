@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -125,3 +126,61 @@ def test_control_characters_become_visible() -> None:
 def test_an_unknown_kind_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="no figure template"):
         draw(_figure(kind, {}), "svg")
+
+
+def _runs(svg: bytes) -> list[tuple[float, float, float, int]]:
+    """Where level text stands: x of its first and of its last glyph, y of its line (points), and how many glyphs."""
+    out: list[tuple[float, float, float, int]] = []
+
+    def walk(node: ElementTree.Element, x: float, y: float) -> None:
+        if not node.tag.endswith(("svg", "}g")):
+            return
+        moved = re.fullmatch(r"(translate|matrix)\((.*)\)", node.get("transform", "translate(0 0)"))
+        assert moved is not None
+        numbers = [float(n) for n in moved[2].split()]
+        if moved[1] == "matrix" and numbers[:4] != [1, 0, 0, -1]:
+            return  # turned: the name of the upright axis
+        dx, dy = numbers[-2:] if len(numbers) > 1 else (numbers[0], 0.0)
+        x, y = x + dx, y + dy
+        glyphs = [child for child in node if child.tag.endswith("use")]
+        if glyphs:
+            out.append((x, x + float(glyphs[-1].get("x", "0")), y, len(glyphs)))
+        for child in node:
+            walk(child, x, y)
+
+    walk(ElementTree.fromstring(svg), 0, 0)
+    return out
+
+
+@pytest.mark.parametrize("x", [0.0, 0.2, 6.0, 10.0, 11.0, 11.9, 12.0])
+def test_the_median_stands_inside_the_figure_however_late_it_is(x: float) -> None:
+    svg = draw(_figure("km", _km(median=[x, "Median 975.1 months, long"])), "svg")
+    width, _ = _size(svg)
+    (label,) = [run for run in _runs(svg) if run[3] == len("Median975.1months,long")]
+    assert 0 < label[0] < label[1] < width - 2.83 - 6  # the margin of 1 mm, and the last letter itself
+    line = (1 + 18 + x / 12 * (160 - 18 - 4)) * 72 / 25.4  # margin; numbers of the axis; the drawing, and 4 mm right
+    assert label[1] < line or label[0] > line, "beside its line, not on it"
+
+
+STAYS_HIGH = [[0.0, 1.0], [11.0, 0.9], [12.0, 0.9]]
+FALLS = [[0.0, 1.0], [1.0, 0.1], [12.0, 0.1]]
+RISES = [[0.0, 0.0], [1.0, 0.97], [12.0, 0.97]]
+
+
+@pytest.mark.parametrize(
+    ("curves", "right", "low"),
+    [
+        ([FALLS], True, False),
+        ([STAYS_HIGH], False, True),
+        ([FALLS, STAYS_HIGH], True, False),  # no corner is free
+        ([RISES], True, True),
+    ],
+)
+def test_the_summary_stands_in_a_corner_through_which_no_curve_runs(
+    curves: list[list[list[float]]], right: bool, low: bool
+) -> None:
+    groups = [_group(band=[], censored=[]) | {"steps": steps} for steps in curves]
+    svg = draw(_figure("km", _km(*groups, summary=["2 events in 14 patients, and so on"])), "svg")
+    (text,) = [run for run in _runs(svg) if run[3] == len("2eventsin14patients,andsoon")]
+    width, height = _size(svg)
+    assert (text[0] > width / 2, text[2] > height / 2) == (right, low)
