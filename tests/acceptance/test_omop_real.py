@@ -352,4 +352,6 @@ def test_the_toy_is_followed_by_hand(shared: Path, tmp_path: Path) -> None:
     assert value(done, "os", "median").value == pytest.approx(89 / MONTH, rel=1e-12)
     tte = pl.read_parquet(tmp_path / "out" / "adam" / "adtte.parquet")
     assert dict(zip(tte["USUBJID"], tte["AVAL"], strict=True)) == {"1": 89, "2": 89, "3": 30}
+    # Nobody is asked for assessments and amounts of doses that this study does not read.
+    assert asked(tmp_path / "out") == {"row_not_mapped": 1}
     assert_written(tmp_path / "out", "No record: The first drug", "Overall survival")

@@ -1,16 +1,17 @@
 """What of a protocol reads what: the reasons for which an item is asked.
 
-In: a protocol. Out: for each ADSL variable the sentences that say where it is read, the milestones that are read, and
-the laboratory tests with what they are for.
+In: a protocol. Out: besides the variables and milestones of `derive/reads.py`, the adverse events and laboratory tests
+that are read, with what they are for.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from chartline.core.condition import parse_condition
-from chartline.derive.endpoint import resolve_endpoint
+from chartline.derive.reads import milestones_read as milestones_read
+from chartline.derive.reads import reasons as reasons
+from chartline.derive.reads import syndrome
 from chartline.derive.response_rules import CountRule, load_rules
 from chartline.derive.syndrome_rules import (
     Death,
@@ -23,75 +24,19 @@ from chartline.derive.syndrome_rules import (
     LabValue,
     Ongoing,
     SyndromeRules,
-    load_syndrome,
 )
 from chartline.mapping.words import tests
-from chartline.protocol.analyses import Analysis
 from chartline.protocol.base import Milestone
 from chartline.protocol.lab_terms import terms_of
 from chartline.protocol.model import Protocol
 from chartline.protocol.toxicity import LabComponent
 
-_NAME = re.compile(r"\b[A-Z][A-Z0-9_]*\b")
 _ABOUT_RELAPSE = ("RELFL", "RELDT", "RECRELFL", "RECRELDT")
-
-
-def reasons(p: Protocol) -> dict[str, tuple[str, ...]]:
-    """Return ADSL variable -> where it is read, in the order of the protocol, each once."""
-    out: dict[str, dict[str, None]] = {}
-    for sentence, text in _readers(p):
-        for name in _NAME.findall(text):
-            out.setdefault(name, {})[sentence] = None
-    return {name: tuple(said) for name, said in out.items()}
-
-
-def _readers(p: Protocol) -> Iterator[tuple[str, str]]:
-    """Every (who reads, the text in which the names of variables stand)."""
-    for c in p.eligibility:
-        yield f"Eligibility: {c.label}", c.require
-    for s in p.sets.values():
-        yield f"Analysis set: {s.label}", s.where
-    for a in p.analyses:
-        yield f"Analysis: {a.label or a.id}", _words_of(a)
-    yield "Table of baseline characteristics", " ".join((*p.report.table1, p.report.table1_by or ""))
-    yield "To find a patient who was reported twice", " ".join(p.duplicates.match)
-    if p.prior_therapy:
-        yield "Earlier therapy", " ".join((p.prior_therapy.first_remission or "", *p.prior_therapy.recorded.values()))
-    for event in p.milestones.values():
-        yield f"Event: {event.label}", event.where or ""
-    for characteristic in p.characteristics.values():
-        yield f"Characteristic: {characteristic.label}", " ".join(characteristic.groups.values())
-
-
-def _words_of(analysis: Analysis) -> str:
-    """The values that an analysis declares, without its texts."""
-    return analysis.model_dump_json(exclude={"label", "definition", "id"})
-
-
-def milestones_read(p: Protocol) -> frozenset[str]:
-    """Return every milestone that an endpoint, a stop or another milestone reads."""
-    found: set[str] = set()
-    for e in p.endpoints:
-        found |= set(resolve_endpoint(e, p).milestones)
-    for response in (p.response, *p.response_variants.values()):
-        found |= {str(m) for m in response.before}
-    for laboratory in (p.laboratory, *p.laboratory_variants.values()):
-        found |= {str(m) for m in laboratory.before}
-    for event in p.milestones.values():
-        found |= {str(m) for m in (*event.first_of, event.after, event.unless_after) if m}
-    for name in p.syndromes:
-        found |= {str(m) for m in syndrome(p, name).counted_from}
-    return frozenset(found)
 
 
 def reads_relapse(p: Protocol) -> bool:
     """Whether anything reads the relapse that the centre recorded."""
     return Milestone.RELAPSE in milestones_read(p) or any(name in reasons(p) for name in _ABOUT_RELAPSE)
-
-
-def syndrome(p: Protocol, name: str) -> SyndromeRules:
-    """Return the criteria of a syndrome that the protocol declares."""
-    return load_syndrome(p.syndromes[name].criteria, f"syndromes.{name}.criteria")
 
 
 def evidence(p: Protocol) -> Iterator[tuple[SyndromeRules, Evidence]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from chartline.checks.context import Grade
+from chartline.checks.context import Grade, Reads
 from chartline.checks.engine import check_data
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query, Severity
@@ -23,9 +23,11 @@ def check_and_close(
     applied: Sequence[Applied],
     grade: Grade | None = None,
     centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
+    reads: Reads | None = None,
 ) -> list[Query]:
     """Return the queries that reading `found` and those of every check, with the confirmed ones closed."""
-    return close_confirmed([*found, *check_data(data, protocol, counts_window, grade, centre_checks)], applied)
+    asked = check_data(data, protocol, counts_window, grade, centre_checks, reads=reads)
+    return close_confirmed([*found, *asked], applied)
 
 
 def close_confirmed(queries: Iterable[Query], applied: Sequence[Applied]) -> list[Query]:

@@ -10,7 +10,7 @@ HI of the other, so that a partial date is in conflict only when no day it can m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,14 @@ _LINE = {"MH": ("MHTERM", "MHENDTC", "MHSEQN"), "CM": ("CMTRT", "CMENDTC", None)
 
 
 Grade = Callable[[ClinicalData], pl.DataFrame]  # see `derive/graded_values.py`: CENTRE, USUBJID, SEQ, ATOXGRL, ATOXGRH
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Whether anything in the protocol reads what a centre may lack (`derive/reads.py`); all of it if nobody says."""
+
+    assessments: bool = True  # a marrow on treatment, a response, MRD
+    amounts: bool = True  # of a dose: mg/m2 or mg
 
 
 def _bounds() -> pl.DataFrame:
@@ -63,9 +71,11 @@ class Context:
     """The data of a study as the checks see them."""
 
     def __init__(
-        self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None, grade: Grade | None = None
-    ) -> None:
+        self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None,
+        grade: Grade | None = None, reads: Reads | None = None,
+    ) -> None:  # fmt: skip
         self.data, self.protocol, self.counts_window, self.grade = _numbered(data), protocol, counts_window, grade
+        self.reads = reads or Reads()
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import Any
 
 from chartline.checks import rules as rules_folder
-from chartline.checks.context import Context, Grade
+from chartline.checks.context import Context, Grade, Reads
 from chartline.checks.model import Finding, Rule, Scope
 from chartline.checks.own import find_own, rule_of
 from chartline.checks.wording import queries_of
@@ -50,6 +50,7 @@ def check_data(
     centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
     scope: Scope | None = None,
     keep: bool = True,
+    reads: Reads | None = None,
 ) -> list[Query]:
     """Run every rule that the protocol leaves on; with `scope` those of one scope alone.
 
@@ -59,7 +60,8 @@ def check_data(
     are the checks that centres wrote in their mappings, by centre; each is run on its centre alone. A large study may
     be checked in parts: `Scope.SUBJECT` on each part of its subjects and `Scope.STUDY` on all of them give together
     what one call gives. What several rules look at is computed once and kept, or anew for each where `keep` is False:
-    more time, and of the memory only what one rule needs.
+    more time, and of the memory only what one rule needs. `reads` says what the study reads of what a centre may lack
+    (`derive/reads.py`): what nobody reads is not asked; without it all is.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     settings = _settings(protocol.checks)
@@ -71,14 +73,14 @@ def check_data(
     for centre, checks in (centre_checks or {}).items():
         wanted += [(rule_of(own), partial(find_own, own=own, centre=centre)) for own in checks]
     queries: dict[str, Query] = {}
-    context = Context(data, protocol, counts_window, grade)
+    context = Context(data, protocol, counts_window, grade, reads)
     for rule, find in wanted:
         if scope not in (None, rule.scope):
             continue
         for query in queries_of(rule, find(context), data.origins, data.study_days):
             queries.setdefault(query.id, query)
         if not keep:
-            context = Context(data, protocol, counts_window, grade)
+            context = Context(data, protocol, counts_window, grade, reads)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 
 

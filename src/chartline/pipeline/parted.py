@@ -263,6 +263,7 @@ def write_unit(said: Declaration, centre: str, read: ReadCentre, folder: Path) -
     from chartline.checks.outdated import outdated_queries
     from chartline.cohort.facts import subject_facts
     from chartline.derive.graded_values import grade_by
+    from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import write_charts
     from chartline.engines.told import Read, write_told
@@ -273,7 +274,7 @@ def write_unit(said: Declaration, centre: str, read: ReadCentre, folder: Path) -
     data = replace(data, study_days=_study_days(said))
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
     own = {centre: mapping.own_checks} if mapping.own_checks else {}
-    asked = check_data(data, protocol, window, grade, own, Scope.SUBJECT)
+    asked = check_data(data, protocol, window, grade, own, Scope.SUBJECT, reads=reads_of(protocol))
     found = [*found, *outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
     inputs = {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
     facts = subject_facts(data, protocol).frame
@@ -332,6 +333,7 @@ def _study_queries(job: Job) -> list[Query]:
     from chartline.checks.engine import check_data
     from chartline.checks.model import Scope
     from chartline.derive.graded_values import grade_by
+    from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import read_charts
 
@@ -339,7 +341,8 @@ def _study_queries(job: Job) -> list[Query]:
     data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
     window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
     few = sum(frame.height for frame in data.domains.values()) < MANY
-    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=few)
+    reads = reads_of(said.protocol)
+    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=few, reads=reads)
 
 
 def parts_with_subjects(job: Job) -> list[int]:

@@ -54,6 +54,7 @@ def read_study(
     """
     from chartline.checks.confirmed import check_and_close
     from chartline.derive.graded_values import grade_by
+    from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
     from chartline.state.lock import check_inputs
 
@@ -70,7 +71,9 @@ def read_study(
     charts.queries += answers_left_over(said.amendments, protocol)
     tell("Checking the data")
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
-    asked = check_and_close(charts.queries, data, protocol, window, charts.applied, grade, said.centre_checks)
+    asked = check_and_close(
+        charts.queries, data, protocol, window, charts.applied, grade, said.centre_checks, reads_of(protocol)
+    )
     return StudyData(
         protocol, protocol_digest(protocol), data, tuple(in_order(asked)), tuple(charts.applied), charts.inputs,
         charts.signatures, tuple(charts.queries), said.centre_checks, charts.sources, tuple(charts.outdated),

@@ -2,7 +2,7 @@
 
 `days` (60, our choice: two cycles) after the first dose a patient known to be alive has had a marrow in any schedule;
 without one there is no response to speak of, and the patient counts as not evaluable. Asked once a patient, or once a
-centre that sends none.
+centre that sends none; of a study that reads no assessment nobody is asked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RULE = Rule(
 
 def find(context: Context, *, days: float) -> list[Finding]:
     """Return one finding a patient, or a centre."""
-    if context.protocol.treatment is None:
+    if context.protocol.treatment is None or not context.reads.assessments:
         return []
     zero = context.first_dose.lazy().select(*SUBJECT, pl.col("LO").alias("ZERO"))
     seen = pl.concat(f.lazy().select(*SUBJECT, "LO") for f in (context.last_alive, context.death))

@@ -1,7 +1,7 @@
 """A dose of the index drug has an amount: mg/m2 or mg.
 
 Without one neither the cumulative dose nor a reduction can be told. Asked once a patient, or once a centre that never
-records it.
+records it; of a study that reads no amount nobody is asked.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ RULE = Rule(
 
 def find(context: Context) -> list[Finding]:
     """Return one finding a patient, or a centre."""
+    if not context.reads.amounts:
+        return []
     amount = pl.col("EXDOSM2").is_not_null() | pl.col("EXDOSE").is_not_null()
     doses = context.doses.filter(pl.col("EXSTDTC").is_not_null() | amount)
     here = {"DOMAIN": pl.lit("EX"), "VARIABLE": pl.lit("EXDOSM2"), "WHAT": pl.lit("amount")}
