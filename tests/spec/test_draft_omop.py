@@ -270,3 +270,101 @@ def test_a_unit_without_a_concept_is_read_as_the_source_wrote_it(tmp_path: Path)
     assert (unit["missing"], unit["otherwise"]) == (["0"], {"column": "unit_source_value"})
     # 777 is the unit of a row that is not read: no question.
     assert not [q for q in draft.questions if q.column == "unit_concept_id"]
+
+
+# Columns of the CDM beside what is read, with what they hold, and why they are left.
+ADMINISTRATIVE = {
+    "drug_exposure": {
+        "verbatim_end_date": ("2020-05-01", "only the start"),
+        "stop_reason": ("finished", "why a drug was stopped"),
+        "refills": ("0", "prescription"),
+        "days_supply": ("31", "prescription"),
+        "lot_number": ("0", "package"),
+        "route_concept_id": ("4132161", "how a drug was given"),
+        "route_source_value": ("oral", "how a drug was given"),
+    },
+    "condition_occurrence": {
+        "condition_end_date": ("2019-01-01", "only the start"),
+        "condition_status_concept_id": ("32902", "not used"),
+        "stop_reason": ("healed", "why a condition ended"),
+    },
+    "measurement": {
+        "measurement_time": ("10:00", "the time of day"),
+        "value_as_concept_id": ("0", "0 alone: no concept"),
+        "operator_concept_id": ("0", "0 alone: no concept"),
+    },
+    "procedure_occurrence": {
+        "procedure_end_date": ("2020-08-02", "only the start"),
+        "quantity": ("1", "how often"),
+        "modifier_concept_id": ("0", "modifiers"),
+        "modifier_source_value": ("left", "modifiers"),
+    },
+}
+
+
+def drafted(folder: Path, more: dict[str, dict[str, tuple[str, str]]]) -> Draft:
+    """A draft of the tables, with further columns that hold one value in every row."""
+    for name, text in TABLES.items():
+        columns = [pl.lit(value).alias(column) for column, (value, _) in more.get(name, {}).items()]
+        frame_of(text).with_columns(*columns).write_csv(folder / f"{name}.csv")
+    return draft_centre(folder, None, load_protocol(EXAMPLE), "K")
+
+
+def test_administrative_columns_are_left_with_their_reason_and_not_asked_about(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, ADMINISTRATIVE)
+    for table, columns in ADMINISTRATIVE.items():
+        left = draft.mapping["tables"][table]["ignore"]
+        for column, (_, why) in columns.items():
+            assert why in left[column], (table, column)
+        assert not {q.column for q in draft.questions if q.table == table} & set(columns)
+
+
+def test_a_concept_that_says_something_is_asked_about(tmp_path: Path) -> None:
+    """4171756 is `<`: 9.1 would be below 9.1. `0 alone` says nothing, and beside another concept it does."""
+    draft = drafted(tmp_path, {"measurement": {"operator_concept_id": ("4171756", "")}})
+    assert "operator_concept_id" in {q.column for q in draft.questions if q.table == "measurement"}
+
+
+def test_an_amount_is_asked_about_where_it_is_one_of_the_index_drug(tmp_path: Path) -> None:
+    amount = {"drug_exposure": {"quantity": ("0.9", "")}}
+    draft = drafted(tmp_path, amount)
+    assert [q.text for q in draft.questions if q.column == "quantity"] == [
+        "is the quantity a dose in mg? It is read so"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ("drug_era", {"drug_era_end_date": "2013-05-05", "drug_exposure_count": "2", "gap_days": "3"}),
+        ("condition_era", {"condition_era_end_date": "2011-03-03", "condition_occurrence_count": "1"}),
+    ],
+)
+def test_of_an_era_only_its_start_is_read(tmp_path: Path, table: str, columns: dict[str, str]) -> None:
+    drug = table == "drug_era"
+    zero = "treatment: {drug: C, label: c}" if drug else "index: {label: cold, from: MH, where: \"MHCAT == 'COLD'\"}"
+    concept = "{id: 701}" if drug else "{id: 602}"
+    (tmp_path / "protocol.yaml").write_text(
+        f"chartline: protocol/1\nstudy: {{id: T, title: T}}\n{zero}\n"
+        "data: {centres: [{id: K, folder: k, mapping: k.yaml}]}\n"
+        f"concept_sets: {{it: {{label: It, concepts: [{concept}]}}}}\n"
+        f"selection: {{index: {{table: {table}, concepts: it}}}}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "k").mkdir()
+    for name in ("person", "concept", table):
+        more = [pl.lit(value).alias(column) for column, value in columns.items() if name == table]
+        frame_of(COLD[name]).with_columns(*more).write_csv(tmp_path / "k" / f"{name}.csv")
+    draft = draft_centre(tmp_path / "k", None, load_protocol(tmp_path), "K")
+    assert set(columns) <= set(draft.mapping["tables"][table]["ignore"])
+    assert not {q.column for q in draft.questions} & set(columns)
+
+
+def test_tables_of_which_nothing_is_read_are_left_with_their_reason(tmp_path: Path) -> None:
+    tables = ("device_exposure", "specimen", "cohort", "cost", "payer_plan_period", "note")
+    for name in tables:
+        (tmp_path / f"{name}.csv").write_text(f"{name}_id,person_id\n1,1\n", encoding="utf-8")
+    frame_of(TABLES["person"]).write_csv(tmp_path / "person.csv")
+    draft = draft_centre(tmp_path, None, load_protocol(EXAMPLE), "K")
+    assert all("open question" not in draft.unused[name] for name in tables)
+    assert not {q.table for q in draft.questions} & set(tables)

@@ -63,6 +63,11 @@ _UNUSED = {
     **dict.fromkeys(("cdm_source", "metadata"), "says how the database was made"),
     **dict.fromkeys(("location", "care_site", "provider"), "direct identifier: places and staff"),
     **dict.fromkeys(("drug_era", "dose_era", "condition_era"), "derived from the other tables"),
+    **dict.fromkeys(("cohort", "cohort_definition", "cohort_attribute"), "who was chosen for another study"),
+    **dict.fromkeys(("cost", "payer_plan_period"), "costs and insurance are not used"),
+    **dict.fromkeys(("note", "note_nlp"), "free text, which is not read"),
+    "device_exposure": "devices are not used",
+    "specimen": "specimens are not used; what was found in them is in measurement",
     "observation_period": "repeats the first and last dates of the other tables",
 }
 

@@ -35,6 +35,8 @@ def draft_drug(cdm: Cdm, k: KeyedTable) -> dict[str, Any]:
         _other_drugs(cdm, k, rest, {"not": keys_of(index)})
     elif rest:
         _other_drugs(cdm, k, rest, None)
+    if k.has("quantity") and k.columns["quantity"].role == "open":
+        k.columns["quantity"].ignore("amounts are read of the index drug alone", 0.85)
     return k.finish(who)
 
 

@@ -12,6 +12,8 @@ from chartline.draft.centre import Centre
 from chartline.draft.model import EMPTY, IDENTIFIER, Column, Target
 from chartline.draft.words import vocabulary
 
+NO_CONCEPT = "0"  # OMOP CDM: "No matching concept"
+
 
 def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre: Centre, is_read: bool) -> None:
     """Say of every column that nothing reads why not; where nothing says it, it is a question.
@@ -30,6 +32,8 @@ def settle_rest(columns: Mapping[str, Column], table: str, dialect: str, centre:
             c.ignore(EMPTY, 0.9)
         elif known is not None:
             c.ignore(known, 0.9)
+        elif dialect == "omop" and c.name.endswith("_concept_id") and set(c.profile.values) == {NO_CONCEPT}:
+            c.ignore("0 alone: no concept", 0.9)
         elif c.name == f"{table}_id":
             c.ignore("id", 0.95)
         elif family is not None:
