@@ -22,12 +22,12 @@ from chartline.mapping.load import load_mapping
 from chartline.pipeline import deidentify_centre
 from chartline.sources.read import read_centre
 from chartline.trace.charted import charted_values
+from office import CALC, needs_calc
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "inotuzumab-india"
 KEY = bytes(range(32)).hex()
 SHIFT = 7
 Shape = Callable[[Path, str], str]  # puts the files into a folder, and changes the mapping's text to read them
-needs_office = pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice (soffice) is not installed")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def _by_office(kind: str) -> Shape:
     def put(folder: Path, mapping: str) -> str:
         book = EXAMPLE / "centres" / "centre_A" / "CentreA_InO_review.xlsx"
         profile = f"-env:UserInstallation={(folder.parent / 'profile').as_uri()}"
-        command = [str(shutil.which("soffice")), profile, "--headless", "--convert-to", kind]
+        command = [str(CALC), profile, "--headless", "--convert-to", kind]
         subprocess.run([*command, "--outdir", str(folder), str(book)], check=True, capture_output=True, timeout=300)
         (folder / "mapping_facts.md").write_text("as the mapping lists")
         return mapping.replace("CentreA_InO_review.xlsx", f"CentreA_InO_review.{kind}")
@@ -96,7 +96,7 @@ SHAPES: dict[str, tuple[str, Shape]] = {
     "OMOP DuckDB": ("E", _duckdb),
 }
 OFFICE = {"xls": ("A", _by_office("xls")), "ods": ("A", _by_office("ods"))}
-every = pytest.mark.parametrize("shape", [*SHAPES, *(pytest.param(name, marks=needs_office) for name in OFFICE)])
+every = pytest.mark.parametrize("shape", [*SHAPES, *(pytest.param(name, marks=needs_calc) for name in OFFICE)])
 
 
 def _charted(folder: Path, mapping: Path) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from chartline.protocol.model import Protocol
 from chartline.study import StudyData
 from filled_forms import fill_workbook
 from odd_protocol import ODD
+from office import CALC, needs_calc
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -271,7 +272,7 @@ def test_a_workbook_that_may_be_filled_is_never_replaced(tmp_path: Path) -> None
     assert {f.name: f.read_bytes() for f in tmp_path.iterdir()} == {"x.yaml": before["x.yaml"]}
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@needs_calc
 def test_libreoffice_judges_entries_as_the_rules_say(capture: Capture, tmp_path: Path) -> None:
     """The formulas of the validations, computed by LibreOffice for right and wrong entries."""
     items = {i.name: i for f in capture.forms for i in f.items}
@@ -304,14 +305,14 @@ def test_libreoffice_judges_entries_as_the_rules_say(capture: Capture, tmp_path:
         sheet.cell(row, 2).value = f"=IFERROR({formula.replace('{row}', str(row)).removeprefix('=')},FALSE)"
     book.save(tmp_path / "rules.xlsx")
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    command = ["soffice", profile, "--headless", "--convert-to", "csv", "--outdir", str(tmp_path)]
+    command = [str(CALC), profile, "--headless", "--convert-to", "csv", "--outdir", str(tmp_path)]
     subprocess.run([*command, str(tmp_path / "rules.xlsx")], check=True, capture_output=True, timeout=120)
     with (tmp_path / "rules.csv").open(encoding="utf-8") as f:
         judged = [line[1] == "TRUE" for line in csv.reader(f)]
     assert [(t, j) for (t, _, _), j in zip(asked, judged, strict=True)] == [(t, r) for t, _, r in asked]
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+@needs_calc
 def test_a_workbook_saved_by_libreoffice_reads_the_same(odd: Path, tmp_path: Path) -> None:
     rows: dict[str, list[dict[str, Any]]] = {
         "patient": [PATIENT],
@@ -322,7 +323,7 @@ def test_a_workbook_saved_by_libreoffice_reads_the_same(odd: Path, tmp_path: Pat
     before = _read(odd, **rows)
     file = odd / "centres" / "F" / "F.xlsx"
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    command = ["soffice", profile, "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
+    command = [str(CALC), profile, "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
     subprocess.run(
         [*command, "--outdir", str(tmp_path / "saved"), str(file)], check=True, capture_output=True, timeout=120
     )

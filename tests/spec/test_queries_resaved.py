@@ -9,7 +9,6 @@ libraries that write such files; LibreOffice itself saves the last.
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from chartline.core.query import Query, Severity
 from chartline.queries.answers import Answer, read_answers
 from chartline.queries.words import ANSWER_COLUMNS, Says
 from chartline.queries.workbook import workbook_bytes
+from office import CALC, needs_calc
 
 DAY = dt.datetime(2026, 11, 20)
 # What a person typed into the rows, and what each says: (answer, value, unit, reason) -> the same as it is read.
@@ -132,12 +132,12 @@ def test_saved_again_it_says_the_same(tmp_path: Path, how: str) -> None:
     assert said(RESAVED[how](grid, tmp_path / "back.xlsx")) == before
 
 
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice (soffice) is not installed")
+@needs_calc
 @pytest.mark.parametrize("ending", ["ods", "xls", "xlsx"])
 def test_saved_by_libreoffice_it_says_the_same(tmp_path: Path, ending: str) -> None:
     answered(tmp_path)
     profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
-    command = ["soffice", profile, "--headless", "--convert-to", ending, "--outdir", str(tmp_path / "back")]
+    command = [str(CALC), profile, "--headless", "--convert-to", ending, "--outdir", str(tmp_path / "back")]
     done = subprocess.run([*command, str(tmp_path / "filled.xlsx")], capture_output=True, text=True, timeout=180)
     back = tmp_path / "back" / f"filled.{ending}"
     if not back.exists():
