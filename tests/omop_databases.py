@@ -128,23 +128,23 @@ def debian_server() -> Iterator[str]:
     with _open_folder() as folder:
         data = folder / "data"
         data.mkdir()
-        who: list[str] = []
+        who: dict[str, Any] = {}
         if os.geteuid() == 0:
             shutil.chown(data, "postgres", "postgres")
-            who = ["runuser", "-u", "postgres", "--"]
+            who = {"user": "postgres", "group": "postgres", "extra_groups": []}
         yield from _debian(who, data, free_port())
 
 
-def _debian(who: list[str], data: Path, port: int) -> Iterator[str]:
-    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run([*who, DEBIAN / "initdb", "-A", "trust", "-U", "postgres", "-D", data], **quiet)
+def _debian(who: dict[str, Any], data: Path, port: int) -> Iterator[str]:
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/", **who}
+    subprocess.run([DEBIAN / "initdb", "-A", "trust", "-U", "postgres", "-D", data], **quiet)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-    start = [*who, DEBIAN / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", options, "start"]
+    start = [DEBIAN / "pg_ctl", "-D", data, "-w", "-l", data / "log", "-o", options, "start"]
     subprocess.run(start, **quiet)
     try:
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*who, DEBIAN / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+        subprocess.run([DEBIAN / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
 
 
 @contextmanager
