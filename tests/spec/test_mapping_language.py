@@ -127,6 +127,15 @@ def test_a_renamed_column_is_named_with_its_likely_new_name() -> None:
     assert "`Adverse events` (nearest in the file: `Adverse event`)" in str(e.value)
 
 
+def test_headings_of_any_length_leave_a_message_that_can_be_read() -> None:
+    """Of a broken file: twenty headings of two thousand letters; and the column that the mapping names is not there."""
+    heads = " | ".join(f"{number} {'x' * 2000}" for number in range(20))
+    for variables in ({"AETERM": "t"}, {"AETERM": "1 " + "x" * 1999}):
+        with pytest.raises(MappingError, match=r"x{100}[.]{3}`") as e:
+            mapped(f"id | t | {heads}\nP1 | a" + " | b" * 20, [{"domain": "AE", "variables": variables}])
+        assert len(str(e.value)) < 15_000
+
+
 def test_a_missing_and_an_unmapped_table() -> None:
     tables = {"S": {"subject": "id", "records": AE}}
     with pytest.raises(MappingError, match="names a table that the file does not have: `S`"):

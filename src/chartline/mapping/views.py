@@ -21,6 +21,7 @@ from chartline.mapping.values import Reading, read_cells, trimmed
 from chartline.sources.base import SourceTable
 
 Columns = dict[str, pl.Series]
+_LONGEST = 200  # characters of a heading in a message
 
 
 def wild(patterns: Iterable[str]) -> re.Pattern[str]:
@@ -144,7 +145,7 @@ def view_tables(tables: dict[str, SourceTable], mapping: Mapping, used: dict[str
     if lacking:
         raise _lacking("table", lacking, [*extra, *(t for t in tables if t not in extra)], f"centre {mapping.centre}")
     if extra:
-        shown = [f"`{t}` ({tables[t].sheet or tables[t].address(0)})" for t in extra]
+        shown = [f"{_quoted(t)} ({tables[t].sheet or tables[t].address(0)})" for t in extra]
         raise MappingError(
             f"{_count(extra, 'table', 'the centre')} neither mapped nor ignored: {', '.join(shown)}.",
             where=f"mapping of centre {mapping.centre}",
@@ -167,7 +168,7 @@ def _check_columns(table: SourceTable, spec: Table, used: set[str]) -> None:
     if lacking:
         raise _lacking("column", lacking, [*unmapped, *(c for c in table.columns if c in used)], table.sheet)
     if unmapped:
-        shown = ", ".join(f"`{c}`" for c in unmapped[:20]) + (
+        shown = ", ".join(map(_quoted, unmapped[:20])) + (
             f" and {len(unmapped) - 20} more" if len(unmapped) > 20 else ""
         )
         raise MappingError(
@@ -182,15 +183,20 @@ def _lacking(what: str, lacking: list[str], have: list[str], where: str) -> Mapp
     hints = []
     for name in lacking[:20]:
         near = difflib.get_close_matches(name, have, 1, 0.5)
-        hints.append(f"`{name}`" + (f" (nearest in the file: `{near[0]}`)" if near else ""))
+        hints.append(_quoted(name) + (f" (nearest in the file: {_quoted(near[0])})" if near else ""))
     more = f" and {len(lacking) - 20} more" if len(lacking) > 20 else ""
     count = f"a {what}" if len(lacking) == 1 else f"{len(lacking)} {what}s"
     return MappingError(
         f"The mapping names {count} that the file does not have: {', '.join(hints)}{more}.",
         where=where,
-        expected=f"the {what}s of the file, spelt as there: " + ", ".join(f"`{c}`" for c in have[:30]),
+        expected=f"the {what}s of the file, spelt as there: " + ", ".join(map(_quoted, have[:30])),
         do=f"correct the name in the mapping, or ask the centre whether the {what} was renamed",
     )
+
+
+def _quoted(name: str) -> str:
+    """A name as messages show it; a broken file can have headings of any length."""
+    return f"`{name}`" if len(name) <= _LONGEST else f"`{name[:_LONGEST]}...`"
 
 
 def _count(items: list[str], what: str, of: str) -> str:
