@@ -78,11 +78,9 @@ Query = tuple[Callable[[], Any], Callable[[Any], list[float]]]
 
 def selection(cdm: Path) -> Query:
     """What chartline asks of the database: who is selected by the study's protocol, and all their rows as text."""
-    from chartline.pipeline.read import asked_of
     from chartline.sources.read import read_centre
 
-    protocol, mapping = _study(cdm)
-    asked = asked_of(protocol, mapping)
+    mapping, asked = _study(cdm)
 
     def run() -> Any:
         return read_centre(cdm.parent, mapping.sources, mapping.ignore_files, asked)
@@ -92,13 +90,11 @@ def selection(cdm: Path) -> Query:
 
 def select(cdm: Path) -> Query:
     """chartline's one SELECT alone: which persons the study's protocol selects. On DuckDB, its tables opened before."""
-    from chartline.pipeline.read import asked_of
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
     from chartline.sources.selected import choose_persons
 
-    protocol, mapping = _study(cdm)
-    asked = asked_of(protocol, mapping)
+    mapping, asked = _study(cdm)
     database = open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0])
     return lambda: choose_persons(database, asked)[0], lambda candidates: [candidates.persons.height]
 
@@ -106,13 +102,11 @@ def select(cdm: Path) -> Query:
 def spark_select(cdm: Path) -> Query:
     """The same SELECT, word for word, on Spark."""
     from chartline.engines.spark.database import SparkCdm
-    from chartline.pipeline.read import asked_of
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
     from chartline.sources.selected import choose_persons
 
-    protocol, mapping = _study(cdm)
-    asked = asked_of(protocol, mapping)
+    mapping, asked = _study(cdm)
     with open_cdm(CentreFolder(cdm.parent, mapping.ignore_files), mapping.sources[0]) as here:
         files = {table: [file.path for file in copies] for table, copies in here.files.items()}
         database = SparkCdm.of_parquet(_spark(), here.name, files, here.tables)
@@ -120,10 +114,12 @@ def spark_select(cdm: Path) -> Query:
 
 
 def _study(cdm: Path) -> Any:
-    from chartline.mapping.load import load_mapping
-    from chartline.protocol.load import load_protocol
+    """The mapping of the one centre, and what the study asks of its database."""
+    from chartline.pipeline.read import declare_study
 
-    return load_protocol(cdm.parent), load_mapping(cdm.parent / "mapping.yaml")
+    said = declare_study(cdm.parent)
+    (centre,) = said.mappings
+    return said.mappings[centre], said.asked_of(centre)
 
 
 def bare_scan(cdm: Path) -> Query:

@@ -202,6 +202,18 @@ COLD = {
 NAMED = {"lookup": {"table": "concept", "key": "concept_id", "value": "concept_name"}}
 
 
+def write_selecting(home: Path, zero: str, table: str, concept: str) -> None:
+    """Write a protocol whose index event is a concept in a table, and make the folder of its centre."""
+    (home / "protocol.yaml").write_text(
+        f"chartline: protocol/1\nstudy: {{id: T, title: T}}\n{zero}\n"
+        "data: {centres: [{id: K, folder: k, mapping: k.yaml}]}\n"
+        f"concept_sets: {{it: {{label: It, concepts: [{concept}]}}}}\n"
+        f"selection: {{index: {{table: {table}, concepts: it}}}}\n",
+        encoding="utf-8",
+    )
+    (home / "k").mkdir()
+
+
 @pytest.mark.parametrize(
     ("zero", "table", "concept", "record"),
     [
@@ -238,14 +250,7 @@ NAMED = {"lookup": {"table": "concept", "key": "concept_id", "value": "concept_n
 def test_the_index_event_of_a_selection_is_proposed_by_its_concept_set(
     tmp_path: Path, zero: str, table: str, concept: str, record: dict[str, Any]
 ) -> None:
-    (tmp_path / "protocol.yaml").write_text(
-        f"chartline: protocol/1\nstudy: {{id: T, title: T}}\n{zero}\n"
-        "data: {centres: [{id: K, folder: k, mapping: k.yaml}]}\n"
-        f"concept_sets: {{it: {{label: It, concepts: [{concept}]}}}}\n"
-        f"selection: {{index: {{table: {table}, concepts: it}}}}\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "k").mkdir()
+    write_selecting(tmp_path, zero, table, concept)
     for name, text in COLD.items():
         frame_of(text).write_csv(tmp_path / "k" / f"{name}.csv")
     draft = draft_centre(tmp_path / "k", None, load_protocol(tmp_path), "K")
@@ -344,14 +349,7 @@ def test_of_an_era_only_its_start_is_read(tmp_path: Path, table: str, columns: d
     drug = table == "drug_era"
     zero = "treatment: {drug: C, label: c}" if drug else "index: {label: cold, from: MH, where: \"MHCAT == 'COLD'\"}"
     concept = "{id: 701}" if drug else "{id: 602}"
-    (tmp_path / "protocol.yaml").write_text(
-        f"chartline: protocol/1\nstudy: {{id: T, title: T}}\n{zero}\n"
-        "data: {centres: [{id: K, folder: k, mapping: k.yaml}]}\n"
-        f"concept_sets: {{it: {{label: It, concepts: [{concept}]}}}}\n"
-        f"selection: {{index: {{table: {table}, concepts: it}}}}\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "k").mkdir()
+    write_selecting(tmp_path, zero, table, concept)
     for name in ("person", "concept", table):
         more = [pl.lit(value).alias(column) for column, value in columns.items() if name == table]
         frame_of(COLD[name]).with_columns(*more).write_csv(tmp_path / "k" / f"{name}.csv")

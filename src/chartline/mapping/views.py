@@ -19,9 +19,9 @@ from chartline.mapping.lookups import Steps, read_lookup, steps_of_test
 from chartline.mapping.model import Mapping, Match, Table
 from chartline.mapping.values import Reading, read_cells, trimmed
 from chartline.sources.base import SourceTable
+from chartline.sources.limits import cut
 
 Columns = dict[str, pl.Series]
-_LONGEST = 200  # characters of a heading in a message
 
 
 def wild(patterns: Iterable[str]) -> re.Pattern[str]:
@@ -195,8 +195,7 @@ def _lacking(what: str, lacking: list[str], have: list[str], where: str) -> Mapp
 
 
 def _quoted(name: str) -> str:
-    """A name as messages show it; a broken file can have headings of any length."""
-    return f"`{name}`" if len(name) <= _LONGEST else f"`{name[:_LONGEST]}...`"
+    return f"`{cut(name, 200)}`"
 
 
 def _count(items: list[str], what: str, of: str) -> str:

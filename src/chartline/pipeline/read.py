@@ -99,8 +99,13 @@ class Declaration:
         return [a for a in self.amendments if a.centre == centre]
 
     def asked_of(self, centre: str, part: tuple[int, int] | None = None) -> Asked:
-        """Return what the study wants of a centre's OMOP database (see the function of that name)."""
-        return asked_of(self.protocol, self.mappings[centre], part, self.amendments_of(centre))
+        """Return what the study wants of a centre's OMOP database: the selected persons, of the tables and columns that
+        are mapped or were answered about; of one part of the persons if given."""
+        from chartline.mapping.apply import wanted_of
+        from chartline.sources.asked import Asked
+
+        wanted = wanted_of(self.mappings[centre], (a.address for a in self.amendments_of(centre)))
+        return Asked(self.protocol.selection, self.protocol.concept_sets, wanted, part)
 
     def centre(self, name: str) -> Centre:
         """Return what the protocol says of a centre."""
@@ -257,21 +262,6 @@ def read_centre_data(
         source, applied, _ = apply_amendments(unamended, [a for a in amendments if a.amendment_id not in left])
         data, found = map_centre(source, mapping)
     return data, found, source, applied, outdated
-
-
-def asked_of(
-    protocol: Protocol,
-    mapping: CentreMapping,
-    part: tuple[int, int] | None = None,
-    answered: Sequence[Amendment] = (),
-) -> Asked:
-    """Return what the study wants of a centre's OMOP database: the selected persons, of the tables and columns that are
-    mapped or were answered about; of one part of the persons if given."""
-    from chartline.mapping.apply import wanted_of
-    from chartline.sources.asked import Asked
-
-    wanted = wanted_of(mapping, (amendment.address for amendment in answered))
-    return Asked(protocol.selection, protocol.concept_sets, wanted, part)
 
 
 def _answers_file(protocol: Protocol, home: Path, answers: Path | None, use: bool) -> Path | None:

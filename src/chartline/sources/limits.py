@@ -23,9 +23,14 @@ PARTS = 10_000  # of a workbook: its sheets, pictures and the like
 LISTED = 10  # names that a message gives before it says how many more there are
 
 
+def cut(name: str, most: int) -> str:
+    """Return a name as a message shows it: a broken file can have names of any length."""
+    return name if len(name) <= most else f"{name[:most]}..."
+
+
 def named(names: list[str]) -> str:
     """Return the first names of a list as a message shows them: 'A, B and 99,998 more'."""
-    shown = ", ".join(name if len(name) <= 80 else f"{name[:80]}..." for name in names[:LISTED])
+    shown = ", ".join(cut(name, 80) for name in names[:LISTED])
     return f"{shown} and {len(names) - LISTED:,} more" if len(names) > LISTED else shown
 
 
