@@ -33,6 +33,8 @@ def test_the_same_seed_gives_the_same_bytes_however_many_processes_draw(tmp_path
     assert one == two
     assert one["cdm/measurement/part-00000.parquet"] != other["cdm/measurement/part-00000.parquet"]
     assert {f for f in one if "measurement" in f} == {f"cdm/measurement/part-0000{i}.parquet" for i in (0, 1)}
+    person = pl.read_parquet(tmp_path / "two" / "cdm" / "person" / "part-00000.parquet")  # blocks share a file
+    assert person["person_id"].to_list() == list(range(1, 10_051))
 
 
 def test_a_hundred_measurements_a_person_within_the_days_observed_and_ids_that_are_unique() -> None:

@@ -3,16 +3,18 @@
 In: how many persons, a seed, where to. Out: a folder with `cdm/<table>/part-00000.parquet`, the concepts, and beside
 them `protocol.yaml`, `mapping.yaml` and `truth.json`, so that `chartline run` works on it at once. Persons are drawn in
 blocks, each from its own random stream (NumPy's SeedSequence of seed and block), so that memory stays the same at any
-size and the same seed gives the same bytes however many processes draw.
+size and the same seed gives the same bytes however many processes draw. A block's measurements are a file; those of the
+smaller tables would be files of a few kilobytes, so several blocks share one.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, astuple, dataclass
 from datetime import date
+from functools import partial
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,10 +30,12 @@ from chartline.simulate.people import People, background, persons
 from chartline.simulate.truth import Truth
 
 PERIOD_END = date(2022, 10, 31)  # of the study that comes with the database; it begins with the first dose of all
-BLOCK = 10_000  # persons in one part
+BLOCK = 10_000  # persons drawn at a time: a million measurements, one file of them
+SHARED = 5  # blocks in one file of any other table
 PAGE = 160_000  # bytes: 20,000 values of 8, as many rows as Spark writes in a page (parquet.page.row.count.limit)
 MOST = 2**53 // 1000  # so that every id is a whole number that any program reads exactly
 Told = Callable[[int], None]
+Tables = dict[str, pl.DataFrame]
 
 
 def simulate_omop(number: int, seed: int, folder: Path, *, truth: Truth, processes: int, tell: Told) -> None:
@@ -49,9 +53,13 @@ def simulate_omop(number: int, seed: int, folder: Path, *, truth: Truth, process
     for table, frame in vocabulary().items():
         _write(frame, cdm, table, 0)
     blocks = range(-(-number // BLOCK))
-    done = Drawn(0, 0, 0, 0)
-    for block in _drawn(cdm, blocks, number, seed, truth, min(processes, len(blocks))):
-        done += block
+    done, gathered = Drawn(0, 0, 0, 0), list[Tables]()
+    for block, (counted, tables) in zip(blocks, _drawn(cdm, blocks, number, seed, truth, processes), strict=True):
+        done += counted
+        gathered.append(tables)
+        if len(gathered) == SHARED or block == blocks[-1]:
+            _write_shared(gathered, cdm, block // SHARED)
+            gathered.clear()
         tell(done.persons)
     _write_study(folder, truth, done, seed)
 
@@ -69,41 +77,49 @@ class Drawn:
         return Drawn(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
-def _drawn(cdm: Path, blocks: range, number: int, seed: int, truth: Truth, processes: int) -> Iterator[Drawn]:
-    if processes <= 1:
-        yield from (write_block(cdm, block, number, seed, truth) for block in blocks)
+def _drawn(
+    cdm: Path, blocks: range, number: int, seed: int, truth: Truth, processes: int
+) -> Iterator[tuple[Drawn, Tables]]:
+    """Yield the blocks in their order."""
+    one = partial(write_block, cdm, number=number, seed=seed, truth=truth)
+    if min(processes, len(blocks)) <= 1:
+        yield from map(one, blocks)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(write_block, cdm, block, number, seed, truth) for block in blocks]
+    with ProcessPoolExecutor(min(processes, len(blocks)), mp_context=get_context("spawn")) as pool:
         try:
-            yield from (one.result() for one in as_completed(waiting))
+            yield from pool.map(one, blocks)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def write_block(cdm: Path, block: int, number: int, seed: int, truth: Truth) -> Drawn:
-    """Draw and write the persons of one block; return how many they are."""
+def write_block(cdm: Path, block: int, *, number: int, seed: int, truth: Truth) -> tuple[Drawn, Tables]:
+    """Draw the persons of one block and write their measurements; return how many they are, and the other tables."""
     ids = np.arange(block * BLOCK + 1, min((block + 1) * BLOCK, number) + 1)
     tables, starts = _block(ids, seed, block, truth)
-    for table, frame in tables.items():
-        if frame.height or block == 0:  # a database has its tables, also where nobody is in them
-            _write(frame, cdm, table, block)
+    _write(tables.pop("measurement"), cdm, "measurement", block)
     inside = [(birth, dose) for birth, dose in starts if dose <= PERIOD_END]
     adults = sum(
         (dose.year - 18, dose.month, dose.day) >= (birth.year, birth.month, birth.day) for birth, dose in inside
     )
-    return Drawn(len(ids), len(starts), len(inside), adults)
+    return Drawn(len(ids), len(starts), len(inside), adults), tables
 
 
-def draw_block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> dict[str, pl.DataFrame]:
+def _write_shared(blocks: list[Tables], cdm: Path, number: int) -> None:
+    for table in dict.fromkeys(name for tables in blocks for name in tables):
+        frame = pl.concat([tables[table] for tables in blocks if table in tables])
+        if frame.height or number == 0:  # a database has its tables, also where nobody is in them
+            _write(frame, cdm, table, number)
+
+
+def draw_block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> Tables:
     """Return the tables of one block of persons."""
     return _block(ids, seed, block, truth)[0]
 
 
 def _block(
     ids: np.ndarray, seed: int, block: int, truth: Truth
-) -> tuple[dict[str, pl.DataFrame], list[tuple[date, date]]]:
+) -> tuple[Tables, list[tuple[date, date]]]:
     """Return the tables, and the birth and first dose of each treated person."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
     people = People(ids, rng.random(len(ids)) < truth.treated, rng)
@@ -123,10 +139,10 @@ def _block(
     return tables, starts
 
 
-def _write(frame: pl.DataFrame, cdm: Path, table: str, block: int) -> None:
+def _write(frame: pl.DataFrame, cdm: Path, table: str, number: int) -> None:
     home = cdm / table
     home.mkdir(parents=True, exist_ok=True)
-    part = home / f"part-{block:05}.parquet"
+    part = home / f"part-{number:05}.parquet"
     frame.write_parquet(part, compression="zstd", compression_level=1, statistics=True, data_page_size=PAGE)
 
 

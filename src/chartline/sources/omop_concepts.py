@@ -150,7 +150,7 @@ def _look_up(database: CdmDatabase, concepts: list[Concept]) -> tuple[Known | No
         known[int(concept_id)] = _Known(name or "", vocabulary or "", str(code or ""), standard == "S")
         for key in ((vocabulary, str(code), ""), (vocabulary, "", name or "")):
             codes.setdefault(key, []).append(int(concept_id))
-    if coded and not database.query(f"SELECT c.concept_id FROM {place} c LIMIT 1").height:
+    if coded and not codes and not database.query(f"SELECT c.concept_id FROM {place} c LIMIT 1").height:
         raise SourceError(
             f"The table concept of {database.name} is empty, so no code can be looked up",
             where=declared_as(coded[0]),
