@@ -95,7 +95,7 @@ def test_an_interval_with_a_negative_end_is_written_with_to() -> None:
             {"n": 2, "N": 16, "estimate": 0.125, "unit": "proportion", "missing": 1, "not_evaluable": 5},
             "12.5% (2/16, 1 unknown, 5 not evaluable)",
         ),
-        ({"n": 5, "N": 32, "estimate": 0.281, "unit": "proportion", "missing": 3}, "28.1%"),  # at risk on a curve
+        ({"n": 5, "N": 32, "estimate": 0.281, "unit": "proportion", "missing": 3}, "28.1% (3 unknown)"),  # a curve
         (
             {"n": 15, "N": 19, "estimate": 6.01, "lower": 3.515, "upper": None, "unit": "months"},
             "6.0 months (3.5 to NR)",

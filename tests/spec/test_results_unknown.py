@@ -111,9 +111,14 @@ def test_only_where_some_are_is_it_in_the_file() -> None:
     assert "not_evaluable" not in build_headline(plain.results, plain.protocol)["headline"]["orr"]
 
 
-def test_a_median_has_no_such_words() -> None:
+def test_of_a_time_it_is_said_how_many_have_none() -> None:
     source = study()
-    rows: list[Result] = [replace(r, missing=2) if r.id == "os/median" else r for r in source.results]
-    (numbers,) = key_numbers.build(replace(source, results=Results(rows, "p" * 64, "d" * 64)))
+    rows: list[Result] = [replace(r, missing=2) if r.id.startswith("os/") else r for r in source.results]
+    source = replace(source, results=Results(rows, "p" * 64, "d" * 64))
+    (numbers,) = key_numbers.build(source)
     assert isinstance(numbers, KeyNumbers)
-    assert numbers.items[1][2] == "95% CI 3.3 to NR"
+    assert numbers.items[1][2] == "95% CI 3.3 to NR; 2 unknown"
+    (sentence,) = (b.text for b in summary.build(source) if isinstance(b, Paragraph) and "survival: median" in b.text)
+    assert "(95% CI 3.3 to NR; 2 unknown)" in sentence
+    entry = next(e for e in build_headline(source.results, source.protocol)["headline"].values() if e["missing"] == 2)
+    assert format_headline(entry).endswith(" to NR; 2 unknown)")

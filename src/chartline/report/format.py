@@ -156,10 +156,11 @@ def with_unit(result: Result) -> str:
     return value(result) + words
 
 
-def with_interval(result: Result) -> str:
-    """Return "59.4% (95% CI 40.6 to 76.3)"."""
+def with_interval(result: Result, more: str = "") -> str:
+    """Return "59.4% (95% CI 40.6 to 76.3)", with more words at the end of the parentheses: "...; 2 unknown)"."""
     ends = interval(result)
-    return f"{with_unit(result)} ({level(result)} {ends})" if ends else with_unit(result)
+    said = "; ".join(filter(None, (f"{level(result)} {ends}" if ends else "", more)))
+    return f"{with_unit(result)} ({said})" if said else with_unit(result)
 
 
 def months(days: float) -> float:
@@ -174,7 +175,7 @@ def plural(n: int, one: str, many: str = "") -> str:
 
 def format_headline(entry: Mapping[str, Any]) -> str:
     """Return one entry of headline.json as a line for a terminal: "59.4% (19/32; 40.6 to 76.3)"; of how many it is not
-    known stands beside n/N: "14.3% (2/14, 12 unknown; 1.8 to 42.8)"."""
+    known stands beside n/N: "14.3% (2/14, 12 unknown; 1.8 to 42.8)", of a time at the end."""
     estimate, unit = entry.get("estimate"), entry.get("unit", "")
     if "estimate" not in entry:
         return whole(entry["n"]) if entry.get("n") is not None else NOT_COMPUTED
@@ -182,14 +183,15 @@ def format_headline(entry: Mapping[str, Any]) -> str:
         return NOT_REACHED if unit != "proportion" else NOT_COMPUTED
     shown = percent(estimate) if unit == "proportion" else f"{plain(estimate)} {unit}".strip()
     n, total = entry.get("n"), entry.get("N")
-    extras = []
-    if n is not None and total and n / total == estimate:  # not events of a curve
-        unknown = unknown_words(entry.get("missing") or 0, entry.get("not_evaluable") or 0)
-        extras = [", ".join(filter(None, (ratio(n, total), unknown)))]
+    unknown = unknown_words(entry.get("missing") or 0, entry.get("not_evaluable") or 0)
     ends = (entry.get("lower"), entry.get("upper"))
-    if any(e is not None for e in ends):
-        extras.append(f"{bound(ends[0], unit)} to {bound(ends[1], unit)}")
-    return f"{shown} ({'; '.join(extras)})" if extras else shown
+    span_shown = f"{bound(ends[0], unit)} to {bound(ends[1], unit)}" if any(e is not None for e in ends) else ""
+    if n is not None and total and n / total == estimate:  # not events of a curve
+        extras = (", ".join(filter(None, (ratio(n, total), unknown))), span_shown)
+    else:
+        extras = (span_shown, unknown)
+    said = "; ".join(filter(None, extras))
+    return f"{shown} ({said})" if said else shown
 
 
 def multiverse_lines(multiverse: Multiverse) -> list[str]:

@@ -117,9 +117,7 @@ def draw_block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> Tables:
     return _block(ids, seed, block, truth)[0]
 
 
-def _block(
-    ids: np.ndarray, seed: int, block: int, truth: Truth
-) -> tuple[Tables, list[tuple[date, date]]]:
+def _block(ids: np.ndarray, seed: int, block: int, truth: Truth) -> tuple[Tables, list[tuple[date, date]]]:
     """Return the tables, and the birth and first dose of each treated person."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
     people = People(ids, rng.random(len(ids)) < truth.treated, rng)

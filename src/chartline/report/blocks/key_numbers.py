@@ -20,11 +20,10 @@ def build(source: ReportSource) -> list[Block]:
 
 
 def _note(source: ReportSource, result: Result) -> str:
-    """Return n/N, of how many it is not known, and the interval: "2/14 (12 unknown); 95% CI 1.8 to 42.8"."""
-    parts = []
+    """Return n/N, of how many it is not known, and the interval: "2/14 (12 unknown); 95% CI 1.8 to 42.8"; of a time
+    "95% CI 3.9 to 9.9; 2 unknown"."""
+    unknown, ends = unknown_in(source, result), fmt.interval(result)
+    shown = f"{fmt.level(result)} {ends}" if ends else ""
     if result.unit == "proportion" and result.statistic == "proportion":
-        unknown = unknown_in(source, result)
-        parts.append(fmt.ratio(result.n, result.N) + (f" ({unknown})" if unknown else ""))
-    ends = fmt.interval(result)
-    parts += [f"{fmt.level(result)} {ends}"] if ends else []
-    return "; ".join(parts)
+        return "; ".join(filter(None, (fmt.ratio(result.n, result.N) + (f" ({unknown})" if unknown else ""), shown)))
+    return "; ".join(filter(None, (shown, unknown)))

@@ -86,7 +86,8 @@ def _curves(source: ReportSource) -> Pieces:
         median = source.result(analysis, "median")
         if median is None or declared is None or declared.by:  # groups stand in the table
             continue
-        phrases: list[Pieces] = [[f"{declared.label}: median ", _bound(median, fmt.with_interval(median))]]
+        shown = fmt.with_interval(median, unknown_in(source, median))
+        phrases: list[Pieces] = [[f"{declared.label}: median ", _bound(median, shown)]]
         for at in declared.at_months:
             r = source.result(analysis, "survival", at)
             if r is not None:
