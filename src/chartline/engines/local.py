@@ -68,7 +68,7 @@ class Crew:
         watch(0, len(tasks))
         while waiting or self._busy:
             while waiting and len(self._busy) < self.workers:
-                self._begin(waiting.popleft())
+                self._begin(waiting.popleft(), min(self.workers, len(tasks)))
             for worker in self._wait():
                 self._busy.remove(worker)
                 task, answer = worker.task, worker.answer()
@@ -88,8 +88,8 @@ class Crew:
                 watch(done, len(tasks))
             waiting.extendleft(self._lightened())
 
-    def _begin(self, task: Task) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self.workers)
+    def _begin(self, task: Task, side_by_side: int) -> None:
+        worker = self._idle.pop() if self._idle else _Worker(side_by_side)
         worker.begin(task)
         self._busy.append(worker)
 
