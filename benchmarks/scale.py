@@ -1,11 +1,11 @@
 """Measure a whole study on OMOP databases of growing size, beside the same cohort query by hand, all in one run.
 
 In: databases from a seed (`chartline simulate --omop`), kept in `--scratch` if named. Out: `results/scale.json` and the
-table in README.md. Each cell (tool, number of persons) is a process of its own, several times in turn. A time is
-the median; chartline's is that of the whole process, start and import included, up to `report.html`. Memory is the
-highest of the process and all its children together, looked at ten times a second (files that several have mapped, as
-libraries are, count once where the system tells them apart); bytes read are what they asked of the system, from the
-disk or its cache.
+table in README.md. Each cell (tool, number of persons) is a process of its own, several times; the tools take turns, so
+that a slow minute of the machine meets all of them. A time is the median; chartline's is that of the whole process,
+start and import included, up to `report.html`. Memory is the highest of the process and all its children together,
+looked at ten times a second (files that several have mapped, as libraries are, count once where the system tells them
+apart); bytes read are what they asked of the system, from the disk or its cache.
 """
 
 from __future__ import annotations
@@ -39,19 +39,20 @@ WHOLE = {"chartline": (), "bounded": ("--memory", "2GB", "--workers", "2")}
 TOOLS = (*WHOLE, "selection", "select", "spark_select", *BY_HAND)
 SIZES = (10**4, 10**5, 10**6, 10**7)
 SEED = 1
-RUNS = {"spark": 3, "spark_select": 3}  # in one process after the first, which finds everything cold; others 5
-RUNS_WHOLE = 3
-LARGE, RUNS_LARGE = 10**7, 1  # the same from so many persons on
+RUNS = {"spark": 3, "spark_select": 3}  # of one process, the first of which finds everything cold; others 5
+LARGE, RUNS_LARGE = 10**7, 1  # processes a cell, and runs after the first, from so many persons on
 LIMIT = 3600.0
 
 
 @dataclass
 class Cell:
-    """One tool at one size. `stopped` is why there is no time."""
+    """One tool at one size. `first` are the first runs of each process, which find everything cold and are not among
+    the `times`; `stopped` is why there is no time."""
 
     tool: str
     persons: int
     times: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
     memory_mb: float | None = None
     read_mb: float | None = None
     starting: float | None = None  # until the first run may begin: imports, Spark's session
@@ -75,13 +76,15 @@ def main() -> None:
                 break
             database, made = database_of(persons, Path(scratch))
             databases.append(made)
-            for tool in options.tools:
-                cells.append(measured(tool, persons, database, options))
-                print(_line(cells[-1]), flush=True)
+            here = [Cell(tool, persons) for tool in options.tools]
+            for _ in range(options.rounds if persons < LARGE else 1):
+                for cell in here:
+                    measure(cell, database)
+            cells += here
+            print(*map(_line, here), sep="\n", flush=True)
             if options.scratch is None:
                 shutil.rmtree(database)
     document = {"machine": facts, "rounds": options.rounds, "databases": databases}
-    document["runs_whole"] = options.rounds * RUNS_WHOLE
     document["cells"] = [{**asdict(c), "seconds": c.seconds} for c in cells]
     options.write.parent.mkdir(exist_ok=True)
     options.write.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -123,18 +126,14 @@ def _chartline(*arguments: str) -> None:
     subprocess.run([Path(sys.executable).with_name("chartline"), *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def measured(tool: str, persons: int, database: Path, options: argparse.Namespace) -> Cell:
-    """Run one cell as often as asked; a tool that fails says so and is left."""
-    cell = Cell(tool, persons)
-    runs = RUNS_WHOLE if tool in WHOLE and persons < LARGE else 1  # a process by hand makes several of its own
-    for _ in range(options.rounds * runs):
-        if cell.stopped:
-            break
-        if tool in WHOLE:
-            _whole_run(cell, database, WHOLE[tool])
-        else:
-            _by_hand(cell, database)
-    return cell
+def measure(cell: Cell, database: Path) -> None:
+    """Run one cell once more; a tool that has failed says so and is left."""
+    if cell.stopped:
+        return
+    if cell.tool in WHOLE:
+        _whole_run(cell, database, WHOLE[cell.tool])
+    else:
+        _by_hand(cell, database)
 
 
 def _whole_run(cell: Cell, database: Path, options: Sequence[str]) -> None:
@@ -164,7 +163,8 @@ def _by_hand(cell: Cell, database: Path) -> None:
             cell.values = json.loads(rest)
         elif name.replace(".", "", 1).isdigit():
             times.append(float(name))
-    cell.times += times[1:] or times  # the first run finds everything cold
+    cell.first += times[:1]
+    cell.times += times[1:]
 
 
 def _watched(cell: Cell, command: list[str]) -> list[str]:

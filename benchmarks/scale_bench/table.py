@@ -48,9 +48,8 @@ def _facts(document: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
     return (
         f"On {facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['memory_gb']} GB, {facts['system']}"
-        f", Python {facts['python']}; {libraries}, Spark {facts['spark']}. {document['rounds']} process(es) a cell by "
-        f"hand, {document['runs_whole']} of `chartline run` below 10,000,000 persons; load before the run "
-        f"{facts['load_before']}."
+        f", Python {facts['python']}; {libraries}, Spark {facts['spark']}. {document['rounds']} process(es) a cell, in "
+        f"turn; one at 10,000,000 persons; load before the run {facts['load_before']}."
     )
 
 
