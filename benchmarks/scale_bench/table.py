@@ -6,6 +6,7 @@ In: the document that `scale.py` writes. Out: the page, changed between the mark
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from survival_bench.table import between_markers
@@ -23,11 +24,12 @@ TOOLS = {
     "spark": "the question by hand, Spark local[2]",
     "lifelines": "lifelines, Kaplan-Meier of the extracted cohort",
 }
-# (tool, beside which, at most or at least so many times its time, persons)
+# (tool, beside which, at most or at least so many times its time, persons, which runs of a process)
 AIMS = (
-    ("selection", "bare_scan", "at most", 1.3, 10**6),
-    ("chartline", "bare_scan", "at most", 3.0, 10**6),
-    ("spark_select", "select", "at least", 35.0, 10**6),
+    ("selection", "bare_scan", "at most", 1.3, 10**6, "times"),
+    ("chartline", "bare_scan", "at most", 3.0, 10**6, "times"),
+    ("spark_select", "select", "at least", 35.0, 10**6, "times"),
+    ("spark_select", "select", "at least", 35.0, 10**6, "first"),
 )
 MEMORY_MB = 2000
 
@@ -75,19 +77,21 @@ def _cell(cell: dict[str, Any] | None) -> str:
         return "not run"
     if cell["stopped"] or cell["seconds"] is None:
         return str(cell["stopped"] or "not run")
+    first = f" (first {median(cell['first']):.3g} s)" if cell["first"] else ""
     starting = f", after {cell['starting']:.1f} s of starting" if (cell["starting"] or 0) >= 3 else ""
-    return f"{cell['seconds']:.3g} s{starting}, {cell['memory_mb']:,.0f} MB, reads {cell['read_mb']:,.0f} MB"
+    return f"{cell['seconds']:.3g} s{first}{starting}, {cell['memory_mb']:,.0f} MB, reads {cell['read_mb']:,.0f} MB"
 
 
 def _aims(cells: dict[tuple[str, int], Any]) -> list[str]:
     out = ["| aim | measured | |", "|---|---|---|"]
-    for tool, other, sense, factor, persons in AIMS:
+    for tool, other, sense, factor, persons, runs in AIMS:
         a, b = cells.get((tool, persons)), cells.get((other, persons))
-        if not (a and b and a["seconds"] and b["seconds"]):
+        if not (a and b and a[runs] and b[runs]) or a["stopped"] or b["stopped"]:
             continue
-        ratio = a["seconds"] / b["seconds"]
+        ratio = median(a[runs]) / median(b[runs])
         met = ratio <= factor if sense == "at most" else ratio >= factor
         said = f"{TOOLS[tool]} takes {sense} {factor:g} times as long as: {TOOLS[other]}, at {persons:,} persons"
+        said += ", the first time that a process asks" if runs == "first" else ""
         out.append(f"| {said} | {ratio:.2f} | {'met' if met else '**not met**'} |")
     most = max((c["memory_mb"] for (tool, _), c in cells.items() if tool == "bounded" and c["memory_mb"]), default=None)
     if most is not None:
