@@ -24,6 +24,12 @@ def write_name(folder: Path, name: str) -> None:
     (folder / name).write_text(str(os.getpid()))
 
 
+def count_threads(done: Path) -> None:
+    import polars as pl
+
+    done.write_text(str(pl.thread_pool_size()), encoding="utf-8")
+
+
 def refuse(where: str) -> None:
     raise MappingError("The column is not there", where=where, do="name it")
 
@@ -54,6 +60,15 @@ def test_every_task_is_done_in_another_process(tmp_path: Path) -> None:
     pids = {int((tmp_path / n).read_text()) for n in "abcd"}
     assert os.getpid() not in pids and len(pids) <= 2
     assert heard == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("tasks", [1, 2])
+def test_tasks_that_start_together_share_the_cores(tasks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POLARS_MAX_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    with Crew(2) as crew:
+        crew.work([Task(str(i), count_threads, (tmp_path / str(i),)) for i in range(tasks)])
+    assert [(tmp_path / str(i)).read_text() for i in range(tasks)] == {1: ["6"], 2: ["3", "3"]}[tasks]
 
 
 def test_an_error_of_a_task_is_raised_as_it_was() -> None:

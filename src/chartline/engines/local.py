@@ -181,7 +181,7 @@ class _Worker:
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """Give the processes started meanwhile so many threads of Polars: together as many as the machine has cores."""
+    """Give the processes started meanwhile so many threads of Polars: the cores, shared by all that start together."""
     name = "POLARS_MAX_THREADS"
     before = os.environ.get(name)
     os.environ[name] = before or str(number)
