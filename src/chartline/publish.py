@@ -1,6 +1,6 @@
 """The files of a run besides its report: queries, counts, results, derived tables, trace and the lock.
 
-In: a StudyData or StudyRun and a folder that exists and is empty. Nothing here decides anything.
+In: a StudyData or Outcome and a folder that exists and is empty. Nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chartline.mapping.amendments import Applied
     from chartline.protocol.model import Protocol
     from chartline.results.multiverse import Multiverse
-    from chartline.study import Outcome, StudyData, StudyRun
+    from chartline.study import Outcome, StudyData
 
 
 def write_queries(study: StudyData, folder: Path) -> None:
@@ -32,13 +32,6 @@ def write_queries(study: StudyData, folder: Path) -> None:
     places = {centre: Places(source) for centre, source in study.sources.items()}
     known = study.standing.queries
     write_query_workbooks(study.queries, folder / "queries", study.protocol.study.id, places, known)
-
-
-def write_run(run: StudyRun, folder: Path) -> None:
-    """All but the charted values, which are written while the study is derived."""
-    write_numbers(run, folder)
-    write_listings(run.study.data, run.cohort, run.adam, run.study.protocol, run.study.applied, folder)
-    write_cut(run.study.protocol, folder)
 
 
 def write_numbers(run: Outcome, folder: Path) -> None:

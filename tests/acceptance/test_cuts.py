@@ -21,7 +21,7 @@ from chartline.cuts.lines import same_words, terminal_lines
 from chartline.cuts.model import CutError, Difference, NumberChange
 from chartline.cuts.numbers import _shown
 from chartline.pipeline import diff_cuts, estimated, read_study
-from chartline.publish import write_charted, write_lock, write_run
+from chartline.publish import write_charted, write_cut, write_listings, write_lock, write_numbers
 
 if TYPE_CHECKING:
     from chartline.study import StudyRun
@@ -41,7 +41,10 @@ def changed(folder: Path, *edits: tuple[str, str, str]) -> Path:
     data = read_study(study)
     (folder / "out").mkdir()
     write_charted(data.data, folder / "out")
-    write_run(estimated(data, folder / "out"), folder / "out")  # as a run, without its report
+    done = estimated(data, folder / "out")
+    write_numbers(done, folder / "out")  # as a run, without its report
+    write_listings(done.study.data, done.cohort, done.adam, data.protocol, data.applied, folder / "out")
+    write_cut(data.protocol, folder / "out")
     write_lock(data, folder / "out")
     return folder / "out"
 

@@ -14,7 +14,8 @@ and add its own, as a mapping may for its centre (`own_checks`, see `own.py`).
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
@@ -32,6 +33,7 @@ from chartline.protocol.own_checks import OwnCheck
 from chartline.protocol.place import Place
 
 Find = Callable[..., list[Finding]]
+_AT_ONCE = 2  # rules: while Polars works for one, Python has its lock free for another
 
 
 @cache
@@ -72,16 +74,25 @@ def check_data(
     wanted += [(rule_of(own), partial(find_own, own=own)) for own in protocol.own_checks]
     for centre, checks in (centre_checks or {}).items():
         wanted += [(rule_of(own), partial(find_own, own=own, centre=centre)) for own in checks]
+    wanted = [(rule, find) for rule, find in wanted if scope in (None, rule.scope)]
+    look = partial(Context, data, protocol, counts_window, grade, reads)
+    finds = [find for _, find in wanted]
     queries: dict[str, Query] = {}
-    context = Context(data, protocol, counts_window, grade, reads)
-    for rule, find in wanted:
-        if scope not in (None, rule.scope):
-            continue
-        for query in queries_of(rule, find(context), data.origins, data.study_days):
+    for (rule, _), found in zip(wanted, _side_by_side(finds, look()) if keep else _alone(finds, look), strict=True):
+        for query in queries_of(rule, found, data.origins, data.study_days):
             queries.setdefault(query.id, query)
-        if not keep:
-            context = Context(data, protocol, counts_window, grade, reads)
     return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
+
+
+def _side_by_side(finds: Sequence[Find], context: Context) -> Iterator[list[Finding]]:
+    """Yield what each rule finds, in their order; of what several look at, one copy is made."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        yield from threads.map(lambda find: find(context), finds)
+
+
+def _alone(finds: Sequence[Find], look: Callable[[], Context]) -> Iterator[list[Finding]]:
+    """Yield what each rule finds, each with a look of its own at the data, which ends with it."""
+    return (find(look()) for find in finds)
 
 
 def check_settings(protocol: Protocol, file: str, mappings: Mapping[str, tuple[str, Sequence[OwnCheck]]]) -> None:

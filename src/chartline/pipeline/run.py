@@ -82,10 +82,11 @@ def run_study(
 ) -> StudyRun:
     """Run the whole study and put its outputs at `out`, all or none of them; with its multiverse where asked.
 
-    What needs nothing derived is written meanwhile, in a thread of its own: Polars does not hold Python's lock.
+    The charted values, and then the numbers, are written beside it in a thread of their own: Polars does not hold
+    Python's lock.
     """
     from chartline.outputs import staged
-    from chartline.publish import write_charted, write_lock, write_multiverse, write_run
+    from chartline.publish import write_charted, write_cut, write_listings, write_lock, write_multiverse, write_numbers
     from chartline.report.worker import ReportWorker
 
     with staged(out) as folder, ReportWorker() as reporter, ThreadPoolExecutor(1) as beside:
@@ -97,11 +98,14 @@ def run_study(
         every = _multiverse(data, study, tell) if multiverse else None
         tell("Writing the report")
         reporter.write(_report_source(done, every), folder)
-        write_run(done, folder)
+        numbers = beside.submit(write_numbers, done, folder)
+        write_listings(done.study.data, done.cohort, done.adam, data.protocol, data.applied, folder)
+        write_cut(data.protocol, folder)
         if every is not None:
             write_multiverse(every, folder)
         write_lock(data, folder)
-        charted.result()
+        for written in (charted, numbers):
+            written.result()
         reporter.wait()
     tell("")
     return done
