@@ -5,7 +5,8 @@ table in README.md. Each cell (tool, number of persons) is a process of its own,
 that a slow minute of the machine meets all of them. A time is the median; chartline's is that of the whole process,
 start and import included, up to `report.html`. Memory is the highest of the process and all its children together,
 looked at ten times a second (files that several have mapped, as libraries are, count once where the system tells them
-apart); bytes read are what they asked of the system, from the disk or its cache: every database is read once before.
+apart); bytes read are what they asked of the system. Before each process its database is read whole, so that all find
+it in the system's cache: a virtual machine may be made to give pages back that were idle for a minute.
 """
 
 from __future__ import annotations
@@ -113,8 +114,6 @@ def database_of(persons: int, scratch: Path) -> tuple[Path, dict[str, float]]:
         _chartline("simulate", "--omop", str(persons), "--seed", str(SEED), "--out", str(folder))
     made = {"persons": persons, "seconds": round(time.perf_counter() - begin, 1)}
     parquet = list(folder.glob("cdm/*/*.parquet"))
-    for file in parquet:  # whoever is first must not wait for the disk alone
-        file.read_bytes()
     return folder, made | {"mb": round(sum(p.stat().st_size for p in parquet) / 1e6, 1), "rows": _rows(parquet)}
 
 
@@ -132,6 +131,8 @@ def measure(cell: Cell, database: Path) -> None:
     """Run one cell once more; a tool that has failed says so and is left."""
     if cell.stopped:
         return
+    for file in database.glob("cdm/*/*.parquet"):
+        file.read_bytes()
     if cell.tool in WHOLE:
         _whole_run(cell, database, WHOLE[cell.tool])
     else:

@@ -13,7 +13,7 @@ from chartline.errors import MappingError, SourceError
 from chartline.mapping.apply import wanted_of
 from chartline.mapping.model import Mapping
 from chartline.protocol.selection import ConceptSet, Selection
-from chartline.sources import csvtext
+from chartline.sources import csvtext, omop_persons
 from chartline.sources.asked import Asked, Wanted
 from chartline.sources.base import SourceData
 from chartline.sources.cdm_postgres import Postgres
@@ -51,6 +51,16 @@ def test_only_the_rows_of_the_selected_persons_are_there_and_keep_their_place(tm
     }  # fmt: skip
     assert data.tables["drug_exposure"].row_labels == ["drug_exposure_id=2", "row 4"]
     assert [note.address for note in data.notes] == ["drug_exposure.csv!row 4!drug_exposure_id"]
+
+
+def test_the_digest_of_the_rows_does_not_depend_on_how_many_are_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drugs = DRUG + "1,1,7,2020-01-01,\n2,2,7,2020-01-02,\n3,2,8,2020-01-03,\n4,1,8,2020-01-01,\n5,3,7,2020-01-01,a\n"
+    write(tmp_path, person=PERSON, drug_exposure=drugs)
+    whole = read(tmp_path).files
+    monkeypatch.setattr(omop_persons, "_AT_ONCE", 1)
+    assert read(tmp_path).files == whole and len(set(whole.values()) - {"0" * 64}) == 1
 
 
 def test_ids_as_decimals_and_odd_quoting_and_blocks_do_not_matter(

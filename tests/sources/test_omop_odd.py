@@ -13,6 +13,8 @@ from chartline.errors import SourceError
 from chartline.protocol.selection import ConceptSet, Selection
 from chartline.sources.asked import Asked
 from chartline.sources.base import SourceData
+from chartline.sources.folder import CentreFolder
+from chartline.sources.omop import open_cdm
 from chartline.sources.read import read_centre
 from chartline.sources.spec import SourceSpec
 from omop_databases import Tables, wheel_server, write_duckdb, write_parquet, write_parts, write_postgres
@@ -107,6 +109,18 @@ def test_odd_databases_give_the_same_rows(
     assert set(data.tables["person"].frame["person_id"]) == {str(LARGE), str(NEGATIVE)}
     assert data.selected is not None and data.selected.screened == 3
     assert [(s.n_in, s.n_out) for s in data.selected.steps] == [(3, 2), (2, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("change", [as_it_is, in_capitals, as_text])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_rows_of_persons_are_counted_where_they_lie(
+    dialect: str, change: Callable[[Tables], Tables], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    spec = laid(dialect, change(database()), tmp_path, request)
+    with open_cdm(CentreFolder(tmp_path), spec) as cdm:
+        drugs, nobody = cdm.tables["drug_exposure"], pl.Series([], dtype=pl.Int64)
+        counted = [cdm.count(drugs, who) for who in (None, pl.Series([LARGE, NEGATIVE, 99]), nobody)]
+    assert counted == [3, 2, 0]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

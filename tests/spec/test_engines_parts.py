@@ -72,14 +72,11 @@ def test_parts_grow_with_the_charts_and_shrink_with_the_memory() -> None:
     assert parts_for(10 * fits, 4 * GB, 2) < 5
 
 
-def test_a_database_is_asked_once_more_where_its_rows_do_not_fit() -> None:
-    share = (2 * GB - PARENT - 2 * WORKER) // 2
-    assert [reads_for(rows, 2 * GB, 2) for rows in (0, share // READ, share // READ + 1, 3 * (share // READ))] == [
-        1,
-        1,
-        2,
-        3,
-    ]
+def test_a_database_is_asked_once_where_one_worker_alone_can_hold_its_rows() -> None:
+    """Of 2 GB a worker that works alone has 1.5 for its rows, one of two 0.625."""
+    alone, share = 1500 * MB // READ, 625 * MB // READ
+    asked = [reads_for(rows, 2 * GB, 2) for rows in (0, share + 1, alone, alone + 1, 5 * share, 5 * share + 1)]
+    assert asked == [1, 1, 1, 3, 5, 6]
 
 
 def test_digests_of_parts_add_up() -> None:

@@ -24,8 +24,8 @@ whoever reads the first two alone takes it for "at least 5", which is true and s
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Protocol as Interface
@@ -192,6 +192,18 @@ class ClinicalData:
             raise KeyError((domain, centre, seq))
         block, row = hit["BLOCK"][0], hit["ROW"][0]
         return self.origins.address(block, variable, row), self.origins.raw(block, variable, row)
+
+    def in_pieces(self, rows: int) -> Iterator[ClinicalData]:
+        """Yield the data in pieces of about so many rows, each subject whole in one of them."""
+        subjects = pl.concat([frame.select("USUBJID") for frame in self.domains.values()])
+        pieces = subjects.height // rows + 1
+        if pieces == 1:
+            yield self
+            return
+        of = subjects.unique().sort("USUBJID").select("USUBJID", PIECE=pl.int_range(pl.len()) * pieces // pl.len())
+        cut = {d: f.join(of, on="USUBJID", how="left", maintain_order="left") for d, f in self.domains.items()}
+        for n in range(pieces):
+            yield replace(self, domains={d: f.filter(PIECE=n).drop("PIECE") for d, f in cut.items()})
 
 
 def empty_domain(domain: str) -> pl.DataFrame:

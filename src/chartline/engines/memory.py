@@ -17,7 +17,8 @@ MB, GB = 1_000_000, 1_000_000_000
 PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
 GROWTH = 24  # what one byte of mapped charts becomes at most while a part is derived and listed (20 was measured)
-READ = 1000  # bytes that one row of a database takes at most while it is read and mapped (900 was measured)
+READ = 800  # bytes that one row of a database takes at most while it is read and mapped (740 was measured)
+KEPT = 850  # bytes of one mapped row, where the checks of a whole study keep what several look at (780 was measured)
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 
@@ -54,8 +55,15 @@ def parts_for(charts: int, memory: int, workers: int) -> int:
 
 
 def reads_for(rows: int, memory: int, workers: int) -> int:
-    """Return how many times a database is asked for so many rows. Raises `MemoryShort`, as `parts_for`."""
-    return max(1, math.ceil(rows * READ / _share(memory, workers)))
+    """Return how many times a database is asked for so many rows: once where one worker alone can hold them, which then
+    has all cores. Raises `MemoryShort`, as `parts_for`."""
+    share = _share(memory, workers)
+    return 1 if rows * READ <= alone(memory) else math.ceil(rows * READ / share)
+
+
+def alone(memory: int) -> int:
+    """Return what a worker may take for its work where no other works."""
+    return memory - PARENT - WORKER
 
 
 def _share(memory: int, workers: int) -> int:

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from chartline.trace.patient_lines import PatientLines
 
 
-MANY = 500_000  # rows from which on the checks of the whole study keep nothing for each other: memory before time
+MANY = 500_000  # rows from which on checks look at few at a time, or keep nothing for each other, to save memory
 
 GATHER_LESS = (
     "allow more --memory: these checks look at all patients together; or switch some of them off in the protocol, "
@@ -59,14 +59,15 @@ GATHER_LESS = (
 class Job:
     """What every process of a run must know.
 
-    `reads` is how many times a database that selects persons is asked, each time for a part of them; `parts` into how
-    many parts the subjects go, 0 until it is settled.
+    `memory` is what all processes may take (bytes; None: nobody said); `reads` how many times a database that selects
+    persons is asked, each time for a part of them; `parts` into how many parts the subjects go, 0 until it is settled.
     """
 
     study: Path
     work: Path
     answers: Path | None = None
     use_answers: bool = True
+    memory: int | None = None
     reads: int = 1
     parts: int = 0
 
@@ -141,11 +142,11 @@ def run_parted(
     study, out = study.absolute(), out.absolute()
     with staged(out) as folder:
         tell("Reading the protocol")
-        job = job_of(study, out, answers, use_answers)
+        job = replace(job_of(study, out, answers, use_answers), memory=memory)
         with Crew(workers, memory) as crew:
-            job = replace(job, reads=reads or _how_many_reads(job, crew, memory, workers))
+            job = replace(job, reads=reads or _how_many_reads(job, crew, workers))
             _chart_all(job, crew, tell)
-            job = replace(job, parts=parts or _how_many(job, memory, workers))
+            job = replace(job, parts=parts or _how_many(job, workers))
             _derive_all(job, crew, tell)
         done = pool(job, [job.part(n) for n in parts_with_subjects(job)], out, folder, strict, tell)
     clear(job)
@@ -183,22 +184,21 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
         crew.work([Task("the checks of the whole study", gather, (job,), GATHER_LESS)])
 
 
-def _how_many_reads(job: Job, crew: Crew, memory: int | None, workers: int) -> int:
+def _how_many_reads(job: Job, crew: Crew, workers: int) -> int:
     """Return how many times a database is asked, so that the rows of one time fit into a worker's share."""
     from chartline.engines.local import Task
     from chartline.engines.memory import reads_for
 
-    if memory is None or not any(job.read_in_parts(c.id) for c in job.declared.protocol.data.centres):
+    if job.memory is None or not any(job.read_in_parts(c.id) for c in job.declared.protocol.data.centres):
         return 1
     told = job.work / "rows.txt"
     if not told.exists():
-        crew.work([Task("the size of the database", estimate_rows, (job, told))])
-    return reads_for(int(told.read_text("utf-8")), memory, workers)
+        crew.work([Task("the size of the database", count_rows, (job, told))])
+    return reads_for(int(told.read_text("utf-8")), job.memory, workers)
 
 
-def estimate_rows(job: Job, told: Path) -> None:
-    """Write about how many rows the selected persons have in the database that has most of them: their share of all
-    persons, twice, because who is ill has more records than others."""
+def count_rows(job: Job, told: Path) -> None:
+    """Write how many rows the selected persons have in the database that has most of them."""
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
     from chartline.sources.selected import choose_persons
@@ -209,24 +209,22 @@ def estimate_rows(job: Job, told: Path) -> None:
         folder, asked = CentreFolder(said.home / centre.folder, mapping.ignore_files), said.asked_of(centre.id)
         with open_cdm(folder, mapping.sources[0]) as database:
             read = [t for n, t in database.tables.items() if n in mapping.tables and t.person_column is not None]
-            rows = sum(int(database.query(f"SELECT COUNT(*) AS n FROM {t.place}")["n"][0]) for t in read)
-            share = 1.0
+            chosen = None
             if asked.selection is not None:
-                chosen, _ = choose_persons(database, asked)
-                share = 2 * chosen.persons.height / max(chosen.screened, 1)
-        most = max(most, round(rows * min(share, 1)))
+                chosen = choose_persons(database, asked)[0].persons["person_id"]
+            most = max(most, sum(database.count(t, chosen) for t in read))
     new = told.with_name(f".{told.name}.new-{os.getpid()}")
     new.write_text(str(most), encoding="utf-8")
     new.replace(told)
 
 
-def _how_many(job: Job, memory: int | None, workers: int) -> int:
+def _how_many(job: Job, workers: int) -> int:
     """Return into how many parts the charts go: one a worker, or as many as the memory asks for."""
     from chartline.engines.memory import parts_for
     from chartline.engines.told import Read, read_told
 
     size = sum(read_told(Read, unit).size for unit in job.units)
-    return max(workers, parts_for(size, memory, workers) if memory else 1)
+    return max(workers, parts_for(size, job.memory, workers) if job.memory else 1)
 
 
 def _derive_all(job: Job, crew: Crew, tell: Tell) -> None:
@@ -274,7 +272,11 @@ def write_unit(said: Declaration, centre: str, read: ReadCentre, folder: Path) -
     data = replace(data, study_days=_study_days(said))
     window, grade = counts_window_of(protocol.response), grade_by(protocol)
     own = {centre: mapping.own_checks} if mapping.own_checks else {}
-    asked = check_data(data, protocol, window, grade, own, Scope.SUBJECT, reads=reads_of(protocol))
+    asked = [
+        query
+        for some in data.in_pieces(MANY)
+        for query in check_data(some, protocol, window, grade, own, Scope.SUBJECT, reads=reads_of(protocol))
+    ]
     found = [*found, *outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
     inputs = {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
     facts = subject_facts(data, protocol).frame
@@ -336,13 +338,15 @@ def _study_queries(job: Job) -> list[Query]:
     from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import read_charts
+    from chartline.engines.memory import KEPT, alone
 
     said = job.declared
     data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
     window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
-    few = sum(frame.height for frame in data.domains.values()) < MANY
+    rows = sum(frame.height for frame in data.domains.values())
+    keep = rows < MANY if job.memory is None else rows * KEPT < alone(job.memory)
     reads = reads_of(said.protocol)
-    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=few, reads=reads)
+    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=keep, reads=reads)
 
 
 def parts_with_subjects(job: Job) -> list[int]:

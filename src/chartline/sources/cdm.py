@@ -76,6 +76,13 @@ class CdmDatabase(ABC):
 
         In the order of the primary key, or of the file where there is one."""
 
+    def count(self, table: CdmTable, persons: pl.Series | None) -> int:
+        """Return how many rows of a table of persons are of these; of everybody without."""
+        assert table.person_column is not None
+        place = self.part_of(table, [table.person_column], "the size of the database")
+        where = "" if persons is None else f" WHERE {self.one_of(f't.{table.person_column}', persons)}"
+        return int(self.query(f"SELECT COUNT(*) AS n FROM {place} t{where}")["n"][0])
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the database."""

@@ -224,6 +224,14 @@ class CdmFolder(_DuckDb):
         frame, notes = whole_ids(file, wanted)
         return Rows(frame, records.labels, (*records.notes, *notes))
 
+    def count(self, table: CdmTable, persons: pl.Series | None) -> int:
+        files = self.files[table.name]
+        if persons is None or not is_parquet(files[0]):
+            return super().count(table, persons)
+        with _told_of_parts({table.name: files}), unreadable(files[0]):
+            found = _filtered(_scan(files), table, persons, str(table.person_column)).select(pl.len())
+            return int(found.collect(engine="streaming").item())
+
 
 def _parquet_rows(
     files: Sequence[SourceFile], table: CdmTable, keys: pl.Series | None, column: str, columns: Sequence[str]
@@ -231,10 +239,14 @@ def _parquet_rows(
     """One scan over all parts: the column of the keys first, the others only where one is found."""
     where = str(files[0].path.parent)
     with unreadable(files[0]):
-        lazy = _filtered(pl.scan_parquet([file.path for file in files], glob=False), table, keys, column)
+        lazy = _filtered(_scan(files), table, keys, column)
         frame = lazy.select(table.columns[c] for c in columns).collect(engine="streaming")
     check_cells(table.file, where, table.name, frame.height, frame.width)
     return Rows(as_text(frame), _PartLabels(files, table, keys, column, frame.height))
+
+
+def _scan(files: Sequence[SourceFile]) -> pl.LazyFrame:
+    return pl.scan_parquet([file.path for file in files], glob=False)
 
 
 def _filtered(plan: pl.LazyFrame, table: CdmTable, keys: pl.Series | None, column: str) -> pl.LazyFrame:
