@@ -2,8 +2,9 @@
 
 In: databases from a seed (`chartline simulate --omop`), kept in `--scratch` if named. Out: `results/scale.json` and the
 table in README.md. Each cell (tool, number of persons) is a process of its own, several times; the tools take turns, so
-that a slow minute of the machine meets all of them. A time is the median; chartline's is that of the whole process,
-start and import included, up to `report.html`. Memory is the highest of the process and all its children together,
+that a slow minute of the machine meets all of them, and those that an aim compares follow each other: its ratio is the
+median of those of the turns. A time is the median; chartline's is that of the whole process, start and import
+included, up to `report.html`. Memory is the highest of the process and all its children together,
 looked at ten times a second (files that several have mapped, as libraries are, count once where the system tells them
 apart); bytes read are what they asked of the system. Before each process its database is read whole, so that all find
 it in the system's cache: a virtual machine may be made to give pages back that were idle for a minute.
@@ -35,25 +36,29 @@ import chartline
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "scale_bench"
-BY_HAND = ("bare_scan", "study_scan", "duckdb", "polars", "spark", "lifelines")
 WHOLE = {"chartline": (), "bounded": ("--memory", "2GB", "--workers", "2")}
-TOOLS = (*WHOLE, "selection", "select", "spark_select", *BY_HAND)
+TOOLS = (
+    *("chartline", "bare_scan", "selection", "select", "spark_select"),  # as the aims compare them
+    *("bounded", "study_scan", "duckdb", "polars", "spark", "lifelines"),
+)
 SIZES = (10**4, 10**5, 10**6, 10**7)
 SEED = 1
-RUNS = {"spark": 3, "spark_select": 3}  # of one process, the first of which finds everything cold; others 5
-LARGE, RUNS_LARGE = 10**7, 1  # processes a cell, and runs after the first, from so many persons on
+# Runs of one turn, the first of which finds everything cold; others 5. A whole run is a process each time.
+RUNS = {"spark": 3, "spark_select": 3} | dict.fromkeys(WHOLE, 2)
+LARGE, RUNS_LARGE = 10**7, 1  # turns, and runs after the first, from so many persons on
 LIMIT = 3600.0
 
 
 @dataclass
 class Cell:
-    """One tool at one size. `first` are the first runs of each process, which find everything cold and are not among
-    the `times`; `stopped` is why there is no time."""
+    """One tool at one size. `first` are the first runs of each turn, which find everything cold and are not among the
+    `times`; `turns` are the medians of the others; `stopped` is why there is no time."""
 
     tool: str
     persons: int
     times: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
+    turns: list[float] = field(default_factory=list)
     memory_mb: float | None = None
     read_mb: float | None = None
     starting: float | None = None  # until the first run may begin: imports, Spark's session
@@ -100,7 +105,7 @@ def _options() -> argparse.Namespace:
         help="such as 1e4,1e6 (default 1e4,1e5,1e6,1e7)",
     )  # fmt: skip
     parser.add_argument("--tools", type=lambda s: tuple(s.split(",")), default=TOOLS, help=", ".join(TOOLS))
-    parser.add_argument("--rounds", type=int, default=3, help="processes a cell (default 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each tool (default 3)")
     parser.add_argument("--scratch", type=Path, help="where databases are kept and found again (6 GB at 10^7)")
     parser.add_argument("--write", type=Path, default=HERE / "results" / "scale.json", help="where the results go")
     parser.add_argument("--table", type=Path, help="the page whose table is replaced")
@@ -133,29 +138,34 @@ def measure(cell: Cell, database: Path) -> None:
         return
     for file in database.glob("cdm/*/*.parquet"):
         file.read_bytes()
+    runs = RUNS.get(cell.tool, 5) if cell.persons < LARGE else 1 + RUNS_LARGE
     if cell.tool in WHOLE:
-        _whole_run(cell, database, WHOLE[cell.tool])
+        times = [_whole_run(cell, database, WHOLE[cell.tool]) for _ in range(runs)]
     else:
-        _by_hand(cell, database)
+        times = _by_hand(cell, database, runs)
+    if not cell.stopped:
+        cell.first.append(times[0])
+        cell.times += times[1:]
+        cell.turns.append(statistics.median(times[1:]))
 
 
-def _whole_run(cell: Cell, database: Path, options: Sequence[str]) -> None:
+def _whole_run(cell: Cell, database: Path, options: Sequence[str]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         command = [str(Path(sys.executable).with_name("chartline")), "run", str(database), "--out", str(out), *options]
         begin = time.perf_counter()
         lines = _watched(cell, command)
-        cell.times.append(time.perf_counter() - begin)
+        taken = time.perf_counter() - begin
         if cell.stopped:
-            return
+            return taken
         if not (out / "report.html").is_file():
             raise RuntimeError(f"there is no report: {lines[-3:]}")
         headline = json.loads((out / "headline.json").read_text(encoding="utf-8"))["headline"]
         cell.values = [float(headline["eligible"]["n"])]
+    return taken
 
 
-def _by_hand(cell: Cell, database: Path) -> None:
-    runs = RUNS.get(cell.tool, 5) if cell.persons < LARGE else 1 + RUNS_LARGE
+def _by_hand(cell: Cell, database: Path, runs: int) -> list[float]:
     command = [sys.executable, str(PARTS / "queries.py"), cell.tool, str(database / "cdm"), str(runs)]
     times = []
     for line in _watched(cell, command):
@@ -166,8 +176,7 @@ def _by_hand(cell: Cell, database: Path) -> None:
             cell.values = json.loads(rest)
         elif name.replace(".", "", 1).isdigit():
             times.append(float(name))
-    cell.first += times[:1]
-    cell.times += times[1:]
+    return times
 
 
 def _watched(cell: Cell, command: list[str]) -> list[str]:
