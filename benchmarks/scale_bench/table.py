@@ -49,8 +49,8 @@ def _facts(document: dict[str, Any]) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
     return (
         f"On {facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['memory_gb']} GB, {facts['system']}"
-        f", Python {facts['python']}; {libraries}, Spark {facts['spark']}. {document['rounds']} turn(s) of each tool; one "
-        f"at 10,000,000 persons; load before the run {facts['load_before']}."
+        f", Python {facts['python']}; {libraries}, Spark {facts['spark']}. {document['rounds']} turn(s) of each tool, "
+        f"one at 10,000,000 persons; load before the run {facts['load_before']}."
     )
 
 
