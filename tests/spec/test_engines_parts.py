@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chartline.engines.memory import GB, GROWTH, MB, PARENT, READ, WORKER, parse_size, parts_for, reads_for
+from chartline.engines.memory import (
+    GB,
+    GROWTH,
+    KEPT,
+    MB,
+    PARENT,
+    READ,
+    WORKER,
+    may_keep,
+    parse_size,
+    parts_for,
+    reads_for,
+)
 from chartline.engines.parts import hash_of, part_of, range_of
 from chartline.errors import MemoryShort, StudyError
 from chartline.sources.omop_persons import add_digests
@@ -72,11 +84,17 @@ def test_parts_grow_with_the_charts_and_shrink_with_the_memory() -> None:
     assert parts_for(10 * fits, 4 * GB, 2) < 5
 
 
-def test_a_database_is_asked_once_where_one_worker_alone_can_hold_its_rows() -> None:
-    """Of 2 GB a worker that works alone has 1.5 for its rows, one of two 0.625."""
+@pytest.mark.parametrize(("only", "asked"), [(False, [1, 1, 2, 3, 3]), (True, [1, 1, 1, 1, 3])])
+def test_a_database_is_asked_more_often_where_its_rows_do_not_fit(only: bool, asked: list[int]) -> None:
+    """Of 2 GB a worker that works alone has 1.5 for its rows, one of two 0.625: 2.4 shares are alone's."""
     alone, share = 1500 * MB // READ, 625 * MB // READ
-    asked = [reads_for(rows, 2 * GB, 2) for rows in (0, share + 1, alone, alone + 1, 5 * share, 5 * share + 1)]
-    assert asked == [1, 1, 1, 3, 5, 6]
+    assert [reads_for(rows, 2 * GB, 2, only=only) for rows in (0, share, share + 1, alone, alone + 1)] == asked
+
+
+def test_what_checks_share_is_kept_where_one_worker_can_hold_it() -> None:
+    most = 1500 * MB // KEPT
+    assert [may_keep(rows, 2 * GB) for rows in (0, most, most + 1)] == [True, True, False]
+    assert may_keep(most + 1, 3 * GB)
 
 
 def test_digests_of_parts_add_up() -> None:

@@ -54,20 +54,21 @@ def parts_for(charts: int, memory: int, workers: int) -> int:
     return max(1, math.ceil(charts * GROWTH / _share(memory, workers)))
 
 
-def reads_for(rows: int, memory: int, workers: int) -> int:
-    """Return how many times a database is asked for so many rows: once where one worker alone can hold them, which then
-    has all cores. Raises `MemoryShort`, as `parts_for`."""
-    share = _share(memory, workers)
-    return 1 if rows * READ <= alone(memory) else math.ceil(rows * READ / share)
+def reads_for(rows: int, memory: int, workers: int, *, only: bool) -> int:
+    """Return how many times a database is asked for so many rows. Where it is the `only` centre, one worker may have
+    all the memory, if that is enough for all rows. Raises `MemoryShort`, as `parts_for`."""
+    times = max(1, math.ceil(rows * READ / _share(memory, workers)))
+    return 1 if only and rows * READ <= _share(memory, 1) else times
 
 
-def alone(memory: int) -> int:
-    """Return what a worker may take for its work where no other works."""
-    return memory - PARENT - WORKER
+def may_keep(rows: int, memory: int) -> bool:
+    """Return whether one worker, alone, can check so many mapped rows of a study and keep what several checks look at.
+    Raises `MemoryShort`, as `parts_for`."""
+    return rows * KEPT <= _share(memory, 1)
 
 
 def _share(memory: int, workers: int) -> int:
-    """What a worker may take for its work, libraries aside."""
+    """What each of so many workers may take for its work, libraries aside."""
     least = PARENT + workers * (WORKER + 100 * MB)
     if memory < least:
         raise MemoryShort(

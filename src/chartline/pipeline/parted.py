@@ -189,12 +189,13 @@ def _how_many_reads(job: Job, crew: Crew, workers: int) -> int:
     from chartline.engines.local import Task
     from chartline.engines.memory import reads_for
 
-    if job.memory is None or not any(job.read_in_parts(c.id) for c in job.declared.protocol.data.centres):
+    centres = job.declared.protocol.data.centres
+    if job.memory is None or not any(job.read_in_parts(c.id) for c in centres):
         return 1
     told = job.work / "rows.txt"
     if not told.exists():
         crew.work([Task("the size of the database", count_rows, (job, told))])
-    return reads_for(int(told.read_text("utf-8")), job.memory, workers)
+    return reads_for(int(told.read_text("utf-8")), job.memory, workers, only=len(centres) == 1)
 
 
 def count_rows(job: Job, told: Path) -> None:
@@ -338,13 +339,13 @@ def _study_queries(job: Job) -> list[Query]:
     from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import read_charts
-    from chartline.engines.memory import KEPT, alone
+    from chartline.engines.memory import may_keep
 
     said = job.declared
     data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
     window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
     rows = sum(frame.height for frame in data.domains.values())
-    keep = rows < MANY if job.memory is None else rows * KEPT < alone(job.memory)
+    keep = rows < MANY if job.memory is None else may_keep(rows, job.memory)
     reads = reads_of(said.protocol)
     return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=keep, reads=reads)
 
