@@ -6,9 +6,13 @@ P1 of every table is sound; P2 breaks the rule. The protocol is the example's un
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from chartline.checks.engine import check_data, rules
+import polars as pl
+
+from chartline.checks.engine import Asks, check_data, check_part, check_whole, rules
+from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query
 from chartline.core.study_days import StudyDays
 from chartline.protocol.model import Protocol
@@ -54,10 +58,38 @@ def asked(protocol: Protocol, rule: str, /, counting_days: bool = False, **table
     data = tiny(**{**SOUND, **tables})
     if counting_days:  # centre A gave days, and 2020-01-01 stands for its day 0
         data = replace(data, study_days=StudyDays({"A": {"first dose": dt.date(2020, 1, 1)}}))
-    queries = [q for q in check_data(data, alone(protocol, rule), (0, 14)) if q.rule == rule]
+    queries = [q for q in asked_both_ways(data, Asks(alone(protocol, rule), (0, 14))) if q.rule == rule]
     assert not [q for q in queries if q.subject == "P1"]
     assert all(q.ask and q.topics and q.message.endswith((".", "?")) for q in queries)
     return queries
+
+
+def asked_both_ways(data: ClinicalData, asks: Asks) -> list[Query]:
+    """Return what is asked of the data, which is the same whether all are looked at at once or each subject alone."""
+    queries = check_data(data, asks.protocol, asks.counts_window, asks.grade, asks.centre_checks, asks.reads)
+    assert asked_in_parts(data, asks, lambda subject: subject) == queries
+    return queries
+
+
+def asked_in_parts(data: ClinicalData, asks: Asks, part_of: Callable[[str], object]) -> list[Query]:
+    """Return what is asked where the subjects of each part are looked at alone, and then what these gathered."""
+    parts: dict[object, list[str]] = {}
+    for subject in sorted({s for f in data.domains.values() for s in f["USUBJID"].unique()}):
+        parts.setdefault(part_of(subject), []).append(subject)
+    looked = [check_part(of_subjects(data, some), asks) for some in parts.values()] or [check_part(data, asks)]
+    gathered = {
+        rule: {name: pl.concat([part[rule][name] for _, part in looked]).lazy() for name in frames}
+        for rule, frames in looked[0][1].items()
+    }
+    whole = check_whole(gathered, data, asks, lambda subjects: of_subjects(data, subjects))
+    queries = [*(q for found, _ in looked for q in found), *whole]
+    return sorted(queries, key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
+
+
+def of_subjects(data: ClinicalData, subjects: Collection[str]) -> ClinicalData:
+    """Return the same data with the records of some subjects only."""
+    frames = {d: f.filter(pl.col("USUBJID").is_in(list(subjects))) for d, f in data.domains.items()}
+    return replace(data, domains=frames)
 
 
 def rows(head: str, *lines: str) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import pytest
 
 from chartline.checks.comparisons import fisher, rank_sum, uneven_digits
-from chartline.checks.engine import check_data
+from chartline.checks.engine import Asks
 from chartline.core.query import Query, Severity
-from checks_cases import alone
+from checks_cases import alone, asked_both_ways
 from derive_cases import protocol
 from truth_data import tiny
 
@@ -36,7 +36,7 @@ def labs(rows: Iterable[tuple[str, str, str, object]]) -> str:
 
 def told(rule: str, **tables: str) -> list[Query]:
     data = tiny(**{"EX": doses("A", "B", "C"), **tables})
-    return [q for q in check_data(data, alone(protocol(), rule)) if q.rule == rule]
+    return [q for q in asked_both_ways(data, Asks(alone(protocol(), rule))) if q.rule == rule]
 
 
 def one(queries: list[Query], message: str, severity: Severity = NOTE) -> Query:

@@ -1,6 +1,7 @@
 """One centre against all others: rank sums, two-by-two tables, last digits.
 
-In: one value a patient, so that many values of one patient count once. Out: how likely a difference as large would be
+In: how many patients have each value, one value a patient, so that many values of one patient count once. Out: how
+likely a difference as large would be
 if the centre's patients were like the others', and how large it is. Central statistical monitoring tests every centre
 on every variable (Venet et al., Clin Trials 2012;9:705; Kirkwood et al., Clin Trials 2013;10:783), so a chance is held
 against a limit divided by the number of comparisons made (Bonferroni), and a size is asked for besides: with many
@@ -15,6 +16,7 @@ from math import erfc, exp, lgamma, pi, sqrt
 
 import polars as pl
 
+from chartline.checks.tallies import added, median
 from chartline.core.plans import run
 
 
@@ -32,34 +34,32 @@ class Compared:
     chance: float  # two-sided, of this comparison alone
 
 
-def apart(values: pl.LazyFrame, *, patients: float, chance: float, higher: float) -> list[Compared]:
+def apart(tallies: pl.LazyFrame, *, patients: float, chance: float, higher: float) -> list[Compared]:
     """Return the centres that lie apart from the others by Wilcoxon's rank sum, for each NAME.
 
-    `values` has CENTRE, NAME and VALUE, one row a patient. Apart is a centre whose difference has a chance of at most
-    `chance` after Bonferroni and of which a patient has the higher, or the lower, value in `higher` of all pairs.
-    Centres with fewer than `patients` patients are among the others but are not judged, nor is anything compared with
-    fewer than `patients` others. Normal approximation with the correction for ties and for continuity (R:
-    wilcox.test(exact = FALSE)).
+    `tallies` has CENTRE, NAME, VALUE and N, how many patients have it (`tallies.py`). Apart is a centre whose
+    difference has a chance of at most `chance` after Bonferroni and of which a patient has the higher, or the lower,
+    value in `higher` of all pairs. Centres with fewer than `patients` patients are among the others but are not judged,
+    nor is anything compared with fewer than `patients` others. Normal approximation with the correction for ties and
+    for continuity (R: wilcox.test(exact = FALSE)).
     """
-    ranked = run(
-        values.filter(pl.col("VALUE").is_not_null()).with_columns(
-            pl.col("VALUE").rank("average").over("NAME").alias("RANK"), pl.len().over("NAME").alias("ALL")
-        )
-    )
-    ties = ranked.group_by("NAME", "VALUE").agg(pl.len().cast(pl.Float64).alias("T"))
-    ties = ties.group_by("NAME").agg((pl.col("T").pow(3) - pl.col("T")).sum().alias("TIES"))
-    each = ranked.group_by("NAME", "CENTRE", maintain_order=True).agg(
-        pl.len().alias("N"), pl.col("RANK").sum(), pl.col("ALL").first(), pl.col("VALUE").median().alias("MIDDLE")
-    )
-    judged = each.filter((pl.col("N") >= patients) & (pl.col("ALL") - pl.col("N") >= patients))
-    rows = judged.join(ties, on="NAME").sort("CENTRE", "NAME")
+    counts = run(added(tallies.filter(pl.col("VALUE").is_not_null()), ["CENTRE", "NAME", "VALUE"]))
+    size = pl.col("T").cast(pl.Float64)
+    values = counts.group_by("NAME", "VALUE").agg(pl.col("N").sum().alias("T")).sort("NAME", "VALUE")
+    values = values.with_columns((size.cum_sum().over("NAME") - (size - 1) / 2).alias("RANK"))
+    ties = values.group_by("NAME").agg((size.pow(3) - size).sum().alias("TIES"), pl.col("T").sum().alias("ALL"))
+    ranked = counts.join(values, on=["NAME", "VALUE"])
+    each = ranked.group_by("NAME", "CENTRE").agg(pl.col("N").sum(), (pl.col("N") * pl.col("RANK")).sum().alias("RANK"))
+    judged = each.join(ties, on="NAME")
+    judged = judged.filter((pl.col("N") >= patients) & (pl.col("ALL") - pl.col("N") >= patients))
     out = []
-    for r in rows.iter_rows(named=True):
+    for r in judged.sort("CENTRE", "NAME").iter_rows(named=True):
         share, own = rank_sum(r["N"], r["ALL"], r["RANK"], r["TIES"])
-        if own * rows.height <= chance and max(share, 1 - share) >= higher:
-            others = (pl.col("NAME") == r["NAME"]) & (pl.col("CENTRE") != r["CENTRE"])
-            rest = ranked.filter(others).select(pl.col("VALUE").median()).item()
-            out.append(Compared(r["CENTRE"], r["NAME"], r["N"], r["ALL"] - r["N"], r["MIDDLE"], rest, share, own))
+        if own * judged.height <= chance and max(share, 1 - share) >= higher:
+            of = counts.lazy().filter(pl.col("NAME") == r["NAME"])
+            is_here = pl.col("CENTRE") == r["CENTRE"]
+            here, there = median(of.filter(is_here)), median(of.filter(~is_here))
+            out.append(Compared(r["CENTRE"], r["NAME"], r["N"], r["ALL"] - r["N"], here, there, share, own))
     return out
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding
+from chartline.checks.model import Cell, Finding, Seen
 from chartline.core.condition import parse_condition
 from chartline.core.plans import run
 from chartline.core.query import Severity
@@ -23,35 +23,38 @@ _SHOWN = 4
 Say = Callable[[str, dict[str, Any]], str]  # what is missing, the first row -> the message
 
 
-def lacking(
-    context: Context,
-    needed: pl.LazyFrame,
-    of_patient: Say,
-    of_centre: Say,
-    asks_centre: str,
-    habit: Severity | None = None,
-) -> list[Finding]:
-    """Return the findings of what is not PRESENT in `needed`: CENTRE, USUBJID, WHAT, PRESENT, DOMAIN, VARIABLE, BLOCK,
-    ROW, and what the sentences use.
+def gather_needed(context: Context, needed: pl.LazyFrame) -> Seen:
+    """Gather what `lacking` asks: `absent`, the rows of `needed` that are not PRESENT, and `habits`, of each centre and
+    WHAT whether EVER it is present and of how many PATIENTS it is needed.
 
-    The cell is where it would stand; with a column VALUE it is another one, which shows what it is missing beside.
-    `habit` is the severity of a finding about a centre, where it is not that of the rule.
+    `needed` has CENTRE, USUBJID, WHAT, PRESENT, DOMAIN, VARIABLE, BLOCK, ROW, and what the sentences use. The cell is
+    where it would stand; with a column VALUE it is another one, which shows what it is missing beside.
     """
-    of = ["CENTRE", "WHAT"]
-    habits = needed.with_columns(
-        pl.col("PRESENT").any().over(of).alias("EVER"), pl.col("USUBJID").n_unique().over(of).alias("PATIENTS")
+    habits = needed.group_by("CENTRE", "WHAT").agg(
+        pl.col("PRESENT").any().alias("EVER"), pl.col("USUBJID").n_unique().cast(pl.Int64).alias("PATIENTS")
     )
-    absent = run(habits.filter(~pl.col("PRESENT")))
+    absent = run(needed.filter(~pl.col("PRESENT")))
     filled = [
         "VALUE" not in absent.columns
         and r["VARIABLE"] != "USUBJID"
         and context.is_filled(r["DOMAIN"], r["VARIABLE"], r["BLOCK"], r["ROW"])
         for r in absent.select("DOMAIN", "VARIABLE", "BLOCK", "ROW").iter_rows(named=True)
     ]
-    absent = absent.filter(~pl.Series(filled, dtype=pl.Boolean))
+    return {"absent": absent.filter(~pl.Series(filled, dtype=pl.Boolean)).lazy(), "habits": habits}
+
+
+def lacking(
+    seen: Seen, of_patient: Say, of_centre: Say, asks_centre: str, habit: Severity | None = None
+) -> list[Finding]:
+    """Return the findings of what `gather_needed` saw absent, in the order of the subjects. `habit` is the severity of
+    a finding about a centre, where it is not that of the rule."""
+    of = ["CENTRE", "WHAT"]
+    habits = seen["habits"].group_by(of).agg(pl.col("EVER").any(), pl.col("PATIENTS").sum())
+    absent = seen["absent"].join(habits, on=of, maintain_order="left").sort(SUBJECT, maintain_order=True)
+    rows = run(absent)
     never = ~pl.col("EVER") & (pl.col("PATIENTS") >= FEW)
-    patients = absent.filter(~never).partition_by(SUBJECT, maintain_order=True)
-    centres = absent.filter(never).partition_by("CENTRE", maintain_order=True)
+    patients = rows.filter(~never).partition_by(SUBJECT, maintain_order=True)
+    centres = rows.filter(never).partition_by("CENTRE", maintain_order=True)
     out = [_finding(p, p["USUBJID"][0], of_patient) for p in patients]
     for c in centres:
         found = _finding(c, "", of_centre)

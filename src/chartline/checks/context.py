@@ -1,4 +1,4 @@
-"""Context: what every check looks at, computed once.
+"""Context: what every check looks at, computed once; Whole: what is left of it where patients are looked at in parts.
 
 In: ClinicalData, the protocol, the window of blood counts of its response rules and the grading of its scale. Out:
 frames of *dated or stated values with their cells*. Every frame here has the columns CENTRE, USUBJID, VALUE (as
@@ -9,7 +9,7 @@ HI of the other, so that a partial date is in conflict only when no day it can m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,17 +18,17 @@ import polars as pl
 
 from chartline.checks.adverse_events import adverse_events
 from chartline.checks.bounds import least, most
-from chartline.checks.laboratory import laboratory_test, laboratory_tests
+from chartline.checks.laboratory import laboratory_tests
 from chartline.checks.model import Cell, cell
 from chartline.core.clinical import ClinicalData, Frame, variables
 from chartline.core.condition import parse_condition
 from chartline.core.dates import first_day, last_day
 from chartline.core.index import START_OF, index_days
 from chartline.core.plans import run
+from chartline.core.study_days import StudyDays
 from chartline.protocol.model import Protocol
 
 SUBJECT = ["CENTRE", "USUBJID"]
-_SHOWN = 3
 _REMISSIONS = ("CR", "CRh", "CRi")
 _CELL = ["CENTRE", "USUBJID", "VALUE", "BLOCK", "ROW"]
 _LINE = {"MH": ("MHTERM", "MHENDTC", "MHSEQN"), "CM": ("CMTRT", "CMENDTC", None)}  # name, end and number of a line
@@ -67,15 +67,44 @@ def days(frame: Frame) -> Frame:
     return frame.with_columns(first_day("VALUE").alias("LO"), last_day("VALUE").alias("HI"))
 
 
-class Context:
-    """The data of a study as the checks see them."""
+class Terms:
+    """What checks know of a study besides its records."""
+
+    def __init__(
+        self, protocol: Protocol, study_days: StudyDays, counts_window: tuple[int, int] | None, reads: Reads | None
+    ) -> None:
+        self.protocol, self.study_days, self.counts_window = protocol, study_days, counts_window
+        self.reads = reads or Reads()
+
+    @property
+    def responses(self) -> list[str]:
+        """What the treating team records of a response: the protocol's categories, else every remission."""
+        return list(self.protocol.response.responders or _REMISSIONS)
+
+    def day_zero(self, record: Mapping[str, Any], suffix: str = "") -> Cell:
+        """Return the cell of day 0 from the columns of `Context.first_dose` in a record."""
+        index = self.protocol.index_rows
+        return cell(record, *index.source, suffix, label=index.event.capitalize())
+
+
+class Whole(Terms):
+    """All patients of a study together: of their records only what rules gathered, and `of`, which looks again at those
+    of some subjects."""
+
+    def __init__(self, terms: Terms, of: Callable[[Collection[str]], Context]) -> None:
+        super().__init__(terms.protocol, terms.study_days, terms.counts_window, terms.reads)
+        self.of = of
+
+
+class Context(Terms):
+    """The records of a study, or of some of its subjects, as the checks see them."""
 
     def __init__(
         self, data: ClinicalData, protocol: Protocol, counts_window: tuple[int, int] | None,
         grade: Grade | None = None, reads: Reads | None = None,
     ) -> None:  # fmt: skip
-        self.data, self.protocol, self.counts_window, self.grade = _numbered(data), protocol, counts_window, grade
-        self.reads = reads or Reads()
+        super().__init__(protocol, data.study_days, counts_window, reads)
+        self.data, self.grade = _numbered(data), grade
         self._statements: dict[tuple[str, str], pl.DataFrame] = {}
         self._stated: dict[tuple[str, str], pl.DataFrame] = {}
 
@@ -129,11 +158,6 @@ class Context:
         """The EX rows of the index drug; none where day 0 is another event."""
         drug = self.protocol.index_rows.drug
         return self.data["EX"].lazy().filter(pl.lit(False) if drug is None else pl.col("EXTRT") == drug)
-
-    def day_zero(self, record: Mapping[str, Any], suffix: str = "") -> Cell:
-        """Return the cell of day 0 from the columns of `first_dose` in a record."""
-        index = self.protocol.index_rows
-        return cell(record, *index.source, suffix, label=index.event.capitalize())
 
     @cached_property
     def second_dose(self) -> pl.DataFrame:
@@ -265,11 +289,6 @@ class Context:
         )
 
     @cached_property
-    def responses(self) -> list[str]:
-        """What the treating team records of a response: the protocol's categories, else every remission."""
-        return list(self.protocol.response.responders or _REMISSIONS)
-
-    @cached_property
     def first_response(self) -> pl.DataFrame:
         """One row a subject: the earliest on-treatment assessment that the treating team called a response."""
         is_one = pl.col("ON") & pl.col("INVRESP").is_in(self.responses)
@@ -314,11 +333,6 @@ class Context:
         below = (most("VALUE") < pl.col("LOW")).fill_null(False)
         above = (least("VALUE") > pl.col("HIGH")).fill_null(False)
         return run(bounded.with_columns((~below & ~above).alias("BELIEVABLE")))
-
-    def first_results(self, centre: str, test: str) -> tuple[Cell, ...]:
-        """Return the cells of a centre's first results of a test, to show where they stand."""
-        own = self.laboratory.lazy().filter((pl.col("CENTRE") == centre) & (pl.col("LBTESTCD") == test))
-        return laboratory_test(test).cells(run(own.head(_SHOWN)).to_dict(as_series=False))
 
     @cached_property
     def series(self) -> pl.DataFrame:

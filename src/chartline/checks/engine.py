@@ -14,18 +14,22 @@ and add its own, as a mapping may for its centre (`own_checks`, see `own.py`).
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
+import polars as pl
+
 from chartline.checks import rules as rules_folder
-from chartline.checks.context import Context, Grade, Reads
-from chartline.checks.model import Finding, Rule, Scope
+from chartline.checks.context import Context, Grade, Reads, Terms, Whole
+from chartline.checks.model import Finding, Rule, Scope, Seen
 from chartline.checks.own import find_own, rule_of
 from chartline.checks.wording import queries_of
 from chartline.core.clinical import ClinicalData
+from chartline.core.plans import run_all
 from chartline.core.query import Query
 from chartline.errors import MappingError, ProtocolError
 from chartline.protocol.model import Protocol
@@ -33,15 +37,52 @@ from chartline.protocol.own_checks import OwnCheck
 from chartline.protocol.place import Place
 
 Find = Callable[..., list[Finding]]
+Gathered = Mapping[str, Mapping[str, pl.DataFrame]]  # rule -> name -> what the rule gathered under it
 _AT_ONCE = 2  # rules: while Polars works for one, Python has its lock free for another
+
+
+@dataclass(frozen=True)
+class Asks:
+    """What is asked of the records of a study.
+
+    `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
+    its response rule set; None where that asks for no counts. `grade` gives the grades of laboratory values under the
+    protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them. `centre_checks`
+    are the checks that centres wrote in their mappings, by centre; each is run on its centre alone. `reads` says what
+    the study reads of what a centre may lack (`derive/reads.py`): what nobody reads is not asked; without it all is.
+    """
+
+    protocol: Protocol
+    counts_window: tuple[int, int] | None = None
+    grade: Grade | None = None
+    centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None
+    reads: Reads | None = None
+
+    def look(self, data: ClinicalData) -> Context:
+        """Return the records as the checks see them."""
+        return Context(data, self.protocol, self.counts_window, self.grade, self.reads)
+
+
+@dataclass(frozen=True)
+class _Check:
+    """A rule with its parameters set."""
+
+    rule: Rule
+    find: Find
+    gather: Callable[[Context], Seen] | None = None  # where the rule looks at all patients together
 
 
 @cache
 def rules() -> dict[str, tuple[Rule, Find]]:
     """Return every rule by id, in the order of the file names."""
+    return {name: (module.RULE, module.find) for name, module in _modules().items()}
+
+
+@cache
+def _modules() -> dict[str, Any]:
     names = sorted(m.name for m in pkgutil.iter_modules(rules_folder.__path__))
     modules = [import_module(f"{rules_folder.__name__}.{name}") for name in names]
-    return {m.RULE.id: (m.RULE, m.find) for m in modules}
+    return {m.RULE.id: m for m in modules}
 
 
 def check_data(
@@ -50,49 +91,79 @@ def check_data(
     counts_window: tuple[int, int] | None = None,
     grade: Grade | None = None,
     centre_checks: Mapping[str, Sequence[OwnCheck]] | None = None,
-    scope: Scope | None = None,
-    keep: bool = True,
     reads: Reads | None = None,
 ) -> list[Query]:
-    """Run every rule that the protocol leaves on; with `scope` those of one scope alone.
+    """Run every rule that the protocol leaves on, on all records at once; the parameters are those of `Asks`.
 
-    `counts_window` are the days from a marrow on which blood counts prove recovery (first, last), by the protocol or
-    its response rule set; None where that asks for no counts. `grade` gives the grades of laboratory values under the
-    protocol's scale (`derive/graded_values.py`); without it no recorded grade is held against them. `centre_checks`
-    are the checks that centres wrote in their mappings, by centre; each is run on its centre alone. A large study may
-    be checked in parts: `Scope.SUBJECT` on each part of its subjects and `Scope.STUDY` on all of them give together
-    what one call gives. What several rules look at is computed once and kept, or anew for each where `keep` is False:
-    more time, and of the memory only what one rule needs. `reads` says what the study reads of what a centre may lack
-    (`derive/reads.py`): what nobody reads is not asked; without it all is.
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
-    settings = _settings(protocol.checks)
-    _own_names(protocol.own_checks, "own_checks")
-    wanted: list[tuple[Rule, Find]] = [
-        (rule, partial(find, **settings[rule.id])) for rule, find in rules().values() if rule.id in settings
-    ]
-    wanted += [(rule_of(own), partial(find_own, own=own)) for own in protocol.own_checks]
-    for centre, checks in (centre_checks or {}).items():
-        wanted += [(rule_of(own), partial(find_own, own=own, centre=centre)) for own in checks]
-    wanted = [(rule, find) for rule, find in wanted if scope in (None, rule.scope)]
-    look = partial(Context, data, protocol, counts_window, grade, reads)
-    finds = [find for _, find in wanted]
+    asks = Asks(protocol, counts_window, grade, centre_checks, reads)
+    context = asks.look(data)
+    whole = Whole(context, lambda _: context)
+
+    def find(check: _Check) -> list[Finding]:
+        if check.gather is None:
+            return check.find(context)
+        return check.find(whole, {name: frame.lazy() for name, frame in _gather(check.gather, context).items()})
+
+    return _ask(_wanted(asks), find, data)
+
+
+def check_part(data: ClinicalData, asks: Asks) -> tuple[list[Query], Gathered]:
+    """Run on the records of some subjects every rule that looks at single ones; return their queries, and what the
+    other rules gathered. Raises `ProtocolError`, as `check_data`."""
+    checks, context = _wanted(asks), asks.look(data)
+    queries = _ask([c for c in checks if c.gather is None], lambda check: check.find(context), data)
+    return queries, {c.rule.id: _gather(c.gather, context) for c in checks if c.gather is not None}
+
+
+def check_whole(
+    gathered: Mapping[str, Seen], data: ClinicalData, asks: Asks, records: Callable[[Collection[str]], ClinicalData]
+) -> list[Query]:
+    """Run the rules that look at all patients, on what parts gathered (rule -> name -> the rows of all parts). Of
+    `data` the origins of cells are asked and how days are told; `records` returns the records of some subjects.
+
+    With the queries of every `check_part` these are what `check_data` asks of all subjects together.
+    """
+    terms = Terms(asks.protocol, data.study_days, asks.counts_window, asks.reads)
+    whole = Whole(terms, lambda subjects: asks.look(records(subjects)))
+    checks = [check for check in _wanted(asks) if check.gather is not None]
+    return _ask(checks, lambda check: check.find(whole, gathered[check.rule.id]), data)
+
+
+def _wanted(asks: Asks) -> list[_Check]:
+    settings = _settings(asks.protocol.checks)
+    _own_names(asks.protocol.own_checks, "own_checks")
+    checks = [_check(_modules()[name], parameters) for name, parameters in settings.items()]
+    checks += [_Check(rule_of(own), partial(find_own, own=own)) for own in asks.protocol.own_checks]
+    for centre, own_checks in (asks.centre_checks or {}).items():
+        checks += [_Check(rule_of(own), partial(find_own, own=own, centre=centre)) for own in own_checks]
+    return checks
+
+
+def _check(module: Any, parameters: Mapping[str, Any]) -> _Check:
+    together = module.RULE.scope is Scope.STUDY
+    return _Check(
+        module.RULE, partial(module.find, **parameters), partial(module.gather, **parameters) if together else None
+    )
+
+
+def _gather(gather: Callable[[Context], Seen], context: Context) -> Mapping[str, pl.DataFrame]:
+    """Return what a rule gathers, with ids as texts: of other subjects there are other enumerations."""
+    plans = gather(context)
+    frames = run_all(plans.values())
+    keys = [[pl.col(c).cast(pl.String) for c, kind in f.schema.items() if isinstance(kind, pl.Enum)] for f in frames]
+    return {name: f.with_columns(ids) for name, f, ids in zip(plans, frames, keys, strict=True)}
+
+
+def _ask(checks: Sequence[_Check], find: Callable[[_Check], list[Finding]], data: ClinicalData) -> list[Query]:
+    """Return the queries of these checks, several at a time."""
     queries: dict[str, Query] = {}
-    for (rule, _), found in zip(wanted, _side_by_side(finds, look()) if keep else _alone(finds, look), strict=True):
-        for query in queries_of(rule, found, data.origins, data.study_days):
-            queries.setdefault(query.id, query)
-    return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
-
-
-def _side_by_side(finds: Sequence[Find], context: Context) -> Iterator[list[Finding]]:
-    """Yield what each rule finds, in their order; of what several look at, one copy is made."""
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        yield from threads.map(lambda find: find(context), finds)
-
-
-def _alone(finds: Sequence[Find], look: Callable[[], Context]) -> Iterator[list[Finding]]:
-    """Yield what each rule finds, each with a look of its own at the data, which ends with it."""
-    return (find(look()) for find in finds)
+        for check, found in zip(checks, threads.map(find, checks), strict=True):
+            for query in queries_of(check.rule, found, data.origins, data.study_days):
+                queries.setdefault(query.id, query)
+    return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
 
 
 def check_settings(protocol: Protocol, file: str, mappings: Mapping[str, tuple[str, Sequence[OwnCheck]]]) -> None:

@@ -20,7 +20,9 @@ import polars as pl
 
 from chartline.checks.bounds import quoted, recorded
 from chartline.checks.model import Cell
+from chartline.checks.tallies import first_rows
 from chartline.checks.wording import unit_words, value_words
+from chartline.core.plans import run
 from chartline.core.query import Topic
 from chartline.mapping.units import factor, known_units
 
@@ -39,6 +41,7 @@ _SLIPS: dict[str, tuple[tuple[float, str], ...]] = {
 }
 _ANY = ((10.0, _POINT), (100.0, _POINT), (0.1, _POINT), (0.01, _POINT))
 _UNITS_SAID = ("/ul", "lakh/ul", "g/dl")  # of several spellings the one that is shown
+_SHOWN = 3
 TELLING = 3  # by so many times two units differ at the least, to be told apart by the numbers
 _NEAR = log(2.5)  # how far from the patient's usual value the explained one may lie
 _ALIKE = log(1.7)  # a second explanation is named only if it fits nearly as well as the first
@@ -62,6 +65,18 @@ class LaboratoryTest:
         """Return the cells of results, from a record with the lists BLOCK, ROW, VALUE and VALUE_OP."""
         at = zip(r["BLOCK"], r["ROW"], r["VALUE"], r["VALUE_OP"], strict=True)
         return tuple(self.cell(block, row, quoted(value, sign)) for block, row, value, sign in at)
+
+
+def first_results(values: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the first results of each centre and test, to show where they stand."""
+    rows = values.select("CENTRE", "LBTESTCD", "VALUE", "VALUE_OP", "BLOCK", "ROW")
+    return first_rows(rows, ["CENTRE", "LBTESTCD"], _SHOWN)
+
+
+def cells_of_first(first: pl.LazyFrame, centre: str, test: str) -> tuple[Cell, ...]:
+    """Return the cells of the `first_results` of a centre and test."""
+    own = run(first_results(first.filter((pl.col("CENTRE") == centre) & (pl.col("LBTESTCD") == test))))
+    return laboratory_test(test).cells(own.to_dict(as_series=False))
 
 
 @cache

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import polars as pl
+
 from chartline.core.query import Severity, Topic
+
+# What a rule of scope STUDY gathered, by names of its own: of parts of the subjects, the rows of one name together.
+Seen = Mapping[str, pl.LazyFrame]
 
 
 class Group(StrEnum):
@@ -33,7 +38,7 @@ class Scope(StrEnum):
 
     A rule of scope SUBJECT finds the same whatever other subjects there are, so it may be run on any part of them (a
     partition of a large study); one of scope STUDY holds subjects or centres against each other, or asks a centre once
-    for all of its patients, and needs them together.
+    for all of its patients. It gathers what it must know of each part, and finds in what was gathered of all of them.
     """
 
     SUBJECT = "subject"

@@ -13,9 +13,10 @@ import polars as pl
 
 from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.laboratory import at_stake, cells_of_first, first_results, laboratory_test
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import tally
 from chartline.checks.wording import value_words
 from chartline.core.query import Severity, Topic
 
@@ -31,15 +32,20 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many patients have each median, and the first results of each test."""
+    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE"))
+    medians = rows.group_by(*SUBJECT, NAME="LBTESTCD").agg(known_median("VALUE").alias("VALUE"))
+    return {"medians": tally(medians, ["CENTRE", "NAME", "VALUE"]), "first": first_results(context.laboratory.lazy())}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre and test whose patients lie far from those of all other centres."""
-    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE")).rename({"LBTESTCD": "NAME"})
-    medians = rows.group_by(*SUBJECT, "NAME").agg(known_median("VALUE").alias("VALUE"))
-    odd = apart(medians, patients=patients, chance=chance, higher=higher)
-    return [_finding(context, c) for c in odd]
+    odd = apart(seen["medians"], patients=patients, chance=chance, higher=higher)
+    return [_finding(seen, c) for c in odd]
 
 
-def _finding(context: Context, c: Compared) -> Finding:
+def _finding(seen: Seen, c: Compared) -> Finding:
     test = laboratory_test(c.name)
     side = "higher" if c.higher > 0.5 else "lower"
     here, there = (float(f"{v:.3g}") for v in (c.middle, c.middle_others))
@@ -47,4 +53,4 @@ def _finding(context: Context, c: Compared) -> Finding:
         f"{test.label} is {side} at this centre than elsewhere: a median of {value_words(here, test.unit)} in "
         f"{c.patients} patients, against {value_words(there)} in {c.others}."
     )
-    return Finding(c.centre, "", context.first_results(c.centre, c.name), message, topics=at_stake(test.code))
+    return Finding(c.centre, "", cells_of_first(seen["first"], c.centre, c.name), message, topics=at_stake(test.code))

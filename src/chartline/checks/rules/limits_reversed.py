@@ -10,10 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Whole
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows, tally
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 from chartline.core.sentences import counted
 
@@ -29,12 +31,20 @@ RULE = Rule(
 _SHOWN = 3
 
 
-def find(context: Context) -> list[Finding]:
+def gather(context: Context) -> Seen:
+    """Gather how many values of a centre and test have such limits, and the first of them."""
+    of = ["CENTRE", "LBTESTCD"]
+    rows = context.data["LB"].lazy().filter(pl.col("LBSTNRLO") >= pl.col("LBSTNRHI"))
+    shown = rows.select(*of, "LBSTNRLO", "LBSTNRHI", "BLOCK", "ROW")
+    return {"values": tally(rows, of), "first": first_rows(shown, of, _SHOWN)}
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return one finding a centre and test with limits the wrong way round."""
-    rows = context.data["LB"].filter(pl.col("LBSTNRLO") >= pl.col("LBSTNRHI"))
-    first = (pl.col(c).head(_SHOWN) for c in ("LBSTNRLO", "LBSTNRHI", "BLOCK", "ROW"))
-    tests = rows.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(pl.len().alias("N"), *first)
-    return [_finding(r) for r in tests.iter_rows(named=True)]
+    of = ["CENTRE", "LBTESTCD"]
+    first = first_rows(seen["first"], of, _SHOWN).group_by(of).agg("LBSTNRLO", "LBSTNRHI", "BLOCK", "ROW")
+    tests = added(seen["values"], of).join(first, on=of, nulls_equal=True, maintain_order="left")
+    return [_finding(r) for r in run(tests).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:
