@@ -79,6 +79,12 @@ def cells_of_first(first: pl.LazyFrame, centre: str, test: str) -> tuple[Cell, .
     return laboratory_test(test).cells(own.to_dict(as_series=False))
 
 
+def panel_code(*more: str) -> pl.Expr:
+    """Return CODE, by which a row of `Context.panels` is alike another of its centre: a hash of the results, and of
+    what else must agree. Rows that agree have the same; that others have it too is possible, and must be looked at."""
+    return pl.concat_str(pl.col("CENTRE").cast(pl.String), *more, "PANEL", separator=" ").hash(0).alias("CODE")
+
+
 @cache
 def laboratory_tests() -> dict[str, LaboratoryTest]:
     """Return the laboratory tests of the vocabulary by code."""

@@ -45,3 +45,9 @@ def first_rows(rows: pl.LazyFrame, by: Sequence[str], n: int) -> pl.LazyFrame:
     """Return the first `n` rows of each group, in the order of their cells (BLOCK, ROW): those of parts of the patients
     together hold those of all."""
     return rows.sort("BLOCK", "ROW", maintain_order=True).group_by(by, maintain_order=True).head(n)
+
+
+def with_lists(groups: pl.LazyFrame, rows: pl.LazyFrame, by: Sequence[str]) -> pl.LazyFrame:
+    """Return the groups, in their order, with the other columns of their rows as lists; null where there is no row."""
+    lists = rows.group_by(by, maintain_order=True).agg(pl.all())
+    return groups.join(lists, on=by, how="left", nulls_equal=True, maintain_order="left")

@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.dates import at_stake
-from chartline.checks.model import Finding, Group, Rule, Scope, cell
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen, cell
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -30,19 +30,28 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, days: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many patients have dates, the two with the latest one, and the dates of the last of all."""
+    judged = context.protocol.data.cut_off is None
+    real = ~pl.col("CENTRE").is_in(list(context.study_days.events))
+    every = context.dated.lazy().filter(real & judged)
+    last = every.group_by(SUBJECT, maintain_order=True).agg(pl.col("LO").max().alias("LAST"))
+    latest = last.sort("LAST", descending=True, nulls_last=True, maintain_order=True)
+    own = every.join(latest.head(1), on=SUBJECT, how="semi", maintain_order="left")
+    return {
+        "patients": latest.select(pl.len().cast(pl.Int64).alias("N")),
+        "latest": latest.head(2),
+        "dates": own.select(*SUBJECT, "DOMAIN", "VARIABLE", "VALUE", "LO", "BLOCK", "ROW"),
+    }
+
+
+def find(whole: Whole, seen: Seen, *, days: float, patients: float) -> list[Finding]:
     """Return one finding a subject and variable; the latest date is shown."""
-    if context.protocol.data.cut_off is not None:
+    if run(seen["patients"].sum())["N"][0] < patients:
         return []
-    real = ~pl.col("CENTRE").is_in(list(context.data.study_days.events))
-    every = context.dated.lazy().filter(real)
-    seen = every.group_by(SUBJECT, maintain_order=True).agg(pl.col("LO").max().alias("LAST"))
-    seen = seen.sort("LAST", descending=True, nulls_last=True, maintain_order=True)
-    latest = run(seen)
-    if latest.height < patients:
-        return []
+    latest = run(seen["latest"].sort("LAST", descending=True, nulls_last=True, maintain_order=True))
     others = latest["LAST"][1]
-    rows = every.join(latest.head(1).lazy().select(SUBJECT), on=SUBJECT, how="semi", maintain_order="left")
+    rows = seen["dates"].join(latest.head(1).lazy(), on=SUBJECT, how="semi", maintain_order="left")
     late = rows.filter((pl.col("LO") - pl.lit(others, pl.Date)).dt.total_days() >= days)
     late = late.sort("LO", descending=True, maintain_order=True)
     first = late.unique([*SUBJECT, "DOMAIN", "VARIABLE"], keep="first", maintain_order=True)

@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.columns import DATE, column_finding, dates_of
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.columns import DATE, column_finding, columns_of, dates_of, first_dates, with_dates
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -35,29 +36,32 @@ _SHIFT = (
 _NEAR, _ANY = (-60, 730), (-365, 1095)
 
 
-def find(context: Context, *, share: float, patients: float) -> list[Finding]:
-    """Return one finding a centre and kind of date."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of each column of dates how many there are, of how many patients, how many lie so far off, and the
+    first."""
     zero = context.first_dose.lazy().select(*SUBJECT, pl.col("LO").alias("ZERO"))
     of_course = context.calendar.lazy().filter(pl.col("VARIABLE").is_in(["LBDTC", "RSDTC", "AESTDTC"]))
     away = (pl.col("LO") - pl.col("ZERO")).dt.total_days()
-    shifted = [(s, ~away.is_between(*_ANY) & (away + s * _SHIFT).is_between(*_NEAR)) for s in (1, -1)]
-    columns = of_course.join(zero, on=SUBJECT, maintain_order="left").group_by(DATE, maintain_order=True)
-    rows = columns.agg(
-        pl.len().alias("N"),
-        pl.col("USUBJID").n_unique().alias("PATIENTS"),
-        *(odd.mean().alias("EARLY" if s == 1 else "LATE") for s, odd in shifted),
-        "BLOCK",
-        "ROW",
-        pl.col("LO").alias("DAY"),
-    ).filter((pl.col("PATIENTS") >= patients) & (pl.max_horizontal("EARLY", "LATE") >= share))
-    return [_finding(context, r) for r in run(rows).iter_rows(named=True)]
+    rows = of_course.join(zero, on=SUBJECT, maintain_order="left")
+    shifted = {
+        name: (~away.is_between(*_ANY) & (away + sign * _SHIFT).is_between(*_NEAR)).sum().cast(pl.Int64)
+        for name, sign in (("EARLY", 1), ("LATE", -1))
+    }
+    return {"columns": columns_of(rows, **shifted), "first": first_dates(rows)}
 
 
-def _finding(context: Context, r: dict[str, Any]) -> Finding:
+def find(whole: Whole, seen: Seen, *, share: float, patients: float) -> list[Finding]:
+    """Return one finding a centre and kind of date."""
+    columns = added(seen["columns"], DATE, "PATIENTS", "EARLY", "LATE")
+    odd = columns.filter((pl.col("PATIENTS") >= patients) & (pl.max_horizontal("EARLY", "LATE") >= share * pl.col("N")))
+    return [_finding(whole, r) for r in run(with_dates(odd, seen["first"])).iter_rows(named=True)]
+
+
+def _finding(whole: Whole, r: dict[str, Any]) -> Finding:
     side = "before" if float(r["EARLY"]) > float(r["LATE"]) else "after"
     words = dates_of(r, int(str(r["N"])))
     message = (
-        f"{words.capitalize()} lie about {_SHIFT:,} days {side} the {context.protocol.index_rows.event}, the "
+        f"{words.capitalize()} lie about {_SHIFT:,} days {side} the {whole.protocol.index_rows.event}, the "
         "difference between the two date systems of spreadsheets."
     )
     return column_finding(r, message)

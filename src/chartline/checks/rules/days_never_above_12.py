@@ -13,9 +13,10 @@ from math import ceil, log
 
 import polars as pl
 
-from chartline.checks.columns import DATE, column_finding, dates_of
-from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.columns import DATE, column_finding, columns_of, dates_of, first_dates, with_dates
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.dates import DAYS_PER_MONTH
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -32,27 +33,24 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, chance: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of each column of dates how many there are, of how many patients and months, on which days, and the
+    first."""
+    rows, day = context.calendar.lazy(), pl.col("LO").dt.day()
+    months = pl.struct("USUBJID", pl.col("LO").dt.truncate("1mo")).n_unique().cast(pl.Int64)
+    columns = columns_of(
+        rows, HIGH=(day > 12).sum().cast(pl.Int64), FIRSTS=(day == 1).sum().cast(pl.Int64), MONTHS=months
+    )
+    return {"columns": columns, "first": first_dates(rows)}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, patients: float) -> list[Finding]:
     """Return one finding a centre and kind of date."""
     least = ceil(log(chance) / log(12 / DAYS_PER_MONTH))
-    day, month = pl.col("LO").dt.day(), pl.col("LO").dt.truncate("1mo")
-    firsts = (day == 1).mean() > 0.5  # `first_of_month_heaping` asks these
-    columns = (
-        context.calendar.lazy()
-        .group_by(DATE, maintain_order=True)
-        .agg(
-            pl.len().alias("N"),
-            (day.max() <= 12).alias("LOW"),
-            firsts.alias("FIRSTS"),
-            pl.col("USUBJID").n_unique().alias("PATIENTS"),
-            pl.struct(pl.col("USUBJID"), month).n_unique().alias("MONTHS"),
-            "BLOCK",
-            "ROW",
-            pl.col("LO").alias("DAY"),
-        )
-        .filter(pl.col("LOW") & ~pl.col("FIRSTS") & (pl.col("PATIENTS") >= patients) & (pl.col("MONTHS") >= least))
-    )
+    firsts = pl.col("FIRSTS") > 0.5 * pl.col("N")  # `first_of_month_heaping` asks these
+    low = (pl.col("HIGH") == 0) & ~firsts & (pl.col("PATIENTS") >= patients) & (pl.col("MONTHS") >= least)
+    columns = added(seen["columns"], DATE, "PATIENTS", "HIGH", "FIRSTS", "MONTHS").filter(low)
     return [
         column_finding(r, f"None of {dates_of(r, r['N'])} has a day after the 12th of the month.")
-        for r in run(columns).iter_rows(named=True)
+        for r in run(with_dates(columns, seen["first"])).iter_rows(named=True)
     ]

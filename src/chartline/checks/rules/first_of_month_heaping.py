@@ -14,9 +14,18 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.binomial import chance_of_at_least
-from chartline.checks.columns import DATE, chance_words, column_finding, dates_of
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.columns import (
+    DATE,
+    chance_words,
+    column_finding,
+    columns_of,
+    dates_of,
+    first_dates,
+    with_dates,
+)
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -34,29 +43,32 @@ _SHARE = 12 / 365.25
 _DAYS = {1: "first", 15: "15th"}
 
 
-def find(context: Context, *, chance: float, dates: float) -> list[Finding]:
-    """Return one finding a centre, kind of date and day of the month."""
-    different = context.calendar.unique([*SUBJECT, "DOMAIN", "VARIABLE", "LO"], keep="first", maintain_order=True)
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of each column how many different dates there are, how many of them on such a day, and the first of
+    those."""
+    kind = [*SUBJECT, "DOMAIN", "VARIABLE", "LO"]
+    rows = context.calendar.lazy().unique(kind, keep="first", maintain_order=True)
     day = pl.col("LO").dt.day()
-    counts = (
-        different.lazy()
-        .group_by(DATE, maintain_order=True)
-        .agg(pl.len().alias("N"), *((day == d).sum().alias(f"ON{d}") for d in _DAYS))
-    )
-    odd = [
-        (r, d, chance_of_at_least(r[f"ON{d}"], r["N"], _SHARE))
-        for r in run(counts.filter(pl.col("N") >= dates)).to_dicts()
-        for d in _DAYS
-        if r[f"ON{d}"] > r["N"] * _SHARE
-    ]
-    return [_finding(different, r, d, p) for r, d, p in odd if p < chance]
+    on = {f"ON{d}": (day == d).sum().cast(pl.Int64) for d in _DAYS}
+    shown = {f"first{d}": first_dates(rows.filter(day == d)) for d in _DAYS}
+    return {"columns": columns_of(rows, **on), **shown}
 
 
-def _finding(different: pl.DataFrame, r: dict[str, Any], day: int, p: float) -> Finding:
-    mine = pl.all_horizontal(pl.col(c) == r[c] for c in DATE) & (pl.col("LO").dt.day() == day)
-    at = different.filter(mine).select("BLOCK", "ROW", DAY="LO").to_dict(as_series=False)
+def find(whole: Whole, seen: Seen, *, chance: float, dates: float) -> list[Finding]:
+    """Return one finding a centre, kind of date and day of the month."""
+    columns = added(seen["columns"], DATE, *(f"ON{d}" for d in _DAYS)).filter(pl.col("N") >= dates)
+    out = []
+    for d in _DAYS:
+        for r in run(with_dates(columns, seen[f"first{d}"])).iter_rows(named=True):
+            on = r[f"ON{d}"]
+            if on > r["N"] * _SHARE and (p := chance_of_at_least(on, r["N"], _SHARE)) < chance:
+                out.append(_finding(r, d, p))
+    return out
+
+
+def _finding(r: dict[str, Any], day: int, p: float) -> Finding:
     message = (
         f"{r[f'ON{day}']} of {dates_of(r, r['N'])} are on the {_DAYS[day]} of a month; about "
         f"{max(1, round(r['N'] * _SHARE))} would be by chance, and so many {chance_words(p)}."
     )
-    return column_finding({**r, **at}, message)
+    return column_finding(r, message)

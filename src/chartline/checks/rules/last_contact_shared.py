@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.columns import column_finding
-from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.columns import DATE, column_finding, first_dates, with_dates
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, tally
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -27,21 +28,24 @@ RULE = Rule(
     "which each of them was.",
     parameters={"share": 0.5, "patients": 4},
 )
+_DAY = [*DATE, "VALUE"]
 
 
-def find(context: Context, *, share: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many living patients of a centre were last known alive on each day, and the first of them."""
+    real = ~pl.col("CENTRE").is_in(list(context.study_days.events))
+    rows = context.living.lazy().filter(real & (pl.col("VALUE").str.len_chars() == 10))
+    rows = rows.with_columns(DOMAIN=pl.lit("SS"), VARIABLE=pl.lit("LKADTC"))
+    return {"days": tally(rows, _DAY), "first": first_dates(rows, _DAY)}
+
+
+def find(whole: Whole, seen: Seen, *, share: float, patients: float) -> list[Finding]:
     """Return one finding a centre and shared day."""
-    real = ~pl.col("CENTRE").is_in(list(context.data.study_days.events))
-    full = real & (pl.col("VALUE").str.len_chars() == 10)
-    alive = context.living.lazy().filter(full).with_columns(pl.len().over("CENTRE").alias("LIVING"))
-    days = alive.group_by("CENTRE", "VALUE", maintain_order=True).agg(
-        pl.len().alias("N"), pl.col("LIVING").first(), "BLOCK", "ROW", pl.col("VALUE").alias("DAY")
-    )
+    days = added(seen["days"], _DAY).with_columns(pl.col("N").sum().over("CENTRE").alias("LIVING"))
     shared = days.filter((pl.col("N") >= patients) & (pl.col("N") >= share * pl.col("LIVING")))
     return [
         column_finding(
-            {**r, "DOMAIN": "SS", "VARIABLE": "LKADTC"},
-            f"{r['N']} of {r['LIVING']} living patients have the same date last known alive, {r['VALUE']}.",
+            r, f"{r['N']} of {r['LIVING']} living patients have the same date last known alive, {r['VALUE']}."
         )
-        for r in run(shared).iter_rows(named=True)
+        for r in run(with_dates(shared, seen["first"], _DAY)).iter_rows(named=True)
     ]

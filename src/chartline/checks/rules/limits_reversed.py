@@ -13,7 +13,7 @@ import polars as pl
 from chartline.checks.context import Context, Whole
 from chartline.checks.laboratory import at_stake, laboratory_test
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
-from chartline.checks.tallies import added, first_rows, tally
+from chartline.checks.tallies import added, first_rows, tally, with_lists
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -42,8 +42,7 @@ def gather(context: Context) -> Seen:
 def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return one finding a centre and test with limits the wrong way round."""
     of = ["CENTRE", "LBTESTCD"]
-    first = first_rows(seen["first"], of, _SHOWN).group_by(of).agg("LBSTNRLO", "LBSTNRHI", "BLOCK", "ROW")
-    tests = added(seen["values"], of).join(first, on=of, nulls_equal=True, maintain_order="left")
+    tests = with_lists(added(seen["values"], of), first_rows(seen["first"], of, _SHOWN), of)
     return [_finding(r) for r in run(tests).iter_rows(named=True)]
 
 

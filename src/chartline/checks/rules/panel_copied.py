@@ -11,8 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import Context, Whole
+from chartline.checks.laboratory import panel_code
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
 from chartline.checks.persons import persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -29,8 +30,22 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, tests: float) -> list[Finding]:
+def gather(context: Context, *, tests: float) -> Seen:
+    """Gather a code of each day's results, and whose they are."""
+    panels = context.panels.lazy().filter(pl.col("TESTS") >= tests)
+    return {"panels": panels.select("USUBJID", panel_code("LO"))}
+
+
+def find(whole: Whole, seen: Seen, *, tests: float) -> list[Finding]:
     """Return one finding a pair of patients."""
+    alike = seen["panels"].group_by("CODE").agg(pl.col("USUBJID").min(), pl.col("USUBJID").max().alias("OTHER"))
+    shared = alike.filter(pl.col("USUBJID") != pl.col("OTHER")).select("CODE")
+    subjects = run(seen["panels"].join(shared, on="CODE", how="semi"))["USUBJID"].unique()
+    return _pairs(whole.of(subjects), tests) if len(subjects) else []
+
+
+def _pairs(context: Context, tests: float) -> list[Finding]:
+    """Look at the results of patients of whom each shares those of one day."""
     key = ["CENTRE", "LO", "PANEL"]
     panels = context.panels.lazy().filter(pl.col("TESTS") >= tests)
     shared = panels.with_columns(pl.col(c).first().over(key).alias(f"{c}_OLD") for c in ("USUBJID", "BLOCK", "ROW"))

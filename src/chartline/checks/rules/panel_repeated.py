@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import quoted
-from chartline.checks.context import Context
-from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import Context, Whole
+from chartline.checks.laboratory import laboratory_test, panel_code
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -32,8 +32,21 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, tests: float) -> list[Finding]:
+def gather(context: Context, *, tests: float) -> Seen:
+    """Gather a code of each day's results, and whose they are."""
+    panels = context.panels.lazy().filter(pl.col("SOUND") & (pl.col("TESTS") >= tests))
+    return {"panels": panels.select("USUBJID", panel_code())}
+
+
+def find(whole: Whole, seen: Seen, *, tests: float) -> list[Finding]:
     """Return one finding a panel that repeats an earlier one of the centre."""
+    again = seen["panels"].group_by("CODE").len().filter(pl.col("len") > 1)
+    subjects = run(seen["panels"].join(again, on="CODE", how="semi"))["USUBJID"].unique()
+    return _repeated(whole.of(subjects), tests) if len(subjects) else []
+
+
+def _repeated(context: Context, tests: float) -> list[Finding]:
+    """Look at the results of patients who have a panel that is there twice."""
     panels = (
         context.panels.lazy()
         .filter(pl.col("SOUND") & (pl.col("TESTS") >= tests))

@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
 from chartline.checks.persons import persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -31,9 +31,15 @@ RULE = Rule(
 _SECOND = {"FIRST": "first dose", "DIAGNOSED": "date of diagnosis"}
 
 
-def find(context: Context) -> list[Finding]:
+def gather(context: Context) -> Seen:
+    """Gather who is told apart by birth and sex."""
+    known = pl.col("BORN").is_not_null() & pl.col("SEX").is_not_null()
+    return {"persons": persons(context).lazy().filter(known)}
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return one finding a later number that agrees with an earlier one of its centre."""
-    everyone = persons(context).lazy().filter(pl.col("BORN").is_not_null() & pl.col("SEX").is_not_null())
+    everyone = seen["persons"].sort("BLOCK", "ROW", maintain_order=True)
     pairs = []
     for second in _SECOND:
         key = ["CENTRE", "BORN", "SEX", second]
@@ -44,11 +50,11 @@ def find(context: Context) -> list[Finding]:
         )
         pairs.append(same.filter(pl.col("USUBJID") != pl.col("USUBJID_OLD")))
     twins = pl.concat(pairs).unique(["CENTRE", "USUBJID", "USUBJID_OLD"], keep="first", maintain_order=True)
-    return [_finding(context, r) for r in run(twins).iter_rows(named=True)]
+    return [_finding(whole, r) for r in run(twins).iter_rows(named=True)]
 
 
-def _finding(context: Context, r: dict[str, Any]) -> Finding:
-    second = context.protocol.index_rows.event if r["SECOND"] == "FIRST" else _SECOND[str(r["SECOND"])]
+def _finding(whole: Whole, r: dict[str, Any]) -> Finding:
+    second = whole.protocol.index_rows.event if r["SECOND"] == "FIRST" else _SECOND[str(r["SECOND"])]
     cells = tuple(
         Cell(
             "DM", "BRTHDTC", r["BLOCK" + s], r["ROW" + s], str(r["BORN"]), label=f"Date of birth of {r['USUBJID' + s]}"

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
 from chartline.checks.persons import FACTS, pair_code, persons
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -33,18 +33,23 @@ _BY_DUPLICATES = {"BRTHDT": "BORN", "SEX": "SEX", "TRTSDT": "FIRST"}
 _KEYS = (("BORN", "FIRST"), ("BORN", "DIAGNOSED"), ("FIRST", "DIAGNOSED", "SEX"))
 
 
-def find(context: Context) -> list[Finding]:
+def gather(context: Context) -> Seen:
+    """Gather what identifies each patient."""
+    return {"persons": persons(context).lazy()}
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return two findings a pair of records, one for each centre."""
-    everyone = persons(context).with_row_index("AT").lazy()
+    everyone = seen["persons"].with_row_index("AT")
     pairs = pl.concat(_sharing(everyone, key) for key in _KEYS).unique(
         ["AT", "AT_B"], keep="first", maintain_order=True
     )
     same = {f: (pl.col(f) == pl.col(f"{f}_B")).fill_null(False) for f in FACTS}
     near = pairs.with_columns(same[f].alias(f"SAME_{f}") for f in FACTS).filter(pl.col("SAME_BORN") | _slip_of_birth())
-    counted = [_BY_DUPLICATES.get(v) for v in context.protocol.duplicates.match]
+    counted = [_BY_DUPLICATES.get(v) for v in whole.protocol.duplicates.match]
     if counted and all(counted):
         near = near.filter(~pl.all_horizontal(f"SAME_{f}" for f in counted))
-    return [f for r in run(near).iter_rows(named=True) for f in _findings(context, r)]
+    return [f for r in run(near).iter_rows(named=True) for f in _findings(whole, r)]
 
 
 def _sharing(everyone: pl.LazyFrame, key: tuple[str, ...]) -> pl.LazyFrame:
@@ -71,12 +76,12 @@ def _slip_of_birth() -> pl.Expr:
     return (two_of_three | swapped).fill_null(False)
 
 
-def _findings(context: Context, r: dict[str, Any]) -> Iterator[Finding]:
-    event = context.protocol.index_rows.event
+def _findings(whole: Whole, r: dict[str, Any]) -> Iterator[Finding]:
+    event = whole.protocol.index_rows.event
     words = {**FACTS, "FIRST": event}
     agree = [f for f in FACTS if r[f"SAME_{f}"]]
     differ = [words[f] for f in FACTS if not r[f"SAME_{f}"] and r[f] is not None and r[f"{f}_B"] is not None]
-    code = pair_code(context.protocol.study.id, (r[f] for f in agree))
+    code = pair_code(whole.protocol.study.id, (r[f] for f in agree))
     message = f"A record at another centre has the same {_listed([words[f] for f in agree])}"
     message += f", but not the same {_listed(differ)}" if differ else ""
     for s in ("", "_B"):

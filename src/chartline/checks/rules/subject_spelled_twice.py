@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -26,8 +26,8 @@ RULE = Rule(
 )
 
 
-def find(context: Context) -> list[Finding]:
-    """Return one finding a later number that reads as an earlier one does."""
+def gather(context: Context) -> Seen:
+    """Gather the numbers of demographics, and how each reads."""
     plain = (
         pl.col("USUBJID").cast(pl.String).str.to_uppercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
     )
@@ -35,8 +35,13 @@ def find(context: Context) -> list[Finding]:
         plain.str.replace_all(r"(\p{L})(\p{N})", "$1 $2").str.replace_all(r"\b0+(\p{N})", "$1").str.replace_all(" ", "")
     )
     known = context.data["DM"].lazy().unique(["CENTRE", "USUBJID"], keep="first", maintain_order=True)
-    read = known.with_columns(plain.alias("PLAIN"))
-    pairs = read.with_columns(
+    return {"numbers": known.select("CENTRE", "USUBJID", "BLOCK", "ROW", plain.alias("PLAIN"))}
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
+    """Return one finding a later number that reads as an earlier one does."""
+    numbers = seen["numbers"].sort("BLOCK", "ROW", maintain_order=True)
+    pairs = numbers.with_columns(
         pl.col(c).first().over("CENTRE", "PLAIN").alias(f"{c}_OLD") for c in ("USUBJID", "BLOCK", "ROW")
     ).filter(pl.col("USUBJID") != pl.col("USUBJID_OLD"))
     return [_finding(r) for r in run(pairs).iter_rows(named=True)]

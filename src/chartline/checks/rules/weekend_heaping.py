@@ -15,9 +15,18 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.binomial import chance_of_at_least, chance_of_at_most
-from chartline.checks.columns import DATE, chance_words, column_finding, dates_of
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.columns import (
+    DATE,
+    chance_words,
+    column_finding,
+    columns_of,
+    dates_of,
+    first_dates,
+    with_dates,
+)
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -35,17 +44,27 @@ _SHARE = 2 / 7
 _PLANNED = ("EXSTDTC", "RSDTC", "LBDTC", "PRSTDTC", "LKADTC")
 
 
-def find(context: Context, *, chance: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of each column of first dates how many there are, how many at weekends, and the first of either kind."""
+    rows, weekend = _first_dates(context), pl.col("LO").dt.weekday() >= 6
+    return {
+        "columns": columns_of(rows, K=weekend.sum().cast(pl.Int64)),
+        "weekend": first_dates(rows.filter(weekend)),
+        "working": first_dates(rows.filter(~weekend)),
+    }
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, patients: float) -> list[Finding]:
     """Return one finding a centre and kind of date."""
-    first = run(_first_dates(context))
-    weekend = pl.col("LO").dt.weekday() >= 6
-    counts = first.lazy().group_by(DATE, maintain_order=True).agg(pl.len().alias("N"), weekend.sum().alias("K"))
+    columns = added(seen["columns"], DATE, "K").filter(pl.col("N") >= patients)
     out = []
-    for r in run(counts.filter(pl.col("N") >= patients)).to_dicts():
+    for r in run(with_dates(columns, seen["weekend"])).iter_rows(named=True):
         if r["K"] > r["N"] * _SHARE and (p := chance_of_at_least(r["K"], r["N"], _SHARE)) < chance:
-            out.append(_finding(first, r, "at weekends", weekend, r["K"], p))
-        elif r["VARIABLE"] == "DTHDTC" and (p := chance_of_at_most(r["K"], r["N"], _SHARE)) < chance:
-            out.append(_finding(first, r, "on working days", ~weekend, r["N"] - r["K"], p))
+            out.append(_finding(r, "at weekends", r["K"], p))
+    deaths = columns.filter(pl.col("VARIABLE") == "DTHDTC")
+    for r in run(with_dates(deaths, seen["working"])).iter_rows(named=True):
+        if r["K"] <= r["N"] * _SHARE and (p := chance_of_at_most(r["K"], r["N"], _SHARE)) < chance:
+            out.append(_finding(r, "on working days", r["N"] - r["K"], p))
     return out
 
 
@@ -60,12 +79,10 @@ def _first_dates(context: Context) -> pl.LazyFrame:
     )
 
 
-def _finding(first: pl.DataFrame, r: dict[str, Any], when: str, which: pl.Expr, n: int, p: float) -> Finding:
-    mine = pl.all_horizontal(pl.col(c) == r[c] for c in DATE) & which
-    at = first.filter(mine).select("BLOCK", "ROW", DAY="LO").to_dict(as_series=False)
+def _finding(r: dict[str, Any], when: str, n: int, p: float) -> Finding:
     usual = round(r["N"] * (_SHARE if when == "at weekends" else 1 - _SHARE))
     message = (
         f"{n} of {dates_of(r, r['N'])} (the first of each patient) are {when}; about {usual} would be by chance, and "
         f"so many {chance_words(p)}."
     )
-    return column_finding({**r, **at}, message)
+    return column_finding(r, message)
