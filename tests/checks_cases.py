@@ -6,12 +6,13 @@ P1 of every table is sound; P2 breaks the rule. The protocol is the example's un
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
 
 from chartline.checks.engine import Asks, check_data, check_part, check_whole, rules
+from chartline.checks.model import Seen
 from chartline.core.clinical import ClinicalData
 from chartline.core.query import Query
 from chartline.core.study_days import StudyDays
@@ -76,20 +77,14 @@ def asked_in_parts(data: ClinicalData, asks: Asks, part_of: Callable[[str], obje
     parts: dict[object, list[str]] = {}
     for subject in sorted({s for f in data.domains.values() for s in f["USUBJID"].unique()}):
         parts.setdefault(part_of(subject), []).append(subject)
-    looked = [check_part(of_subjects(data, some), asks) for some in parts.values()] or [check_part(data, asks)]
-    gathered = {
-        rule: {name: pl.concat([part[rule][name] for _, part in looked]).lazy() for name in frames}
-        for rule, frames in looked[0][1].items()
-    }
-    whole = check_whole(gathered, data, asks, lambda subjects: of_subjects(data, subjects))
+    looked = [check_part(data.of(some), asks) for some in parts.values()] or [check_part(data, asks)]
+
+    def seen(rule: str) -> Seen:
+        return {name: pl.concat([part[rule][name] for _, part in looked]).lazy() for name in looked[0][1][rule]}
+
+    whole = check_whole(seen, data, asks, data.of)
     queries = [*(q for found, _ in looked for q in found), *whole]
     return sorted(queries, key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
-
-
-def of_subjects(data: ClinicalData, subjects: Collection[str]) -> ClinicalData:
-    """Return the same data with the records of some subjects only."""
-    frames = {d: f.filter(pl.col("USUBJID").is_in(list(subjects))) for d, f in data.domains.items()}
-    return replace(data, domains=frames)
 
 
 def rows(head: str, *lines: str) -> str:

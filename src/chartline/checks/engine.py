@@ -14,7 +14,7 @@ and add its own, as a mapping may for its centre (`own_checks`, see `own.py`).
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -38,7 +38,12 @@ from chartline.protocol.place import Place
 
 Find = Callable[..., list[Finding]]
 Gathered = Mapping[str, Mapping[str, pl.DataFrame]]  # rule -> name -> what the rule gathered under it
+_ROWS = 500_000  # that are looked at at a time, to save memory
 _AT_ONCE = 2  # rules: while Polars works for one, Python has its lock free for another
+
+
+def _order(query: Query) -> tuple[str, str, str, tuple[str, ...]]:
+    return query.centre, query.subject, query.rule, query.addresses
 
 
 @dataclass(frozen=True)
@@ -98,37 +103,49 @@ def check_data(
     Raises `ProtocolError` where `protocol.checks` names a rule or a parameter that does not exist.
     """
     asks = Asks(protocol, counts_window, grade, centre_checks, reads)
-    context = asks.look(data)
-    whole = Whole(context, lambda _: context)
+    queries, gathered = check_part(data, asks)
 
-    def find(check: _Check) -> list[Finding]:
-        if check.gather is None:
-            return check.find(context)
-        return check.find(whole, {name: frame.lazy() for name, frame in _gather(check.gather, context).items()})
+    def seen(rule: str) -> Seen:
+        return {name: frame.lazy() for name, frame in gathered[rule].items()}
 
-    return _ask(_wanted(asks), find, data)
+    return sorted([*queries, *check_whole(seen, data, asks, data.of)], key=_order)
 
 
 def check_part(data: ClinicalData, asks: Asks) -> tuple[list[Query], Gathered]:
-    """Run on the records of some subjects every rule that looks at single ones; return their queries, and what the
-    other rules gathered. Raises `ProtocolError`, as `check_data`."""
-    checks, context = _wanted(asks), asks.look(data)
-    queries = _ask([c for c in checks if c.gather is None], lambda check: check.find(context), data)
-    return queries, {c.rule.id: _gather(c.gather, context) for c in checks if c.gather is not None}
+    """Run on the records of some subjects, a piece at a time, every rule that looks at single ones; return their
+    queries, and what the other rules gathered. Raises `ProtocolError`, as `check_data`."""
+    looked = [_look(asks.look(piece), _wanted(asks)) for piece in data.in_pieces(_ROWS)]
+    queries = [query for asked, _ in looked for query in asked]
+    gathered = {
+        rule: {name: pl.concat(piece[rule][name] for _, piece in looked) for name in frames}
+        for rule, frames in looked[0][1].items()
+    }
+    return sorted(queries, key=_order), gathered
+
+
+def _look(context: Context, checks: Sequence[_Check]) -> tuple[list[Query], Gathered]:
+    alone = [c for c in checks if c.gather is None]
+    together = {c.rule.id: c.gather for c in checks if c.gather is not None}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = threads.map(lambda check: check.find(context), alone)
+        gathered = threads.map(lambda gather: _gathered(gather(context)), together.values())
+        return _queries(alone, found, context.data), dict(zip(together, gathered, strict=True))
 
 
 def check_whole(
-    gathered: Mapping[str, Seen], data: ClinicalData, asks: Asks, records: Callable[[Collection[str]], ClinicalData]
+    seen: Callable[[str], Seen], data: ClinicalData, asks: Asks, records: Callable[[Collection[str]], ClinicalData]
 ) -> list[Query]:
-    """Run the rules that look at all patients, on what parts gathered (rule -> name -> the rows of all parts). Of
-    `data` the origins of cells are asked and how days are told; `records` returns the records of some subjects.
+    """Run the rules that look at all patients. `seen` gives what one of them gathered, the rows of all parts together;
+    of `data` the origins of cells are asked and how days are told; `records` returns the records of some subjects.
 
     With the queries of every `check_part` these are what `check_data` asks of all subjects together.
     """
     terms = Terms(asks.protocol, data.study_days, asks.counts_window, asks.reads)
     whole = Whole(terms, lambda subjects: asks.look(records(subjects)))
     checks = [check for check in _wanted(asks) if check.gather is not None]
-    return _ask(checks, lambda check: check.find(whole, gathered[check.rule.id]), data)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = threads.map(lambda check: check.find(whole, seen(check.rule.id)), checks)
+        return sorted(_queries(checks, found, data), key=_order)
 
 
 def _wanted(asks: Asks) -> list[_Check]:
@@ -148,22 +165,20 @@ def _check(module: Any, parameters: Mapping[str, Any]) -> _Check:
     )
 
 
-def _gather(gather: Callable[[Context], Seen], context: Context) -> Mapping[str, pl.DataFrame]:
+def _gathered(plans: Seen) -> Mapping[str, pl.DataFrame]:
     """Return what a rule gathers, with ids as texts: of other subjects there are other enumerations."""
-    plans = gather(context)
     frames = run_all(plans.values())
     keys = [[pl.col(c).cast(pl.String) for c, kind in f.schema.items() if isinstance(kind, pl.Enum)] for f in frames]
     return {name: f.with_columns(ids) for name, f, ids in zip(plans, frames, keys, strict=True)}
 
 
-def _ask(checks: Sequence[_Check], find: Callable[[_Check], list[Finding]], data: ClinicalData) -> list[Query]:
-    """Return the queries of these checks, several at a time."""
+def _queries(checks: Sequence[_Check], found: Iterable[list[Finding]], data: ClinicalData) -> list[Query]:
+    """Return the queries of what each of these checks found; of one id the first."""
     queries: dict[str, Query] = {}
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        for check, found in zip(checks, threads.map(find, checks), strict=True):
-            for query in queries_of(check.rule, found, data.origins, data.study_days):
-                queries.setdefault(query.id, query)
-    return sorted(queries.values(), key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
+    for check, findings in zip(checks, found, strict=True):
+        for query in queries_of(check.rule, findings, data.origins, data.study_days):
+            queries.setdefault(query.id, query)
+    return list(queries.values())
 
 
 def check_settings(protocol: Protocol, file: str, mappings: Mapping[str, tuple[str, Sequence[OwnCheck]]]) -> None:

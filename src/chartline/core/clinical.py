@@ -24,7 +24,7 @@ whoever reads the first two alone takes it for "at least 5", which is true and s
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -192,6 +192,11 @@ class ClinicalData:
             raise KeyError((domain, centre, seq))
         block, row = hit["BLOCK"][0], hit["ROW"][0]
         return self.origins.address(block, variable, row), self.origins.raw(block, variable, row)
+
+    def of(self, subjects: Collection[str]) -> ClinicalData:
+        """Return the data with the records of some subjects only."""
+        whose = pl.col("USUBJID").is_in(list(subjects))
+        return replace(self, domains={d: f.filter(whose) for d, f in self.domains.items()})
 
     def in_pieces(self, rows: int) -> Iterator[ClinicalData]:
         """Yield the data in pieces of about so many rows, each subject whole in one of them."""

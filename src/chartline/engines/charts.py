@@ -133,17 +133,14 @@ def read_charts(
     part: tuple[int, int] | None = None,
     subjects: Sequence[str] | None = None,
     cells: bool = True,
-    numbered: bool = False,
 ) -> ClinicalData:
     """Return the data of several units: of one part (which of how many), of some subjects, or of all. Without `cells`
-    no row of a source table is kept in memory; `numbered` has CENTRE and USUBJID as enumerations in the order of the
-    alphabet, as the checks look at them, which is a quarter of the room.
+    no row of a source table is kept in memory.
 
     SEQ is unique within domain and centre again where several units are of one centre.
     """
     try:
-        ids = _enumerations(units) if numbered else {}
-        return _read(units, part, subjects, cells, ids)
+        return _read(units, part, subjects, cells)
     except (pl.exceptions.PolarsError, ValueError) as e:
         raise StudyError(
             f"The charts that this run has kept cannot be read: {str(e).splitlines()[0]}",
@@ -157,13 +154,12 @@ def _read(
     part: tuple[int, int] | None,
     subjects: Sequence[str] | None,
     cells: bool,
-    ids: Mapping[str, pl.Enum],
 ) -> ClinicalData:
     frames: dict[str, list[pl.DataFrame]] = {domain: [] for domain in variables()}
     blocks: list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]] = []
     highest: dict[tuple[str, str], int] = {}
     for unit in units:
-        own = _domains(unit, part, subjects, ids)
+        own = _domains(unit, part, subjects)
         for domain, frame in own.items():
             centre = frame["CENTRE"][0]
             seq = pl.col("SEQ") + highest.get((domain, centre), 0)
@@ -171,8 +167,7 @@ def _read(
             highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
             frames[domain].append(shifted.drop("HASH"))
         blocks += _tables(unit, own, cells)
-    none = {d: empty_domain(d).with_columns(pl.col(key).cast(kind) for key, kind in ids.items()) for d in frames}
-    stacked = {d: _stacked(fs) if fs else none[d] for d, fs in frames.items()}
+    stacked = {d: _stacked(fs) if fs else empty_domain(d) for d, fs in frames.items()}
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
 
@@ -192,15 +187,10 @@ def _without_room(frame: pl.DataFrame, none: Collection[str], schema: Mapping[st
     return kept.with_columns(pl.lit(None, schema[n]).alias(n) for n in schema if n in none).select(*schema)
 
 
-def _enumerations(units: Sequence[Path]) -> dict[str, pl.Enum]:
-    subjects = read_subjects(units)
-    return {key: pl.Enum(subjects[key].unique().sort()) for key in ("CENTRE", "USUBJID")}
-
-
-def _domains(
-    unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None, ids: Mapping[str, pl.Enum]
-) -> dict[str, pl.DataFrame]:
-    out = {}
+def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] | None) -> dict[str, pl.DataFrame]:
+    out: dict[str, pl.DataFrame] = {}
+    if subjects is not None and not subjects:
+        return out
     for domain in variables():
         file = unit / "domains" / f"{domain}.parquet"
         if not file.exists():
@@ -211,7 +201,7 @@ def _domains(
             plan = plan.filter(pl.col("HASH").is_between(first, last))
         if subjects is not None:
             plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
-        frame = plan.with_columns(pl.col(key).cast(kind) for key, kind in ids.items()).collect()
+        frame = plan.collect()
         if frame.height:
             used = _without_room(frame, _unused(frame), frame.schema)
             out[domain] = used.sort("SEQ")  # the order of the source
@@ -234,6 +224,12 @@ def _tables(
         )
         tables.append(StoredTable(unit / "tables" / f"{i}.parquet", table, rows))
     return [(tables[t], {name: tuple(c) for name, c in columns.items()}) for t, columns in said["blocks"]]
+
+
+def first_blocks(units: Sequence[Path]) -> list[int]:
+    """Return the number that the first mapping block of each unit has where the units are read together."""
+    sizes = [len(json.loads((unit / "charts.json").read_text(encoding="utf-8"))["blocks"]) for unit in units]
+    return [sum(sizes[:n]) for n in range(len(sizes))]
 
 
 def read_subjects(units: Sequence[Path]) -> pl.DataFrame:

@@ -18,7 +18,6 @@ PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
 GROWTH = 24  # what one byte of mapped charts becomes at most while a part is derived and listed (20 was measured)
 READ = 800  # bytes that one row of a database takes at most while it is read and mapped (740 was measured)
-KEPT = 850  # bytes of one mapped row, where the checks of a whole study keep what several look at (780 was measured)
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 
@@ -59,12 +58,6 @@ def reads_for(rows: int, memory: int, workers: int, *, only: bool) -> int:
     all the memory, if that is enough for all rows. Raises `MemoryShort`, as `parts_for`."""
     times = max(1, math.ceil(rows * READ / _share(memory, workers)))
     return 1 if only and rows * READ <= _share(memory, 1) else times
-
-
-def may_keep(rows: int, memory: int) -> bool:
-    """Return whether one worker, alone, can check so many mapped rows of a study and keep what several checks look at.
-    Raises `MemoryShort`, as `parts_for`."""
-    return rows * KEPT <= _share(memory, 1)
 
 
 def _share(memory: int, workers: int) -> int:

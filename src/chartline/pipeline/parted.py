@@ -6,14 +6,15 @@
     pool      all parts: add the counts, estimate, write the report and the out folder
 
 What needs all subjects: ids that are unique, records of one person at two centres, and the checks of scope `study`.
-The first two look at a few columns of everybody, the last at all charts, in one process of their own. All else is a
-subject's own. Each step leaves a folder that is there whole or not at all; a run that was killed goes on from there.
+The first two look at a few columns of everybody, the last at what was gathered for them when the charts were read. All
+else is a subject's own. Each step leaves a folder that is there whole or not at all; a run that was killed goes on from
+there.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ from chartline.study import Outcome, StudyData
 
 if TYPE_CHECKING:
     from chartline.assertions.model import Verdict
+    from chartline.checks.engine import Asks
     from chartline.core.clinical import ClinicalData
     from chartline.core.query import Query
     from chartline.core.study_days import StudyDays
@@ -43,15 +45,15 @@ if TYPE_CHECKING:
     from chartline.derive.model import Adam
     from chartline.engines.local import Crew
     from chartline.mapping.amendments import Applied, Outdated
+    from chartline.protocol.model import Protocol
+    from chartline.protocol.own_checks import OwnCheck
     from chartline.sources.base import SourceData
     from chartline.trace.patient_lines import PatientLines
 
 
-MANY = 500_000  # rows from which on checks look at few at a time, or keep nothing for each other, to save memory
-
 GATHER_LESS = (
     "allow more --memory: these checks look at all patients together; or switch some of them off in the protocol, "
-    "as `checks: {frozen_values: false}` (`scope: study` in docs/checks.md)"
+    "as `checks: {unit_of_patient: false}` (`scope: study` in docs/checks.md)"
 )
 
 
@@ -257,32 +259,25 @@ def write_unit(said: Declaration, centre: str, read: ReadCentre, folder: Path) -
     """Check what is about single subjects, and write what was read and mapped of a centre."""
     import polars as pl
 
-    from chartline.checks.engine import check_data
-    from chartline.checks.model import Scope
+    from chartline.checks.engine import check_part
     from chartline.checks.outdated import outdated_queries
     from chartline.cohort.facts import subject_facts
-    from chartline.derive.graded_values import grade_by
-    from chartline.derive.reads import reads_of
-    from chartline.derive.response_rules import counts_window_of
     from chartline.engines.charts import write_charts
+    from chartline.engines.gathered import write_gathered
     from chartline.engines.told import Read, write_told
     from chartline.mapping.signed import unsigned_queries
 
     protocol, mapping, of = said.protocol, said.mappings[centre], said.centre(centre)
     data, found, source, applied, outdated = read
     data = replace(data, study_days=_study_days(said))
-    window, grade = counts_window_of(protocol.response), grade_by(protocol)
     own = {centre: mapping.own_checks} if mapping.own_checks else {}
-    asked = [
-        query
-        for some in data.in_pieces(MANY)
-        for query in check_data(some, protocol, window, grade, own, Scope.SUBJECT, reads=reads_of(protocol))
-    ]
+    asked, gathered = check_part(data, _asks(protocol, own))
     found = [*found, *outdated_queries(outdated, applied), *unsigned_queries(mapping, of.mapping)]
     inputs = {f"{of.folder}/{file}": digest for file, digest in source.files.items()}
     facts = subject_facts(data, protocol).frame
     names = dict.fromkeys(["CENTRE", "USUBJID", "CENTRE_ORDER", *protocol.duplicates.match, "TRTSDT", "TRTEDT"])
     size = write_charts(folder, data, source)
+    write_gathered(folder, gathered)
     facts.select(pl.col(n) for n in names).write_parquet(folder / "facts.parquet")
     write_told(Read(tuple(found), tuple(asked), tuple(applied), tuple(outdated), inputs, size, source.selected), folder)
 
@@ -332,22 +327,28 @@ def gather(job: Job) -> None:
 
 
 def _study_queries(job: Job) -> list[Query]:
-    """The queries of every check of scope `study`, which looks at all charts together."""
-    from chartline.checks.engine import check_data
-    from chartline.checks.model import Scope
+    """The queries of every check of scope `study`, which looks at what was gathered of all charts."""
+    from chartline.checks.engine import check_whole
+    from chartline.engines.charts import read_charts
+    from chartline.engines.gathered import gathered_of
+
+    said = job.declared
+    days = _study_days(said)
+
+    def records(subjects: Collection[str]) -> ClinicalData:
+        return replace(read_charts(job.units, subjects=list(subjects), cells=False), study_days=days)
+
+    return check_whole(gathered_of(job.units), records(()), _asks(said.protocol, said.centre_checks), records)
+
+
+def _asks(protocol: Protocol, centre_checks: Mapping[str, Sequence[OwnCheck]]) -> Asks:
+    from chartline.checks.engine import Asks
     from chartline.derive.graded_values import grade_by
     from chartline.derive.reads import reads_of
     from chartline.derive.response_rules import counts_window_of
-    from chartline.engines.charts import read_charts
-    from chartline.engines.memory import may_keep
 
-    said = job.declared
-    data = replace(read_charts(job.units, cells=False, numbered=True), study_days=_study_days(said))
-    window, grade = counts_window_of(said.protocol.response), grade_by(said.protocol)
-    rows = sum(frame.height for frame in data.domains.values())
-    keep = rows < MANY if job.memory is None else may_keep(rows, job.memory)
-    reads = reads_of(said.protocol)
-    return check_data(data, said.protocol, window, grade, said.centre_checks, Scope.STUDY, keep=keep, reads=reads)
+    window = counts_window_of(protocol.response)
+    return Asks(protocol, window, grade_by(protocol), centre_checks, reads_of(protocol))
 
 
 def parts_with_subjects(job: Job) -> list[int]:
