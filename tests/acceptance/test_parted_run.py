@@ -42,10 +42,10 @@ def test_two_processes_and_seven_parts_write_the_same_bytes(answered: StudyRun, 
 def test_any_number_of_parts_writes_the_same_bytes(
     answered: StudyRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: int
 ) -> None:
-    """In two parts the checks look at few rows at a time, and keep nothing for each other, as where memory is short."""
-    from chartline.pipeline import parted
+    """In two parts the checks look at few rows at a time, as in a large study."""
+    from chartline.checks import engine
 
-    monkeypatch.setattr(parted, "MANY", 200 if parts == 2 else parted.MANY)
+    monkeypatch.setattr(engine, "_ROWS", 200 if parts == 2 else engine._ROWS)
     out = tmp_path / "out [1]*"  # a name that reads like a pattern
     run_inline(EXAMPLE, out, parts, report=True)
     for name in WHOLE:

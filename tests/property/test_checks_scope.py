@@ -1,6 +1,7 @@
-"""Checks of scope `subject` ask the same whether subjects are checked together or in any parts.
+"""Checks ask the same whether subjects are looked at together or in any parts.
 
 The parts are the same ClinicalData with fewer rows, as a partition of a large study reads them; centres are cut across.
+What rules of scope `study` gathered of the parts is judged once.
 """
 
 from __future__ import annotations
@@ -9,47 +10,26 @@ import random
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chartline.checks.engine import Scope, check_data, rules
-from chartline.core.clinical import ClinicalData
+from chartline.checks.engine import Asks, Scope, check_data, rules
+from chartline.core.clinical import ClinicalData, clinical_data
 from chartline.core.query import Query
 from chartline.derive.graded_values import grade_by
 from chartline.protocol.model import Protocol
+from checks_cases import asked_both_ways, asked_in_parts
 from checks_studies import FAULTS, study, text
 from truth_data import tiny
 
 
-def asked(data: ClinicalData, protocol: Protocol, scope: Scope | None) -> list[Query]:
-    return check_data(data, protocol, (0, 14), grade_by(protocol), scope=scope)
-
-
-def part(data: ClinicalData, subjects: set[str]) -> ClinicalData:
-    """The same data with the records of some subjects only."""
-    frames = {d: f.filter(pl.col("USUBJID").is_in(list(subjects))) for d, f in data.domains.items()}
-    return ClinicalData(frames, data.origins, study_days=data.study_days)
-
-
-def split(data: ClinicalData, parts: int, seed: int) -> list[ClinicalData]:
-    """Cut the subjects into so many parts at random; a part may be empty."""
-    r = random.Random(seed)
+def asked_in_random_parts(data: ClinicalData, protocol: Protocol, parts: int, seed: int) -> list[Query]:
+    """Compare whole queries, not their ids alone: severity, words and quotations too."""
+    asks, r = Asks(protocol, (0, 14), grade_by(protocol)), random.Random(seed)
     everyone = sorted({s for f in data.domains.values() for s in f["USUBJID"].unique()})
     home = {s: r.randrange(parts) for s in everyone}
-    return [part(data, {s for s in everyone if home[s] == n}) for n in range(parts)]
-
-
-def in_order(queries: list[Query]) -> list[Query]:
-    return sorted(queries, key=lambda q: (q.centre, q.subject, q.rule, q.addresses))
-
-
-def assert_parts_ask_the_same(data: ClinicalData, protocol: Protocol, parts: int, seed: int) -> list[Query]:
-    """Compare whole queries, not their ids alone: severity, words and quotations too."""
-    pooled = asked(data, protocol, Scope.SUBJECT)
-    assert in_order([q for p in split(data, parts, seed) for q in asked(p, protocol, Scope.SUBJECT)]) == pooled
-    every = asked(data, protocol, None)
-    assert in_order([*pooled, *asked(data, protocol, Scope.STUDY)]) == every
+    every = check_data(data, protocol, asks.counts_window, asks.grade)
+    assert asked_in_parts(data, asks, home.__getitem__) == every
     return every
 
 
@@ -69,7 +49,7 @@ def broken(seed: int) -> ClinicalData:
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10**6), parts=st.integers(2, 5))
 def test_broken_studies(reference_protocol: Protocol, seed: int, parts: int) -> None:
-    assert_parts_ask_the_same(broken(seed), reference_protocol, parts, seed)
+    asked_in_random_parts(broken(seed), reference_protocol, parts, seed)
 
 
 @cache
@@ -80,20 +60,14 @@ def example() -> ClinicalData:
 
 
 def test_the_example_with_every_planted_error(reference_protocol: Protocol) -> None:
-    queries = assert_parts_ask_the_same(example(), reference_protocol, 5, seed=5)
+    queries = asked_in_random_parts(example(), reference_protocol, 5, seed=5)
     assert len({q.rule for q in queries}) > 15
+    assert {rules()[q.rule][0].scope for q in queries} == set(Scope)
 
 
 def test_one_subject_at_a_time(reference_protocol: Protocol) -> None:
-    data = example()
-    everyone = sorted({s for f in data.domains.values() for s in f["USUBJID"].unique()})
-    alone = [q for s in everyone for q in asked(part(data, {s}), reference_protocol, Scope.SUBJECT)]
-    assert in_order(alone) == asked(data, reference_protocol, Scope.SUBJECT)
+    asked_both_ways(example(), Asks(reference_protocol, (0, 14), grade_by(reference_protocol)))
 
 
-def test_either_scope_has_its_rules(reference_protocol: Protocol) -> None:
-    data = broken(1)
-    for scope in Scope:
-        found = {q.rule for q in asked(data, reference_protocol, scope)}
-        assert found
-        assert all(rules()[r][0].scope is scope for r in found)
+def test_nobody(reference_protocol: Protocol) -> None:
+    assert asked_both_ways(clinical_data({}), Asks(reference_protocol, (0, 14))) == []

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from chartline.engines.memory import (
     GB,
     GROWTH,
-    KEPT,
     MB,
     PARENT,
     READ,
     WORKER,
-    may_keep,
     parse_size,
     parts_for,
     reads_for,
@@ -89,12 +87,6 @@ def test_a_database_is_asked_more_often_where_its_rows_do_not_fit(only: bool, as
     """Of 2 GB a worker that works alone has 1.5 for its rows, one of two 0.625: 2.4 shares are alone's."""
     alone, share = 1500 * MB // READ, 625 * MB // READ
     assert [reads_for(rows, 2 * GB, 2, only=only) for rows in (0, share, share + 1, alone, alone + 1)] == asked
-
-
-def test_what_checks_share_is_kept_where_one_worker_can_hold_it() -> None:
-    most = 1500 * MB // KEPT
-    assert [may_keep(rows, 2 * GB) for rows in (0, most, most + 1)] == [True, True, False]
-    assert may_keep(most + 1, 3 * GB)
 
 
 def test_digests_of_parts_add_up() -> None:
