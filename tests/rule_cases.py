@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chartline.checks.engine import check_data, rules
+from chartline.checks.engine import Asks, rules
 from chartline.core.query import Query
 from chartline.derive.graded_values import grade_by
-from checks_cases import SOUND, alone
+from checks_cases import SOUND, alone, asked_both_ways
 from derive_cases import protocol
 from truth_data import tiny
 
@@ -20,5 +20,5 @@ def asked(rule: str, /, *, parameters: dict[str, Any] | None = None, **tables: s
     assert rule in rules()
     declared = protocol(checks={rule: parameters} if parameters else {})
     data = tiny(**{**SOUND, **tables})
-    queries = check_data(data, alone(declared, rule), (0, 14), grade_by(declared))
+    queries = asked_both_ways(data, Asks(alone(declared, rule), (0, 14), grade_by(declared)))
     return [q for q in queries if q.rule == rule]

@@ -86,16 +86,16 @@ def test_a_value_that_could_not_be_read_is_not_missing(reference_protocol: Proto
     """The mapping has asked about the cell; here the source shows `7`, and nothing was read from it."""
     import polars as pl
 
-    from chartline.checks.engine import check_data
+    from chartline.checks.engine import Asks
     from chartline.core.clinical import ClinicalData
-    from checks_cases import SOUND
+    from checks_cases import SOUND, alone, asked_both_ways
     from truth_data import tiny
 
     mh = history(*WHOLE, "P2|DIAGNOSIS|B-ALL|", "P2|STATUS|Status|7")
     data = tiny(**SOUND, MH=mh)
     unread = data["MH"].with_columns(pl.col("MHORRES").replace("7", None))
     data = ClinicalData({**data.domains, "MH": unread}, data.origins)
-    assert [q for q in check_data(data, reference_protocol) if q.rule == "eligibility_unknown"] == []
+    assert asked_both_ways(data, Asks(alone(reference_protocol, "eligibility_unknown"))) == []
 
 
 # --- baseline_missing

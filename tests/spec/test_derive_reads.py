@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from chartline.checks.context import Reads
-from chartline.checks.engine import check_data
+from chartline.checks.engine import Asks
 from chartline.derive.reads import reads_of
 from chartline.protocol.model import Protocol
-from checks_cases import alone
+from checks_cases import alone, asked_both_ways
 from truth_data import tiny
 
 SURVIVAL: dict[str, Any] = {
@@ -98,7 +98,7 @@ BARE = {
 )
 def test_what_nobody_reads_is_not_asked(rule: str, with_it: Reads, without: Reads) -> None:
     data, protocol = tiny(**BARE), alone(study(), rule)
-    assert check_data(data, protocol, reads=without) == []
-    (query,) = check_data(data, protocol, reads=with_it)
+    assert asked_both_ways(data, Asks(protocol, reads=without)) == []
+    (query,) = asked_both_ways(data, Asks(protocol, reads=with_it))
     assert query.rule == rule
-    assert check_data(data, protocol) == [query]  # where nobody says what is read
+    assert asked_both_ways(data, Asks(protocol)) == [query]  # where nobody says what is read

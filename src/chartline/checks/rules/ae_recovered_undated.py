@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.context import Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import tally
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -22,10 +24,19 @@ RULE = Rule(
 )
 
 
-def find(context: Context) -> list[Finding]:
+def gather(context: Context) -> Seen:
+    """Gather the recovered events without an end, and how many events of a centre have one."""
+    events, ended = context.adverse_events.lazy(), pl.col("AEENDTC").is_not_null()
+    endless = events.filter(pl.col("RECOVERED") & ~ended)
+    return {
+        "endless": endless.select(*SUBJECT, "AETERM", "AESTDTC", "AEOUT", "BLOCK", "ROW"),
+        "ended": tally(events.filter(ended), ["CENTRE"]),
+    }
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return one finding a recovered event without an end, at a centre that records ends."""
-    keeps_ends = pl.col("AEENDTC").is_not_null().any().over("CENTRE")
-    rows = context.adverse_events.filter(keeps_ends & pl.col("RECOVERED") & pl.col("AEENDTC").is_null())
+    rows = run(seen["endless"].join(seen["ended"], on="CENTRE", how="semi", maintain_order="left"))
     return [
         Finding(
             r["CENTRE"],

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.completeness import lacking, treated
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.completeness import gather_needed, lacking, treated
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -26,13 +26,13 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, days: float) -> list[Finding]:
-    """Return one finding a patient, or a centre."""
+def gather(context: Context, *, days: float) -> Seen:
+    """Gather the patients without an assessment."""
     if context.protocol.treatment is None or not context.reads.assessments:
-        return []
+        return {}
     zero = context.first_dose.lazy().select(*SUBJECT, pl.col("LO").alias("ZERO"))
-    seen = pl.concat(f.lazy().select(*SUBJECT, "LO") for f in (context.last_alive, context.death))
-    until = seen.group_by(SUBJECT).agg(pl.col("LO").max().alias("UNTIL"))
+    alive = pl.concat(f.lazy().select(*SUBJECT, "LO") for f in (context.last_alive, context.death))
+    until = alive.group_by(SUBJECT).agg(pl.col("LO").max().alias("UNTIL"))
     lived = (pl.col("UNTIL") - pl.col("ZERO")).dt.total_days() >= days
     assessed = context.assessments.lazy().filter("ON").select(SUBJECT).unique().with_columns(PRESENT=pl.lit(True))
     patients = (
@@ -43,9 +43,17 @@ def find(context: Context, *, days: float) -> list[Finding]:
         .join(assessed, on=SUBJECT, how="left", maintain_order="left")
     )
     here = {"WHAT": pl.lit("assessment"), "VARIABLE": pl.lit("USUBJID")}
+    return gather_needed(
+        context, patients.select(*SUBJECT, "DOMAIN", "BLOCK", "ROW", "ZERO", pl.col("PRESENT").fill_null(False), **here)
+    )
+
+
+def find(whole: Whole, seen: Seen, **_: float) -> list[Finding]:
+    """Return one finding a patient, or a centre."""
+    if not seen:
+        return []
     return lacking(
-        context,
-        patients.with_columns(pl.col("PRESENT").fill_null(False), **here),
+        seen,
         lambda _, r: (
             f"No assessment on treatment is recorded, though the patient lived on after {r['ZERO']}, the first dose."
         ),

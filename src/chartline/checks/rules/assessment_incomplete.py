@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.completeness import lacking
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.completeness import gather_needed, lacking
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -26,10 +26,10 @@ RULE = Rule(
 _PARTS = {"BMBLAST": "marrow blasts", "PBBLAST": "blood blasts", "EMD": "extramedullary disease"}
 
 
-def find(context: Context) -> list[Finding]:
-    """Return one finding a patient, or a centre that never records it."""
+def gather(context: Context) -> Seen:
+    """Gather what assessments lack."""
     if context.protocol.response.criteria == "recorded":
-        return []
+        return {}
     of = [*SUBJECT, "DAY"]
     days = context.assessments.lazy().group_by(of, maintain_order=True)
     present = [pl.col(p).is_not_null().any().alias(p) for p in _PARTS]
@@ -40,9 +40,15 @@ def find(context: Context) -> list[Finding]:
         )
         for p, words in _PARTS.items()
     ).sort(of, maintain_order=True)
+    return gather_needed(context, needed)
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
+    """Return one finding a patient, or a centre that never records it."""
+    if not seen:
+        return []
     return lacking(
-        context,
-        needed,
+        seen,
         _of_patient,
         lambda what, r: (
             f"No assessment of this centre ({r['N']} patients) has {what}, which the response criteria ask."

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.completeness import lacking, small
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.completeness import gather_needed, lacking, small
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.laboratory import laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -28,13 +28,13 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, long_gap: float) -> list[Finding]:
-    """Return one finding a patient, or a centre."""
+def gather(context: Context, *, long_gap: float) -> Seen:
+    """Gather the tests of patients that have no baseline."""
     flags = context.protocol.safety_flags.values()
     components = [c for f in flags for c in f.any_of if c.kind == "lab" and c.worsened]
     tests = sorted({t for c in components for t in c.tests})
     if not tests:
-        return []
+        return {}
     before = context.protocol.laboratory.baseline_days
     second = context.second_dose.lazy()
     zero = context.first_dose.lazy().join(second, on=SUBJECT, how="left", maintain_order="left")
@@ -56,16 +56,28 @@ def find(context: Context, *, long_gap: float) -> list[Finding]:
             pl.col("ZERO").first(),
         )
         .filter(pl.col("BLOCK").is_not_null())
-        .with_columns(
+        .select(
+            *SUBJECT,
+            "PRESENT",
+            "BLOCK",
+            "ROW",
+            "VALUE",
+            "ZERO",
             pl.col("LBTESTCD").replace_strict({t: small(laboratory_test(t).label) for t in tests}).alias("WHAT"),
             DOMAIN=pl.lit("LB"),
             VARIABLE=pl.lit("LBDTC"),
         )
-        .sort(SUBJECT, maintain_order=True)
     )
+    return gather_needed(context, needed)
+
+
+def find(whole: Whole, seen: Seen, **_: float) -> list[Finding]:
+    """Return one finding a patient, or a centre."""
+    if not seen:
+        return []
+    before = whole.protocol.laboratory.baseline_days
     return lacking(
-        context,
-        needed,
+        seen,
         lambda what, r: (
             f"No value in the {before} days up to the first dose ({r['ZERO']}), though there are later ones: {what}."
         ),

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.completeness import characteristics, lacking
-from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.completeness import characteristics, gather_needed, lacking
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.condition import parse_condition
 from chartline.core.query import Severity, Topic
 
@@ -28,20 +29,26 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, share: float) -> list[Finding]:
-    """Return one finding a patient, or a centre where no patient has it."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather what patients do not have, and how many of a centre's have it."""
     decided = {v for c in context.protocol.eligibility for v in parse_condition(c.require).variables}
     names = [n for n in context.protocol.report.table1 if n not in decided]
     needed = characteristics(context, names)
     if "PRESENT" not in needed.collect_schema():
+        return {}
+    number = [pl.col("PRESENT").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
+    return {**gather_needed(context, needed), "recorded": needed.group_by("CENTRE", "WHAT").agg(number)}
+
+
+def find(whole: Whole, seen: Seen, *, share: float) -> list[Finding]:
+    """Return one finding a patient, or a centre where no patient has it."""
+    if not seen:
         return []
-    recorded = pl.col("PRESENT").any().over("CENTRE", "WHAT")
+    here = added(seen["recorded"], ["CENTRE", "WHAT"], "PRESENT").filter(pl.col("PRESENT") > 0)
+    of_all = added(here, ["WHAT"], "PRESENT")
+    usual = of_all.filter(pl.col("PRESENT") / pl.col("N") >= share)
     return lacking(
-        context,
-        needed.with_columns(recorded.alias("HERE"))
-        .with_columns(pl.col("PRESENT").filter("HERE").mean().over("WHAT").alias("USUAL"))
-        .filter(pl.col("USUAL") >= share)
-        .sort("CENTRE", "USUBJID", maintain_order=True),
+        {**seen, "absent": seen["absent"].join(usual, on="WHAT", how="semi", maintain_order="left")},
         lambda what, _: f"Not recorded at baseline: {what}.",
         lambda what, r: f"No patient of this centre ({r['N']} treated) has at baseline: {what}.",
         "If it is known, please send it for every patient.",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.completeness import lacking, small
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.completeness import gather_needed, lacking, small
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.laboratory import RECOVERY_TESTS, laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.compare import holds
 from chartline.core.dates import first_day
 from chartline.core.query import Severity, Topic
@@ -29,10 +29,10 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, blasts: float) -> list[Finding]:
-    """Return one finding a patient, or a centre."""
+def gather(context: Context, *, blasts: float) -> Seen:
+    """Gather the counts that marrows in remission lack."""
     if context.counts_window is None:
-        return []
+        return {}
     first, last = context.counts_window
     free = holds("BMBLAST", "<", blasts) | pl.col("INVRESP").is_in(context.responses)
     full = pl.col("RSDTC").str.len_chars() == 10
@@ -53,9 +53,16 @@ def find(context: Context, *, blasts: float) -> list[Finding]:
         }
         one = marrows.join(found, on=[*SUBJECT, "MARROW"], how="left", maintain_order="left")
         needed.append(one.with_columns(pl.col("PRESENT").fill_null(False), **here))
+    return gather_needed(context, pl.concat(needed).sort(*SUBJECT, "MARROW", maintain_order=True))
+
+
+def find(whole: Whole, seen: Seen, **_: float) -> list[Finding]:
+    """Return one finding a patient, or a centre."""
+    if whole.counts_window is None:
+        return []
+    first, last = whole.counts_window
     return lacking(
-        context,
-        pl.concat(needed).sort(*SUBJECT, "MARROW", maintain_order=True),
+        seen,
         lambda what, r: _said(f"The marrow of {r['VALUE']} is in remission, but", what, first, last),
         lambda what, r: _said(
             f"Marrows in remission of {r['N']} patients of this centre all lack counts:", what, first, last

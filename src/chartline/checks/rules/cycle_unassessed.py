@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -32,8 +33,8 @@ RULE = Rule(
 _CYCLE = [*SUBJECT, "EXCYCLE"]
 
 
-def find(context: Context, *, share: float, cycles: float) -> list[Finding]:
-    """Return one finding a patient: the first such cycle, and how many there are."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many such cycles of a centre have an assessment, and the first of a patient that has none."""
     given = _followed(context)
     seen = context.assessments.lazy().select(
         *SUBJECT, "RSCYCLE", first_day("RSDTC").alias("FROM"), last_day("RSDTC").alias("TO")
@@ -43,12 +44,21 @@ def find(context: Context, *, share: float, cycles: float) -> list[Finding]:
     found = given.join(seen, on=SUBJECT, maintain_order="left").filter(its_own).select(_CYCLE).unique()
     told = given.join(found.with_columns(SEEN=pl.lit(True)), on=_CYCLE, how="left", maintain_order="left")
     told = told.with_columns(pl.col("SEEN").fill_null(False))
-    habit = told.with_columns(
-        pl.col("SEEN").mean().over("CENTRE").alias("HABIT"), pl.len().over("CENTRE").alias("CYCLES")
-    )
-    missed = habit.filter(~pl.col("SEEN") & (pl.col("HABIT") >= share) & (pl.col("CYCLES") >= cycles))
-    first = missed.with_columns(pl.len().over(SUBJECT).alias("N")).unique(SUBJECT, keep="first", maintain_order=True)
-    return [_finding(r) for r in run(first).iter_rows(named=True)]
+    number = [pl.col("SEEN").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
+    missed = told.filter(~pl.col("SEEN")).with_columns(pl.len().over(SUBJECT).alias("N"))
+    first = missed.unique(SUBJECT, keep="first", maintain_order=True)
+    return {
+        "cycles": told.group_by("CENTRE").agg(number),
+        "missed": first.select(*SUBJECT, "EXCYCLE", "EXSTDTC", "BLOCK", "ROW", "N"),
+    }
+
+
+def find(whole: Whole, seen: Seen, *, share: float, cycles: float) -> list[Finding]:
+    """Return one finding a patient: the first such cycle, and how many there are."""
+    is_habit = (pl.col("SEEN") / pl.col("N") >= share) & (pl.col("N") >= cycles)
+    habit = added(seen["cycles"], ["CENTRE"], "SEEN").filter(is_habit)
+    missed = seen["missed"].join(habit, on="CENTRE", how="semi", maintain_order="left")
+    return [_finding(r) for r in run(missed).iter_rows(named=True)]
 
 
 def _followed(context: Context) -> pl.LazyFrame:

@@ -6,9 +6,9 @@ drug is `subject_untreated`'s. A missing sex is `subject_unknown`'s.
 
 from __future__ import annotations
 
-from chartline.checks.completeness import characteristics, lacking
-from chartline.checks.context import Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.completeness import characteristics, gather_needed, lacking
+from chartline.checks.context import Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
 from chartline.core.condition import parse_condition
 from chartline.core.query import Severity, Topic
 
@@ -23,15 +23,21 @@ RULE = Rule(
 )
 
 
-def find(context: Context) -> list[Finding]:
-    """Return one finding a patient, or a centre where no patient has it."""
+def gather(context: Context) -> Seen:
+    """Gather what patients do not have."""
     wanted = list(dict.fromkeys(v for c in context.protocol.eligibility for v in parse_condition(c.require).variables))
     needed = characteristics(context, sorted(wanted))
     if "PRESENT" not in needed.collect_schema():
+        return {}
+    return gather_needed(context, needed)
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
+    """Return one finding a patient, or a centre where no patient has it."""
+    if not seen:
         return []
     return lacking(
-        context,
-        needed.sort("CENTRE", "USUBJID", maintain_order=True),
+        seen,
         lambda what, _: f"Whether this patient belongs to the study cannot be judged: {what} not recorded.",
         lambda what, r: f"No patient of this centre ({r['N']} treated) has {what}, which decides who is in the study.",
         "Please send it for every patient, or say in which column it stands.",

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import known_median, recorded
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.laboratory import (
     LIVER_TESTS,
     RECOVERY_TESTS,
@@ -26,8 +26,10 @@ from chartline.checks.laboratory import (
     likely_slips,
     value_cells,
 )
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import medians, tally
 from chartline.checks.wording import value_words
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -40,30 +42,36 @@ RULE = Rule(
     asks="Please give the result and its unit as the laboratory report shows them.",
 )
 
+_VALUE = [*SUBJECT, "LBTESTCD", "LBDTC", "VALUE", "VALUE_OP"]
+_OF_CENTRE = ["CENTRE", "LBTESTCD"]
 _SERIES = 4  # from so many values of a patient on there is one question about them all
 
 
-def find(context: Context) -> list[Finding]:
-    """Return one finding a subject, test, day and value outside its bounds."""
-    values = context.laboratory
-    rows = values.filter(~pl.col("BELIEVABLE"))
-    if rows.is_empty():
-        return []
-    tests = values.filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0)).join(
-        rows.select("LBTESTCD").unique(), on="LBTESTCD", how="semi"
+def gather(context: Context) -> Seen:
+    """Gather the values outside the bounds with what is usual for the patient, and how many patients of a centre have
+    each usual value of a test."""
+    values = context.laboratory.lazy()
+    believed = values.filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0))
+    usual = believed.group_by(*SUBJECT, "LBTESTCD").agg(known_median("VALUE").alias("USUAL"))
+    rows = _decisive(context, context.laboratory.filter(~pl.col("BELIEVABLE"))).lazy()
+    slips = rows.join(usual, on=[*SUBJECT, "LBTESTCD"], how="left", maintain_order="left").select(
+        *_VALUE, "BLOCK", "ROW", "LBORRESU", "DECISIVE", "LOW", "HIGH", "USUAL"
     )
-    usual = tests.group_by(*SUBJECT, "LBTESTCD").agg(known_median("VALUE").alias("USUAL"))
-    of_others = usual.group_by("CENTRE", "LBTESTCD").agg(pl.col("USUAL").median().alias("CENTRE_USUAL"))
-    rows = _decisive(context, rows).join(usual, on=[*SUBJECT, "LBTESTCD"], how="left", maintain_order="left")
-    rows = rows.join(of_others, on=["CENTRE", "LBTESTCD"], how="left", maintain_order="left")
-    slips = rows.group_by(*SUBJECT, "LBTESTCD", "LBDTC", "VALUE", "VALUE_OP", maintain_order=True).agg(
+    return {"slips": slips, "usual": tally(usual.filter(pl.col("USUAL").is_not_null()), [*_OF_CENTRE, "USUAL"])}
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
+    """Return one finding a subject, test, day and value outside its bounds."""
+    of_others = medians(seen["usual"], _OF_CENTRE, "USUAL").select(*_OF_CENTRE, CENTRE_USUAL="USUAL")
+    rows = seen["slips"].join(of_others, on=_OF_CENTRE, how="left", maintain_order="left")
+    plan = rows.group_by(_VALUE, maintain_order=True).agg(
         "BLOCK",
         "ROW",
         "LBORRESU",
         pl.col("DECISIVE").any(),
         *(pl.col(c).first() for c in ("LOW", "HIGH", "USUAL", "CENTRE_USUAL")),
     )
-    slips = slips.with_columns(pl.len().over(*SUBJECT, "LBTESTCD").alias("N"))
+    slips = run(plan.with_columns(pl.len().over(*SUBJECT, "LBTESTCD").alias("N")))
     few, many = slips.filter(pl.col("N") < _SERIES), slips.filter(pl.col("N") >= _SERIES)
     series = many.partition_by(*SUBJECT, "LBTESTCD", maintain_order=True)
     return [*(_finding(r) for r in few.iter_rows(named=True)), *(_series(s.to_dicts()) for s in series)]

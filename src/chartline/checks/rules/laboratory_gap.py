@@ -12,8 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -31,8 +32,8 @@ RULE = Rule(
 _OLD = ("DAY", "EXSTDTC", "BLOCK", "ROW")
 
 
-def find(context: Context, *, days: float, share: float) -> list[Finding]:
-    """Return one finding a patient: the first gap, and how many there are."""
+def gather(context: Context, *, days: float, **_: float) -> Seen:
+    """Gather how many gaps of a centre have values, and the first of a patient that has none."""
     doses = context.doses.filter(pl.col("EXSTDTC").str.len_chars() == 10).with_columns(
         first_day("EXSTDTC").alias("DAY")
     )
@@ -50,13 +51,19 @@ def find(context: Context, *, days: float, share: float) -> list[Finding]:
     told = gaps.join(with_values, on="AT", how="left", maintain_order="left").join(
         summed.with_columns(SUMMED=pl.lit(True)), on=SUBJECT, how="left", maintain_order="left"
     )
-    filled = pl.coalesce("FILLED", "SUMMED").fill_null(False)
-    habit = told.with_columns(filled.alias("FILLED")).with_columns(
-        pl.col("FILLED").mean().over("CENTRE").alias("HABIT")
-    )
-    empty = habit.filter(~pl.col("FILLED") & (pl.col("HABIT") >= share)).with_columns(pl.len().over(SUBJECT).alias("N"))
+    told = told.with_columns(pl.coalesce("FILLED", "SUMMED").fill_null(False).alias("FILLED"))
+    number = [pl.col("FILLED").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
+    empty = told.filter(~pl.col("FILLED")).with_columns(pl.len().over(SUBJECT).alias("N"))
     first = empty.unique(SUBJECT, keep="first", maintain_order=True)
-    return [_finding(r) for r in run(first).iter_rows(named=True)]
+    cells = [f"{c}{s}" for s in ("_OLD", "") for c in ("EXSTDTC", "BLOCK", "ROW")]
+    return {"gaps": told.group_by("CENTRE").agg(number), "empty": first.select(*SUBJECT, *cells, "N")}
+
+
+def find(whole: Whole, seen: Seen, *, share: float, **_: float) -> list[Finding]:
+    """Return one finding a patient: the first gap, and how many there are."""
+    habit = added(seen["gaps"], ["CENTRE"], "FILLED").filter(pl.col("FILLED") / pl.col("N") >= share)
+    empty = seen["empty"].join(habit, on="CENTRE", how="semi", maintain_order="left")
+    return [_finding(r) for r in run(empty).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:

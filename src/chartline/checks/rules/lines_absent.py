@@ -11,8 +11,9 @@ import polars as pl
 
 from chartline.checks.bounds import is_exact
 from chartline.checks.completeness import cell_of, treated
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added
 from chartline.core.condition import parse_condition
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -29,18 +30,28 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, share: float) -> list[Finding]:
-    """Return one finding a patient."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of how many treated patients of a centre lines are listed, and those of whom none is."""
     if context.protocol.prior_therapy is None:
-        return []
+        return {}
     listed = context.lines.lazy().select(SUBJECT).unique().with_columns(LISTED=pl.lit(True))
     patients = treated(context).join(listed, on=SUBJECT, how="left", maintain_order="left")
     patients = patients.with_columns(pl.col("LISTED").fill_null(False))
-    usual = patients.with_columns(pl.col("LISTED").mean().over("CENTRE").alias("HABIT"))
-    rows = usual.filter(~pl.col("LISTED") & (pl.col("HABIT") >= share))
-    without = rows.join(_none(context), on=SUBJECT, how="anti", maintain_order="left").with_columns(
-        VARIABLE=pl.lit("USUBJID")
-    )
+    number = [pl.col("LISTED").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
+    unlisted = patients.filter(~pl.col("LISTED"))
+    without = unlisted.join(_none(context), on=SUBJECT, how="anti", maintain_order="left")
+    return {
+        "patients": patients.group_by("CENTRE").agg(number),
+        "without": without.select(*SUBJECT, "DOMAIN", "BLOCK", "ROW", VARIABLE=pl.lit("USUBJID")),
+    }
+
+
+def find(whole: Whole, seen: Seen, *, share: float) -> list[Finding]:
+    """Return one finding a patient."""
+    if not seen:
+        return []
+    habit = added(seen["patients"], ["CENTRE"], "LISTED").filter(pl.col("LISTED") / pl.col("N") >= share)
+    without = seen["without"].join(habit, on="CENTRE", how="semi", maintain_order="left")
     said = "No earlier line of therapy is listed; the other patients of this centre have theirs."
     return [Finding(r["CENTRE"], r["USUBJID"], (cell_of(r),), said) for r in run(without).iter_rows(named=True)]
 

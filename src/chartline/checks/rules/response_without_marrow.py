@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from chartline.checks.context import SUBJECT, Context, days
-from chartline.checks.model import Finding, Group, Rule, Scope, cell
+from chartline.checks.context import SUBJECT, Context, Whole, days
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen, cell
+from chartline.checks.tallies import tally
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -27,15 +28,14 @@ RULE = Rule(
 _AS_RECORDED = "recorded"
 
 
-def find(context: Context, **parameters: float) -> list[Finding]:
-    """Return one finding a recorded remission with no marrow blast count near it."""
+def gather(context: Context, **parameters: float) -> Seen:
+    """Gather the recorded remissions with no marrow blast count near them, and how many of these a centre sends."""
     if context.protocol.response.criteria == _AS_RECORDED:
-        return []
+        return {}
     near = parameters["days"]
     rows = context.assessments.lazy()
     marrows = rows.filter(pl.col("BMBLAST").is_not_null())
     called = rows.filter(pl.col("INVRESP").is_in(context.responses) & pl.col("BMBLAST").is_null())
-    called = called.join(marrows.select("CENTRE").unique(), on="CENTRE", how="semi", maintain_order="left")
     undated = called.filter(pl.col("RSDTC").is_null())
     dated = days(called.filter(pl.col("RSDTC").is_not_null())).with_row_index("AT")
     days_of = days(marrows.select(*SUBJECT, "VALUE")).select(
@@ -47,6 +47,18 @@ def find(context: Context, **parameters: float) -> list[Finding]:
     )
     alone = dated.join(beside.select("AT").unique(), on="AT", how="anti", maintain_order="left")
     columns = [*SUBJECT, "INVRESP", "VALUE", "BLOCK", "ROW"]
+    return {
+        "alone": pl.concat([undated.select(columns), alone.select(columns)]),
+        "marrows": tally(marrows, ["CENTRE"]),
+    }
+
+
+def find(whole: Whole, seen: Seen, **parameters: float) -> list[Finding]:
+    """Return one finding a recorded remission with no marrow blast count near it."""
+    if not seen:
+        return []
+    near = parameters["days"]
+    rows = seen["alone"].join(seen["marrows"], on="CENTRE", how="semi", maintain_order="left")
     return [
         Finding(
             r["CENTRE"],
@@ -55,6 +67,5 @@ def find(context: Context, **parameters: float) -> list[Finding]:
             f"{r['INVRESP']} was recorded {'on ' + r['VALUE'] if r['VALUE'] else 'without a date'}, with no marrow "
             f"blast count {f'within {near:g} days of it' if r['VALUE'] else 'beside it'}.",
         )
-        for part in (undated, alone)
-        for r in run(part.select(columns)).iter_rows(named=True)
+        for r in run(rows).iter_rows(named=True)
     ]

@@ -8,14 +8,16 @@ counts vary too much for this.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 import polars as pl
 
-from chartline.checks.bounds import is_exact, known_median
-from chartline.checks.context import Context
+from chartline.checks.bounds import is_exact, least, most
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.laboratory import at_stake, laboratory_test, likely_slips, unit_factors, value_cells
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, medians, tally
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -32,39 +34,50 @@ RULE = Rule(
 )
 _TESTS = ("BILI", "CREA", "HB")
 _TEST = "SERIES"
+_OF_CENTRE = ["CENTRE", "LBTESTCD"]
+_VALUES = [*_OF_CENTRE, "VALUE", "VALUE_OP"]
 
 
-def find(context: Context, *, within: float, others: float, agree: float) -> list[Finding]:
-    """Return one finding a first or last value of a test that is another unit's distance from all others."""
+def gather(context: Context, *, within: float, others: float, agree: float) -> Seen:
+    """Gather how many values of each size a centre has of a test, and the first or last values that are another unit's
+    distance from all others of the patient."""
     value = pl.col("VALUE")
     rows = context.series.lazy().filter((value > 0) & pl.col("LBTESTCD").is_in(_TESTS))
     day = pl.col("LO")
     edge = (day == day.min().over(_TEST)) ^ (day == day.max().over(_TEST))
-    usual, exact = known_median("VALUE").over("CENTRE", "LBTESTCD"), is_exact("VALUE").all().over(_TEST)
-    rows = run(rows.with_columns(edge.alias("EDGE"), usual.alias("CENTRE_USUAL")).filter(exact)).lazy()
+    exact = rows.with_columns(edge.alias("EDGE")).filter(is_exact("VALUE").all().over(_TEST))
     rest = (
-        rows.filter(~pl.col("EDGE"))
+        exact.filter(~pl.col("EDGE"))
         .group_by(_TEST)
         .agg(value.median().alias("USUAL"), value.min().alias("LEAST"), value.max().alias("MOST"), pl.len().alias("N"))
     )
-    rows = (
-        rows.filter("EDGE")
-        .join(rest, on=_TEST, maintain_order="left")
-        .filter(
-            (pl.col("N") >= others)
-            & (pl.col("MOST") <= agree * pl.col("LEAST"))
-            & (
-                pl.max_horizontal(pl.col("USUAL") / pl.col("CENTRE_USUAL"), pl.col("CENTRE_USUAL") / pl.col("USUAL"))
-                <= agree
-            )
-        )
-    )
+    agreed = (pl.col("N") >= others) & (pl.col("MOST") <= agree * pl.col("LEAST"))
+    edges = exact.filter("EDGE").join(rest, on=_TEST, maintain_order="left").filter(agreed)
     odd = pl.any_horizontal(
         (pl.col("LBTESTCD") == code) & (value / pl.col("USUAL") / factor).is_between(1 / within, within)
         for code in _TESTS
         for factor in unit_factors(code)
     )
-    return [_finding(r) for r in run(rows.filter(odd)).iter_rows(named=True)]
+    kept = (*SUBJECT, "LBTESTCD", "VALUE", "VALUE_OP", "LO", "LBORRESU", "BLOCK", "ROW", "USUAL", "LEAST", "MOST")
+    return {"values": tally(rows, _VALUES), "odd": edges.filter(odd).select(kept)}
+
+
+def find(whole: Whole, seen: Seen, *, agree: float, **_: float) -> list[Finding]:
+    """Return one finding a first or last value of a test that is another unit's distance from all others."""
+    rows = seen["odd"].join(_centre_usual(seen["values"]), on=_OF_CENTRE, maintain_order="left")
+    usual, of_centre = pl.col("USUAL"), pl.col("CENTRE_USUAL")
+    alike = pl.max_horizontal(usual / of_centre, of_centre / usual) <= agree
+    return [_finding(r) for r in run(rows.filter(alike)).iter_rows(named=True)]
+
+
+def _centre_usual(values: pl.LazyFrame) -> pl.LazyFrame:
+    """The median of a centre's values of a test, where it is the same whatever the bounds among them mean."""
+    ends = added(values, _VALUES).with_columns(
+        least("VALUE").fill_null(-inf).alias("CENTRE_USUAL"), most("VALUE").fill_null(inf).alias("UPPER")
+    )
+    low, high = (medians(ends, _OF_CENTRE, end) for end in ("CENTRE_USUAL", "UPPER"))
+    known = pl.col("CENTRE_USUAL") == pl.col("UPPER")
+    return low.join(high, on=_OF_CENTRE).filter(known).select(*_OF_CENTRE, "CENTRE_USUAL")
 
 
 def _finding(r: dict[str, Any]) -> Finding:
