@@ -51,3 +51,9 @@ def with_lists(groups: pl.LazyFrame, rows: pl.LazyFrame, by: Sequence[str]) -> p
     """Return the groups, in their order, with the other columns of their rows as lists; null where there is no row."""
     lists = rows.group_by(by, maintain_order=True).agg(pl.all())
     return groups.join(lists, on=by, how="left", nulls_equal=True, maintain_order="left")
+
+
+def tally_true(rows: pl.LazyFrame, by: Sequence[str], flag: str) -> pl.LazyFrame:
+    """Return how many rows, N, have each combination of the columns `by`, and under its name of how many `flag` is
+    true."""
+    return rows.group_by(by).agg(pl.col(flag).sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N"))

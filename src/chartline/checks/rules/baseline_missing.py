@@ -13,7 +13,7 @@ import polars as pl
 from chartline.checks.completeness import characteristics, gather_needed, lacking
 from chartline.checks.context import Context, Whole
 from chartline.checks.model import Finding, Group, Rule, Scope, Seen
-from chartline.checks.tallies import added
+from chartline.checks.tallies import added, tally_true
 from chartline.core.condition import parse_condition
 from chartline.core.query import Severity, Topic
 
@@ -36,8 +36,7 @@ def gather(context: Context, **_: float) -> Seen:
     needed = characteristics(context, names)
     if "PRESENT" not in needed.collect_schema():
         return {}
-    number = [pl.col("PRESENT").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
-    return {**gather_needed(context, needed), "recorded": needed.group_by("CENTRE", "WHAT").agg(number)}
+    return {**gather_needed(context, needed), "recorded": tally_true(needed, ["CENTRE", "WHAT"], "PRESENT")}
 
 
 def find(whole: Whole, seen: Seen, *, share: float) -> list[Finding]:

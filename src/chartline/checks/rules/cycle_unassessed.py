@@ -15,7 +15,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
-from chartline.checks.tallies import added
+from chartline.checks.tallies import added, tally_true
 from chartline.core.dates import first_day, last_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -44,11 +44,10 @@ def gather(context: Context, **_: float) -> Seen:
     found = given.join(seen, on=SUBJECT, maintain_order="left").filter(its_own).select(_CYCLE).unique()
     told = given.join(found.with_columns(SEEN=pl.lit(True)), on=_CYCLE, how="left", maintain_order="left")
     told = told.with_columns(pl.col("SEEN").fill_null(False))
-    number = [pl.col("SEEN").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
     missed = told.filter(~pl.col("SEEN")).with_columns(pl.len().over(SUBJECT).alias("N"))
     first = missed.unique(SUBJECT, keep="first", maintain_order=True)
     return {
-        "cycles": told.group_by("CENTRE").agg(number),
+        "cycles": tally_true(told, ["CENTRE"], "SEEN"),
         "missed": first.select(*SUBJECT, "EXCYCLE", "EXSTDTC", "BLOCK", "ROW", "N"),
     }
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
-from chartline.checks.tallies import added
+from chartline.checks.tallies import added, tally_true
 from chartline.core.dates import first_day
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -52,11 +52,10 @@ def gather(context: Context, *, days: float, **_: float) -> Seen:
         summed.with_columns(SUMMED=pl.lit(True)), on=SUBJECT, how="left", maintain_order="left"
     )
     told = told.with_columns(pl.coalesce("FILLED", "SUMMED").fill_null(False).alias("FILLED"))
-    number = [pl.col("FILLED").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
     empty = told.filter(~pl.col("FILLED")).with_columns(pl.len().over(SUBJECT).alias("N"))
     first = empty.unique(SUBJECT, keep="first", maintain_order=True)
     cells = [f"{c}{s}" for s in ("_OLD", "") for c in ("EXSTDTC", "BLOCK", "ROW")]
-    return {"gaps": told.group_by("CENTRE").agg(number), "empty": first.select(*SUBJECT, *cells, "N")}
+    return {"gaps": tally_true(told, ["CENTRE"], "FILLED"), "empty": first.select(*SUBJECT, *cells, "N")}
 
 
 def find(whole: Whole, seen: Seen, *, share: float, **_: float) -> list[Finding]:

@@ -13,7 +13,7 @@ from chartline.checks.bounds import is_exact
 from chartline.checks.completeness import cell_of, treated
 from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.model import Finding, Group, Rule, Scope, Seen
-from chartline.checks.tallies import added
+from chartline.checks.tallies import added, tally_true
 from chartline.core.condition import parse_condition
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -37,11 +37,10 @@ def gather(context: Context, **_: float) -> Seen:
     listed = context.lines.lazy().select(SUBJECT).unique().with_columns(LISTED=pl.lit(True))
     patients = treated(context).join(listed, on=SUBJECT, how="left", maintain_order="left")
     patients = patients.with_columns(pl.col("LISTED").fill_null(False))
-    number = [pl.col("LISTED").sum().cast(pl.Int64), pl.len().cast(pl.Int64).alias("N")]
     unlisted = patients.filter(~pl.col("LISTED"))
     without = unlisted.join(_none(context), on=SUBJECT, how="anti", maintain_order="left")
     return {
-        "patients": patients.group_by("CENTRE").agg(number),
+        "patients": tally_true(patients, ["CENTRE"], "LISTED"),
         "without": without.select(*SUBJECT, "DOMAIN", "BLOCK", "ROW", VARIABLE=pl.lit("USUBJID")),
     }
 
