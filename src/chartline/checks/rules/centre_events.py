@@ -12,8 +12,9 @@ from __future__ import annotations
 import polars as pl
 
 from chartline.checks.comparisons import apart
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows, tally
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -30,19 +31,25 @@ RULE = Rule(
 _SHOWN = 3
 
 
-def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many treated patients have each number of events, and the first doses of the first of them."""
+    events = context.adverse_events.lazy().group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("EVENTS"))
+    treated = context.first_dose.lazy().join(events, on=SUBJECT, how="left")
+    counts = treated.select("CENTRE", pl.lit("events").alias("NAME"), pl.col("EVENTS").fill_null(0).alias("VALUE"))
+    shown = context.first_dose.lazy().select("CENTRE", "VALUE", "BLOCK", "ROW")
+    return {"counts": tally(counts, ["CENTRE", "NAME", "VALUE"]), "first": first_rows(shown, ["CENTRE"], _SHOWN)}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre whose patients have far fewer or far more events than all others."""
-    events = context.adverse_events.lazy().group_by(SUBJECT).agg(pl.len().alias("VALUE"))
-    treated = context.first_dose.lazy().join(events, on=SUBJECT, how="left", suffix="_N", maintain_order="left")
-    counts = treated.select(*SUBJECT, pl.lit("events").alias("NAME"), pl.col("VALUE_N").fill_null(0).alias("VALUE"))
-    means = dict(run(counts.group_by("CENTRE").agg(pl.col("VALUE").mean())).iter_rows())
-    total = run(counts.select(pl.col("VALUE").sum(), pl.len().alias("N"))).row(0)
+    counts = run(added(seen["counts"], ["CENTRE", "NAME", "VALUE"]))
+    events = counts["VALUE"] * counts["N"]
     findings = []
-    for c in apart(counts, patients=patients, chance=chance, higher=higher):
-        first = context.first_dose.filter(pl.col("CENTRE") == c.centre).head(_SHOWN)
-        cells = tuple(context.day_zero(r) for r in first.iter_rows(named=True))
-        here = means[c.centre]
-        there = (total[0] - here * c.patients) / c.others
+    for c in apart(counts.lazy(), patients=patients, chance=chance, higher=higher):
+        first = run(first_rows(seen["first"].filter(pl.col("CENTRE") == c.centre), ["CENTRE"], _SHOWN))
+        cells = tuple(whole.day_zero(r) for r in first.iter_rows(named=True))
+        own = int(events.filter(counts["CENTRE"] == c.centre).sum())
+        here, there = own / c.patients, (int(events.sum()) - own) / c.others
         message = (
             f"The {c.patients} treated patients of this centre have {here:.1f} adverse events each, those "
             f"elsewhere {there:.1f} ({c.others} patients)."

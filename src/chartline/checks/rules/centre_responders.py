@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.comparisons import fisher
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -32,18 +33,25 @@ RULE = Rule(
 _SHOWN = 3
 
 
-def find(context: Context, *, chance: float, apart: float, patients: float) -> list[Finding]:
-    """Return one finding a centre whose share of responders is far from that of all others together."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather of how many patients of a centre the response is recorded, K responders among them, and the first
+    recorded responses of the first patients."""
     rows = context.assessments.lazy().filter(pl.col("ON") & pl.col("INVRESP").is_not_null())
     each = rows.group_by(SUBJECT, maintain_order=True).agg(
         pl.col("INVRESP").is_in(context.responses).any().alias("RESPONDED"),
         *(pl.col(c).first() for c in ("INVRESP", "BLOCK", "ROW")),
     )
-    centres = run(
-        each.group_by("CENTRE", maintain_order=True).agg(
-            pl.len().alias("N"), pl.col("RESPONDED").sum().alias("K"), pl.col("INVRESP", "BLOCK", "ROW").head(_SHOWN)
-        )
-    )  # fmt: skip
+    centres = each.group_by("CENTRE").agg(
+        pl.len().cast(pl.Int64).alias("N"), pl.col("RESPONDED").sum().cast(pl.Int64).alias("K")
+    )
+    shown = each.select("CENTRE", "INVRESP", "BLOCK", "ROW")
+    return {"centres": centres, "first": first_rows(shown, ["CENTRE"], _SHOWN)}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, apart: float, patients: float) -> list[Finding]:
+    """Return one finding a centre whose share of responders is far from that of all others together."""
+    first = first_rows(seen["first"], ["CENTRE"], _SHOWN).group_by("CENTRE").agg("INVRESP", "BLOCK", "ROW")
+    centres = run(added(seen["centres"], ["CENTRE"], "K").join(first, on="CENTRE", maintain_order="left"))
     every, all_k = int(centres["N"].sum()), int(centres["K"].sum())
     judged = centres.filter((pl.col("N") >= patients) & (every - pl.col("N") >= patients))
     findings = []

@@ -16,9 +16,10 @@ import polars as pl
 
 from chartline.checks.bounds import known_median
 from chartline.checks.comparisons import Compared, apart
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.laboratory import at_stake, cells_of_first, first_results, laboratory_test
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import medians, tally
 from chartline.core.query import Severity, Topic
 
 RULE = Rule(
@@ -33,23 +34,30 @@ RULE = Rule(
 )
 
 
-def find(context: Context, *, chance: float, higher: float, patients: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many patients have each median, as a logarithm, and the first results of each test."""
+    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0))
+    levels = rows.group_by(*SUBJECT, NAME="LBTESTCD").agg(known_median("VALUE").log().alias("VALUE"))
+    return {"levels": tally(levels, ["CENTRE", "NAME", "VALUE"]), "first": first_results(context.laboratory.lazy())}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, higher: float, patients: float) -> list[Finding]:
     """Return one finding a centre and test whose patients differ less than those of all other centres."""
-    rows = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0)).rename({"LBTESTCD": "NAME"})
-    level = rows.group_by(*SUBJECT, "NAME").agg(known_median("VALUE").log().alias("VALUE"))
-    away = level.with_columns((pl.col("VALUE") - pl.col("VALUE").median().over("CENTRE", "NAME")).abs().alias("VALUE"))
+    of = ["CENTRE", "NAME"]
+    middles = medians(seen["levels"], of).select(*of, pl.col("VALUE").alias("MIDDLE"))
+    away = seen["levels"].join(middles, on=of).with_columns((pl.col("VALUE") - pl.col("MIDDLE")).abs().alias("VALUE"))
     odd = [c for c in apart(away, patients=patients, chance=chance, higher=higher) if c.higher < 0.5]
-    return [_finding(context, c) for c in odd]
+    return [_finding(seen, c) for c in odd]
 
 
-def _finding(context: Context, c: Compared) -> Finding:
+def _finding(seen: Seen, c: Compared) -> Finding:
     test = laboratory_test(c.name)
     message = (
         f"{test.label} of the {c.patients} patients of this centre is unusually alike: the middle patient is "
         f"{_percent(c.middle)} away from the centre's median, elsewhere {_percent(c.middle_others)} "
         f"({c.others} patients)."
     )
-    return Finding(c.centre, "", context.first_results(c.centre, c.name), message, topics=at_stake(test.code))
+    return Finding(c.centre, "", cells_of_first(seen["first"], c.centre, c.name), message, topics=at_stake(test.code))
 
 
 def _percent(distance: float) -> str:

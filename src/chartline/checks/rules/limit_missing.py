@@ -11,12 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Whole
 from chartline.checks.laboratory import LIVER_TESTS, laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import first_rows
+from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
 _SHOWN = 3
+_OF = ["CENTRE", "LBTESTCD"]
 
 RULE = Rule(
     id="limit_missing",
@@ -29,18 +32,23 @@ RULE = Rule(
 )
 
 
-def find(context: Context) -> list[Finding]:
+def gather(context: Context) -> Seen:
+    """Gather of each centre and liver test how many values, patients and limits there are, and the first values."""
+    rows = context.data["LB"].lazy().filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_in(LIVER_TESTS))
+    numbers = {"VALUES": pl.len(), "PATIENTS": pl.col("USUBJID").n_unique(), "LIMITS": pl.col("LBSTNRHI").count()}
+    shown = rows.select(*_OF, "BLOCK", "ROW", VALUE="LBSTRESN", VALUE_OP="LBSTRESN_OP")
+    return {
+        "tests": rows.group_by(_OF).agg(n.cast(pl.Int64).alias(name) for name, n in numbers.items()),
+        "first": first_rows(shown, _OF, _SHOWN),
+    }
+
+
+def find(whole: Whole, seen: Seen) -> list[Finding]:
     """Return one finding a centre and liver test of which no value has an upper limit."""
-    rows = context.data["LB"].filter(pl.col("LBSTRESN").is_not_null() & pl.col("LBTESTCD").is_in(LIVER_TESTS))
-    shown = {"VALUE": "LBSTRESN", "VALUE_OP": "LBSTRESN_OP", "BLOCK": "BLOCK", "ROW": "ROW"}
-    first = (pl.col(c).head(_SHOWN).alias(name) for name, c in shown.items())
-    tests = rows.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
-        pl.len().alias("VALUES"),
-        pl.col("USUBJID").n_unique().alias("PATIENTS"),
-        pl.col("LBSTNRHI").count().alias("LIMITS"),
-        *first,
-    )
-    return [_finding(r) for r in tests.filter(pl.col("LIMITS") == 0).iter_rows(named=True)]
+    tests = seen["tests"].group_by(_OF).agg(pl.col("VALUES", "PATIENTS", "LIMITS").sum()).sort(_OF)
+    first = first_rows(seen["first"], _OF, _SHOWN).group_by(_OF).agg("VALUE", "VALUE_OP", "BLOCK", "ROW")
+    without = tests.filter(pl.col("LIMITS") == 0).join(first, on=_OF, maintain_order="left")
+    return [_finding(r) for r in run(without).iter_rows(named=True)]
 
 
 def _finding(r: dict[str, Any]) -> Finding:

@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Whole
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Cell, Finding, Group, Rule, Scope
+from chartline.checks.model import Cell, Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows, medians, tally
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -31,16 +32,27 @@ RULE = Rule(
     parameters={"ratio": 4},
 )
 _SHOWN = 3
+_OF = ["CENTRE", "LBTESTCD", "LBORRESU"]
 
 
-def find(context: Context, *, ratio: float) -> list[Finding]:
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many values have each upper limit, and the first of them."""
+    rows = context.data["LB"].lazy().filter(pl.col("LBSTNRHI") > 0).select(*_OF, "LBSTNRHI", "BLOCK", "ROW")
+    each = [*_OF, "LBSTNRHI"]
+    return {"limits": tally(rows, each), "first": first_rows(rows, each, _SHOWN)}
+
+
+def find(whole: Whole, seen: Seen, *, ratio: float) -> list[Finding]:
     """Return one finding a centre, test and unit with an upper limit far from the centre's median limit."""
-    limit, test = pl.col("LBSTNRHI"), ["CENTRE", "LBTESTCD", "LBORRESU"]
-    rows = context.data["LB"].lazy().filter(limit > 0).with_columns(limit.median().over(test).alias("USUAL"))
-    far = rows.filter((limit >= ratio * pl.col("USUAL")) | (limit <= pl.col("USUAL") / ratio))
-    tests = far.group_by(test, maintain_order=True).agg(
-        pl.len().alias("N"), pl.col("USUAL").first(), *(pl.col(c).head(_SHOWN) for c in ("LBSTNRHI", "BLOCK", "ROW"))
-    )
+    limit, usual = pl.col("LBSTNRHI"), pl.col("USUAL")
+    middles = medians(seen["limits"], _OF, "LBSTNRHI").select(*_OF, limit.alias("USUAL"))
+
+    def far(rows: pl.LazyFrame) -> pl.LazyFrame:
+        held = rows.join(middles, on=_OF, nulls_equal=True, maintain_order="left")
+        return held.filter((limit >= ratio * usual) | (limit <= usual / ratio))
+
+    first = first_rows(far(seen["first"]), _OF, _SHOWN).group_by(_OF).agg("LBSTNRHI", "BLOCK", "ROW")
+    tests = added(far(seen["limits"]), [*_OF, "USUAL"]).join(first, on=_OF, nulls_equal=True, maintain_order="left")
     return [_finding(r) for r in run(tests).iter_rows(named=True)]
 
 

@@ -17,9 +17,10 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.comparisons import uneven_digits
-from chartline.checks.context import Context
+from chartline.checks.context import Context, Whole
 from chartline.checks.laboratory import at_stake, laboratory_test
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows, tally
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
 
@@ -38,29 +39,38 @@ _STRAYS = 0.05  # so many may be written finer than the others
 _KEY = ["CENTRE", "LBTESTCD", "DECIMALS"]
 
 
-def find(context: Context, *, chance: float, share: float, values: float, distinct: float) -> list[Finding]:
-    """Return one finding a centre and test whose last digits prefer one digit, or 0 and 5."""
-    text = pl.col("LBORRES").str.strip_chars()
-    number = text.str.extract(r"^([0-9]+(?:[.,][0-9]+)?)$")
-    rows = (
-        context.laboratory.lazy()
-        .filter(pl.col("BELIEVABLE"))
-        .with_columns(
-            number.alias("TEXT"), number.str.extract(r"[.,]([0-9]+)$").str.len_chars().fill_null(0).alias("DECIMALS")
-        )
-    )
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many numbers have each DIGITS, leading zeros aside, and the first with each number of digits."""
+    text = pl.col("LBORRES").str.strip_chars().str.extract(r"^([0-9]+(?:[.,][0-9]+)?)$")
+    decimals = pl.col("TEXT").str.extract(r"[.,]([0-9]+)$").str.len_chars().fill_null(0)
     digits = pl.col("TEXT").str.replace_all(r"[.,]", "").str.strip_chars_start("0")
-    zeros = digits.str.len_chars() - digits.str.strip_chars_end("0").str.len_chars()
-    scale = zeros.cast(pl.Float64).quantile(_STRAYS, "lower").over(_KEY)  # a count per uL may always end in 0
-    told = digits.str.head(digits.str.len_chars().cast(pl.Int64) - scale.cast(pl.Int64))
-    rows = rows.with_columns(told.alias("TOLD")).filter(pl.col("TOLD").str.len_chars() >= 2)
+    believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE")).with_columns(text.alias("TEXT"))
+    numbers = believed.filter(pl.col("TEXT").is_not_null()).with_columns(
+        decimals.alias("DECIMALS"), digits.alias("DIGITS"), _length(digits).alias("LENGTH")
+    )
+    shown = numbers.select(*_KEY, "LENGTH", "VALUE", "VALUE_OP", "BLOCK", "ROW")
+    first = first_rows(shown, [*_KEY, "LENGTH"], _SHOWN)
+    return {"numbers": tally(numbers, [*_KEY, "DIGITS"]), "first": first}
+
+
+def find(whole: Whole, seen: Seen, *, chance: float, share: float, values: float, distinct: float) -> list[Finding]:
+    """Return one finding a centre and test whose last digits prefer one digit, or 0 and 5."""
+    digits, length, n = pl.col("DIGITS"), pl.col("LENGTH"), pl.col("N")
+    numbers = added(seen["numbers"], [*_KEY, "DIGITS"]).with_columns(_length(digits).alias("LENGTH"))
+    zeros = numbers.with_columns((length - _length(digits.str.strip_chars_end("0"))).alias("ZEROS")).sort("ZEROS")
+    strays = ((n.sum() - 1) * _STRAYS).floor()
+    scale = zeros.group_by(_KEY).agg(pl.col("ZEROS").filter(n.cum_sum() > strays).first().alias("SCALE"))
+    told = length - pl.col("SCALE")  # how many digits tell something: a count per uL may always end in 0
+    rows = numbers.join(scale, on=_KEY).filter(told >= 2).with_columns(digits.str.head(told).alias("TOLD"))
     rows = rows.with_columns(pl.col("TOLD").str.tail(1).cast(pl.Int64).alias("LAST"))
-    each = rows.group_by(_KEY, maintain_order=True).agg(
-        *((pl.col("LAST") == d).sum().alias(str(d)) for d in range(10)),
-        pl.len().alias("N"), pl.col("TOLD").n_unique().alias("DISTINCT"),
-        pl.col("VALUE", "VALUE_OP", "BLOCK", "ROW").head(_SHOWN),
+    each = rows.group_by(_KEY).agg(
+        *(n.filter(pl.col("LAST") == d).sum().alias(str(d)) for d in range(10)),
+        n.sum(), pl.col("TOLD").n_unique().alias("DISTINCT"),
     )  # fmt: skip
-    judged = run(each.filter((pl.col("N") >= values) & (pl.col("DISTINCT") >= distinct)))
+    first = first_rows(seen["first"].join(scale, on=_KEY).filter(told >= 2), _KEY, _SHOWN)
+    shown = first.group_by(_KEY).agg("VALUE", "VALUE_OP", "BLOCK", "ROW")
+    uneven = each.filter((n >= values) & (pl.col("DISTINCT") >= distinct)).join(shown, on=_KEY)
+    judged = run(uneven.sort(_KEY))
     findings = []
     for r in judged.iter_rows(named=True):
         counts = [r[str(d)] for d in range(10)]
@@ -68,6 +78,10 @@ def find(context: Context, *, chance: float, share: float, values: float, distin
         if preferred and uneven_digits(counts) * judged.height <= chance:
             findings.append(_finding(r, preferred))
     return findings
+
+
+def _length(text: pl.Expr) -> pl.Expr:
+    return text.str.len_chars().cast(pl.Int64)
 
 
 def _preferred(counts: list[int], share: float) -> str:

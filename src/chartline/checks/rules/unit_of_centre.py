@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import known_median
-from chartline.checks.context import SUBJECT, Context
+from chartline.checks.context import SUBJECT, Context, Whole
 from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, first_rows, medians, tally
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -31,20 +32,26 @@ RULE = Rule(
     parameters={"within": 1.5, "patients": 5, "centres": 3},
 )
 _SHOWN = 3
+_OF = ["CENTRE", "LBTESTCD"]
 
 
-def find(context: Context, *, within: float, patients: float, centres: float) -> list[Finding]:
-    """Return one finding a centre and test whose median is another unit's distance from the other centres'."""
+def gather(context: Context, **_: float) -> Seen:
+    """Gather how many patients have each median, and the first results of the first patients of each test."""
     value = pl.col("VALUE")
     believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
     by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
         known_median("VALUE").alias("MIDDLE"), *(pl.col(c).first() for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW"))
     )
-    tests = by_patient.group_by("CENTRE", "LBTESTCD", maintain_order=True).agg(
-        pl.len().alias("N"),
-        pl.col("MIDDLE").median(),
-        *(pl.col(c).head(_SHOWN) for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW")),
-    )
+    shown = by_patient.select(*_OF, "VALUE", "VALUE_OP", "BLOCK", "ROW")
+    return {"medians": tally(by_patient, [*_OF, "MIDDLE"]), "first": first_rows(shown, _OF, _SHOWN)}
+
+
+def find(whole: Whole, seen: Seen, *, within: float, patients: float, centres: float) -> list[Finding]:
+    """Return one finding a centre and test whose median is another unit's distance from the other centres'."""
+    first = first_rows(seen["first"], _OF, _SHOWN).group_by(_OF).agg("VALUE", "VALUE_OP", "BLOCK", "ROW")
+    middles = medians(seen["medians"], _OF, "MIDDLE")
+    tests = added(seen["medians"], _OF).join(middles, on=_OF, how="left", maintain_order="left")
+    tests = tests.join(first, on=_OF, maintain_order="left")
     rows = tests.filter(pl.col("N") >= patients).with_columns(
         pl.col("MIDDLE").log().median().over("LBTESTCD").exp().alias("USUAL"),
         pl.len().over("LBTESTCD").alias("CENTRES"),

@@ -17,9 +17,17 @@ from typing import Any
 import polars as pl
 
 from chartline.checks.bounds import known_median
-from chartline.checks.context import SUBJECT, Context
-from chartline.checks.laboratory import at_stake, is_unit_ratio, laboratory_test, nearest_unit
-from chartline.checks.model import Finding, Group, Rule, Scope
+from chartline.checks.context import SUBJECT, Context, Whole
+from chartline.checks.laboratory import (
+    at_stake,
+    is_unit_ratio,
+    laboratory_test,
+    laboratory_tests,
+    nearest_unit,
+    other_units,
+)
+from chartline.checks.model import Finding, Group, Rule, Scope, Seen
+from chartline.checks.tallies import added, medians, tally
 from chartline.checks.wording import value_words
 from chartline.core.plans import run
 from chartline.core.query import Severity, Topic
@@ -36,29 +44,65 @@ RULE = Rule(
 )
 _LEAST = 0.1  # a spread on the logarithmic scale, 10 %, below which no centre's patients are taken to lie
 _SHOWN = 5
+_OF = ["CENTRE", "LBTESTCD"]
+_TESTS = tuple(code for code in laboratory_tests() if other_units(code))
 
 
-def find(context: Context, *, within: float, apart: float, values: float, patients: float) -> list[Finding]:
+def gather(context: Context, *, values: float, **_: float) -> Seen:
+    """Gather how many patients have each median, and one row a patient: the median of each test that has other units,
+    where the patient has enough values of it."""
+    of_patient = _believed(context).group_by(*SUBJECT, "LBTESTCD")
+    by_patient = of_patient.agg(known_median("VALUE").alias("MIDDLE"), pl.len().alias("N"))
+    middle = pl.col("MIDDLE")
+    judged = by_patient.filter((pl.col("N") >= values) & middle.is_not_null() & pl.col("LBTESTCD").is_in(_TESTS))
+    of_test = (middle.filter(pl.col("LBTESTCD") == code).first().alias(code) for code in _TESTS)
+    return {"medians": tally(by_patient, [*_OF, "MIDDLE"]), "patients": judged.group_by(SUBJECT).agg(of_test)}
+
+
+def find(whole: Whole, seen: Seen, *, within: float, apart: float, values: float, patients: float) -> list[Finding]:
     """Return one finding a subject and test whose median is another unit's distance from the centre's patients."""
-    value, centre = pl.col("VALUE"), ["CENTRE", "LBTESTCD"]
-    believed = context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (value > 0))
-    by_patient = believed.group_by(*SUBJECT, "LBTESTCD", maintain_order=True).agg(
-        known_median("VALUE").alias("MIDDLE"), pl.len().alias("N"),
-        value.min().alias("LEAST"), value.max().alias("MOST"),
+    odd = run(_odd_medians(seen["medians"], within, apart, patients))
+    if odd.is_empty():
+        return []
+    found = run(
+        pl.concat(
+            seen["patients"].select(*SUBJECT, pl.col(code).alias("MIDDLE")).join(rows.lazy(), on=["CENTRE", "MIDDLE"])
+            for (code,), rows in odd.partition_by("LBTESTCD", as_dict=True).items()
+        )
+    )
+    return _findings(whole.of(found["USUBJID"].unique().sort().to_list()), found) if found.height else []
+
+
+def _findings(context: Context, found: pl.DataFrame) -> list[Finding]:
+    """Return one finding for each row found, from the records of these subjects."""
+    value, one = pl.col("VALUE"), [*SUBJECT, "LBTESTCD"]
+    believed = _believed(context).with_columns(pl.col(SUBJECT).cast(pl.String))
+    rows = believed.join(found.lazy(), on=one, maintain_order="left")
+    each = rows.group_by(*one, "MIDDLE", "USUAL", maintain_order=True).agg(
+        pl.len().alias("N"), value.min().alias("LEAST"), value.max().alias("MOST"),
         *(pl.col(c).head(_SHOWN) for c in ("VALUE", "VALUE_OP", "BLOCK", "ROW")),
     )  # fmt: skip
-    level = pl.col("MIDDLE").log()
-    usual = level.median().over(centre)
-    spread = (1.4826 * (level - usual).abs().median().over(centre)).clip(lower_bound=_LEAST)
-    rows = by_patient.with_columns(
-        usual.exp().alias("USUAL"), ((level - usual).abs() / spread).alias("APART"),
-        pl.len().over(centre).alias("PATIENTS"),
-    )  # fmt: skip
-    rows = rows.filter(
-        (pl.col("PATIENTS") >= patients) & (pl.col("N") >= values) & (pl.col("APART") >= apart)
+    return [_finding(r) for r in run(each).iter_rows(named=True)]
+
+
+def _believed(context: Context) -> pl.LazyFrame:
+    return context.laboratory.lazy().filter(pl.col("BELIEVABLE") & (pl.col("VALUE") > 0))
+
+
+def _odd_medians(tallies: pl.LazyFrame, within: float, apart: float, patients: float) -> pl.LazyFrame:
+    """Return the medians of a test that are another unit's distance from the USUAL one of the centre's patients."""
+    counts = added(tallies, [*_OF, "MIDDLE"]).with_columns(
+        pl.col("MIDDLE").log().alias("LEVEL"), pl.col("N").sum().over(_OF).alias("PATIENTS")
+    )
+    usual = medians(counts, _OF, "LEVEL").select(*_OF, pl.col("LEVEL").alias("USUAL"))
+    away = counts.join(usual, on=_OF).with_columns((pl.col("LEVEL") - pl.col("USUAL")).abs().alias("AWAY"))
+    spread = (1.4826 * pl.col("AWAY")).clip(lower_bound=_LEAST)
+    spreads = medians(away, _OF, "AWAY").select(*_OF, spread.alias("SPREAD"))
+    rows = away.join(spreads, on=_OF).with_columns(pl.col("USUAL").exp())
+    return rows.filter(
+        (pl.col("PATIENTS") >= patients) & (pl.col("AWAY") / pl.col("SPREAD") >= apart)
         & is_unit_ratio(pl.col("MIDDLE") / pl.col("USUAL"), within)
-    )  # fmt: skip
-    return [_finding(r) for r in run(rows).iter_rows(named=True)]
+    ).select(*_OF, "MIDDLE", "USUAL")  # fmt: skip
 
 
 def _finding(r: dict[str, Any]) -> Finding:
