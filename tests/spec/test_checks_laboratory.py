@@ -152,6 +152,14 @@ def test_limits_in_another_unit_than_the_values() -> None:
     assert asked("limits_of_other_unit", LB=labs(*rows[:4], LBSTNRHI="1.2")) == []
 
 
+def test_a_median_that_bounds_leave_open_is_held_against_no_limit() -> None:
+    """Shares 20, below 1 and 20 of the limits: a median of 20, but of 2, "<4" and 100 the median may be 2 to 4."""
+    head = "USUBJID | LBTESTCD | LBDTC | LBORRES | LBSTRESN | LBSTNRHI"
+    results = [("2", "0.1"), ("<4", "4"), ("100", "5")]
+    rows = [f"P{i} | CREA | 2020-01-02 | {v} | {v} | {limit}" for i in range(1, 6) for v, limit in results]
+    assert asked("limits_of_other_unit", LB="\n".join([head, *rows])) == []
+
+
 def test_blood_counts_far_below_the_normal_range_are_the_disease() -> None:
     rows = [(f"P{i}", "ANC", "2020-01-02", 0.1) for i in range(1, 6)]
     assert asked("limits_of_other_unit", LB=labs(*rows, LBSTNRHI="7.5")) == []

@@ -32,7 +32,7 @@ def medians(tallies: pl.LazyFrame, by: Sequence[str], value: str = "VALUE") -> p
     low, high = (
         pl.col(value).filter(pl.col("UPTO") > at).first() for at in ((pl.col("ALL") - 1) // 2, pl.col("ALL") // 2)
     )
-    return upto.group_by(by, maintain_order=True).agg(((low + high) / 2).alias(value), pl.col("ALL").first())
+    return upto.group_by(by, maintain_order=True).agg((low + (high - low) / 2).alias(value), pl.col("ALL").first())
 
 
 def median(tallies: pl.LazyFrame, value: str = "VALUE") -> float:
