@@ -3,17 +3,19 @@
 In and out: ClinicalData. A unit is one centre, or one part of a database's persons. Its folder holds
 
     domains/DM.parquet ...   the rows of each domain, with the HASH of their subject, in its order
-    tables/0.parquet ...     the source tables as read and amended, with LABEL: what an address and a raw value are from
+    tables/0.parquet ...     the source tables as read and amended, with LABEL: what an address and a raw value are
+                             from; each row with its number, AT, and the HASH of its subject, in its order
     charts.json              which table and which columns each mapping block has
     subjects.parquet         CENTRE, USUBJID, HASH and how many rows
 
-A part is read with the cells of its own rows and no others.
+A part is read with the cells of its own rows and no others; what is sorted by hash need not be read whole for that.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from chartline.engines.parts import hashes, range_of
 from chartline.errors import StudyError
 from chartline.sources.base import KeyLabels, SourceData, SourceTable
 
-_ROWS = 50_000  # of one row group: what is read at least
+_ROWS = 10_000  # of one row group: what is read at least
 
 
 def write_charts(folder: Path, data: ClinicalData, source: SourceData) -> int:
@@ -32,11 +34,13 @@ def write_charts(folder: Path, data: ClinicalData, source: SourceData) -> int:
     subjects = _subjects(data).with_columns(hashes(_subjects(data)["USUBJID"]))
     subjects.write_parquet(folder / "subjects.parquet")
     (folder / "domains").mkdir()
+    whose = []
     for domain, frame in data.domains.items():
+        own = frame.join(subjects.select("USUBJID", "HASH"), on="USUBJID", how="left", maintain_order="left")
+        whose.append(own.select("BLOCK", "ROW", "HASH"))
         if frame.height:
-            own = frame.join(subjects.select("USUBJID", "HASH"), on="USUBJID", how="left", maintain_order="left")
             _write(own.sort("HASH", maintain_order=True), folder / "domains" / f"{domain}.parquet")
-    tables = _write_tables(folder, data.origins, source)
+    tables = _write_tables(folder, data.origins, pl.concat(whose), source)
     return round(sum(f.estimated_size() for f in (*data.domains.values(), *(t.frame for t in tables))))
 
 
@@ -45,7 +49,8 @@ def _subjects(data: ClinicalData) -> pl.DataFrame:
     return rows.group_by("CENTRE", "USUBJID").len("ROWS").sort("CENTRE", "USUBJID")
 
 
-def _write_tables(folder: Path, origins: Origins, source: SourceData) -> list[SourceTable]:
+def _write_tables(folder: Path, origins: Origins, whose: pl.DataFrame, source: SourceData) -> list[SourceTable]:
+    """Write the tables. `whose`: BLOCK, ROW and HASH of everything mapped."""
     (folder / "tables").mkdir()
     tables: dict[str, SourceTable] = dict(source.tables)
     for table, _ in origins.blocks:
@@ -53,11 +58,14 @@ def _write_tables(folder: Path, origins: Origins, source: SourceData) -> list[So
         tables[table.name] = table
     at = {name: i for i, name in enumerate(tables)}
     said = [{"file": t.file, "name": t.name, "places": t.places, "grid": t.grid} for t in tables.values()]
+    blocks = [(at[table.name], columns) for table, columns in origins.blocks]  # type: ignore[attr-defined]
     for name, table in tables.items():
         labels = pl.Series("LABEL", list(table.row_labels), dtype=pl.String)
         frame = pl.DataFrame([*(table.frame[c].alias("#" + c) for c in table.columns), labels])
-        _write(frame, folder / "tables" / f"{at[name]}.parquet")
-    blocks = [(at[table.name], columns) for table, columns in origins.blocks]  # type: ignore[attr-defined]
+        mine = whose.filter(pl.col("BLOCK").is_in([b for b, (t, _) in enumerate(blocks) if t == at[name]]))
+        own = mine.group_by(AT="ROW").agg(pl.col("HASH").min())
+        numbered = frame.with_row_index("AT").join(own, on="AT", how="left", maintain_order="left")
+        _write(numbered.sort("HASH", maintain_order=True), folder / "tables" / f"{at[name]}.parquet")
     text = json.dumps({"tables": said, "blocks": blocks}, ensure_ascii=False)
     (folder / "charts.json").write_text(text, encoding="utf-8")
     return list(tables.values())
@@ -75,19 +83,23 @@ def _write(frame: pl.DataFrame, file: Path) -> None:
 class StoredTable:
     """A source table on disk, of which the rows of one part are in memory; another row is read when it is asked for."""
 
-    def __init__(self, file: Path, said: Mapping[str, Any], rows: pl.Series) -> None:
+    def __init__(self, file: Path, said: Mapping[str, Any], which: pl.Expr) -> None:
         self._file, self._said = file, said
-        plan = pl.scan_parquet(file, glob=False).with_row_index("AT")
-        kept = plan.filter(pl.col("AT").is_in(rows.implode())).collect() if len(rows) else plan.head(0).collect()
+        kept = pl.scan_parquet(file, glob=False).filter(which).collect().sort("AT")
         self._at = kept["AT"].to_numpy()  # rising
-        self._table = self._made(kept.drop("AT"))
+        self._table = self._made(kept)
 
     def _made(self, frame: pl.DataFrame) -> SourceTable:
-        cells = frame.drop("LABEL").rename(lambda name: name.removeprefix("#"))
+        cells = frame.drop("AT", "HASH", "LABEL").rename(lambda name: name.removeprefix("#"))
         return SourceTable(
             self._said["file"], self._said["name"], cells, self._said["places"], KeyLabels(frame["LABEL"]),
             grid=self._said["grid"],
         )  # fmt: skip
+
+    @cached_property
+    def _places(self) -> pl.Series:
+        """Where each row of the table stands in the file."""
+        return pl.read_parquet(self._file, columns=["AT"], glob=False)["AT"].arg_sort()
 
     def _own(self, rows: pl.Series) -> tuple[SourceTable, pl.Series]:
         """Return the table that holds these rows, and where they stand in it.
@@ -99,7 +111,8 @@ class StoredTable:
         if len(self._at) and (self._at.take(at, mode="clip") == wanted).all():
             return self._table, pl.Series(at)
         plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
-        return self._made(pl.concat(plan.slice(row, 1) for row in asked).collect()), asked.search_sorted(rows)
+        found = pl.concat(plan.slice(place, 1) for place in self._places.gather(asked)).collect()
+        return self._made(found), asked.search_sorted(rows)
 
     def address(self, row: int, column: str) -> str:
         """Return the canonical address of a cell, as `SourceTable.address`."""
@@ -124,7 +137,7 @@ class StoredTable:
     @property
     def whole(self) -> SourceTable:
         """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file, glob=False))
+        return self._made(pl.read_parquet(self._file, glob=False).sort("AT"))
 
 
 def read_charts(
@@ -166,7 +179,7 @@ def _read(
             shifted = frame.with_columns(seq, pl.col("BLOCK") + pl.lit(len(blocks), pl.UInt32))
             highest[domain, centre] = shifted["SEQ"].max()  # type: ignore[assignment]
             frames[domain].append(shifted.drop("HASH"))
-        blocks += _tables(unit, own, cells)
+        blocks += _tables(unit, own if cells else {}, part)
     stacked = {d: _stacked(fs) if fs else empty_domain(d) for d, fs in frames.items()}
     return ClinicalData(stacked, Origins(tuple(blocks)))
 
@@ -197,8 +210,7 @@ def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] |
             continue
         plan = pl.scan_parquet(file, glob=False)
         if part is not None:
-            first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
-            plan = plan.filter(pl.col("HASH").is_between(first, last))
+            plan = plan.filter(_in_part(part))
         if subjects is not None:
             plan = plan.filter(pl.col("USUBJID").is_in(list(subjects)))
         frame = plan.collect()
@@ -209,21 +221,28 @@ def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] |
 
 
 def _tables(
-    unit: Path, own: Mapping[str, pl.DataFrame], cells: bool
+    unit: Path, own: Mapping[str, pl.DataFrame], part: tuple[int, int] | None
 ) -> list[tuple[StoredTable, Mapping[str, tuple[str, ...]]]]:
+    """Return the table and columns of each mapping block, with the rows in memory that these domains come from."""
     said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
     of_block = [table for table, _ in said["blocks"]]
-    used = pl.concat([f.select("BLOCK", "ROW") for f in own.values()]).unique() if own and cells else None
+    used = pl.concat([f.select("BLOCK", "ROW") for f in own.values()]).unique() if own else None
     tables = []
     for i, table in enumerate(said["tables"]):
-        mine = [b for b, t in enumerate(of_block) if t == i]
-        rows = (
-            used.filter(pl.col("BLOCK").is_in(mine))["ROW"].unique()
-            if used is not None
-            else pl.Series([], dtype=pl.UInt32)
-        )
-        tables.append(StoredTable(unit / "tables" / f"{i}.parquet", table, rows))
+        if used is None:
+            which = pl.lit(False)
+        elif part is not None:
+            which = _in_part(part)
+        else:
+            mine = [b for b, t in enumerate(of_block) if t == i]
+            which = pl.col("AT").is_in(used.filter(pl.col("BLOCK").is_in(mine))["ROW"].unique().implode())
+        tables.append(StoredTable(unit / "tables" / f"{i}.parquet", table, which))
     return [(tables[t], {name: tuple(c) for name, c in columns.items()}) for t, columns in said["blocks"]]
+
+
+def _in_part(part: tuple[int, int]) -> pl.Expr:
+    first, last = (pl.lit(h, pl.UInt64) for h in range_of(*part))
+    return pl.col("HASH").is_between(first, last)
 
 
 def first_blocks(units: Sequence[Path]) -> list[int]:
@@ -246,5 +265,4 @@ def read_source(units: Sequence[Path]) -> SourceData:
 
 def _whole_tables(unit: Path) -> list[SourceTable]:
     said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
-    none = pl.Series([], dtype=pl.UInt32)
-    return [StoredTable(unit / "tables" / f"{i}.parquet", t, none).whole for i, t in enumerate(said["tables"])]
+    return [StoredTable(unit / "tables" / f"{i}.parquet", t, pl.lit(False)).whole for i, t in enumerate(said["tables"])]
