@@ -16,7 +16,7 @@ from chartline.engines.charts import read_charts
 from chartline.engines.told import Read, pool_read, read_told
 from chartline.errors import SourceError
 from chartline.pipeline import run_study, simulate_database
-from chartline.pipeline.parted import Job, chart
+from chartline.pipeline.parted import Job, chart, choose_patients
 from parted import numbers_of, run_inline, without_reports
 
 
@@ -49,9 +49,10 @@ def test_the_pooled_answer_is_the_single_answer(seed: int, parts: int, reads: in
 
 
 def test_the_rows_of_parts_of_the_persons_are_those_of_all(tmp_path: Path) -> None:
-    """Asked three times, each time for one remainder of person_id, the database gives every row once."""
+    """Read three times, each time a third of the selected persons, the database gives every row once."""
     job = Job(database(1), tmp_path, reads=3)
     (tmp_path / "charts").mkdir()
+    choose_patients(job, "SIM")
     for number in range(3):
         chart(job, "SIM", number)
     whole = Job(database(1), tmp_path)

@@ -63,19 +63,6 @@ def test_the_persons_and_days_are_those_of_circe(name: str, database: Any, tmp_p
     assert reached[0] == 150
 
 
-@pytest.mark.parametrize("name", ["groups_in_groups", "correlated_inside"])
-def test_the_parts_of_all_persons_make_the_whole(name: str, database: Any, tmp_path: Path) -> None:
-    definition = asked(name, tmp_path)
-    whole = database.execute(cohort_sql(definition, lambda table, _: table)).fetchall()
-    parts = [database.execute(cohort_sql(definition, lambda table, _: table, (i, 7))).fetchall() for i in range(7)]
-    found = [entries(rows) for rows in parts]
-    assert {person: day for part in found for person, day in part.items()} == EXPECTED[name]
-    assert sum(map(len, found)) == len(EXPECTED[name])
-    for step in range(len(steps_of(definition)) + 1):
-        counts = [[n for passed, _, _, n in rows if passed == step] for rows in (whole, *parts)]
-        assert sum(map(sum, counts[1:])) == sum(counts[0])
-
-
 def test_a_centre_is_read_by_the_definition(tmp_path: Path) -> None:
     """From files, as any study reads them: the rows of those who enter, the steps, and the concepts nobody knows."""
     said = AtlasSelection(circe="cohort.json", definition=asked("demographic", tmp_path))

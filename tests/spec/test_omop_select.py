@@ -18,7 +18,7 @@ from chartline.sources.cdm import CdmDatabase
 from chartline.sources.folder import CentreFolder
 from chartline.sources.omop import open_cdm
 from chartline.sources.omop_select import Candidates
-from chartline.sources.selected import choose_persons, look_up_concepts
+from chartline.sources.selected import choose, choose_persons, look_up_concepts
 from chartline.sources.spec import SourceSpec
 
 DRUG, PRODUCT, OTHER, ALL, PH = 101, 102, 103, 201, 202
@@ -404,10 +404,14 @@ def test_every_step_counts_those_who_came_so_far(tmp_path: Path) -> None:
 @pytest.mark.parametrize("parts", [1, 2, 7, 64])
 def test_the_parts_of_the_persons_add_up_to_the_whole(tmp_path: Path, parts: int) -> None:
     with opened(tmp_path, everybody()) as database:
-        found = [choose_persons(database, asked(**EVERY_STEP), (part, parts))[0] for part in range(parts)]
-    assert sorted(itertools.chain.from_iterable(map(ids, found))) == SELECTED
-    assert sum(one.screened for one in found) == 9
-    assert [tuple(map(sum, zip(*step, strict=True))) for step in zip(*map(counts, found), strict=True)] == STEPS
+        chosen = choose(database, asked(**EVERY_STEP))
+    found = [chosen.part(number, parts) for number in range(parts)]
+    assert list(itertools.chain.from_iterable(part.persons for part in found)) == SELECTED
+    told = [part.selected for part in found if part.selected is not None]
+    assert len(told) == parts and sum(one.screened for one in told) == 9
+    steps = [[(s.n_in, s.n_out) for s in one.steps] for one in told]
+    whole = [(s.n_in, s.n_out) for s in chosen.selected.steps]
+    assert [tuple(map(sum, zip(*step, strict=True))) for step in zip(*steps, strict=True)] == whole
 
 
 class _Spark(CdmDatabase):

@@ -1,6 +1,6 @@
 """What a step of a run in parts says besides its tables: queries, answers, verdicts, lines of the report; as JSON.
 
-In: one of the three records below and the folder of the step. Out: the same record, equal to what was written.
+In: one of the records below and the folder of the step. Out: the same record, equal to what was written.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ class Read:
     inputs: Mapping[str, str]
     size: int  # bytes in memory
     selected: Selected | None = None
+
+
+@dataclass(frozen=True)
+class Chose:
+    """Of choosing who is read of a database: how many rows they have there, and how they were selected."""
+
+    rows: int
+    selected: Selected | None
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,10 @@ def _pool_selected(parts: Sequence[Selected]) -> Selected | None:
     return replace(parts[0], screened=pooled.screened, steps=pooled.steps)
 
 
-Told = TypeVar("Told", Read, Gathered, Derived)
+Told = TypeVar("Told", Read, Chose, Gathered, Derived)
 
 
-def write_told(told: Read | Gathered | Derived, folder: Path) -> None:
+def write_told(told: Read | Chose | Gathered | Derived, folder: Path) -> None:
     """Write what a step says."""
     (folder / _FILE).write_bytes(_adapter(type(told)).dump_json(told))
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from chartline.mapping.amendments import Applied, Outdated
     from chartline.protocol.model import Protocol
     from chartline.protocol.own_checks import OwnCheck
+    from chartline.sources.asked import Chosen
     from chartline.sources.base import SourceData
     from chartline.trace.patient_lines import PatientLines
 
@@ -62,7 +63,8 @@ class Job:
     """What every process of a run must know.
 
     `memory` is what all processes may take (bytes; None: nobody said); `reads` how many times a database that selects
-    persons is asked, each time for a part of them; `parts` into how many parts the subjects go, 0 until it is settled.
+    persons is read, each time the rows of a part of them; `parts` into how many parts the subjects go, 0 until it is
+    settled.
     """
 
     study: Path
@@ -95,6 +97,10 @@ class Job:
         if self.reads == 1 or not self.read_in_parts(centre):
             return [whole]
         return [whole.with_name(f"{whole.name}-{k:04}-of-{self.reads:04}") for k in range(self.reads)]
+
+    def chosen_of(self, centre: str) -> Path:
+        """Where is kept who is read of a centre's database, where it is read in parts."""
+        return self.work / "chosen" / self.units_of(centre)[0].name[: len("centre-000")]
 
     @property
     def units(self) -> list[Path]:
@@ -134,7 +140,7 @@ def run_parted(
 ) -> Outcome:
     """Run the whole study in parts and put its outputs at `out`, all or none of them.
 
-    `parts` is how many, and `reads` how many times a database is asked, each time for a part of its persons; without
+    `parts` is how many, and `reads` how many times a database is read, each time a part of its persons; without
     them as many as `memory` (bytes, of all processes together) asks for. Raises what `run_study` raises, `WorkerLost`
     and `MemoryShort`.
     """
@@ -174,6 +180,8 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
     """Read every centre that has not been read, then look at what needs all of them."""
     from chartline.engines.local import Task, watched
 
+    if job.reads > 1:
+        _choose_all(job, crew)
     todo = [
         Task(f"the charts of {c.label or c.id}", chart, (job, c.id, k))
         for c in job.declared.protocol.data.centres
@@ -187,38 +195,63 @@ def _chart_all(job: Job, crew: Crew, tell: Tell) -> None:
 
 
 def _how_many_reads(job: Job, crew: Crew, workers: int) -> int:
-    """Return how many times a database is asked, so that the rows of one time fit into a worker's share."""
-    from chartline.engines.local import Task
+    """Return how many times a database is read, so that the rows of one time fit into a worker's share."""
     from chartline.engines.memory import reads_for
+    from chartline.engines.told import Chose, read_told
 
     centres = job.declared.protocol.data.centres
     if job.memory is None or not any(job.read_in_parts(c.id) for c in centres):
         return 1
-    told = job.work / "rows.txt"
-    if not told.exists():
-        crew.work([Task("the size of the database", count_rows, (job, told))])
-    return reads_for(int(told.read_text("utf-8")), job.memory, workers, only=len(centres) == 1)
+    most = max(read_told(Chose, folder).rows for folder in _choose_all(job, crew))
+    return reads_for(most, job.memory, workers, only=len(centres) == 1)
 
 
-def count_rows(job: Job, told: Path) -> None:
-    """Write how many rows the selected persons have in the database that has most of them."""
+def _choose_all(job: Job, crew: Crew) -> list[Path]:
+    """Let the databases that are read in parts say who is read; return where that is kept."""
+    from chartline.engines.local import Task
+
+    centres = [c.id for c in job.declared.protocol.data.centres if job.read_in_parts(c.id)]
+    todo = [c for c in centres if not job.chosen_of(c).exists()]
+    crew.work([Task(f"the patients of the database of {c}", choose_patients, (job, c)) for c in todo])
+    return [job.chosen_of(c) for c in centres]
+
+
+def choose_patients(job: Job, centre: str) -> None:
+    """Leave in the work folder who is read of a centre's database, and how many rows they have there."""
+    import polars as pl
+
+    from chartline.engines.told import Chose, write_told
+    from chartline.engines.work import finished_whole
     from chartline.sources.folder import CentreFolder
     from chartline.sources.omop import open_cdm
-    from chartline.sources.selected import choose_persons
+    from chartline.sources.selected import choose
 
-    said, most = job.declared, 0
-    for centre in (c for c in said.protocol.data.centres if job.read_in_parts(c.id)):
-        mapping = said.mappings[centre.id]
-        folder, asked = CentreFolder(said.home / centre.folder, mapping.ignore_files), said.asked_of(centre.id)
-        with open_cdm(folder, mapping.sources[0]) as database:
-            read = [t for n, t in database.tables.items() if n in mapping.tables and t.person_column is not None]
-            chosen = None
-            if asked.selection is not None:
-                chosen = choose_persons(database, asked)[0].persons["person_id"]
-            most = max(most, sum(database.count(t, chosen) for t in read))
-    new = told.with_name(f".{told.name}.new-{os.getpid()}")
-    new.write_text(str(most), encoding="utf-8")
-    new.replace(told)
+    said = job.declared
+    mapping, asked = said.mappings[centre], said.asked_of(centre)
+    folder = CentreFolder(said.home / said.centre(centre).folder, mapping.ignore_files)
+    with open_cdm(folder, mapping.sources[0]) as database:
+        chosen = choose(database, asked)
+        read = [t for n, t in database.tables.items() if n in mapping.tables and t.person_column is not None]
+        whose = None if asked.selection is None else chosen.persons
+        rows = sum(database.count(table, whose) for table in read)
+    job.chosen_of(centre).parent.mkdir(exist_ok=True)
+    with finished_whole(job.chosen_of(centre)) as new:
+        pl.DataFrame({"person_id": chosen.persons}).write_parquet(new / "persons.parquet")
+        write_told(Chose(rows, chosen.selected), new)
+
+
+def _chosen(job: Job, centre: str) -> Chosen | None:
+    """Return who is read of a centre, where that was found out before: always, where it is read in parts."""
+    import polars as pl
+
+    from chartline.engines.told import Chose, read_told
+    from chartline.sources.asked import Chosen
+
+    folder = job.chosen_of(centre)
+    if len(job.units_of(centre)) == 1 and not folder.exists():
+        return None
+    persons = pl.read_parquet(folder / "persons.parquet", glob=False)["person_id"]
+    return Chosen(persons, read_told(Chose, folder).selected)
 
 
 def _how_many(job: Job, workers: int) -> int:
@@ -245,11 +278,10 @@ def chart(job: Job, centre: str, number: int = 0) -> None:
     work folder."""
     from chartline.engines.work import finished_whole
 
-    said, units = job.declared, job.units_of(centre)
-    part = (number, len(units)) if len(units) > 1 else None
+    said, units, chosen = job.declared, job.units_of(centre), _chosen(job, centre)
     read = read_centre_data(
         said.home / said.centre(centre).folder, said.mappings[centre], said.amendments_of(centre),
-        said.asked_of(centre, part),
+        said.asked_of(centre, chosen.part(number, len(units)) if chosen else None),
     )  # fmt: skip
     with finished_whole(units[number]) as folder:
         write_unit(said, centre, read, folder)

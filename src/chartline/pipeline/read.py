@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chartline.mapping.amendments import Amendment, Applied, Outdated
     from chartline.mapping.model import Mapping as CentreMapping
     from chartline.protocol.own_checks import OwnCheck
-    from chartline.sources.asked import Asked
+    from chartline.sources.asked import Asked, Chosen
     from chartline.sources.base import SourceData
     from chartline.state.standing import Standing
 
@@ -98,14 +98,14 @@ class Declaration:
         """Return the amendments that speak about a centre."""
         return [a for a in self.amendments if a.centre == centre]
 
-    def asked_of(self, centre: str, part: tuple[int, int] | None = None) -> Asked:
+    def asked_of(self, centre: str, chosen: Chosen | None = None) -> Asked:
         """Return what the study wants of a centre's OMOP database: the selected persons, of the tables and columns that
-        are mapped or were answered about; of one part of the persons if given."""
+        are mapped or were answered about; of the persons that are `chosen` already, if given."""
         from chartline.mapping.apply import wanted_of
         from chartline.sources.asked import Asked
 
         wanted = wanted_of(self.mappings[centre], (a.address for a in self.amendments_of(centre)))
-        return Asked(self.protocol.selection, self.protocol.concept_sets, wanted, part)
+        return Asked(self.protocol.selection, self.protocol.concept_sets, wanted, chosen)
 
     def centre(self, name: str) -> Centre:
         """Return what the protocol says of a centre."""

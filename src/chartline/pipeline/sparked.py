@@ -122,9 +122,8 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
     """Leave the charts of the selected persons, a unit a part; an empty one where nobody is in a part."""
     from chartline.engines.spark.parts import chart_parts, put_folders
     from chartline.engines.spark.session import attended
-    from chartline.sources.base import Selected
     from chartline.sources.omop_persons import columns_of
-    from chartline.sources.selected import choose_persons
+    from chartline.sources.selected import choose
 
     units, said = job.units_of(centre), job.declared
     if not _charts(job).exists():
@@ -132,13 +131,12 @@ def _chart(job: Job, session: SparkSession, centre: str, catalog: str | None, te
             shutil.rmtree(left, ignore_errors=True)
         database = _database(said, centre, session, catalog)
         asked = said.asked_of(centre)
-        select = partial(choose_persons, database, asked)
-        chosen, resolved = attended(session, lambda of: tell(f"Selecting on Spark{of}"), select)
-        selected = Selected(chosen.screened, chosen.steps, resolved.lines)
+        chosen = attended(session, lambda of: tell(f"Selecting on Spark{of}"), partial(choose, database, asked))
+        assert chosen.selected is not None  # `_centre_on_spark`: the protocol has a selection
         wanted = asked.tables or {}
         read = {n: columns_of(table, wanted[n]) for n, table in database.tables.items() if n in wanted}
-        make = partial(chart_files, said, centre, database.name, dict(database.tables), selected)
-        chart_parts(database, chosen.persons["person_id"], read, len(units), make, _charts(job), tell)
+        make = partial(chart_files, said, centre, database.name, dict(database.tables), chosen.selected)
+        chart_parts(database, chosen.persons, read, len(units), make, _charts(job), tell)
     put_folders(_charts(job), lambda part: units[part])
 
 
@@ -179,8 +177,7 @@ def chart_files(
     from chartline.sources.omop_persons import source_data
 
     # How the persons were selected is told once, with the first part.
-    nobody = tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0, n_open=0) for s in selected.steps)
-    told = selected if number == 0 else replace(selected, screened=0, steps=nobody, concepts=())
+    told = selected if number == 0 else selected.of_nobody()
     source = replace(source_data(database, described, rows), selected=told)
     asked = said.asked_of(centre)
     read = read_centre_data(said.home, said.mappings[centre], (), asked, source)

@@ -170,6 +170,10 @@ class Selected:
     steps: tuple[AttritionStep, ...]
     concepts: tuple[ConceptLine, ...] = ()
 
+    def of_nobody(self) -> Selected:
+        """Return the same selection with nobody in it: what is added where the whole is told elsewhere."""
+        return Selected(0, tuple(replace(s, n_in=0, n_no=0, n_unknown=0, n_out=0, n_open=0) for s in self.steps))
+
     @property
     def unknown_concepts(self) -> tuple[str, ...]:
         """Sentences about the concepts that its vocabulary does not know."""

@@ -34,7 +34,6 @@ from chartline.sources.cdm_text import as_text
 from chartline.sources.csvtext import read_records
 from chartline.sources.folder import CentreFolder, SourceFile
 from chartline.sources.omop_persons import read_persons, source_table
-from chartline.sources.omop_select import persons_of
 from chartline.sources.selected import read_selected
 from chartline.sources.spec import SourceSpec, TableFormat
 
@@ -59,12 +58,9 @@ def read_omop(centre: CentreFolder, spec: SourceSpec, asked: Asked | None = None
     there in two formats and none is declared, or a declared table is not there; SourceError for a file that is not
     what its name says, and for a server that does not answer.
     """
-    if asked is not None and asked.selection is not None:
+    if asked is not None and (asked.selection is not None or asked.chosen is not None):
         with open_cdm(centre, spec) as database:
-            return read_selected(database, asked, asked.part, spec.tables)
-    if asked is not None and asked.part is not None:
-        with open_cdm(centre, spec) as database:
-            return read_persons(database, persons_of(database, asked.part), asked.tables, spec.tables)
+            return read_selected(database, asked, spec.tables)
     if spec.database is not None:
         with open_cdm(centre, spec) as database:
             return read_persons(database, None, asked.tables if asked else None, spec.tables)

@@ -1,6 +1,6 @@
 """A cohort definition of ATLAS -> one SELECT over the tables of an OMOP database, with Circe's meaning.
 
-In: a `Definition`, an open database, perhaps a part of the persons. Out: the candidates with their index date, and
+In: a `Definition`, an open database. Out: the candidates with their index date, and
 additive counts of every step: a person passed a step where any of the events did that had passed the steps before it.
 The SELECT is understood by DuckDB, PostgreSQL and Spark alike, and nothing is written to the database.
 
@@ -39,7 +39,7 @@ from chartline.protocol.selection import EVENT_COLUMNS
 from chartline.protocol.selection import Concept as DeclaredConcept
 from chartline.protocol.selection import ConceptSet as DeclaredSet
 from chartline.sources.cdm import CdmDatabase
-from chartline.sources.omop_select import Candidates, Part, part_condition
+from chartline.sources.omop_select import Candidates
 
 _COMPARE = {"lt": "<", "lte": "<=", "eq": "=", "gt": ">", "gte": ">="}
 _COUNTED = ("=", "<=", ">=")  # by Circe's Occurrence.Type: exactly, at most, at least
@@ -47,10 +47,10 @@ _COUNTED = ("=", "<=", ">=")  # by Circe's Occurrence.Type: exactly, at most, at
 Tables = Callable[[str, Sequence[str]], str]
 
 
-def select_cohort(database: CdmDatabase, definition: Definition, part: Part | None = None) -> Candidates:
+def select_cohort(database: CdmDatabase, definition: Definition) -> Candidates:
     """Ask the database who enters the cohort. Raises SourceError where it lacks a table or column that this needs."""
     why = "selection.circe"
-    sql = cohort_sql(definition, lambda name, columns: database.part_of(database.table(name, why), columns, why), part)
+    sql = cohort_sql(definition, lambda name, columns: database.part_of(database.table(name, why), columns, why))
     found = database.query(sql)
     entries = found.filter(pl.col("person_id").is_not_null())
     persons = entries.select(pl.col("person_id").cast(pl.Int64), pl.col("index_date").cast(pl.Date))
@@ -137,10 +137,10 @@ def steps_of(definition: Definition) -> tuple[str, ...]:
     return (f"Any event: {', '.join(events)}", observed, *qualified, *(rule.name for rule in definition.InclusionRules))
 
 
-def cohort_sql(definition: Definition, tables: Tables, part: Part | None = None) -> str:
+def cohort_sql(definition: Definition, tables: Tables) -> str:
     """Return the SELECT: how many persons came how far (`passed`, `persons`; 0: all), and who enters (`person_id`,
     `index_date`)."""
-    return _Query(definition, tables, part).written()
+    return _Query(definition, tables).written()
 
 
 @dataclass
@@ -149,7 +149,6 @@ class _Query:
 
     definition: Definition
     table: Tables
-    part: Part | None
     parts: dict[str, str] = field(default_factory=dict)
 
     def written(self) -> str:
@@ -188,11 +187,10 @@ class _Query:
         )
         said = ",\n".join(f"{name} AS (\n  {sql}\n)" for name, sql in self.parts.items())
         person, day = "CAST(NULL AS BIGINT)", "CAST(NULL AS DATE)"
-        mine = "".join(f" WHERE {test}" for test in part_condition(self.part, "p.person_id"))
         return (
             f"WITH {said}\n"
             f"SELECT 0 AS passed, {person} AS person_id, {day} AS index_date, COUNT(*) AS persons "
-            f"FROM {self.table('person', ['person_id'])} p{mine}\n"
+            f"FROM {self.table('person', ['person_id'])} p\n"
             f"UNION ALL\nSELECT passed, {person}, {day}, COUNT(*) FROM {reached} GROUP BY passed\n"
             f"UNION ALL\nSELECT CAST(NULL AS INTEGER), person_id, index_date, {person} FROM {entry}"
         )
@@ -310,12 +308,10 @@ class _Query:
         columns += [f"t.{c}" for c in extra]
         if one.First:
             columns.append(f"row_number() OVER (PARTITION BY t.person_id ORDER BY t.{start}, t.{key}) AS ordinal")
-        meant = part_condition(self.part, "t.person_id")
-        if one.CodesetId is not None:
-            meant.append(f"t.{concept} IN (SELECT concept_id FROM {self.sets[one.CodesetId]})")
         rows = self.table(table, ["person_id", key, concept, start, *extra])
         base = f"SELECT t.person_id, {', '.join(columns)} FROM {rows} t"
-        base += f" WHERE {' AND '.join(meant)}" if meant else ""
+        if one.CodesetId is not None:
+            base += f" WHERE t.{concept} IN (SELECT concept_id FROM {self.sets[one.CodesetId]})"
         tests = ["c.ordinal = 1"] if one.First else []
         tests += _days("c.start_date", one.OccurrenceStartDate) + _days("c.start_date", one.EraStartDate)
         tests += _number("c.value_as_number", one.ValueAsNumber)

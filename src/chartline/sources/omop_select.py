@@ -1,8 +1,8 @@
 """The protocol's selection as one SELECT: who is read from an OMOP database, and how many each step ruled out.
 
-In: the concept sets resolved in the database's vocabulary, the selection, and perhaps a part of the persons. Out: SQL
-that DuckDB, PostgreSQL and Spark understand alike (days are added as whole numbers to dates; no function that one of
-them lacks), and from its rows the candidates with their index date, and additive counts of every step.
+In: the concept sets resolved in the database's vocabulary, and the selection. Out: SQL that DuckDB, PostgreSQL and
+Spark understand alike (days are added as whole numbers to dates; no function that one of them lacks), and from its rows
+the candidates with their index date, and additive counts of every step.
 
 A step is passed (1), not passed (0), or cannot be decided (null); what cannot be decided rules nobody out. Each step
 counts those who came through the steps before it.
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from chartline.counts.model import AttritionStep
-from chartline.errors import SourceError
 from chartline.protocol.selection import (
     EVENT_COLUMNS,
     TREATMENT_REGIMEN,
@@ -31,7 +30,6 @@ from chartline.sources.cdm import CdmDatabase
 from chartline.sources.omop_concepts import Resolved, like
 
 _KIND = "episode_concept_id"  # what an episode is: a regimen, a cycle, a phase of the disease
-Part = tuple[int, int]  # which of how many parts of the persons, by person_id modulo parts
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,9 @@ def select_persons(
     selection: Selection,
     sets: Mapping[str, ConceptSet],
     resolved: Resolved,
-    part: Part | None = None,
 ) -> Candidates:
     """Ask the database for the candidates. Raises SourceError where it lacks a table or column that a step needs."""
-    compiler = _Compiler(database, selection, sets, resolved, part)
+    compiler = _Compiler(database, selection, sets, resolved)
     found = database.query(compiler.sql())
     persons = found.filter(pl.col("kind") == 2).select(
         pl.col("person_id").cast(pl.Int64), pl.col("index_date").cast(pl.Date)
@@ -71,19 +68,10 @@ def select_persons(
     return Candidates(persons.sort("person_id"), screened, tuple(_attrition(compiler.steps, counted, screened)))
 
 
-def persons_of(database: CdmDatabase, part: Part) -> pl.Series:
-    """Return the person_id of everybody in one part, in order."""
+def everybody(database: CdmDatabase) -> pl.Series:
+    """Return the person_id of all persons, in order."""
     person = database.part_of(database.table("person", "the parts of a run"), ["person_id"], "the parts of a run")
-    found = database.query(f"SELECT person_id FROM {person} p WHERE {in_part('person_id', part)}")
-    return found["person_id"].cast(pl.Int64).sort()
-
-
-def in_part(column: str, part: Part) -> str:
-    """Return the SQL that a person is in a part: the remainder is never negative, whatever the database's `%` does."""
-    number, parts = part
-    if not 0 <= number < parts:
-        raise SourceError(f"There is no part {number} of {parts}")
-    return f"(({column} % {parts}) + {parts}) % {parts} = {number}"
+    return database.query(f"SELECT person_id FROM {person} p")["person_id"].cast(pl.Int64).sort()
 
 
 def selection_sql(
@@ -91,10 +79,9 @@ def selection_sql(
     selection: Selection,
     sets: Mapping[str, ConceptSet],
     resolved: Resolved,
-    part: Part | None = None,
 ) -> str:
     """Return the SELECT itself: rows of kind 0 (all persons), 1 (counts by pattern of steps), 2 (candidates)."""
-    return _Compiler(database, selection, sets, resolved, part).sql()
+    return _Compiler(database, selection, sets, resolved).sql()
 
 
 def _attrition(steps: list[_Step], counted: pl.DataFrame, screened: int) -> Iterator[AttritionStep]:
@@ -115,10 +102,9 @@ class _Compiler:
     """Writes the SELECT. Table expressions are written where they are used, so that a database sees plain scans."""
 
     def __init__(
-        self, db: CdmDatabase, selection: Selection, sets: Mapping[str, ConceptSet], resolved: Resolved,
-        part: Part | None,
-    ) -> None:  # fmt: skip
-        self.db, self.selection, self.sets, self.resolved, self.part = db, selection, sets, resolved, part
+        self, db: CdmDatabase, selection: Selection, sets: Mapping[str, ConceptSet], resolved: Resolved
+    ) -> None:
+        self.db, self.selection, self.sets, self.resolved = db, selection, sets, resolved
         self.joined: list[str] = []  # common table expressions of requirements, joined to the index events
         self.steps = list(self._steps())
 
@@ -137,7 +123,7 @@ class _Compiler:
             f"  FROM index_event i JOIN {person} p ON p.person_id = i.person_id{joins}\n)"
         )
         empty = "".join(f", CAST(NULL AS INTEGER) AS {n}" for n in names)
-        all_persons = f"{person} p{self._where_part('p.person_id')}"
+        all_persons = f"{person} p"
         stays = " AND ".join(f"({n} IS NULL OR {n} <> 0)" for n in names)
         listed = "".join(f", {n}" for n in names)
         return (
@@ -162,7 +148,7 @@ class _Compiler:
 
     def _index_event(self) -> str:
         rule = self.selection.index
-        where = [self._concepts(rule.concepts, rule.table, "e"), *self._part_condition("e.person_id")]
+        where = [self._concepts(rule.concepts, rule.table, "e")]
         day = f"e.{EVENT_COLUMNS[rule.table].day}"
         where += [f"{day} IS NOT NULL"]
         if rule.which == "first_between":
@@ -282,22 +268,6 @@ class _Compiler:
         tests = [like(f"e.{columns.source_value}", pattern) for pattern in patterns]
         cases = " ".join(f"WHEN {test} THEN {n}" for n, test in enumerate(tests, len(concepts) + 1))
         return (f"COALESCE(w.n, CASE {cases} END)" if cases else "w.n"), joins
-
-    def _part_condition(self, column: str) -> list[str]:
-        return part_condition(self.part, column)
-
-    def _where_part(self, column: str) -> str:
-        return "".join(f" WHERE {test}" for test in self._part_condition(column))
-
-
-def part_condition(part: Part | None, column: str) -> list[str]:
-    """Return the test that a person belongs to a part of all persons; none where all are meant."""
-    if part is None:
-        return []
-    number, parts = part
-    if not 0 <= number < parts:
-        raise SourceError(f"There is no part {number} of {parts}")
-    return [f"(({column} % {parts}) + {parts}) % {parts} = {number}"]
 
 
 def _flag(test: str) -> str:

@@ -6,28 +6,33 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from chartline.protocol.selection import AtlasSelection, ConceptSet
-from chartline.sources.asked import Asked
+from chartline.sources.asked import Asked, Chosen
 from chartline.sources.base import ConceptLine, Selected, SourceData
 from chartline.sources.cdm import CdmDatabase
 from chartline.sources.omop_atlas import declared_sets, select_cohort, tables_of_sets
 from chartline.sources.omop_concepts import Resolved, count_records, resolve_concepts, used_sets
 from chartline.sources.omop_persons import read_persons
-from chartline.sources.omop_select import Candidates, Part, select_persons
+from chartline.sources.omop_select import Candidates, everybody, select_persons
 
 
-def read_selected(
-    database: CdmDatabase, asked: Asked, part: Part | None = None, listed: Collection[str] = ()
-) -> SourceData:
-    """Return the rows of the selected persons, and how they were selected; of one part of all persons if given.
+def read_selected(database: CdmDatabase, asked: Asked, listed: Collection[str] = ()) -> SourceData:
+    """Return the rows of the persons that are asked for, and how they were selected.
 
-    `asked.selection` must be given; `listed` as in `read_persons`. Raises SourceError.
+    `asked` has a selection, or says who was `chosen` before; `listed` as in `read_persons`. Raises SourceError.
     """
-    candidates, resolved = choose_persons(database, asked, part)
-    data = read_persons(database, candidates.persons["person_id"], asked.tables, listed)
-    return replace(data, selected=Selected(candidates.screened, candidates.steps, resolved.lines))
+    chosen = asked.chosen or choose(database, asked)
+    return replace(read_persons(database, chosen.persons, asked.tables, listed), selected=chosen.selected)
 
 
-def choose_persons(database: CdmDatabase, asked: Asked, part: Part | None = None) -> tuple[Candidates, Resolved]:
+def choose(database: CdmDatabase, asked: Asked) -> Chosen:
+    """Return who is read: the persons of the selection, everybody where there is none."""
+    if asked.selection is None:
+        return Chosen(everybody(database))
+    candidates, resolved = choose_persons(database, asked)
+    return Chosen(candidates.persons["person_id"], Selected(candidates.screened, candidates.steps, resolved.lines))
+
+
+def choose_persons(database: CdmDatabase, asked: Asked) -> tuple[Candidates, Resolved]:
     """Return who is selected, and the concept sets as the database knows them."""
     selection = asked.selection
     assert selection is not None
@@ -35,8 +40,8 @@ def choose_persons(database: CdmDatabase, asked: Asked, part: Part | None = None
     resolved = resolve_concepts(database, sets, tables)
     if isinstance(selection, AtlasSelection):
         assert selection.definition is not None
-        return select_cohort(database, selection.definition, part), resolved
-    return select_persons(database, selection, sets, resolved, part), resolved
+        return select_cohort(database, selection.definition), resolved
+    return select_persons(database, selection, sets, resolved), resolved
 
 
 def look_up_concepts(database: CdmDatabase, asked: Asked) -> tuple[ConceptLine, ...]:
