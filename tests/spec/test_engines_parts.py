@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chartline.engines import memory
 from chartline.engines.memory import (
     GB,
     GROWTH,
     MB,
+    ONE_PIECE,
     PARENT,
     READ,
     WORKER,
+    check_one_piece,
     parse_size,
     parts_for,
     reads_for,
@@ -87,6 +91,21 @@ def test_a_database_is_asked_more_often_where_its_rows_do_not_fit(only: bool, as
     """Of 2 GB a worker that works alone has 1.5 for its rows, one of two 0.625: 2.4 shares are alone's."""
     alone, share = 1500 * MB // READ, 625 * MB // READ
     assert [reads_for(rows, 2 * GB, 2, only=only) for rows in (0, share, share + 1, alone, alone + 1)] == asked
+
+
+@pytest.mark.parametrize(("rows", "says"), [(2000, ""), (2001, "takes at least 3 GB, and this machine has 3")])
+def test_a_study_that_no_memory_of_the_machine_holds_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, rows: int, says: str
+) -> None:
+    monkeypatch.setattr(memory, "_machine", lambda: 2000 * 1000 * ONE_PIECE)
+    with pytest.raises(MemoryShort, match=says) if says else nullcontext() as stopped:
+        check_one_piece(rows * 1000)
+    assert stopped is None or "--memory 2GB" in stopped.value.do
+
+
+def test_where_nothing_is_known_of_the_machine_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_machine", lambda: None)
+    check_one_piece(10**12)
 
 
 def test_digests_of_parts_add_up() -> None:

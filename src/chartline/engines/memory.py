@@ -18,6 +18,7 @@ PARENT = 250 * MB  # the run itself, its libraries loaded
 WORKER = 250 * MB  # a worker with its libraries, before its first part
 GROWTH = 24  # what one byte of mapped charts becomes at most while a part is derived and listed (20 was measured)
 READ = 800  # bytes that one row of a database takes at most while it is read and mapped (740 was measured)
+ONE_PIECE = 1600  # bytes at least of one mapped row of a large study that is derived in one piece (1,750 was measured)
 _UNITS = {"": 1, "K": 1000, "M": MB, "G": GB, "T": 1000 * GB}
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)i?B?\s*", re.IGNORECASE)
 
@@ -58,6 +59,32 @@ def reads_for(rows: int, memory: int, workers: int, *, only: bool) -> int:
     all the memory, if that is enough for all rows. Raises `MemoryShort`, as `parts_for`."""
     times = max(1, math.ceil(rows * READ / _share(memory, workers)))
     return 1 if only and rows * READ <= _share(memory, 1) else times
+
+
+def check_one_piece(rows: int) -> None:
+    """Raise `MemoryShort` where so many mapped rows cannot be derived in one piece in all the memory of this machine,
+    where the system would end the run without a word. What a machine without /proc has is not known."""
+    machine = _machine()
+    if machine is not None and rows * ONE_PIECE > machine:
+        raise MemoryShort(
+            f"In one piece the study takes at least {rows * ONE_PIECE / GB:.0f} GB, and this machine has "
+            f"{machine / GB:.0f}.",
+            where=f"{rows:,} mapped rows",
+            do=f"run it in parts: `--memory {max(1, int(machine * 0.75 / GB))}GB --workers 2`",
+        )
+
+
+def _machine() -> int | None:
+    """Return the memory of the machine or of the container, swap included."""
+    try:
+        known = dict(line.split(":") for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+        whole = sum(int(known[name].split()[0]) * 1024 for name in ("MemTotal", "SwapTotal"))
+    except (OSError, KeyError, ValueError):
+        return None
+    try:
+        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return whole
 
 
 def _share(memory: int, workers: int) -> int:

@@ -85,6 +85,7 @@ def run_study(
     The charted values, and then the numbers, are written beside it in a thread of their own: Polars does not hold
     Python's lock.
     """
+    from chartline.engines.memory import check_one_piece
     from chartline.outputs import staged
     from chartline.publish import write_charted, write_cut, write_listings, write_lock, write_multiverse, write_numbers
     from chartline.report.worker import ReportWorker
@@ -92,6 +93,7 @@ def run_study(
     with staged(out) as folder, ReportWorker() as reporter, ThreadPoolExecutor(1) as beside:
         data = entered(read_study(study, answers=answers, use_answers=use_answers, tell=tell), study)
         stop_if_blocked(data.queries, strict)
+        check_one_piece(sum(frame.height for frame in data.data.domains.values()))
         charted = beside.submit(write_charted, data.data, folder)
         tell("Deriving and counting")
         done = estimated(data, out)
