@@ -2,8 +2,8 @@
 
 In and out: ClinicalData. A unit is one centre, or one part of a database's persons. Its folder holds
 
-    domains/DM.parquet ...   the rows of each domain, with the HASH of their subject, in its order
-    tables/0.parquet ...     the source tables as read and amended, with LABEL: what an address and a raw value are
+    domains/DM/0000.parquet  the rows of each domain, with the HASH of their subject, in its order
+    tables/0/0000.parquet    the source tables as read and amended, with LABEL: what an address and a raw value are
                              from; each row with its number, AT, and the HASH of its subject, in its order
     charts.json              which table and which columns each mapping block has
     subjects.parquet         CENTRE, USUBJID, HASH and how many rows
@@ -27,6 +27,7 @@ from chartline.errors import StudyError
 from chartline.sources.base import KeyLabels, SourceData, SourceTable
 
 _ROWS = 10_000  # of one row group: what is read at least
+_SORTED = 200_000  # rows of one file: what is put in order at a time
 
 
 def write_charts(folder: Path, data: ClinicalData, source: SourceData) -> int:
@@ -36,10 +37,10 @@ def write_charts(folder: Path, data: ClinicalData, source: SourceData) -> int:
     (folder / "domains").mkdir()
     whose = []
     for domain, frame in data.domains.items():
-        own = frame.join(subjects.select("USUBJID", "HASH"), on="USUBJID", how="left", maintain_order="left")
+        own = frame.select("USUBJID", "BLOCK", "ROW").join(subjects, on="USUBJID", how="left", maintain_order="left")
         whose.append(own.select("BLOCK", "ROW", "HASH"))
         if frame.height:
-            _write(own.sort("HASH", maintain_order=True), folder / "domains" / f"{domain}.parquet")
+            _write_by_hash(frame, own["HASH"], folder / "domains" / domain)
     tables = _write_tables(folder, data.origins, pl.concat(whose), source)
     return round(sum(f.estimated_size() for f in (*data.domains.values(), *(t.frame for t in tables))))
 
@@ -64,11 +65,25 @@ def _write_tables(folder: Path, origins: Origins, whose: pl.DataFrame, source: S
         frame = pl.DataFrame([*(table.frame[c].alias("#" + c) for c in table.columns), labels])
         mine = whose.filter(pl.col("BLOCK").is_in([b for b, (t, _) in enumerate(blocks) if t == at[name]]))
         own = mine.group_by(AT="ROW").agg(pl.col("HASH").min())
-        numbered = frame.with_row_index("AT").join(own, on="AT", how="left", maintain_order="left")
-        _write(numbered.sort("HASH", maintain_order=True), folder / "tables" / f"{at[name]}.parquet")
+        numbered = frame.with_row_index("AT")
+        hashed = numbered.select("AT").join(own, on="AT", how="left", maintain_order="left")["HASH"]
+        _write_by_hash(numbered, hashed, folder / "tables" / str(at[name]))
     text = json.dumps({"tables": said, "blocks": blocks}, ensure_ascii=False)
     (folder / "charts.json").write_text(text, encoding="utf-8")
     return list(tables.values())
+
+
+def _write_by_hash(frame: pl.DataFrame, hashed: pl.Series, home: Path) -> None:
+    """Write the rows in the order of HASH, which these values are, as files of a folder; a copy of a large frame in
+    that order would be half of the memory that a centre takes."""
+    home.mkdir()
+    whole, order = frame.with_columns(hashed), hashed.arg_sort()
+    for k, first in enumerate(range(0, max(frame.height, 1), _SORTED)):
+        _write(whole[order[first : first + _SORTED]], home / f"{k:04}.parquet")
+
+
+def _scan(home: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(sorted(home.iterdir()), glob=False)
 
 
 def _write(frame: pl.DataFrame, file: Path) -> None:
@@ -83,14 +98,14 @@ def _write(frame: pl.DataFrame, file: Path) -> None:
 class StoredTable:
     """A source table on disk, of which the rows of one part are in memory; another row is read when it is asked for."""
 
-    def __init__(self, file: Path, said: Mapping[str, Any], which: pl.Expr) -> None:
-        self._file, self._said = file, said
-        kept = pl.scan_parquet(file, glob=False).filter(which).collect().sort("AT")
+    def __init__(self, folder: Path, said: Mapping[str, Any], which: pl.Expr) -> None:
+        self._folder, self._said = folder, said
+        kept = _scan(folder).filter(which).collect().sort("AT")
         self._at = kept["AT"].to_numpy()  # rising
         self._table = self._made(kept)
 
     def _made(self, frame: pl.DataFrame) -> SourceTable:
-        cells = frame.drop("AT", "HASH", "LABEL").rename(lambda name: name.removeprefix("#"))
+        cells = frame.drop("AT", "HASH", "LABEL", strict=False).rename(lambda name: name.removeprefix("#"))
         return SourceTable(
             self._said["file"], self._said["name"], cells, self._said["places"], KeyLabels(frame["LABEL"]),
             grid=self._said["grid"],
@@ -99,7 +114,7 @@ class StoredTable:
     @cached_property
     def _places(self) -> pl.Series:
         """Where each row of the table stands in the file."""
-        return pl.read_parquet(self._file, columns=["AT"], glob=False)["AT"].arg_sort()
+        return _scan(self._folder).select("AT").collect()["AT"].arg_sort()
 
     def _own(self, rows: pl.Series) -> tuple[SourceTable, pl.Series]:
         """Return the table that holds these rows, and where they stand in it.
@@ -110,7 +125,7 @@ class StoredTable:
         at = self._at.searchsorted(wanted)
         if len(self._at) and (self._at.take(at, mode="clip") == wanted).all():
             return self._table, pl.Series(at)
-        plan, asked = pl.scan_parquet(self._file, glob=False), rows.unique().sort()
+        plan, asked = _scan(self._folder), rows.unique().sort()
         found = pl.concat(plan.slice(place, 1) for place in self._places.gather(asked)).collect()
         return self._made(found), asked.search_sorted(rows)
 
@@ -136,8 +151,10 @@ class StoredTable:
 
     @property
     def whole(self) -> SourceTable:
-        """The whole table, in memory."""
-        return self._made(pl.read_parquet(self._file, glob=False).sort("AT"))
+        """The whole table, in memory: put in order column by column, for it is large."""
+        plan = _scan(self._folder)
+        names = [name for name in plan.collect_schema().names() if name not in ("AT", "HASH")]
+        return self._made(pl.DataFrame([plan.select(n).collect()[n].gather(self._places) for n in names]))
 
 
 def read_charts(
@@ -205,10 +222,10 @@ def _domains(unit: Path, part: tuple[int, int] | None, subjects: Sequence[str] |
     if subjects is not None and not subjects:
         return out
     for domain in variables():
-        file = unit / "domains" / f"{domain}.parquet"
-        if not file.exists():
+        home = unit / "domains" / domain
+        if not home.exists():
             continue
-        plan = pl.scan_parquet(file, glob=False)
+        plan = _scan(home)
         if part is not None:
             plan = plan.filter(_in_part(part))
         if subjects is not None:
@@ -236,7 +253,7 @@ def _tables(
         else:
             mine = [b for b, t in enumerate(of_block) if t == i]
             which = pl.col("AT").is_in(used.filter(pl.col("BLOCK").is_in(mine))["ROW"].unique().implode())
-        tables.append(StoredTable(unit / "tables" / f"{i}.parquet", table, which))
+        tables.append(StoredTable(unit / "tables" / str(i), table, which))
     return [(tables[t], {name: tuple(c) for name, c in columns.items()}) for t, columns in said["blocks"]]
 
 
@@ -265,4 +282,4 @@ def read_source(units: Sequence[Path]) -> SourceData:
 
 def _whole_tables(unit: Path) -> list[SourceTable]:
     said = json.loads((unit / "charts.json").read_text(encoding="utf-8"))
-    return [StoredTable(unit / "tables" / f"{i}.parquet", t, pl.lit(False)).whole for i, t in enumerate(said["tables"])]
+    return [StoredTable(unit / "tables" / str(i), t, pl.lit(False)).whole for i, t in enumerate(said["tables"])]
