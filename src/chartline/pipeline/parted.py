@@ -241,14 +241,16 @@ def choose_patients(job: Job, centre: str) -> None:
 
 
 def _chosen(job: Job, centre: str) -> Chosen | None:
-    """Return who is read of a centre, where that was found out before: always, where it is read in parts."""
+    """Return who is read of a centre, where that was found out before: always, where it is read in parts. Read at once
+    and without a selection it is read whole, with rows of persons that its table of persons lacks."""
     import polars as pl
 
     from chartline.engines.told import Chose, read_told
     from chartline.sources.asked import Chosen
 
     folder = job.chosen_of(centre)
-    if len(job.units_of(centre)) == 1 and not folder.exists():
+    everybody = job.declared.protocol.selection is None
+    if len(job.units_of(centre)) == 1 and (everybody or not folder.exists()):
         return None
     persons = pl.read_parquet(folder / "persons.parquet", glob=False)["person_id"]
     return Chosen(persons, read_told(Chose, folder).selected)
